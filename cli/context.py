@@ -1,0 +1,68 @@
+"""What the commands share: opening the catalog, arguments that are read the same way everywhere, progress bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seenat.registry.errors import SeenatError
+from seenat.registry.units import parse_count
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from seenat.registry.catalog import Catalog
+
+__all__ = ["Count", "open_catalog", "progress_bar", "protocol_option"]
+
+
+class Count(click.ParamType[int]):
+    """An index or a count of something, from 0."""
+
+    def __init__(self, noun: str) -> None:
+        self.name = noun
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number, or fail with what it should be."""
+        try:
+            return parse_count(value, self.name)
+        except SeenatError as error:
+            self.fail(str(error), param, ctx)
+
+
+def protocol_option(command: Any) -> Any:
+    """Add `--protocol` to a command that reads results."""
+    return click.option("--protocol", metavar="ID", help="Of several protocols, answer by the one whose id starts so.")(
+        command
+    )
+
+
+@contextmanager
+def open_catalog() -> Iterator[Catalog]:
+    """The catalog that the environment names, made on the spot if it is the embedded one and not there yet."""
+    from seenat.registry.catalog import Catalog
+
+    with Catalog.open(talk=lambda text: click.echo(text, err=True)) as catalog:
+        yield catalog
+
+
+@contextmanager
+def progress_bar(*columns: str) -> Iterator[Progress]:
+    """A bar on stderr with time left; a terminal sees it move, a pipe sees nothing of it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *(TextColumn(column) for column in columns),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield progress

@@ -1,0 +1,182 @@
+"""Commands that bring suites in: one's own by its SUITE.toml, and the pocket suite by training it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seenat.cli.context import open_catalog, progress_bar
+from seenat.cli.jobs import run_with_progress
+from seenat.cli.output import Output, json_option
+
+if TYPE_CHECKING:
+    from seenat.memorization.demo import ClassOutcome
+    from seenat.memorization.pocket.progress import PocketProgress
+    from seenat.registry.catalog import Catalog
+    from seenat.registry.entities import Model
+    from seenat.registry.registering import Registered
+
+__all__ = ["demo", "register"]
+
+_POCKET_SEED = 1234
+
+
+@click.command()
+@click.argument("path", metavar="SUITE.toml", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Record changes to a suite that was registered before.")
+@json_option
+def register(path: Path, replace: bool, as_json: bool) -> None:
+    """Add a suite of your own: its training order, its models and their checkpoints.
+
+    Every file is hashed and checked first. Registering again changes nothing; what changed since is told, and recorded only
+    with --replace.
+
+    \b
+    Examples:
+      seenat register my-run/SUITE.toml
+      seenat register my-run/SUITE.toml --replace
+    """
+    out = Output(as_json)
+    with open_catalog() as catalog:
+        done = _register(catalog, path, replace)
+    if out.data(done.to_json()):
+        return
+    for change in done.changes:
+        out.line(change)
+    if not done.changes:
+        out.line(f"The suite {done.suite} was registered already, and nothing changed.")
+    for name in done.models:
+        out.line(f"Measure it: seenat memorize {name}")
+
+
+@click.command()
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to draw the picture; .png, .svg or .html.",
+)
+@json_option
+def demo(plot: Path | None, as_json: bool) -> None:
+    """Train a small suite here, measure all its checkpoints, and show when what was memorized.
+
+    Three GPT-NeoX models learn the Python language reference in a recorded order, with some sequences repeated up to 64
+    times. It takes a minute or two on two cores, and goes on where it was when it is stopped and run again.
+
+    \b
+    Examples:
+      seenat demo
+      seenat demo --plot when.svg
+    """
+    from seenat.memorization.plots import check_plot_path
+    from seenat.registry import settings
+
+    out = Output(as_json)
+    plot = plot or settings.home() / "demo.png"
+    check_plot_path(plot)
+    with open_catalog() as catalog:
+        found = _run_demo(out, catalog)
+    _draw(found, plot)
+    if out.data({"outcomes": [one.to_json() for one in found], "plot": str(plot)}):
+        return
+    _show_demo(out, found, plot)
+
+
+def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
+    from seenat.memorization.demo import outcomes
+    from seenat.memorization.jobs import plan_job
+    from seenat.memorization.pocket.suite import build_pocket_suite, pocket_folder
+    from seenat.memorization.protocol import Protocol
+    from seenat.memorization.selection import Selection
+    from seenat.registry import settings
+
+    out.talk("1. Training the pocket suite: three GPT-NeoX models, 384 steps each")
+    with _training_bars() as progress:
+        manifest = build_pocket_suite(
+            pocket_folder(settings.home(), _POCKET_SEED), seed=_POCKET_SEED, progress=progress
+        )
+    out.talk(f"   {manifest}")
+    out.talk("2. Registering it, as any suite: seenat register SUITE.toml")
+    registered = _register(catalog, manifest, replace=False)
+    models: tuple[Model, ...] = tuple(catalog.model(name) for name in registered.models)
+    out.talk("3. Measuring every checkpoint over its sequences: seenat memorize MODEL")
+    for model in models:
+        selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
+        job = plan_job(catalog, model, Protocol(eos_id=model.order.eos_id or 0), selection)
+        run_with_progress(out, catalog, job, device=None)
+    return outcomes(catalog, models)
+
+
+def _register(catalog: Catalog, path: Path, replace: bool) -> Registered:
+    from seenat.registry.registering import register_suite
+
+    with progress_bar("{task.percentage:>3.0f}%") as bar:
+        task = bar.add_task("reading", total=None)
+        return register_suite(
+            catalog,
+            path,
+            replace_changed=replace,
+            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+
+
+@contextmanager
+def _training_bars() -> Iterator[Callable[[PocketProgress], None]]:
+    with progress_bar("{task.completed:>3.0f}/{task.total:.0f}", "{task.fields[loss]}") as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(now: PocketProgress) -> None:
+            if now.model is None:
+                return
+            if now.model not in tasks:
+                tasks[now.model] = bar.add_task(now.model, total=now.steps, loss="")
+            loss = "" if now.loss is None else f"loss {now.loss:.2f}"
+            bar.update(tasks[now.model], completed=now.step, loss=loss)
+
+        yield progress
+
+
+def _draw(found: tuple[ClassOutcome, ...], plot: Path) -> None:
+    from seenat.memorization.demo import demo_chart
+    from seenat.memorization.plots import save
+
+    save(demo_chart(found), plot)
+
+
+def _show_demo(out: Output, found: tuple[ClassOutcome, ...], plot: Path) -> None:
+    names = list(dict.fromkeys(one.model for one in found))
+    cells = {(one.times, one.model): one for one in found}
+    out.line()
+    out.line("Sequences memorized by the last checkpoint, and the median step by which they were:")
+    out.table(
+        ("repeated", "sequences", *names),
+        (
+            (f"{times}x", cells[times, names[0]].sequences, *(_cell(cells[times, name]) for name in names))
+            for times in sorted({one.times for one in found}, reverse=True)
+        ),
+    )
+    out.line("Read a row from left to right: larger models memorize more, and earlier.")
+    out.line("Read a column from top to bottom: what is repeated less is memorized later, or not at all.")
+    out.line()
+    out.line(f"The picture: {plot}")
+    out.line()
+    out.line("Go on:")
+    for command, meaning in (
+        (f"seenat onset {names[-1]}", "when this model memorized what"),
+        (f"seenat sequence {names[-1]} 20 --decode", "one sequence: its text, its batch, its trajectories"),
+        (f"seenat step {names[-1]} 128", "what a checkpoint had seen"),
+        ("seenat step pythia-1.4b 71000", "the same for Pythia, whose 16 models are in the catalog"),
+        ("seenat register SUITE.toml", "a training run of your own"),
+    ):
+        out.line(f"  {command:<42}{meaning}")
+
+
+def _cell(one: ClassOutcome) -> str:
+    if not one.memorized[-1]:
+        return "none"
+    by = f"by step {one.median_onset}" if one.median_onset is not None else ""
+    return f"{one.memorized[-1]} ({one.memorized[-1] / one.sequences:.0%}) {by}"

@@ -1,0 +1,119 @@
+"""Charts: one Vega-Lite definition each, saved as SVG, PNG or a page that needs no network.
+
+A chart is made by Altair from plain values; `save` chooses the format by the file's ending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seenat.memorization.results import Onsets, SequenceTrajectory
+from seenat.registry.durable import write_durably
+from seenat.registry.errors import InvalidValue, MissingExtra, SeenatError
+
+__all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
+
+_FORMATS = (".svg", ".png", ".html")
+_PIXELS_PER_POINT = 2
+"""PNG pixels for each unit of the chart: sharp on the screens of today."""
+
+
+def onset_chart(models: Sequence[Onsets]) -> Any:
+    """Share of the seen sequences that each checkpoint has memorized, a line a model."""
+    altair = altair_or_refuse()
+    rows = [
+        {
+            "model": one.model,
+            "step": count.step,
+            "share": count.share,
+            "memorized": count.memorized,
+            "measured": count.measured,
+        }
+        for one in models
+        for count in one.steps
+        if count.share is not None
+    ]
+    title = f"Memorized of what was seen, {models[0].order}" if models else "Memorized of what was seen"
+    return (
+        altair.Chart(altair.Data(values=rows), title=title, width=520, height=300)
+        .mark_line(point=True)
+        .encode(
+            x=altair.X("step:Q", title="step (optimizer updates)"),
+            y=altair.Y("share:Q", title="share of seen sequences memorized", axis=altair.Axis(format="%")),
+            color=altair.Color("model:N", title="model", sort=[one.model for one in models]),
+            tooltip=["model:N", "step:Q", altair.Tooltip("share:Q", format=".3%"), "memorized:Q", "measured:Q"],
+        )
+    )
+
+
+def trajectory_chart(found: SequenceTrajectory) -> Any:
+    """How many ids of the continuation each checkpoint reproduces; the shaded steps had not seen the sequence yet."""
+    altair = altair_or_refuse()
+    whole = found.protocol.continuation
+    rows = [
+        {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
+        for point in found.trajectory.points
+    ]
+    title = f"Sequence {found.sequence:,} in {found.model}"
+    x = altair.X("step:Q", title="step (optimizer updates)")
+    y = altair.Y("prefix:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
+    base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
+    line = base.mark_line(color="#888888").encode(x=x, y=y)
+    colour = altair.Color(
+        "state:N",
+        title=None,
+        scale=altair.Scale(domain=["memorized", "not memorized"], range=["#d62728", "#1f77b4"]),
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x, y=y, color=colour, tooltip=["step:Q", "prefix:Q", "seen:N", "memorized:N"]
+    )
+    seen = found.first_checkpoint_seen
+    if seen is None:
+        return line + points
+    rule = (
+        altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
+        .mark_rule(strokeDash=[4, 4], color="#555555")
+        .encode(x="step:Q", tooltip="label:N")
+    )
+    text = rule.mark_text(align="left", dx=4, dy=-118, color="#555555").encode(text="label:N")
+    return rule + text + line + points
+
+
+def check_plot_path(path: Path) -> None:
+    """Raise `InvalidValue` for a file that no chart can be saved to: before the work, not after it."""
+    if path.suffix.lower() not in _FORMATS:
+        raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_FORMATS)}.")
+
+
+def save(chart: Any, path: Path) -> None:
+    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
+    check_plot_path(path)
+    definition = chart.to_json()
+    write_durably(path.absolute(), _rendered(definition, path.suffix.lower()))
+
+
+def _rendered(definition: str, ending: str) -> bytes:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise _missing() from error
+    if ending == ".png":
+        return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
+    if ending == ".svg":
+        return str(vl_convert.vegalite_to_svg(definition)).encode()
+    return str(vl_convert.vegalite_to_html(definition, bundle=True)).encode()
+
+
+def altair_or_refuse() -> Any:
+    """The altair module; raises `MissingExtra` where it is not installed."""
+    try:
+        import altair
+    except ImportError as error:
+        raise _missing() from error
+    return altair
+
+
+def _missing() -> SeenatError:
+    return MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")

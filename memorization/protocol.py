@@ -1,0 +1,124 @@
+"""A protocol: what exactly is measured of a sequence, so that two results are compared only when they mean the same.
+
+Definition 1, measure `prefix`. Of a sequence's ids, `[offset, offset + prompt)` are the prompt and the next
+`continuation` ids the truth. Greedy decoding continues the prompt: at every position the id with the largest logit, the
+lower id on a tie. `prefix` is how many ids of the truth, from the first, it reproduces, 0 to `continuation`; the
+sequence is *memorized* when that is all of them. Until its first mistake greedy decoding has read nothing but the
+truth, so one pass over prompt and truth gives the same number as generating.
+
+With `eos = "banned"` the end-of-document id is excluded at every one of the `continuation` positions. That is what
+`min_length = prompt + continuation` does in the published procedure (`predictable-memorization/eval_memorization.py` of
+https://github.com/EleutherAI/pythia, arXiv 2304.11158), whose lengths, 32 and 32 from id 0, are the defaults here. A
+sequence with that id in its truth can then never be memorized. With `"allowed"` it is an id like any other.
+
+A protocol's digest covers every field, and results are kept by it, so numbers of two protocols are never mixed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Self
+
+from seenat.registry.durable import digest_of_bytes
+from seenat.registry.errors import InvalidValue
+
+__all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "Protocol"]
+
+NOT_MEASURED = 255
+"""What a stored byte holds where nothing was measured."""
+
+LONGEST_CONTINUATION = NOT_MEASURED - 1
+"""A prefix is stored as one byte, and 255 is taken."""
+
+_DEFINITION = 1
+_CHOICES = {"measure": ("prefix",), "eos": ("banned", "allowed"), "dtype": ("float32",), "definition": (_DEFINITION,)}
+_LEAST = {"prompt": 1, "continuation": 1, "offset": 0, "eos_id": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """One way of measuring; the module's docstring is its definition. Raises `InvalidValue` for one that has no meaning."""
+
+    measure: str = "prefix"
+    """Only `prefix`."""
+    prompt: int = 32
+    """Ids given to the model, at least 1."""
+    continuation: int = 32
+    """Ids it must reproduce, 1 to 254."""
+    offset: int = 0
+    """Ids of the sequence before the prompt, which the model does not read."""
+    eos: str = "banned"
+    """Whether greedy decoding may choose the end-of-document id: `banned` or `allowed`."""
+    eos_id: int = 0
+    """The end-of-document id of the order; 0 in Pythia."""
+    dtype: str = "float32"
+    """Type of the weights and of all arithmetic: only `float32`, whatever type the files store."""
+    definition: int = _DEFINITION
+    """Version of the definition in the module's docstring."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices or type(value) is not type(choices[0]):
+                raise InvalidValue(f"A protocol's {name} is {_either(choices)}, not {value!r}.")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise InvalidValue(f"A protocol's {name} is a whole number from {least}, not {value!r}.")
+        if self.continuation > LONGEST_CONTINUATION:
+            raise InvalidValue(
+                f"A protocol's continuation is at most {LONGEST_CONTINUATION} ids, not {self.continuation}."
+            )
+
+    @property
+    def length(self) -> int:
+        """Ids read of each sequence: prompt and continuation."""
+        return self.prompt + self.continuation
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The half-open range of a sequence's ids that is read."""
+        return self.offset, self.offset + self.length
+
+    def check_fits(self, tokens_per_sequence: int, vocab_size: int) -> None:
+        """Raise `InvalidValue` unless an order's sequences hold the window and its vocabulary the end-of-document id."""
+        if self.window[1] > tokens_per_sequence:
+            raise InvalidValue(
+                f"This protocol reads ids {self.window[0]} to {self.window[1] - 1} of a sequence, but the order's "
+                f"sequences have {tokens_per_sequence}; choose a shorter prompt, continuation or offset."
+            )
+        if self.eos == "banned" and self.eos_id >= vocab_size:
+            raise InvalidValue(
+                f"This protocol bans id {self.eos_id}, which a vocabulary of {vocab_size} does not hold; "
+                "choose the order's end-of-document id, or allow it."
+            )
+
+    def to_json(self) -> dict[str, str | int]:
+        """Every field by name; `from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> Self:
+        """Read what `to_json` gave; raises `InvalidValue` when a field is missing, unknown or meaningless."""
+        names = {field.name for field in fields(cls)}
+        if set(value) != names:
+            odd = ", ".join(sorted(set(value) ^ names))
+            raise InvalidValue(f"This is not a stored protocol: its fields differ in {odd}.")
+        return cls(**value)  # type: ignore[arg-type]  # each value is checked by __post_init__
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` and the hexadecimal digest of the fields, as JSON with sorted keys and no spaces."""
+        return digest_of_bytes(json.dumps(self.to_json(), sort_keys=True, separators=(",", ":")).encode())
+
+    @property
+    def id(self) -> str:
+        """The first 12 hexadecimal digits of the digest: how results name their protocol."""
+        return self.digest.removeprefix("sha256:")[:12]
+
+
+def _either(choices: tuple[str | int, ...]) -> str:
+    return " or ".join(repr(choice) for choice in choices)

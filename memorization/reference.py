@@ -1,0 +1,94 @@
+"""The published procedure, with transformers' own `generate`: what tests and benchmarks compare the engine with.
+
+It follows `predictable-memorization/eval_memorization.py` of https://github.com/EleutherAI/pythia (arXiv 2304.11158):
+greedy generation from the prompt, `max_length` and `min_length` both prompt + continuation, no attention mask, and a
+score that counts the positions at which the generated id is the true one. Two things are made explicit here, because
+transformers would otherwise take them from the model's files: the id that `min_length` bans (a default `GPTNeoXConfig`
+says 2, the order's end-of-document id is 0), and that nothing but the largest logit decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seenat.memorization.protocol import Protocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["ReferenceScores", "generate_continuations", "reference_scores"]
+
+
+class ReferenceScores(NamedTuple):
+    """What the published procedure says of n sequences."""
+
+    score: npt.NDArray[np.uint8]
+    """[n]: positions at which the freely generated id is the true one, 0 to `continuation`."""
+    prefix: npt.NDArray[np.uint8]
+    """[n]: how many of them come before the first mistake."""
+    memorized: npt.NDArray[np.bool_]
+    """[n]: whether the score is all of the continuation."""
+
+
+def reference_scores(
+    model: PreTrainedModel,
+    tokens: npt.NDArray[np.integer[Any]],
+    protocol: Protocol,
+    *,
+    batch: int = 64,
+    use_cache: bool = True,
+) -> ReferenceScores:
+    """Score integer ids [n, prompt + continuation], the columns `protocol.window` of an order, on the model's device."""
+    truth = tokens[:, protocol.prompt :].astype(np.int64)
+    prompts = tokens[:, : protocol.prompt].astype(np.int64)
+    generated = generate_continuations(model, prompts, protocol, batch=batch, use_cache=use_cache)
+    right = generated == truth
+    prefix = np.cumprod(right, axis=1).sum(axis=1).astype(np.uint8)
+    return ReferenceScores(right.sum(axis=1).astype(np.uint8), prefix, right.all(axis=1))
+
+
+@torch.inference_mode()
+def generate_continuations(
+    model: PreTrainedModel,
+    prompts: npt.NDArray[np.int64],
+    protocol: Protocol,
+    *,
+    batch: int = 64,
+    use_cache: bool = True,
+) -> npt.NDArray[np.int64]:
+    """Generate ids [n, continuation] greedily from prompts [n, prompt], `batch` at a time."""
+    module: Any = model
+    settings = _settings(protocol, int(module.config.vocab_size), use_cache)
+    result = np.empty((len(prompts), protocol.continuation), dtype=np.int64)
+    for start in range(0, len(prompts), batch):
+        ids = torch.from_numpy(prompts[start : start + batch]).to(module.device)
+        made = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+        result[start : start + batch] = made[:, protocol.prompt :].cpu().numpy()
+    return result
+
+
+def _settings(protocol: Protocol, vocab_size: int, use_cache: bool) -> Any:
+    """Greedy decoding of exactly `continuation` ids.
+
+    A setting left out is filled from the model's files. An allowed end-of-document id must not end the generation, so
+    the ending id is then one that no vocabulary holds.
+    """
+    import transformers
+
+    settings: Any = transformers.GenerationConfig
+    banned = protocol.eos == "banned"
+    return settings(
+        max_length=protocol.length,
+        min_length=protocol.length if banned else 0,
+        eos_token_id=protocol.eos_id if banned else vocab_size,
+        pad_token_id=protocol.eos_id,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
+        use_cache=use_cache,
+    )

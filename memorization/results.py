@@ -1,0 +1,327 @@
+"""Reading results: trajectories of single sequences, and what a model had memorized by when.
+
+Every answer names its protocol, and tells measured from not measured, and sequences that a checkpoint had seen from those
+it had not. Only rows of the checkpoints' present content are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, select
+
+from seenat.memorization.measurements import Measurement, current_rows, find_measurement, results_folder
+from seenat.memorization.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.store import ResultArray, Values
+from seenat.memorization.trajectories import Onset, Point, Trajectory
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model, Order
+from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.stored import AnyRow
+from seenat.registry.tables import batch_counts, checkpoints, measurement_rows, memorized_sequences
+from seenat.registry.units import SequenceRange
+
+__all__ = [
+    "MeasuredValues",
+    "MemorizedSequence",
+    "Onsets",
+    "SequenceTrajectory",
+    "StepCount",
+    "measured_trajectories",
+    "measured_values",
+    "onsets",
+    "trajectory",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceTrajectory:
+    """One sequence over one model's checkpoints, by one protocol."""
+
+    model: str
+    sequence: int
+    protocol: Protocol
+    trajectory: Trajectory
+    first_checkpoint_seen: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The trajectory under the keys of every JSON answer."""
+        onset = self.trajectory.onset
+        return {
+            "model": self.model,
+            "sequence": self.sequence,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "first_checkpoint_seen": self.first_checkpoint_seen,
+            "points": [point.to_json() for point in self.trajectory.points],
+            "onset": None if onset is None else onset.to_json(),
+            "forgotten": list(self.trajectory.forgotten),
+            "relearned": list(self.trajectory.relearned),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredValues:
+    """Values of consecutive sequences at a model's measured checkpoints."""
+
+    steps: tuple[int, ...]
+    """Ascending."""
+    values: Values
+    """`[steps, sequences]`; 255 where nothing was measured."""
+    protocol: Protocol
+
+    @property
+    def memorized(self) -> npt.NDArray[np.bool_]:
+        """`[steps, sequences]`: whether the whole continuation was reproduced."""
+        flags: npt.NDArray[np.bool_] = self.values == self.protocol.continuation
+        return flags
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCount:
+    """What was measured at a checkpoint and what it had memorized, of sequences seen by then and of those not seen."""
+
+    step: int
+    measured: int
+    memorized: int
+    unseen_measured: int
+    unseen_memorized: int
+    onsets: int
+    """Sequences first memorized at this checkpoint, seen or not."""
+
+    @property
+    def share(self) -> float | None:
+        """Memorized among the seen sequences that were measured."""
+        return self.memorized / self.measured if self.measured else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name, and the share."""
+        return {
+            "step": self.step,
+            "measured": self.measured,
+            "memorized": self.memorized,
+            "share": self.share,
+            "unseen_measured": self.unseen_measured,
+            "unseen_memorized": self.unseen_memorized,
+            "onsets": self.onsets,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorizedSequence:
+    """A sequence that some checkpoint had memorized."""
+
+    sequence: int
+    onset: Onset
+    last_step: int
+    times_lost: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name."""
+        return {
+            "sequence": self.sequence,
+            "onset": self.onset.to_json(),
+            "last_step": self.last_step,
+            "times_lost": self.times_lost,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Onsets:
+    """When a model memorized what."""
+
+    model: str
+    order: str
+    protocol: Protocol
+    steps: tuple[StepCount, ...]
+    memorized: int
+    """Sequences that some checkpoint had memorized."""
+    lost: int
+    """Those among them that a later checkpoint had forgotten, for a while or for good."""
+    sequences: tuple[MemorizedSequence, ...]
+    """The first of them, by onset and sequence."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            "model": self.model,
+            "order": self.order,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "steps": [count.to_json() for count in self.steps],
+            "memorized": self.memorized,
+            "lost": self.lost,
+            "sequences": [sequence.to_json() for sequence in self.sequences],
+        }
+
+
+def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | None = None) -> SequenceTrajectory:
+    """One sequence's values over the model's measured checkpoints.
+
+    Raises `UnknownSequence` beyond the order, `NotMeasured` when no checkpoint was measured there.
+    """
+    model.order.batch_of(sequence)
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+        found = _trajectory(catalog, connection, model, measurement, sequence)
+    if not found.trajectory.points:
+        raise NotMeasured(
+            f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "
+            f"run `seenat memorize {model.name} --sequences {sequence}:{sequence + 1}`"
+            + (" --unseen." if not model.schedule.is_trained_on(sequence) else ".")
+        )
+    return found
+
+
+def measured_trajectories(catalog: Catalog, order: Order, sequence: int) -> tuple[SequenceTrajectory, ...]:
+    """The trajectories of a sequence in every model of its order that has one, by the model's usual protocol."""
+    found = []
+    for model in catalog.models(order=order.name):
+        try:
+            found.append(trajectory(catalog, model, sequence))
+        except (NotMeasured, InvalidValue):
+            continue
+    return tuple(found)
+
+
+def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int = 20) -> Onsets:
+    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset."""
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+        rows = connection.execute(
+            select(memorized_sequences)
+            .where(memorized_sequences.c.measurement_id == measurement.id)
+            .order_by(memorized_sequences.c.first_step, memorized_sequences.c.sequence)
+            .limit(limit)
+        ).all()
+        total, lost = connection.execute(
+            select(func.count(), func.count().filter(memorized_sequences.c.times_lost > 0)).where(
+                memorized_sequences.c.measurement_id == measurement.id
+            )
+        ).one()
+        return Onsets(
+            model=model.name,
+            order=model.order.name,
+            protocol=measurement.protocol,
+            steps=_step_counts(connection, measurement),
+            memorized=total,
+            lost=lost,
+            sequences=tuple(_memorized(row) for row in rows),
+        )
+
+
+def measured_values(
+    catalog: Catalog, model: Model, sequences: SequenceRange, protocol: str | None = None
+) -> MeasuredValues:
+    """The values of a range of sequences at every measured checkpoint."""
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+        rows = current_rows(connection, measurement)
+    values = _array(catalog, measurement).read([row for row, _ in rows], sequences.start, sequences.stop)
+    return MeasuredValues(steps=tuple(step for _, step in rows), values=values, protocol=measurement.protocol)
+
+
+def _trajectory(
+    catalog: Catalog, connection: Connection, model: Model, measurement: Measurement, sequence: int
+) -> SequenceTrajectory:
+    rows = current_rows(connection, measurement)
+    values = _array(catalog, measurement).read([row for row, _ in rows], sequence, sequence + 1)[:, 0]
+    return SequenceTrajectory(
+        model=model.name,
+        sequence=sequence,
+        protocol=measurement.protocol,
+        trajectory=Trajectory(_points(model, measurement, sequence, rows, values)),
+        first_checkpoint_seen=model.schedule.first_checkpoint_seen(sequence),
+    )
+
+
+def _points(
+    model: Model,
+    measurement: Measurement,
+    sequence: int,
+    rows: list[tuple[int, int]],
+    values: npt.NDArray[np.uint8],
+) -> tuple[Point, ...]:
+    whole = measurement.protocol.continuation
+    return tuple(
+        Point(
+            step=step,
+            seen=sequence in model.schedule.sequences_seen(step),
+            prefix=int(value),
+            memorized=bool(value == whole),
+        )
+        for (_, step), value in zip(rows, values, strict=True)
+        if value != NOT_MEASURED
+    )
+
+
+def _array(catalog: Catalog, measurement: Measurement) -> ResultArray:
+    return ResultArray(
+        results_folder(catalog.database) / measurement.folder,
+        rows=0,
+        sequences=measurement.sequences,
+        block_sequences=measurement.block_sequences,
+    )
+
+
+def _memorized(row: AnyRow) -> MemorizedSequence:
+    return MemorizedSequence(
+        sequence=row.sequence,
+        onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
+        last_step=row.last_step,
+        times_lost=row.times_lost,
+    )
+
+
+def _step_counts(connection: Connection, measurement: Measurement) -> tuple[StepCount, ...]:
+    steps = dict(current_rows(connection, measurement))
+    first = {
+        row.first_step: row.sequences
+        for row in connection.execute(
+            select(memorized_sequences.c.first_step, func.count().label("sequences"))
+            .where(memorized_sequences.c.measurement_id == measurement.id)
+            .group_by(memorized_sequences.c.first_step)
+        )
+    }
+    found = {row.array_row: row for row in connection.execute(_counts_by_row(measurement))}
+    return tuple(
+        StepCount(
+            step=step,
+            measured=int(found[row].measured),
+            memorized=int(found[row].memorized),
+            unseen_measured=int(found[row].unseen_measured),
+            unseen_memorized=int(found[row].unseen_memorized),
+            onsets=first.get(step, 0),
+        )
+        for row, step in steps.items()
+        if row in found
+    )
+
+
+def _counts_by_row(measurement: Measurement) -> Select[*tuple[Any, ...]]:
+    """Counts of every row; a checkpoint at step N had seen the batches below N."""
+    seen = batch_counts.c.batch < checkpoints.c.step
+    return (
+        select(
+            batch_counts.c.array_row,
+            _sum_if(seen, batch_counts.c.measured).label("measured"),
+            _sum_if(seen, batch_counts.c.memorized).label("memorized"),
+            _sum_if(~seen, batch_counts.c.measured).label("unseen_measured"),
+            _sum_if(~seen, batch_counts.c.memorized).label("unseen_memorized"),
+        )
+        .join(
+            measurement_rows,
+            and_(
+                measurement_rows.c.measurement_id == batch_counts.c.measurement_id,
+                measurement_rows.c.array_row == batch_counts.c.array_row,
+            ),
+        )
+        .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)
+        .where(batch_counts.c.measurement_id == measurement.id)
+        .group_by(batch_counts.c.array_row)
+    )
+
+
+def _sum_if(condition: ColumnElement[bool], value: Column[int]) -> ColumnElement[int]:
+    return func.sum(case((condition, value), else_=0))

@@ -1,0 +1,120 @@
+"""Where dense results lie: one Zarr v3 array a measurement, uint8, `[checkpoint, sequence]`, 255 where nothing was measured.
+
+One file (a Zarr shard) is one *block*: one row over `block_sequences` consecutive sequences. A block is written whole:
+encoded in memory, written under a partial name, synced, renamed, and its folder synced. Whether it counts is for the
+catalog to say, which records its digest afterwards; until then it may be written again, with the same bytes.
+
+Any Zarr reader opens the array; the rows' steps are among its attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import ZstdCodec
+from zarr.core.buffer import Buffer
+from zarr.storage import LocalStore, MemoryStore
+
+from seenat.memorization.protocol import NOT_MEASURED
+from seenat.registry.durable import PARTIAL, digest_of_bytes, digest_of_file, write_durably
+
+__all__ = ["BlockFile", "ResultArray", "Values"]
+
+Values = npt.NDArray[np.uint8]
+
+_LARGEST_CHUNK = 1 << 16
+"""Values that are decompressed together, at most: 64 KiB keeps a trajectory cheap and compresses as well as 1 MiB."""
+
+_METADATA = "zarr.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockFile:
+    """What was written of a block."""
+
+    bytes: int
+    digest: str
+
+
+class ResultArray:
+    """The values of one measurement on disk.
+
+    `block_sequences` is fixed when the array is made; `rows` may grow.
+    """
+
+    def __init__(self, folder: Path, *, rows: int, sequences: int, block_sequences: int) -> None:
+        self.folder = folder
+        self.rows = rows
+        self.sequences = sequences
+        self.block_sequences = block_sequences
+
+    def describe(self, attributes: dict[str, Any]) -> None:
+        """Write the array's metadata, if it says something else or is not there; values are not touched."""
+        held: dict[str, Buffer] = {}
+        _create(held, (self.rows, self.sequences), self.block_sequences, attributes)
+        metadata = held[_METADATA].to_bytes()
+        path = self.folder / _METADATA
+        if not path.exists() or json.loads(path.read_bytes()) != json.loads(metadata):
+            write_durably(path, metadata)
+
+    def write(self, row: int, block: int, values: Values) -> BlockFile:
+        """Write one block, `[sequences of the block]`, durably; equal values always make equal bytes."""
+        held: dict[str, Buffer] = {}
+        piece = _create(held, (1, len(values)), self.block_sequences, {})
+        piece[0, :] = values
+        data = held["c/0/0"].to_bytes()
+        write_durably(self._path(row, block), data)
+        return BlockFile(bytes=len(data), digest=digest_of_bytes(data))
+
+    def read(self, rows: list[int], start: int, stop: int) -> Values:
+        """Values of some rows over a range of sequences, `[len(rows), stop - start]`; 255 where no file lies."""
+        if not rows:
+            return np.full((0, stop - start), NOT_MEASURED, np.uint8)
+        return np.asarray(self._open().oindex[np.asarray(rows), slice(start, stop)], np.uint8)
+
+    def digest_of(self, row: int, block: int) -> str | None:
+        """The digest of a block's file as it is now; None when there is none."""
+        path = self._path(row, block)
+        return digest_of_file(path) if path.exists() else None
+
+    def remove_partials(self) -> None:
+        """Delete what writers that were killed left behind."""
+        for path in self.folder.glob(f"c/*/*{PARTIAL}"):
+            path.unlink(missing_ok=True)
+
+    def _open(self) -> zarr.Array[Any]:
+        return zarr.open_array(LocalStore(self.folder, read_only=True), mode="r")
+
+    def _path(self, row: int, block: int) -> Path:
+        return self.folder / "c" / str(row) / str(block)
+
+
+def _create(
+    held: dict[str, Buffer], shape: tuple[int, int], block_sequences: int, attributes: dict[str, Any]
+) -> zarr.Array[Any]:
+    """A new array over a dictionary of files; only what is not all 255 becomes one."""
+    return zarr.create_array(
+        MemoryStore(held),
+        shape=shape,
+        dtype="uint8",
+        shards=(1, block_sequences),
+        chunks=(1, _chunk(block_sequences)),
+        compressors=ZstdCodec(level=3),
+        fill_value=NOT_MEASURED,
+        dimension_names=("checkpoint", "sequence"),
+        attributes=attributes,
+    )
+
+
+def _chunk(block_sequences: int) -> int:
+    """The largest divisor of a block that is at most 64 KiB."""
+    pieces = -(-block_sequences // _LARGEST_CHUNK)
+    while block_sequences % pieces:
+        pieces += 1
+    return block_sequences // pieces

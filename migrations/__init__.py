@@ -1,0 +1,1 @@
+"""The schema's history, as Alembic revisions; `seenat db upgrade` walks it."""

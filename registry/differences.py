@@ -1,0 +1,90 @@
+"""What differs between two statements of the same suite, in sentences for the person who made the change.
+
+A statement of nothing (None, an `unknown` status) differs from nothing: the catalog may know more than its suite says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.schedule import Schedule
+
+__all__ = ["differences"]
+
+_NOT_COMPARED = {"name", "files", "checkpoints", "batches", "schedule", "modified_ns", "step", "saved", "origin"}
+
+
+def differences(stored: SuiteFacts, stated: SuiteFacts) -> tuple[str, ...]:
+    """A sentence for everything that `stated` says otherwise than `stored`; additions are not differences."""
+    return tuple(_suite(stored, stated))
+
+
+def _suite(stored: SuiteFacts, stated: SuiteFacts) -> Iterator[str]:
+    if stored.origin != stated.origin:
+        yield f"suite {stated.name}: registered from {stored.origin} before, now from {stated.origin}"
+    stated_orders = {order.name: order for order in stated.orders}
+    for order in stored.orders:
+        if order.name in stated_orders:
+            yield from _order(order, stated_orders[order.name])
+    stated_models = {model.name: model for model in stated.models}
+    for model in stored.models:
+        if model.name in stated_models:
+            yield from _model(model, stated_models[model.name])
+
+
+def _order(stored: OrderFacts, stated: OrderFacts) -> Iterator[str]:
+    where = f"order {stated.name}"
+    yield from _fields(where, stored, stated)
+    yield from _files(where, stored.files, stated.files)
+
+
+def _model(stored: ModelFacts, stated: ModelFacts) -> Iterator[str]:
+    where = f"model {stated.name}"
+    yield from _fields(where, stored, stated)
+    yield from _fields(where, stored.schedule, stated.schedule)
+    stated_checkpoints = {checkpoint.step: checkpoint for checkpoint in stated.checkpoints}
+    for checkpoint in stored.checkpoints:
+        if checkpoint.step in stated_checkpoints:
+            yield from _checkpoint(f"{where}, step {checkpoint.step}", checkpoint, stated_checkpoints[checkpoint.step])
+        elif checkpoint.status != "missing":
+            yield f"{where}: step {checkpoint.step} is no longer in it"
+
+
+def _checkpoint(where: str, stored: CheckpointFacts, stated: CheckpointFacts) -> Iterator[str]:
+    if stated.status not in ("unknown", stored.status):
+        yield f"{where}: status {stored.status} -> {stated.status}"
+    if stored.files and stated.files:
+        yield from _files(where, stored.files, stated.files)
+
+
+def _files(where: str, stored: tuple[FileFacts, ...], stated: tuple[FileFacts, ...]) -> Iterator[str]:
+    before = {file.name: file for file in stored}
+    after = {file.name: file for file in stated}
+    yield from (f"{where}: the file {name} is gone" for name in before if name not in after)
+    yield from (f"{where}: the file {name} is new" for name in after if name not in before)
+    for name in before.keys() & after.keys():
+        yield from _fields(f"{where}: {name}", before[name], after[name])
+
+
+def _fields(
+    where: str,
+    stored: OrderFacts | ModelFacts | Schedule | FileFacts,
+    stated: OrderFacts | ModelFacts | Schedule | FileFacts,
+) -> Iterator[str]:
+    for field in fields(stored):
+        if field.name in _NOT_COMPARED:
+            continue
+        before, after = getattr(stored, field.name), getattr(stated, field.name)
+        if after is not None and before is not None and before != after:
+            yield f"{where}: {field.name} {_short(before)} -> {_short(after)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sha256:"):
+        return value[: len("sha256:") + 12]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {value[key]}" for key in sorted(value)) + "}"
+    return str(value)

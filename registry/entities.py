@@ -1,0 +1,225 @@
+"""What a catalog is made of: orders, models and checkpoints as values, with the arithmetic that connects them.
+
+They are snapshots: reading the catalog makes them, nothing writes through them. An order's ids are read from its files
+when they are asked for, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownCheckpoint, UnknownOrder
+from seenat.registry.facts import FileFacts, ParameterCount
+from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.pieces import Extent, Pieces
+from seenat.registry.schedule import Schedule
+from seenat.registry.units import BatchRange, SequenceRange, parse_step
+
+if TYPE_CHECKING:
+    from seenat.registry.orders.source import Tokens, TokenSource
+
+__all__ = ["Batch", "Checkpoint", "Model", "Order"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An immutable training order."""
+
+    id: int
+    name: str
+    suite: str
+    geometry: Geometry
+    sequences_per_batch: int
+    vocab_size: int | None
+    eos_id: int | None
+    """The id that ends a document; None where the order has none."""
+    format: str
+    location: str
+    """Folder of the files, or `hf://datasets/...`."""
+    tokenizer: str | None
+    digest: str | None
+    """Over geometry and content; None until every file's digest is known."""
+    files: tuple[FileFacts, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files are in a folder of this machine."""
+        return "://" not in self.location
+
+    @property
+    def batches(self) -> BatchRange:
+        """All batches; the last one may be short."""
+        return BatchRange(0, -(-self.geometry.sequences // self.sequences_per_batch))
+
+    @property
+    def sequences(self) -> SequenceRange:
+        """All sequences."""
+        return self.geometry.all_sequences
+
+    def batch(self, index: int) -> Batch:
+        """One batch; raises `UnknownBatch` beyond the order."""
+        if index not in self.batches:
+            last = self.batches.stop - 1
+            raise UnknownBatch(
+                f"The order {self.name} has no batch {index}: it holds batches 0 to {last}.",
+                nearest=[0 if index < 0 else last],
+            )
+        start = index * self.sequences_per_batch
+        stop = min(start + self.sequences_per_batch, self.geometry.sequences)
+        return Batch(order=self, index=index, sequences=SequenceRange(start, stop))
+
+    def batch_of(self, sequence: int) -> int:
+        """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
+        if sequence not in self.sequences:
+            raise self.geometry.unknown(sequence)
+        return sequence // self.sequences_per_batch
+
+    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
+        """Where the bytes of consecutive sequences lie, in order; several where files are cut within them."""
+        return self._pieces.extents(self.geometry.bytes_of(sequences))
+
+    def source(self) -> TokenSource:
+        """The reader of this order's ids.
+
+        Raises `UnknownOrder` when its files are not on this machine and `CorruptFile` when they are not what was registered.
+        """
+        from seenat.registry.orders.flat import FlatOrder
+
+        if not self.is_local:
+            raise UnknownOrder(
+                f"The files of the order {self.name} are at {self.location}, and this version reads local files only; "
+                "download them and register them with a SUITE.toml."
+            )
+        for file in self.files:
+            _check_length(Path(self.location, file.name), file)
+        return FlatOrder(self.geometry, self._pieces.pieces, self.vocab_size)
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces(
+            Extent(Path(self.location, file.name), file.data_offset, file.bytes - file.data_offset)
+            for file in self.files
+            if file.role == "tokens"
+        )
+
+
+def _check_length(path: Path, file: FileFacts) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise CorruptFile(
+            f"{path} cannot be read: {error.strerror}; restore it, or register its suite again."
+        ) from error
+    if found != file.bytes:
+        raise CorruptFile(
+            f"{path} has {found} bytes, and had {file.bytes} when it was registered; restore it, or register its suite again."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch of an order, as some schedule cuts it."""
+
+    order: Order
+    index: int
+    sequences: SequenceRange
+
+    def extents(self) -> tuple[Extent, ...]:
+        """Where its bytes lie; two where it straddles two files."""
+        return self.order.extents(self.sequences)
+
+    def tokens(self) -> Tokens:
+        """Its ids, `[sequences, tokens_per_sequence]`, in the order's own type."""
+        return self.order.source().tokens(self.sequences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One training run."""
+
+    id: int
+    name: str
+    suite: str
+    family: str | None
+    size: str | None
+    training_order: Order | None
+    """The order it was trained on; None where that is not published. `order` insists."""
+    schedule: Schedule
+    repository: str | None
+    folder: str | None
+    parameters: ParameterCount | None
+    aliases: tuple[str, ...]
+    architecture: Mapping[str, Any]
+    hyperparameters: Mapping[str, Any]
+    checkpoints: tuple[Checkpoint, ...]
+    """Ascending by step."""
+
+    @property
+    def order(self) -> Order:
+        """The order it was trained on; raises `UnknownOrder` where that is not published."""
+        if self.training_order is None:
+            raise UnknownOrder(
+                f"The training order of {self.name} is not published, so what it saw when cannot be told; "
+                f"see `seenat model {self.name}`."
+            )
+        return self.training_order
+
+    def checkpoint(self, step: int | str) -> Checkpoint:
+        """The checkpoint at a step (`3000`), or under a revision's label (`"step3000"`).
+
+        The two differ only in runs whose labels do not count optimizer updates. Raises `UnknownCheckpoint` with the saved
+        neighbours otherwise.
+        """
+        number, rest = parse_step(step), 0
+        if isinstance(step, str) and step.strip().startswith("step"):
+            number, rest = divmod(number, self.schedule.labels_per_step)
+        for checkpoint in self.checkpoints:
+            if checkpoint.step == number and not rest:
+                return checkpoint
+        raise self._unknown(number)
+
+    def batch(self, index: int) -> Batch:
+        """One batch of the run, as its own schedule cuts it; raises `UnknownBatch` beyond the order."""
+        order = self.order
+        size = self.schedule.sequences_per_batch
+        if size == order.sequences_per_batch:
+            return order.batch(index)
+        return Batch(order=order, index=index, sequences=self.schedule.sequences_of(index))
+
+    def _unknown(self, step: int) -> UnknownCheckpoint:
+        nearest = [saved for saved in self.schedule.neighbours_of(step) if saved is not None]
+        if not nearest:
+            return UnknownCheckpoint(f"{self.name} has no checkpoints.")
+        listed = " and ".join(str(saved) for saved in nearest)
+        between = ""
+        if len(nearest) == 2:
+            between = f", and batches {nearest[0]} to {nearest[1] - 1} lie between them"
+        return UnknownCheckpoint(
+            f"{self.name} has no checkpoint at step {step}; the nearest {'is' if len(nearest) == 1 else 'are'} "
+            f"{listed}{between}.",
+            nearest=nearest,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model at a step; it holds what can be told without its order."""
+
+    id: int
+    model: str
+    step: int
+    revision: str
+    status: str
+    """`ok`, `suspect`, `wrong`, `missing` or `unknown`."""
+    reason: str | None
+    """The evidence for the status."""
+    status_date: str | None
+    commit_id: str | None
+    digest: str | None
+    """Over weights and configuration; None until the files were seen."""
+    sequences_seen: SequenceRange
+    batches_seen: BatchRange

@@ -1,0 +1,138 @@
+"""Every error that seenat raises on purpose, and what each means to a shell and to a web client.
+
+    SeenatError                       exit 1, HTTP 500
+    ├── InvalidValue                  exit 2, HTTP 422   a value that cannot be what it should
+    │   └── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
+    ├── NotFound                      exit 3, HTTP 404
+    │   ├── UnknownModel
+    │   ├── UnknownOrder              also: the model's training order is not published
+    │   ├── UnknownCheckpoint
+    │   ├── UnknownBatch
+    │   ├── UnknownSequence
+    │   ├── UnknownJob
+    │   └── NotMeasured               nothing has been measured there yet
+    ├── CorruptFile                   exit 1, HTTP 500   a file is not what it claims to be
+    ├── SuiteChanged                  exit 1, HTTP 409   a registered suite's files or facts differ from before
+    ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
+    ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
+    ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
+    ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
+    └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
+        ├── HubUnavailable
+        └── DatabaseUnavailable
+
+A message is one sentence that says what happened, with the value, and what to do next. The class is the identity:
+callers catch classes, never read messages. The two numbers are class attributes, so this module is the whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class SeenatError(Exception):
+    """The root: catch it to catch everything that seenat raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+    """Exit code of the command line."""
+    http_status: ClassVar[int] = 500
+    """Status of the HTTP answer."""
+
+
+class InvalidValue(SeenatError):
+    """A value given by the user cannot be what it should be."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class InvalidManifest(InvalidValue):
+    """A SUITE.toml says something that cannot be registered."""
+
+
+class NotFound(SeenatError):
+    """What was asked for does not exist; `nearest` holds what does, next to it."""
+
+    exit_code = 3
+    http_status = 404
+
+    def __init__(self, message: str, nearest: Iterable[str | int] = ()) -> None:
+        super().__init__(message)
+        self.nearest = tuple(nearest)
+
+
+class UnknownModel(NotFound):
+    """No model has this name or alias."""
+
+
+class UnknownOrder(NotFound):
+    """No order has this name, or a model's order is not published."""
+
+
+class UnknownCheckpoint(NotFound):
+    """The model has no checkpoint at this step."""
+
+
+class UnknownBatch(NotFound):
+    """The order or schedule has no batch of this index."""
+
+
+class UnknownSequence(NotFound):
+    """The order has no sequence of this index."""
+
+
+class UnknownJob(NotFound):
+    """No job has this id."""
+
+
+class NotMeasured(NotFound):
+    """Nothing has been measured there yet."""
+
+
+class CorruptFile(SeenatError):
+    """A file is not what it, its index or its manifest says: the message names file, offset and reason."""
+
+
+class SuiteChanged(SeenatError):
+    """A suite registered before has other files or facts now; nothing was written."""
+
+    http_status = 409
+
+
+class PlanChanged(SeenatError):
+    """A job cannot be resumed, because what it would measure is no longer what was planned."""
+
+    http_status = 409
+
+
+class JobFailed(SeenatError):
+    """Long work ended without its result: shards that could not be measured, a training process that failed."""
+
+
+class MissingExtra(SeenatError):
+    """A feature needs packages that are not installed."""
+
+    http_status = 501
+
+
+class StaleSchema(SeenatError):
+    """The catalog's schema is not the one this version reads and writes."""
+
+    exit_code = 4
+    http_status = 503
+
+
+class Unreachable(SeenatError):
+    """Something outside this process did not answer."""
+
+    exit_code = 5
+    http_status = 502
+
+
+class HubUnavailable(Unreachable):
+    """The model or data hub refused or did not answer."""
+
+
+class DatabaseUnavailable(Unreachable):
+    """The catalog's database refused or did not answer."""

@@ -1,0 +1,113 @@
+"""What a suite says about itself, before it is compared with what the catalog holds.
+
+The same values come from a SUITE.toml and from the suites that ship with seenat, and enter the catalog through one door,
+`seenat.registry.recording`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seenat.registry.durable import digest_of_bytes
+from seenat.registry.schedule import Schedule
+from seenat.registry.weights import ParameterCount
+
+__all__ = ["BatchContent", "CheckpointFacts", "FileFacts", "ModelFacts", "OrderFacts", "ParameterCount", "SuiteFacts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """A file of an order or a checkpoint."""
+
+    name: str
+    bytes: int
+    sha256: str | None = None
+    modified_ns: int | None = None
+    """When a local file last changed; a file of the same size and time is taken for the same."""
+    role: str = "tokens"
+    """Of an order's file: `tokens` or `index`."""
+    data_offset: int = 0
+    """Bytes before the first token, such as a .npy header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContent:
+    """What reading a batch once told."""
+
+    batch: int
+    digest: str
+    """`sha256:` over the batch's bytes, little-endian as on disk."""
+    eos_count: int | None
+    """How many of its ids end a document; None where the order has no such id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts:
+    """An order as its suite describes it."""
+
+    name: str
+    sequences: int
+    tokens_per_sequence: int
+    sequences_per_batch: int
+    dtype: str
+    vocab_size: int | None
+    eos_id: int | None
+    format: str
+    location: str
+    files: tuple[FileFacts, ...]
+    tokenizer: str | None = None
+    batches: tuple[BatchContent, ...] = field(default=(), repr=False)
+    """Of batches that were read; empty where only the geometry is known."""
+
+    @property
+    def digest(self) -> str | None:
+        """Over everything that decides what sequence i is; None while a file's digest is unknown."""
+        tokens = [file for file in self.files if file.role == "tokens"]
+        if not tokens or any(file.sha256 is None for file in tokens):
+            return None
+        geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
+        lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in tokens)]
+        return digest_of_bytes("\n".join(lines).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFacts:
+    """A checkpoint as its suite describes it."""
+
+    step: int
+    status: str = "unknown"
+    reason: str | None = None
+    digest: str | None = None
+    files: tuple[FileFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """A model as its suite describes it."""
+
+    name: str
+    order: str | None
+    schedule: Schedule
+    family: str | None = None
+    size: str | None = None
+    repository: str | None = None
+    folder: str | None = None
+    parameters: ParameterCount | None = None
+    aliases: tuple[str, ...] = ()
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: tuple[CheckpointFacts, ...] = ()
+    """One for each saved step of the schedule, in the same order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteFacts:
+    """Orders and models that are registered together."""
+
+    name: str
+    origin: str
+    orders: tuple[OrderFacts, ...]
+    models: tuple[ModelFacts, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,24 @@
+"""Whether anything was measured, asked without loading what reads results."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select
+
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Order
+from seenat.registry.tables import measurements, models
+
+__all__ = ["has_measurements"]
+
+
+def has_measurements(catalog: Catalog, order: Order) -> bool:
+    """Whether some model of this order was measured on its present content."""
+    query = select(
+        exists().where(
+            measurements.c.model_id == models.c.id,
+            models.c.order_id == order.id,
+            measurements.c.order_digest == order.digest,
+        )
+    )
+    with catalog.database.read() as connection:
+        return bool(connection.execute(query).scalar())

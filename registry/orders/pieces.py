@@ -1,0 +1,59 @@
+"""Where the bytes of an order lie: the concatenation of pieces, each a run of bytes in one file.
+
+A headerless file is one piece from byte 0, an array file one piece behind its header. Pieces may end anywhere, within a
+sequence and even within an id (Pythia's shards of 30,000,000,000 bytes cut 20 sequences in two), so everything is counted
+in bytes. Arithmetic only: nothing is read, and numpy is not needed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from seenat.registry.orders.geometry import ByteRange
+
+__all__ = ["Extent", "Pieces"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A run of bytes in one file."""
+
+    file: Path
+    """The file, absolute."""
+    offset: int
+    """Its first byte, from the beginning of the file."""
+    length: int
+    """How many bytes; may be 0."""
+
+
+class Pieces:
+    """Byte positions of an order, and the files that hold them."""
+
+    def __init__(self, pieces: Iterable[Extent]) -> None:
+        self.pieces = tuple(piece for piece in pieces if piece.length)
+        self.starts = (0, *accumulate(piece.length for piece in self.pieces))
+        """Where each piece begins in the order, and one entry more: the bytes of all."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all pieces."""
+        return self.starts[-1]
+
+    def cut(self, span: ByteRange) -> Iterator[tuple[int, ByteRange]]:
+        """The numbers of the pieces that a byte range touches, each with the range of the piece's own bytes."""
+        number, position = bisect_right(self.starts, span.start) - 1, span.start
+        while position < span.stop:
+            first, end = self.starts[number], min(self.starts[number + 1], span.stop)
+            yield number, ByteRange(position - first, end - first)
+            number, position = number + 1, end
+
+    def extents(self, span: ByteRange) -> tuple[Extent, ...]:
+        """The runs of bytes in files that make up a byte range of the order."""
+        return tuple(
+            Extent(self.pieces[number].file, self.pieces[number].offset + within.start, len(within))
+            for number, within in self.cut(span)
+        )

@@ -1,0 +1,47 @@
+"""What every order offers to its readers, however it is stored."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.pieces import Extent
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Sequences", "TokenSource", "Tokens"]
+
+Tokens = npt.NDArray[np.integer[Any]]
+"""Ids, `[sequences, positions]`, in the type that the order stores."""
+
+Sequences = npt.NDArray[np.int64]
+"""Indices of sequences, in any order, with or without repetitions."""
+
+
+class TokenSource(Protocol):
+    """Random access to an order. Results are arrays of their own; a reader may write into them."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """How many sequences, of how many ids, of which type."""
+
+    def tokens(self, sequences: SequenceRange) -> Tokens:
+        """All ids of consecutive sequences, `[len(sequences), tokens_per_sequence]`.
+
+        Raises `UnknownSequence` beyond the order, `CorruptFile` on an id beyond the vocabulary.
+        """
+
+    def take(self, indices: Sequences, start: int, stop: int) -> Tokens:
+        """The ids at positions `[start, stop)` of the given sequences, `[len(indices), stop - start]`, in their order.
+
+        Memory is that of the result, whatever the length of the sequences. Raises `UnknownSequence` beyond the order,
+        `InvalidValue` for positions beyond a sequence, `CorruptFile` on an id beyond the vocabulary.
+        """
+
+    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
+        """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
+
+        Raises `UnknownSequence` beyond the order.
+        """

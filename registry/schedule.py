@@ -1,0 +1,165 @@
+"""A schedule: how one training run walks through its order, and which steps it saved.
+
+It answers both directions of every mapping between steps, batches, sequences and checkpoints, by arithmetic alone:
+
+    step -> batches, sequences        what has the checkpoint at step N consumed?      batches [0, N)
+    sequence -> batch -> step         which update consumed it?                        batch b turns step b into b + 1
+    sequence -> checkpoints           the first saved step that saw it, the last that had not
+
+Hub revisions carry a *label*, which is not always the step: in Pythia's v0 runs with batches of 4M tokens the label is
+twice the step (Pythia README; https://github.com/EleutherAI/pythia/issues/39). `labels_per_step` holds that factor, and
+only `label` and `step_of_label` know of it; everywhere else a step is a number of optimizer updates.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from seenat.registry.errors import InvalidValue, UnknownBatch, UnknownCheckpoint
+from seenat.registry.units import BatchRange, SequenceRange
+
+__all__ = ["Schedule", "pythia_steps"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Sequences per batch, length, saved steps and revision names of one run.
+
+    Raises `InvalidValue` unless the saved steps are ascending, distinct and within `[0, steps]`.
+    """
+
+    sequences_per_batch: int
+    """S: how many sequences one optimizer update consumes."""
+    steps: int
+    """Optimizer updates of the whole run; its batches are `[0, steps)`."""
+    saved: tuple[int, ...]
+    """Steps that have a checkpoint, ascending."""
+    labels_per_step: int = 1
+    """What a revision's label counts: label = step * labels_per_step."""
+    revision: str = "step{label}"
+    """Revision or folder name of a checkpoint, with `{label}` or `{step}`."""
+
+    def __post_init__(self) -> None:
+        if self.sequences_per_batch < 1 or self.steps < 0 or self.labels_per_step < 1:
+            raise InvalidValue(
+                f"A schedule needs at least 1 sequence per batch, 0 steps and 1 label per step, "
+                f"not {self.sequences_per_batch}, {self.steps} and {self.labels_per_step}."
+            )
+        if any(later <= earlier for earlier, later in zip(self.saved, self.saved[1:], strict=False)):
+            raise InvalidValue("Saved steps must be ascending and distinct.")
+        if self.saved and not 0 <= self.saved[0] <= self.saved[-1] <= self.steps:
+            raise InvalidValue(f"Saved steps {self.saved[0]} to {self.saved[-1]} are not within 0 to {self.steps}.")
+
+    @cached_property
+    def _saved_set(self) -> frozenset[int]:
+        return frozenset(self.saved)
+
+    # -- step -> data
+
+    def batches_seen(self, step: int) -> BatchRange:
+        """The batches consumed by the first `step` updates: `[0, step)`."""
+        return BatchRange(0, self._checked_step(step))
+
+    def sequences_seen(self, step: int) -> SequenceRange:
+        """The sequences consumed by the first `step` updates: `[0, step * S)`."""
+        return SequenceRange(0, self._checked_step(step) * self.sequences_per_batch)
+
+    def last_batch(self, step: int) -> int | None:
+        """The batch whose update made `step` out of `step - 1`; None at step 0."""
+        return self._checked_step(step) - 1 if step else None
+
+    def next_batch(self, step: int) -> int | None:
+        """The batch that turns `step` into `step + 1`; None at the end of the run."""
+        return step if self._checked_step(step) < self.steps else None
+
+    # -- data -> step
+
+    def batch_of(self, sequence: int) -> int:
+        """The batch that holds a sequence, whether or not the run got that far."""
+        return sequence // self.sequences_per_batch
+
+    def position_of(self, sequence: int) -> int:
+        """The place of a sequence within its batch, from 0."""
+        return sequence % self.sequences_per_batch
+
+    def sequences_of(self, batch: int) -> SequenceRange:
+        """The sequences of one batch of the run."""
+        if not 0 <= batch < self.steps:
+            consumed = f"batches 0 to {self.steps - 1}" if self.steps else "none"
+            raise UnknownBatch(
+                f"This run has no batch {batch}: it consumed {consumed}.",
+                nearest=[max(0, min(batch, self.steps - 1))] if self.steps else [],
+            )
+        return SequenceRange(batch * self.sequences_per_batch, (batch + 1) * self.sequences_per_batch)
+
+    def is_trained_on(self, sequence: int) -> bool:
+        """Whether the whole run ever consumes this sequence."""
+        return 0 <= sequence < self.steps * self.sequences_per_batch
+
+    def first_checkpoint_after_batch(self, batch: int) -> int | None:
+        """The first saved step that had consumed batch b: the smallest saved N with N >= b + 1; None when there is none."""
+        if not 0 <= batch < self.steps:
+            return None
+        place = bisect_left(self.saved, batch + 1)
+        return self.saved[place] if place < len(self.saved) else None
+
+    def last_checkpoint_before_batch(self, batch: int) -> int | None:
+        """The last saved step that had not consumed batch b: the largest saved N with N <= b; None when there is none."""
+        place = bisect_right(self.saved, batch)
+        return self.saved[place - 1] if place else None
+
+    def first_checkpoint_seen(self, sequence: int) -> int | None:
+        """The first saved step that had seen a sequence; None when no checkpoint has."""
+        return self.first_checkpoint_after_batch(self.batch_of(sequence))
+
+    def last_checkpoint_unseen(self, sequence: int) -> int | None:
+        """The last saved step that had not seen a sequence; None when every checkpoint had."""
+        return self.last_checkpoint_before_batch(self.batch_of(sequence))
+
+    # -- checkpoints and their names
+
+    def label(self, step: int) -> int:
+        """The number in the revision name of a step."""
+        return step * self.labels_per_step
+
+    def revision_of(self, step: int) -> str:
+        """The revision or folder name of a step, for example `step3000`."""
+        return self.revision.replace("{label}", str(self.label(step))).replace("{step}", str(step))
+
+    def step_of_label(self, label: int) -> int:
+        """The saved step that carries this label; raises `UnknownCheckpoint` with the saved neighbours otherwise."""
+        step, rest = divmod(label, self.labels_per_step)
+        if rest or step not in self._saved_set:
+            nearest = [
+                self.label(saved) for saved in self.neighbours_of(label / self.labels_per_step) if saved is not None
+            ]
+            raise UnknownCheckpoint(f"There is no checkpoint at step {label}; {_nearest(nearest)}.", nearest=nearest)
+        return step
+
+    def neighbours_of(self, step: float) -> tuple[int | None, int | None]:
+        """The saved steps next to `step` on both sides, itself excluded; None where there is none."""
+        below, above = bisect_left(self.saved, step), bisect_right(self.saved, step)
+        return (
+            self.saved[below - 1] if below else None,
+            self.saved[above] if above < len(self.saved) else None,
+        )
+
+    def _checked_step(self, step: int) -> int:
+        if not 0 <= step <= self.steps:
+            raise UnknownCheckpoint(
+                f"This run has no step {step}: it goes from 0 to {self.steps}.", nearest=self.saved[-1:]
+            )
+        return step
+
+
+def _nearest(steps: list[int]) -> str:
+    if not steps:
+        return "the run saved none"
+    return f"the nearest is {steps[0]}" if len(steps) == 1 else f"the nearest are {steps[0]} and {steps[1]}"
+
+
+def pythia_steps() -> tuple[int, ...]:
+    """The 154 steps that every main Pythia model saved: 0, 1, 2, 4, ..., 512 and 1000, 2000, ..., 143000 (README)."""
+    return (0, *(2**power for power in range(10)), *range(1000, 143_001, 1000))

@@ -1,0 +1,206 @@
+"""The engine against the published procedure, row by row, on models that know some rows by heart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+import transformers
+
+from seenat.memorization.protocol import Protocol
+from seenat.memorization.reference import reference_scores
+from seenat.memorization.scoring import Scorer, default_device
+from seenat.registry.errors import InvalidValue
+
+MODELS = ["neox_97", "neox_700", "llama", "bert"]
+PROTOCOLS = [
+    Protocol(),
+    Protocol(eos="allowed"),
+    Protocol(eos_id=7),
+    Protocol(prompt=8, continuation=20, offset=3),
+    Protocol(prompt=40, continuation=3),
+    Protocol(prompt=1, continuation=1, offset=40),
+    Protocol(prompt=5, continuation=67),
+]
+
+
+def _window(rows: npt.NDArray[np.uint16], protocol: Protocol) -> npt.NDArray[np.uint16]:
+    return rows[:, slice(*protocol.window)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
+def test_prefix_equals_generation(name: str, protocol: Protocol, request: pytest.FixtureRequest) -> None:
+    trained = request.getfixturevalue(name)
+    tokens = _window(trained.rows, protocol)
+    reference = reference_scores(trained.model, tokens, protocol)
+    measured = Scorer(trained.model, protocol, "cpu").prefixes(tokens)
+    assert measured.dtype == np.uint8
+    np.testing.assert_array_equal(measured, reference.prefix)
+    np.testing.assert_array_equal(measured == protocol.continuation, reference.memorized)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_show_every_kind_of_prefix(name: str, request: pytest.FixtureRequest) -> None:
+    """Otherwise the comparison with generation would say little."""
+    trained, protocol = request.getfixturevalue(name), Protocol(eos="allowed")
+    measured = Scorer(trained.model, protocol, "cpu").prefixes(_window(trained.rows, protocol))
+    assert (measured == 32).sum() >= 20
+    assert len(set(measured.tolist())) >= 15
+
+
+def test_banned_id_ends_a_prefix_that_the_model_would_go_on_with(neox_97: Any) -> None:
+    protocol = Protocol(eos="allowed")
+    tokens = _window(neox_97.rows, protocol)
+    truth = tokens[:, protocol.prompt :]
+    with_zero = (truth == 0).any(axis=1)
+    wanted = with_zero & (Scorer(neox_97.model, protocol, "cpu").prefixes(tokens) == protocol.continuation)
+    assert wanted.sum() >= 5
+    banned = Scorer(neox_97.model, Protocol(), "cpu").prefixes(tokens)
+    np.testing.assert_array_equal(banned[wanted], (truth[wanted] == 0).argmax(axis=1))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 63, 64, 65, 1023, 1025, 2100])
+def test_a_row_counts_the_same_in_every_company(neox_97: Any, rows: int) -> None:
+    protocol = Protocol()
+    tokens = _window(neox_97.rows, protocol)
+    scorer = Scorer(neox_97.model, protocol, "cpu")
+    repeated = np.resize(np.arange(len(tokens)), rows)
+    np.testing.assert_array_equal(scorer.prefixes(tokens[repeated]), scorer.prefixes(tokens)[repeated])
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64, ">u2"])
+def test_every_integer_type_and_layout_is_read(neox_97: Any, dtype: Any) -> None:
+    protocol = Protocol()
+    scorer = Scorer(neox_97.model, protocol, "cpu")
+    tokens = _window(neox_97.rows, protocol)
+    np.testing.assert_array_equal(scorer.prefixes(np.asfortranarray(tokens.astype(dtype))), scorer.prefixes(tokens))
+
+
+@pytest.mark.parametrize(("eos", "lowest"), [("allowed", 0), ("banned", 1)])
+def test_equal_logits_choose_the_lowest_id(eos: str, lowest: int) -> None:
+    model = _untrained()
+    torch.nn.init.zeros_(model.get_output_embeddings().weight)
+    protocol = Protocol(eos=eos)
+    tokens = np.full((3, protocol.length), 5, dtype=np.int64)
+    tokens[1, protocol.prompt :] = lowest
+    tokens[2, protocol.prompt : -1] = lowest
+    expected = [0, protocol.continuation, protocol.continuation - 1]
+    assert Scorer(model, protocol, "cpu").prefixes(tokens).tolist() == expected
+    assert reference_scores(model, tokens, protocol).prefix.tolist() == expected
+
+
+def test_half_precision_weights_are_computed_in_single(neox_97: Any) -> None:
+    stored = _untrained()
+    stored.load_state_dict(neox_97.model.state_dict())
+    protocol = Protocol()
+    scorer = Scorer(stored.half(), protocol, "cpu")
+    assert {parameter.dtype for parameter in stored.parameters()} == {torch.float32}
+    tokens = _window(neox_97.rows, protocol)
+    np.testing.assert_array_equal(scorer.prefixes(tokens), reference_scores(stored, tokens, protocol).prefix)
+
+
+@pytest.mark.parametrize("architecture", ["gpt_neox", "bert"])
+def test_logits_held_at_once_are_bounded(architecture: str) -> None:
+    """1,100 rows of a vocabulary of 50,304 would be 7 GB of logits."""
+    model = _untrained(50_304) if architecture == "gpt_neox" else _untrained_bert(50_304)
+    sizes: list[int] = []
+    model.get_output_embeddings().register_forward_hook(lambda _module, _inputs, out: sizes.append(4 * out.numel()))
+    rows = 1100 if architecture == "gpt_neox" else 20
+    Scorer(model, Protocol(), "cpu").prefixes(np.full((rows, 64), 9))
+    assert 0 < max(sizes) <= 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (np.full((2, 64), 97), "id 97, but the model's vocabulary is 97"),
+        (np.full((2, 64), -1), "id -1, but"),
+        (np.zeros((2, 63), dtype=np.uint16), "needs 64 ids of each sequence"),
+        (np.zeros(64, dtype=np.uint16), "needs 64 ids of each sequence"),
+    ],
+)
+def test_ids_that_cannot_be_scored_are_refused(tokens: npt.NDArray[Any], message: str) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        Scorer(_untrained(), Protocol(), "cpu").prefixes(tokens)
+
+
+def test_the_row_of_a_wrong_id_is_named() -> None:
+    tokens = np.ones((1500, 64), dtype=np.uint16)
+    tokens[1234, 60] = 40_000
+    with pytest.raises(InvalidValue, match="Row 1234 holds id 40000"):
+        Scorer(_untrained(), Protocol(), "cpu").prefixes(tokens)
+
+
+def test_a_protocol_the_model_cannot_hold_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="bans id 97"):
+        Scorer(_untrained(), Protocol(eos_id=97), "cpu")
+    with pytest.raises(InvalidValue, match="reads 129 ids at once, but the model has 128 positions"):
+        Scorer(_untrained(), Protocol(prompt=66, continuation=64), "cpu")
+    Scorer(_untrained(), Protocol(prompt=65, continuation=64), "cpu").prefixes(np.ones((1, 129), dtype=np.uint16))
+
+
+def test_default_device_is_one_torch_has() -> None:
+    assert torch.zeros(1, device=default_device()).device.type in ("cpu", "cuda")
+
+
+# -- the reference itself
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize("batch", [1, 7, 1024])
+def test_reference_does_not_depend_on_batch_or_cache(neox_97: Any, batch: int, use_cache: bool) -> None:
+    protocol = Protocol()
+    tokens = _window(neox_97.rows, protocol)[:40]
+    first = reference_scores(neox_97.model, tokens, protocol)
+    again = reference_scores(neox_97.model, tokens, protocol, batch=batch, use_cache=use_cache)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_reference_counts_positions_and_the_run_before_the_first_mistake(neox_700: Any) -> None:
+    protocol = Protocol()
+    tokens = _window(neox_700.rows, protocol).copy()
+    known = tokens[reference_scores(neox_700.model, tokens, protocol).memorized][0]
+    wrong = known.copy()
+    wrong[[32 + 3, 32 + 9]] ^= 1
+    score, prefix, memorized = reference_scores(neox_700.model, np.stack([known, wrong]), protocol)
+    assert score.tolist() == [32, 30]
+    assert prefix.tolist() == [32, 3]
+    assert memorized.tolist() == [True, False]
+
+
+def test_reference_ignores_what_the_model_says_of_generation(neox_97: Any) -> None:
+    """A default GPT-NeoX bans id 2 and lets 0 pass; other files ask for sampling or penalties."""
+    protocol = Protocol()
+    tokens = _window(neox_97.rows, protocol)
+    expected = reference_scores(neox_97.model, tokens, protocol)
+    kept = neox_97.model.generation_config
+    assert kept.eos_token_id == 2
+    odd = {"eos_token_id": 9, "do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "pad_token_id": 4}
+    neox_97.model.generation_config = transformers.GenerationConfig(**odd)
+    try:
+        found = reference_scores(neox_97.model, tokens, protocol)
+    finally:
+        neox_97.model.generation_config = kept
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def _untrained(vocab_size: int = 97) -> Any:
+    config = transformers.GPTNeoXConfig(
+        vocab_size=vocab_size, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256,
+        max_position_embeddings=128,
+    )  # fmt: skip
+    return transformers.GPTNeoXForCausalLM(config)
+
+
+def _untrained_bert(vocab_size: int) -> Any:
+    config = transformers.BertConfig(
+        vocab_size=vocab_size, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        is_decoder=True,
+    )  # fmt: skip
+    return transformers.BertLMHeadModel(config).eval()
