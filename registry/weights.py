@@ -123,7 +123,7 @@ def weight_files_among(present: set[str], read: Callable[[str], bytes]) -> tuple
 
 def determining_files(folder: Path) -> tuple[str, ...]:
     """The names of all files that determine the numbers: config.json and the weights; raises as `weight_files` does."""
-    if not (folder / CONFIG).is_file():
+    if CONFIG not in {file.name for file in local_files(folder)}:
         raise UnknownCheckpoint(f"There is no checkpoint at {folder}: it has no {CONFIG}.")
     return (CONFIG, *weight_files(folder))
 

@@ -1,0 +1,1 @@
+"""Ratios against the reference procedure: run by hand, by `make bench`."""
