@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +11,6 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
-
-_SERVER = Path(__file__).parents[1] / "hub_server.py"
-_spec = importlib.util.spec_from_file_location("hub_server", _SERVER)
-assert _spec is not None
-assert _spec.loader is not None
-sys.modules["hub_server"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sys.modules["hub_server"])
-hub = sys.modules["hub_server"].hub
 
 LEARNT = 20
 LENGTH = 72
