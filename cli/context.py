@@ -1,4 +1,4 @@
-"""What the commands share: opening the catalog, arguments that are read the same way everywhere, progress bars."""
+"""What the commands share: opening the catalog, and arguments that are read the same way everywhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from seenat.registry.errors import SeenatError
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from seenat.registry.catalog import Catalog
 
-__all__ = ["Count", "open_catalog", "progress_bar", "protocol_option"]
+__all__ = ["Count", "open_catalog", "protocol_option"]
 
 
 class Count(click.ParamType[int]):
@@ -47,22 +45,3 @@ def open_catalog() -> Iterator[Catalog]:
 
     with Catalog.open(talk=lambda text: click.echo(text, err=True)) as catalog:
         yield catalog
-
-
-@contextmanager
-def progress_bar(*columns: str) -> Iterator[Progress]:
-    """A bar on stderr with time left; a terminal sees it move, a pipe sees nothing of it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        *(TextColumn(column) for column in columns),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield progress

@@ -1,7 +1,6 @@
 """The one sink of every command: data to stdout, talk to stderr, in one of two modes.
 
-`--json` prints one JSON document and nothing else on stdout. Without it people get text and tables; a table is as wide as
-its content where stdout is no terminal, so that a pipe loses nothing.
+`--json` prints one JSON document and nothing else on stdout. Without it people get text and tables.
 """
 
 from __future__ import annotations
@@ -10,14 +9,13 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from seenat.cli.layout import fact_lines, table_lines, terminal_width
 
-__all__ = ["Output", "count", "json_option", "share"]
+__all__ = ["Output", "count", "json_option", "moment", "plural", "share", "value_words"]
 
 
 def json_option(command: Any) -> Any:
@@ -43,34 +41,17 @@ class Output:
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Names and values under each other; a pair whose value is None is left out."""
-        shown = [(name, str(value)) for name, value in pairs if value is not None]
-        width = max((len(name) for name, _ in shown), default=0)
-        for name, value in shown:
-            click.echo(f"{click.style(name.ljust(width), fg='cyan')}  {value}")
+        for line in fact_lines(pairs, terminal_width()):
+            click.echo(line)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1) -> None:
-        """A table; the first `left` columns are text, the others numbers."""
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="cyan")
-        for place, name in enumerate(columns):
-            table.add_column(name, justify="left" if place < left else "right")
-        for row in rows:
-            table.add_row(*("-" if value is None else str(value) for value in row))
-        _console().print(table)
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()) -> None:
+        """A table whose columns are headings after `<` (text) or `>` (numbers); narrow terminals go without `spare`."""
+        for line in table_lines(columns, rows, terminal_width(), spare):
+            click.echo(line)
 
     def talk(self, text: str) -> None:
         """A word to the person, never part of the answer."""
         click.echo(text, err=True)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    if sys.stdout.isatty():
-        return Console(highlight=False, markup=False)
-    return Console(highlight=False, markup=False, width=10_000, no_color=True)
 
 
 def count(number: int | None) -> str | None:
@@ -78,8 +59,27 @@ def count(number: int | None) -> str | None:
     return None if number is None else f"{number:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    """A number and what there are so many of."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def share(part: float | None) -> str | None:
-    """A share as a percentage of useful precision; None stays None."""
+    """A share as a percentage of two decimals, or of two digits where those would be zeros; None stays None."""
     if part is None:
         return None
-    return f"{part:.1%}" if part >= 0.1 or part == 0 else f"{part:.2%}"
+    return f"{part:.2%}" if part >= 0.0001 or part == 0 else f"{part * 100:.2g}%"
+
+
+def moment(stamp: str | None) -> str | None:
+    """A stored time, to the minute and in UTC as it is stored; None stays None."""
+    return None if stamp is None else stamp[:16].replace("T", " ")
+
+
+def value_words(value: Any) -> str:
+    """A value of a configuration as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value_words(one) for one in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

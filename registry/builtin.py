@@ -16,7 +16,11 @@ from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderF
 from seenat.registry.recording import record_suite
 from seenat.registry.schedule import Schedule
 
-__all__ = ["builtin_suites", "record_builtin_suites"]
+__all__ = ["BUILT_IN", "builtin_suites", "record_builtin_suites"]
+
+
+BUILT_IN = "built-in"
+"""The origin of a suite that ships with seenat."""
 
 
 def builtin_suites() -> tuple[SuiteFacts, ...]:
@@ -33,7 +37,7 @@ def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
 def _suite(data: dict[str, Any]) -> SuiteFacts:
     return SuiteFacts(
         name=data["suite"],
-        origin="built-in",
+        origin=BUILT_IN,
         provenance={"source": data["source"]},
         orders=tuple(_order(order) for order in data["orders"]),
         models=tuple(_model(model, data["schedules"]) for model in data["models"]),

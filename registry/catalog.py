@@ -44,15 +44,11 @@ class Catalog:
         `StaleSchema`.
         """
         database = Database(parse_url(url))
-        with database.read() as connection:
-            empty = database.is_sqlite and database.revision(connection) is None
-            if not empty:
-                database.check_schema(connection)
-        if empty:
-            from seenat.registry.schema import upgrade
-
-            talk(f"making the catalog {database}")
-            upgrade(database)
+        try:
+            _prepare(database, talk)
+        except BaseException:
+            database.close()
+            raise
         return cls(database)
 
     def close(self) -> None:
@@ -123,13 +119,25 @@ class Catalog:
             row = connection.execute(_ORDERS.where(orders.c.name == name)).one_or_none()
             if row is not None:
                 return _order(connection, row), None
+            known = connection.execute(select(orders.c.name)).scalars().all()
         try:
             model = self.model(name)
         except UnknownModel as error:
-            raise UnknownModel(
-                f"There is no model or order {name!r}{_nearest_words(error.nearest)}.", error.nearest
-            ) from None
+            nearest = (*_close(name, known), *error.nearest)
+            raise UnknownModel(f"There is no model or order {name!r}{_nearest_words(nearest)}.", nearest) from None
         return model.order, model
+
+
+def _prepare(database: Database, talk: Callable[[str], None]) -> None:
+    with database.read() as connection:
+        empty = database.is_sqlite and database.revision(connection) is None
+        if not empty:
+            database.check_schema(connection)
+    if empty:
+        from seenat.registry.schema import upgrade
+
+        talk(f"making the catalog {database}")
+        upgrade(database)
 
 
 _ORDERS = select(orders, suites.c.name.label("suite")).join(suites, suites.c.id == orders.c.suite_id)
@@ -153,8 +161,14 @@ def _unknown_model(connection: Connection, name: str) -> UnknownModel:
         *connection.execute(select(models.c.name)).scalars(),
         *connection.execute(select(aliases.c.name)).scalars(),
     ]
-    nearest = get_close_matches(name, known, n=3, cutoff=0.5)
+    nearest = _close(name, known)
     return UnknownModel(f"There is no model {name!r}{_nearest_words(nearest)}.", nearest)
+
+
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of the known names that `name` may have meant, in whatever case it is written."""
+    spelled = {one.lower(): one for one in known}
+    return [spelled[one] for one in get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)]
 
 
 def _nearest_words(names: Iterable[str | int]) -> str:

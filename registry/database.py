@@ -7,6 +7,8 @@ on the disk (SQLite: WAL with synchronous=FULL), since files of results are trus
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +16,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from seenat.registry import settings
-from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, StaleSchema
+from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
 __all__ = ["HEAD", "Database", "parse_url"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under migrations/versions; importing alembic to ask would cost more than most lookups."""
 
 _SQLITE_BUSY_SECONDS = 60
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
+"""How SQLite begins a transaction that reads, and one that takes the writer's lock; PostgreSQL acts them out."""
+_WRITE_ONE = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
 def parse_url(url: str | None) -> URL:
@@ -33,18 +45,26 @@ def parse_url(url: str | None) -> URL:
     if url is None:
         url = settings.database_url() or str(settings.home() / "catalog.sqlite")
     if "://" not in url:
-        return URL.create("sqlite", database=str(Path(url).expanduser().absolute()))
+        return URL.create("sqlite", database=_absolute(url))
+    scheme = url.partition("://")[0]
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise InvalidValue(
-            f"{url!r} is not a database URL; write sqlite:///PATH or postgresql://USER@HOST/NAME."
-        ) from error
-    if parsed.drivername in ("postgres", "postgresql"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InvalidValue(f"{parsed.drivername} databases are not supported; write sqlite:///PATH or postgresql://...")
-    return parsed
+    except (ArgumentError, ValueError):  # Neither is repeated, nor is the URL: a password may be in it.
+        raise InvalidValue(f"What follows {scheme}:// is not the rest of a database URL; {_WRITE_ONE}.") from None
+    if scheme not in _DRIVERS:
+        raise InvalidValue(f"Databases of the kind {scheme} are not supported; {_WRITE_ONE}.")
+    if _DRIVERS[scheme] == "sqlite" and _is_path(parsed.database):
+        parsed = parsed.set(database=_absolute(parsed.database or ""))
+    return parsed.set(drivername=_DRIVERS[scheme])
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _is_path(database: str | None) -> bool:
+    """Whether a SQLite URL names a file, and by its path: not a catalog in memory, not SQLite's own `file:` URI."""
+    return database not in (None, "", ":memory:") and not str(database).startswith("file:")
 
 
 class Database:
@@ -59,8 +79,8 @@ class Database:
 
     def __str__(self) -> str:
         if self.is_sqlite:
-            return str(self.url.database)
-        return self.url.render_as_string(hide_password=True)
+            return self.url.database or ":memory:"
+        return self.url.set(query={}).render_as_string(hide_password=True)  # libpq takes passwords there too.
 
     @property
     def is_sqlite(self) -> bool:
@@ -70,13 +90,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the catalog and writes nothing."""
-        with self._transaction("BEGIN") as connection:
+        with self._transaction(_READ) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the writer's lock from its start; commits on leaving, unless an error leaves with it."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction(_WRITE) as connection:
             yield connection
 
     @contextmanager
@@ -84,10 +104,25 @@ class Database:
         try:
             with self.engine.connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
-        except (OperationalError, SqlDatabaseError) as error:
-            if isinstance(error, OperationalError) or "not a database" in str(error):
-                raise DatabaseUnavailable(f"The catalog at {self} cannot be used: {_cause(error)}.") from error
-            raise
+        except DBAPIError as error:
+            meaning = self._meaning(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    def _meaning(self, error: DBAPIError) -> SeenatError | None:
+        """What an error of the driver means to a user; None when it is a mistake of the program."""
+        if isinstance(error, DataError):
+            return InvalidValue(f"The catalog at {self} cannot hold a value: {_cause(error)}; write a smaller one.")
+        # Without a statement nothing was asked yet; SQLite calls a damaged or foreign file a plain DatabaseError.
+        if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
+            return None
+        advice = (
+            "check that it is a SQLite file, and that you may write to it and its folder"
+            if self.is_sqlite
+            else "check SEENAT_DATABASE_URL, and that the server runs"
+        )
+        return DatabaseUnavailable(f"The catalog at {self} cannot be used: {_cause(error)}; {advice}.")
 
     def close(self) -> None:
         """Give back every connection."""
@@ -99,13 +134,16 @@ class Database:
         Raises `InvalidValue` for a database that holds something else than a catalog.
         """
         names = set(inspect(connection).get_table_names())
-        if "alembic_version" in names:
+        if not names - {"alembic_version"}:
+            return None
+        if {"alembic_version", "suites"} <= names:
             found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             if found is not None:
                 return str(found)
-        if names - {"alembic_version"}:
-            raise InvalidValue(f"The database at {self} is not a seenat catalog; it holds the table {min(names)}.")
-        return None
+        table = min(names - {"alembic_version"})
+        raise InvalidValue(
+            f"The database at {self} is not a seenat catalog; it holds the table {table}. Set SEENAT_DATABASE_URL to another."
+        )
 
     def check_schema(self, connection: Connection) -> None:
         """Raise `StaleSchema` unless the schema is the one this version knows."""
@@ -130,14 +168,14 @@ def _engine(url: URL) -> Engine:
         return _sqlite_engine(url)
     try:
         engine = create_engine(url, pool_pre_ping=True)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
         raise MissingExtra("A PostgreSQL catalog needs psycopg; run `pip install 'seenat[postgres]'`.") from error
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
+    if url.database and _is_path(url.database):
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -153,19 +191,44 @@ def _sqlite_engine(url: URL) -> Engine:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # The driver opens no transaction of its own: `begin` below does.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _use_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _use_wal(connection: Any) -> None:
+    """Switch a file to WAL. Of two that switch a new file at once, SQLite refuses one without waiting: try again."""
+    deadline = time.monotonic() + _SQLITE_BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("seenat_begin", "BEGIN"))
+    begin = _begin_of(connection)
+    connection.exec_driver_sql(f"PRAGMA query_only={begin == _READ:d}")
+    connection.exec_driver_sql(begin)
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # One writer at a time, as in SQLite: a commit derives onset rows from what other commits have left.
-    if connection.get_execution_options().get("seenat_begin") == "BEGIN IMMEDIATE":
+    # One writer at a time, as in SQLite: a commit derives onset rows from what other commits have left. What others
+    # wrote while it waited for the lock is seen by a writer, since it has no snapshot yet; a reader keeps its first.
+    if _begin_of(connection) == _WRITE:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('seenat'))")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _begin_of(connection: Connection) -> str:
+    return str(connection.get_execution_options().get("seenat_begin", _READ))
 
 
 def _cause(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0].rstrip(".")
+    """The first line of what the driver says, or its class where it says nothing."""
+    said = str(error.orig).strip() or type(error.orig).__name__
+    return said.splitlines()[0].rstrip(".")

@@ -1,6 +1,7 @@
 """What differs between two statements of the same suite, in sentences for the person who made the change.
 
 A statement of nothing (None, an `unknown` status) differs from nothing: the catalog may know more than its suite says.
+Only in the fields of `STATED_BY_NONE` is None itself a statement.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from typing import Any
 from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
 from seenat.registry.schedule import Schedule
 
-__all__ = ["differences"]
+__all__ = ["STATED_BY_NONE", "differences"]
 
+STATED_BY_NONE = frozenset({"eos_id", "folder", "order", "repository"})
+"""Where None says that there is none: no id ends a document, the order is not published, checkpoints are elsewhere."""
 _NOT_COMPARED = {"name", "files", "checkpoints", "batches", "schedule", "modified_ns", "step", "saved", "origin"}
+_UNORDERED = {"aliases"}
 
 
 def differences(stored: SuiteFacts, stated: SuiteFacts) -> tuple[str, ...]:
@@ -25,6 +29,7 @@ def differences(stored: SuiteFacts, stated: SuiteFacts) -> tuple[str, ...]:
 def _suite(stored: SuiteFacts, stated: SuiteFacts) -> Iterator[str]:
     if stored.origin != stated.origin:
         yield f"suite {stated.name}: registered from {stored.origin} before, now from {stated.origin}"
+    yield from _change(f"suite {stated.name}: provenance", stored.provenance, stated.provenance)
     stated_orders = {order.name: order for order in stated.orders}
     for order in stored.orders:
         if order.name in stated_orders:
@@ -65,8 +70,11 @@ def _files(where: str, stored: tuple[FileFacts, ...], stated: tuple[FileFacts, .
     after = {file.name: file for file in stated}
     yield from (f"{where}: the file {name} is gone" for name in before if name not in after)
     yield from (f"{where}: the file {name} is new" for name in after if name not in before)
-    for name in before.keys() & after.keys():
-        yield from _fields(f"{where}: {name}", before[name], after[name])
+    if before.keys() == after.keys() and list(before) != list(after):
+        yield f"{where}: its files follow one another as {', '.join(before)} -> {', '.join(after)}"
+    for name in before:
+        if name in after:
+            yield from _fields(f"{where}: {name}", before[name], after[name])
 
 
 def _fields(
@@ -78,13 +86,21 @@ def _fields(
         if field.name in _NOT_COMPARED:
             continue
         before, after = getattr(stored, field.name), getattr(stated, field.name)
-        if after is not None and before is not None and before != after:
-            yield f"{where}: {field.name} {_short(before)} -> {_short(after)}"
+        if field.name in _UNORDERED:
+            before, after = sorted(before), sorted(after)
+        if field.name in STATED_BY_NONE or (before is not None and after is not None):
+            yield from _change(f"{where}: {field.name}", before, after)
+
+
+def _change(what: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted(before.keys() | after.keys()):
+            yield from _change(f"{what}.{key}", before.get(key), after.get(key))
+    elif before != after:
+        yield f"{what} {_short(before)} -> {_short(after)}"
 
 
 def _short(value: Any) -> str:
     if isinstance(value, str) and value.startswith("sha256:"):
         return value[: len("sha256:") + 12]
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {value[key]}" for key in sorted(value)) + "}"
-    return str(value)
+    return "none" if value is None or value == [] else str(value)

@@ -62,15 +62,7 @@ class Order:
 
     def batch(self, index: int) -> Batch:
         """One batch; raises `UnknownBatch` beyond the order."""
-        if index not in self.batches:
-            last = self.batches.stop - 1
-            raise UnknownBatch(
-                f"The order {self.name} has no batch {index}: it holds batches 0 to {last}.",
-                nearest=[0 if index < 0 else last],
-            )
-        start = index * self.sequences_per_batch
-        stop = min(start + self.sequences_per_batch, self.geometry.sequences)
-        return Batch(order=self, index=index, sequences=SequenceRange(start, stop))
+        return _cut(self, index, self.sequences_per_batch)
 
     def batch_of(self, sequence: int) -> int:
         """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
@@ -137,6 +129,18 @@ class Batch:
         return self.order.source().tokens(self.sequences)
 
 
+def _cut(order: Order, index: int, size: int) -> Batch:
+    """Batch `index` of an order cut into batches of `size` sequences, of which the last may be short."""
+    last = (order.geometry.sequences - 1) // size
+    if not 0 <= index <= last:
+        raise UnknownBatch(
+            f"The order {order.name} has no batch {index}: it holds batches 0 to {last} of {size} sequences.",
+            nearest=[0 if index < 0 else last],
+        )
+    stop = min((index + 1) * size, order.geometry.sequences)
+    return Batch(order=order, index=index, sequences=SequenceRange(index * size, stop))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """One training run."""
@@ -169,28 +173,28 @@ class Model:
         return self.training_order
 
     def checkpoint(self, step: int | str) -> Checkpoint:
-        """The checkpoint at a step (`3000`), or under a revision's label (`"step3000"`).
+        """The checkpoint at a step (`3000`), of a revision, or under a label (`"step3000"`).
 
-        The two differ only in runs whose labels do not count optimizer updates. Raises `UnknownCheckpoint` with the saved
+        They differ only in runs whose labels do not count optimizer updates. Raises `UnknownCheckpoint` with the saved
         neighbours otherwise.
         """
-        number, rest = parse_step(step), 0
-        if isinstance(step, str) and step.strip().startswith("step"):
-            number, rest = divmod(number, self.schedule.labels_per_step)
-        for checkpoint in self.checkpoints:
-            if checkpoint.step == number and not rest:
-                return checkpoint
-        raise self._unknown(number)
+        by_revision = {checkpoint.revision: checkpoint for checkpoint in self.checkpoints}
+        by_step = {checkpoint.step: checkpoint for checkpoint in self.checkpoints}
+        name, labels = str(step).strip(), 1
+        if not name.isdecimal():
+            if name in by_revision:
+                return by_revision[name]
+            labels = self.schedule.labels_per_step
+        number = parse_step(name)
+        if number % labels or number // labels not in by_step:
+            raise self._unknown(name, number / labels if labels > 1 else number)
+        return by_step[number // labels]
 
     def batch(self, index: int) -> Batch:
         """One batch of the run, as its own schedule cuts it; raises `UnknownBatch` beyond the order."""
-        order = self.order
-        size = self.schedule.sequences_per_batch
-        if size == order.sequences_per_batch:
-            return order.batch(index)
-        return Batch(order=order, index=index, sequences=self.schedule.sequences_of(index))
+        return _cut(self.order, index, self.schedule.sequences_per_batch)
 
-    def _unknown(self, step: int) -> UnknownCheckpoint:
+    def _unknown(self, name: str, step: float) -> UnknownCheckpoint:
         nearest = [saved for saved in self.schedule.neighbours_of(step) if saved is not None]
         if not nearest:
             return UnknownCheckpoint(f"{self.name} has no checkpoints.")
@@ -199,8 +203,8 @@ class Model:
         if len(nearest) == 2:
             between = f", and batches {nearest[0]} to {nearest[1] - 1} lie between them"
         return UnknownCheckpoint(
-            f"{self.name} has no checkpoint at step {step}; the nearest {'is' if len(nearest) == 1 else 'are'} "
-            f"{listed}{between}.",
+            f"{self.name} has no checkpoint at {'' if name == str(step) else f'{name}, which is '}step {step:g}; "
+            f"the nearest {'is' if len(nearest) == 1 else 'are'} {listed}{between}.",
             nearest=nearest,
         )
 

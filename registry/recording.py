@@ -5,23 +5,25 @@ written. Something else than before (a file with another digest, another batch s
 and nothing is written, unless the caller says `replace`; then the facts change in place. Results never change their label:
 they are kept under the digest of the content they were measured on, which is then no longer the current one.
 
-What a suite does not state (a digest not known yet) never overwrites what the catalog has learned.
+What a suite does not state (a digest not known yet) never overwrites what the catalog has learned, unless that was
+learned of other files: of an order's content before, of checkpoints in another place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
-from seenat.registry.differences import differences
+from seenat.registry.differences import STATED_BY_NONE, differences
 from seenat.registry.errors import InvalidValue, SuiteChanged
 from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
 from seenat.registry.orders.geometry import ID_BYTES
-from seenat.registry.stored import stored_suite
+from seenat.registry.stored import NO_LONGER_STATED, AnyRow, order_files, stored_suite
 from seenat.registry.tables import (
     aliases,
     batches,
@@ -36,6 +38,8 @@ from seenat.registry.tables import (
 __all__ = ["now", "record_suite"]
 
 _ROWS_AT_ONCE = 20_000
+_WRITTEN_AS_NONE = STATED_BY_NONE | {"digest", "order_id"}
+"""Columns in which None overwrites: what is stated so, and what follows from other columns."""
 
 
 def now() -> str:
@@ -96,6 +100,9 @@ def _suite_id(connection: Connection, suite: SuiteFacts) -> int:
 
 def _record_order(connection: Connection, suite_id: int, order: OrderFacts) -> None:
     _check_owner(connection, orders, "order", order.name, suite_id)
+    before = connection.execute(select(orders).where(orders.c.name == order.name)).one_or_none()
+    if before is not None:
+        order = with_changes(order, files=tuple(_with_what_is_known(connection, before.id, order)))
     values = {
         "suite_id": suite_id,
         "sequences": order.sequences,
@@ -112,9 +119,20 @@ def _record_order(connection: Connection, suite_id: int, order: OrderFacts) -> N
     order_id = _upsert(connection, orders, {"name": order.name}, values)
     connection.execute(delete(token_files).where(token_files.c.order_id == order_id))
     _insert(connection, token_files, (_token_file(order_id, *pair) for pair in enumerate(order.files)))
-    if order.batches or not _has_batches(connection, order_id, order):
+    same = before is not None and (before.digest, before.eos_id) == (order.digest, order.eos_id)
+    if order.batches or not same or not _has_batches(connection, order_id, order):
         connection.execute(delete(batches).where(batches.c.order_id == order_id))
         _insert(connection, batches, _batches(order_id, order))
+
+
+def _with_what_is_known(connection: Connection, order_id: int, order: OrderFacts) -> Iterator[FileFacts]:
+    """The files of an order, with the digests that the catalog has learned of files of the same length."""
+    known = {(file.name, file.bytes): file for file in order_files(connection, order_id)}
+    for file in order.files:
+        learned = known.get((file.name, file.bytes))
+        if file.sha256 is None and learned is not None:
+            file = with_changes(file, sha256=learned.sha256, modified_ns=learned.modified_ns)
+        yield file
 
 
 def _has_batches(connection: Connection, order_id: int, order: OrderFacts) -> bool:
@@ -180,7 +198,10 @@ def _record_model(connection: Connection, suite_id: int, model: ModelFacts) -> N
         "architecture": dict(model.architecture),
         "hyperparameters": dict(model.hyperparameters),
     }
+    before = connection.execute(select(models).where(models.c.name == model.name)).one_or_none()
     model_id = _upsert(connection, models, {"name": model.name}, values)
+    if before is not None and (before.repository, before.folder) != (model.repository, model.folder):
+        _forget_checkpoints(connection, model_id)
     connection.execute(delete(aliases).where(aliases.c.model_id == model_id))
     _insert(connection, aliases, ({"name": name, "model_id": model_id} for name in model.aliases))
     _record_checkpoints(connection, model_id, model)
@@ -199,25 +220,44 @@ def _order_id(connection: Connection, model: ModelFacts) -> int | None:
     return found
 
 
+def _forget_checkpoints(connection: Connection, model_id: int) -> None:
+    """Drop what was learned of a model's checkpoints, which are now those of another folder or repository."""
+    ids = select(checkpoints.c.id).where(checkpoints.c.model_id == model_id)
+    connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id.in_(ids)))
+    connection.execute(
+        update(checkpoints)
+        .where(checkpoints.c.model_id == model_id, checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED))
+        .values(status="unknown", reason=None, status_date=None, commit_id=None, digest=None)
+    )
+
+
 def _record_checkpoints(connection: Connection, model_id: int, model: ModelFacts) -> None:
     known = {row.step: row for row in connection.execute(select(checkpoints).where(checkpoints.c.model_id == model_id))}
     stated = {checkpoint.step for checkpoint in model.checkpoints}
-    gone = [row.id for step, row in known.items() if step not in stated]
+    gone = [row.id for step, row in known.items() if step not in stated and row.reason != NO_LONGER_STATED]
     if gone:
         connection.execute(
             update(checkpoints)
             .where(checkpoints.c.id.in_(gone))
-            .values(status="missing", reason="no longer in its suite", status_date=now())
+            .values(status="missing", reason=NO_LONGER_STATED, status_date=now())
         )
     new = [checkpoint for checkpoint in model.checkpoints if checkpoint.step not in known]
     _insert(connection, checkpoints, (_checkpoint(model_id, model, checkpoint) for checkpoint in new))
     for checkpoint in model.checkpoints:
         row = known.get(checkpoint.step)
         if row is not None:
-            values = _checkpoint(model_id, model, checkpoint)
-            stated_values = {key: value for key, value in values.items() if value not in (None, "unknown")}
-            connection.execute(update(checkpoints).where(checkpoints.c.id == row.id).values(**stated_values))
+            values = _news(row, _checkpoint(model_id, model, checkpoint))
+            connection.execute(update(checkpoints).where(checkpoints.c.id == row.id).values(**values))
     _record_checkpoint_files(connection, model_id, model)
+
+
+def _news(row: AnyRow, stated: dict[str, Any]) -> dict[str, Any]:
+    """What of a checkpoint's statement is to be written over its row; the date of a status is that of its last change."""
+    if row.reason == NO_LONGER_STATED:
+        return stated
+    if (row.status, row.digest) == (stated["status"], stated["digest"]):
+        return {"revision": stated["revision"]}
+    return {key: value for key, value in stated.items() if value not in (None, "unknown")}
 
 
 def _checkpoint(model_id: int, model: ModelFacts, checkpoint: CheckpointFacts) -> dict[str, Any]:
@@ -275,7 +315,7 @@ def _upsert(connection: Connection, table: Table[Any], key: dict[str, str], valu
     if found is None:
         made = connection.execute(insert(table).values(**key, **values)).inserted_primary_key
         return int(made[0])  # type: ignore[index]
-    stated = {name: value for name, value in values.items() if value is not None}
+    stated = {name: value for name, value in values.items() if value is not None or name in _WRITTEN_AS_NONE}
     connection.execute(update(table).where(table.c.id == found).values(**stated))
     return found
 

@@ -8,11 +8,15 @@ transaction (`seenat.registry.recording`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, select
+
+from seenat.registry.builtin import BUILT_IN
 from seenat.registry.catalog import Catalog
 from seenat.registry.durable import digest_of_file
 from seenat.registry.entities import Order
@@ -30,6 +34,7 @@ from seenat.registry.manifest import ModelManifest, OrderManifest, SuiteManifest
 from seenat.registry.recording import record_suite
 from seenat.registry.schedule import Schedule
 from seenat.registry.stored import stored_suite
+from seenat.registry.tables import aliases, models, orders, suites
 from seenat.registry.weights import (
     checkpoint_digest,
     count_parameters,
@@ -76,9 +81,11 @@ def register_suite(
     Raises `InvalidManifest` for mistakes in the file, `CorruptFile` for files that are not what it says, and `SuiteChanged`
     when something differs from what was registered before and `replace_changed` is false. Nothing is written then.
     """
-    manifest = read_manifest(path, catalog_orders={order.name for order in catalog.orders()})
+    spelled = Path(os.path.normpath(path.absolute()))  # The same from whichever folder it is named.
+    manifest = read_manifest(spelled, catalog_orders={order.name for order in catalog.orders()})
     with catalog.database.read() as connection:
         stored = stored_suite(connection, manifest.name)
+        _check_names(connection, manifest, stored)
     facts = _Reader(manifest, stored, catalog, progress).suite()
     with catalog.database.write() as connection:
         changes = record_suite(connection, facts, replace=replace_changed)
@@ -88,6 +95,32 @@ def register_suite(
         models=tuple(model.name for model in facts.models),
         changes=changes,
     )
+
+
+def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteFacts | None) -> None:
+    """Commands take an order or a model by any of its names, so no other suite may have one of these."""
+    if stored is not None and stored.origin == BUILT_IN:
+        raise InvalidManifest(
+            f"{manifest.path}: the suite {manifest.name} ships with seenat; write another name below [suite]."
+        )
+    owners = _names_of_others(connection, manifest.name)
+    named = [*manifest.orders, *manifest.models]
+    for name in (*(one.name for one in named), *(alias for model in manifest.models for alias in model.aliases)):
+        if name in owners:
+            raise InvalidManifest(f"{manifest.path}: {name} is taken by {owners[name]}; write a name of its own.")
+
+
+def _names_of_others(connection: Connection, suite: str) -> dict[str, str]:
+    """Every name of an order or a model outside a suite, and what has it."""
+    others = suites.c.name != suite
+    owned = select(orders.c.name, suites.c.name).join(suites, suites.c.id == orders.c.suite_id).where(others)
+    trained = select(models.c.name, suites.c.name).join(suites, suites.c.id == models.c.suite_id).where(others)
+    called = trained.join(aliases, aliases.c.model_id == models.c.id).with_only_columns(aliases.c.name, models.c.name)
+    return {
+        **{name: f"the model {model}" for name, model in connection.execute(called)},
+        **{name: f"a model of the suite {owner}" for name, owner in connection.execute(trained)},
+        **{name: f"an order of the suite {owner}" for name, owner in connection.execute(owned)},
+    }
 
 
 class _Reader:
@@ -301,9 +334,10 @@ def _tokenizer(manifest: SuiteManifest, order: OrderManifest) -> str | None:
     return str(path) if path.exists() else order.tokenizer
 
 
-def _cut(order: OrderFacts) -> tuple[int, int | None, int | None]:
-    """What decides the facts of batches beside the content."""
-    return order.sequences_per_batch, order.eos_id, order.vocab_size
+def _cut(order: OrderFacts) -> tuple[Any, ...]:
+    """What decides, beside the content, the facts of batches and whether the order's index is right."""
+    indexes = tuple(file.sha256 for file in order.files if file.role == "index")
+    return order.sequences_per_batch, order.eos_id, order.vocab_size, indexes
 
 
 def _counted(model: str, folders: list[Path], config: Mapping[str, Any]) -> ParameterCount:

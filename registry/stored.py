@@ -12,14 +12,19 @@ from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderF
 from seenat.registry.schedule import Schedule
 from seenat.registry.tables import aliases, checkpoint_files, checkpoints, models, orders, suites, token_files
 
-__all__ = ["AnyRow", "checkpoint_file", "order_files", "parameters_of", "schedule_of", "stored_suite"]
+__all__ = ["NO_LONGER_STATED", "AnyRow", "checkpoint_file", "order_files", "parameters_of", "schedule_of", "stored_suite"]
 
+NO_LONGER_STATED = "no longer in its suite"
+"""Why a checkpoint is missing that its suite once had; its row stays, since results point to it."""
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
 
 
 def stored_suite(connection: Connection, name: str) -> SuiteFacts | None:
-    """What the catalog holds of a suite; None when it has none of that name. Digests of batches are not read."""
+    """What the catalog holds of a suite, without what is no longer in it; None when it has none of that name.
+
+    Digests of batches are not read.
+    """
     suite = connection.execute(select(suites).where(suites.c.name == name)).one_or_none()
     if suite is None:
         return None
@@ -129,7 +134,7 @@ def _checkpoints(connection: Connection, model_ids: list[int]) -> dict[int, list
     saved: dict[int, list[CheckpointFacts]] = defaultdict(list)
     for row in connection.execute(
         select(checkpoints)
-        .where(checkpoints.c.model_id.in_(model_ids))
+        .where(checkpoints.c.model_id.in_(model_ids), checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED))
         .order_by(checkpoints.c.model_id, checkpoints.c.step)
     ):
         saved[row.model_id].append(

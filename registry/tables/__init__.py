@@ -1,0 +1,58 @@
+"""The catalog's tables, as SQLAlchemy Core sees them; the migrations make the same schema step by step.
+
+Four layers, each pointing only upwards:
+
+* facts       suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, evidence, claims
+* imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
+* plans       protocols, measurements, measurement_rows, jobs, shards
+* results     blocks, memorized_sequences, batch_counts
+
+A *measurement* is what makes numbers comparable: one protocol, one model, one order's content. Its dense values live in a
+Zarr array; `measurement_rows` says which row of that array belongs to which checkpoint *content*, `blocks` which files
+of it are committed. Sequences are arithmetic, never rows, except those that were memorized at least once.
+
+Times are UTC as ISO-8601 text ending in Z; digests are text that starts with `sha256:`.
+"""
+
+from seenat.registry.tables.base import metadata
+from seenat.registry.tables.facts import (
+    aliases,
+    batches,
+    checkpoint_files,
+    checkpoints,
+    claims,
+    evidence,
+    models,
+    orders,
+    suites,
+    token_files,
+)
+from seenat.registry.tables.imports import evaluation_files, evaluations, reference_counts, result_sets
+from seenat.registry.tables.plans import jobs, measurement_rows, measurements, protocols, shards
+from seenat.registry.tables.results import batch_counts, blocks, memorized_sequences
+
+__all__ = [
+    "aliases",
+    "batch_counts",
+    "batches",
+    "blocks",
+    "checkpoint_files",
+    "checkpoints",
+    "claims",
+    "evaluation_files",
+    "evaluations",
+    "evidence",
+    "jobs",
+    "measurement_rows",
+    "measurements",
+    "memorized_sequences",
+    "metadata",
+    "models",
+    "orders",
+    "protocols",
+    "reference_counts",
+    "result_sets",
+    "shards",
+    "suites",
+    "token_files",
+]
