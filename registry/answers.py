@@ -6,10 +6,13 @@ More keys may come; the ones here stay. Ranges are half-open, `{"start", "stop"}
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from seenat.registry.entities import Batch, Checkpoint, Model, Order
+from seenat.registry.errors import InvalidValue
 from seenat.registry.facts import FileFacts
+from seenat.registry.learning_rate import learning_rate
 from seenat.registry.orders.pieces import Extent
 from seenat.registry.units import SequenceRange
 
@@ -38,7 +41,13 @@ def model_answer(model: Model) -> dict[str, Any]:
     schedule = model.schedule
     return {
         **models_answer([model])[0],
-        "aliases": list(model.aliases),
+        "aliases": [alias.name for alias in model.aliases if alias.valid_until is None],
+        "former_names": [asdict(alias) for alias in model.aliases if alias.valid_until is not None],
+        "earlier_meanings": [asdict(meaning) for meaning in model.earlier_meanings],
+        "version": model.version,
+        "order_note": model.order_note,
+        "altered_from_step": model.altered_from_step,
+        "notes": list(model.notes),
         "folder": model.folder,
         "schedule": {
             "steps": schedule.steps,
@@ -52,15 +61,18 @@ def model_answer(model: Model) -> dict[str, Any]:
     }
 
 
-def checkpoint_answer(checkpoint: Checkpoint) -> dict[str, Any]:
+def checkpoint_answer(model: Model, checkpoint: Checkpoint) -> dict[str, Any]:
     """One entry of `seenat checkpoints`."""
     return {
+        "model": model.name,
         "step": checkpoint.step,
         "revision": checkpoint.revision,
         "status": checkpoint.status,
         "reason": checkpoint.reason,
         "status_date": checkpoint.status_date,
         "sequences_seen": checkpoint.sequences_seen.to_json(),
+        "tokens_seen": model.tokens_seen(checkpoint),
+        "source": checkpoint.source,
         "digest": checkpoint.digest,
     }
 
@@ -76,11 +88,13 @@ def step_answer(model: Model, checkpoint: Checkpoint, files: Sequence[FileFacts]
         "order": _order_name(model),
         "batches_seen": checkpoint.batches_seen.to_json(),
         "sequences_seen": checkpoint.sequences_seen.to_json(),
-        "tokens_seen": _tokens_seen(model, checkpoint),
+        "tokens_seen": model.tokens_seen(checkpoint),
         "last_batch": schedule.last_batch(step),
         "next_batch": schedule.next_batch(step),
         "previous_checkpoint": before,
         "next_checkpoint": after,
+        "learning_rate": _learning_rate(model, step),
+        "altered_from_step": model.altered_from_step,
         "status": checkpoint.status,
         "reason": checkpoint.reason,
         "status_date": checkpoint.status_date,
@@ -112,7 +126,7 @@ def batch_answer(batch: Batch, model: Model | None = None) -> dict[str, Any]:
 def sequence_answer(order: Order, sequence: int, model: Model | None = None) -> dict[str, Any]:
     """`seenat sequence`: its batch and position, and with a model the checkpoints around its batch.
 
-    Raises `UnknownSequence` beyond the order.
+    Raises `UnknownSequence` beyond the order, `UnknownOrder` for a sequence that was altered for this model.
     """
     batch = order.batch_of(sequence)
     position = sequence % order.sequences_per_batch
@@ -120,6 +134,7 @@ def sequence_answer(order: Order, sequence: int, model: Model | None = None) -> 
     if model is not None:
         schedule = model.schedule
         batch, position = schedule.batch_of(sequence), schedule.position_of(sequence)
+        model.check_unaltered(batch)
         answer |= {
             "model": model.name,
             "first_checkpoint_seen": schedule.first_checkpoint_seen(sequence),
@@ -142,8 +157,9 @@ def _parameters(model: Model) -> dict[str, int] | None:
     return model.parameters.to_json() if model.parameters else None
 
 
-def _tokens_seen(model: Model, checkpoint: Checkpoint) -> int | None:
-    """Targets, that is ids predicted: one fewer than the ids of each sequence."""
-    if model.training_order is None:
+def _learning_rate(model: Model, step: int) -> float | None:
+    """Of the update that follows, where the run's decay is known."""
+    try:
+        return learning_rate(model.hyperparameters, step)
+    except InvalidValue:
         return None
-    return len(checkpoint.sequences_seen) * (model.training_order.geometry.tokens_per_sequence - 1)

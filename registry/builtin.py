@@ -10,11 +10,21 @@ import json
 from importlib import resources
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
-from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, ParameterCount, SuiteFacts
+from seenat.registry.claims import record_shipped_claims
+from seenat.registry.facts import (
+    AliasFacts,
+    CheckpointFacts,
+    FileFacts,
+    ModelFacts,
+    OrderFacts,
+    ParameterCount,
+    SuiteFacts,
+)
 from seenat.registry.recording import record_suite
 from seenat.registry.schedule import Schedule
+from seenat.registry.tables import batches, orders
 
 __all__ = ["BUILT_IN", "builtin_suites", "record_builtin_suites"]
 
@@ -25,13 +35,33 @@ BUILT_IN = "built-in"
 
 def builtin_suites() -> tuple[SuiteFacts, ...]:
     """Every suite of the package data."""
-    data = json.loads(resources.files("seenat.registry").joinpath("data", "pythia.json").read_text("utf-8"))
-    return (_suite(data),)
+    return (_suite(_data()),)
 
 
 def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
-    """Bring the catalog to what this version of seenat knows; facts change in place, results stay."""
-    return tuple(change for suite in builtin_suites() for change in record_suite(connection, suite, replace=True))
+    """Bring the catalog to what this version of seenat knows; facts change in place, results and what was learned stay."""
+    changes = tuple(change for suite in builtin_suites() for change in record_suite(connection, suite, replace=True))
+    record_shipped_claims(connection)
+    _record_batch_digests(connection, _data()["batch_digests"])
+    return changes
+
+
+def _data() -> dict[str, Any]:
+    text = resources.files("seenat.registry").joinpath("data", "pythia.json").read_text("utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _record_batch_digests(connection: Connection, digests: dict[str, dict[str, str]]) -> None:
+    """Published digests of batches, where nothing was read here yet: the first read is held against them."""
+    for order, known in digests.items():
+        order_id = select(orders.c.id).where(orders.c.name == order).scalar_subquery()
+        for batch, digest in known.items():
+            connection.execute(
+                update(batches)
+                .where(batches.c.order_id == order_id, batches.c.batch == int(batch), batches.c.digest.is_(None))
+                .values(digest=f"sha256:{digest}")
+            )
 
 
 def _suite(data: dict[str, Any]) -> SuiteFacts:
@@ -55,7 +85,8 @@ def _model(data: dict[str, Any], schedules: dict[str, dict[str, Any]]) -> ModelF
             **data,
             "schedule": schedule,
             "parameters": ParameterCount(**data["parameters"]),
-            "aliases": tuple(data["aliases"]),
+            "aliases": tuple(AliasFacts(**alias) for alias in data["aliases"]),
+            "notes": tuple(data["notes"]),
             "checkpoints": tuple(CheckpointFacts(step=step) for step in schedule.saved),
         }
     )

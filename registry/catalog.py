@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Self
@@ -19,11 +20,11 @@ from typing import Self
 from sqlalchemy import Connection, func, select
 
 from seenat.registry.database import Database, parse_url
-from seenat.registry.entities import Checkpoint, Model, Order
-from seenat.registry.errors import UnknownModel, UnknownOrder
-from seenat.registry.facts import FileFacts
+from seenat.registry.entities import Checkpoint, EarlierMeaning, Model, Order
+from seenat.registry.errors import InvalidValue, UnknownModel, UnknownOrder
+from seenat.registry.facts import AliasFacts, FileFacts
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.stored import AnyRow, checkpoint_file, order_files, parameters_of, schedule_of
+from seenat.registry.stored import AnyRow, alias_of, checkpoint_file, order_files, parameters_of, schedule_of
 from seenat.registry.tables import aliases, checkpoint_files, checkpoints, models, orders, suites
 from seenat.registry.units import BatchRange, SequenceRange
 
@@ -147,13 +148,28 @@ _MODELS = select(models, suites.c.name.label("suite")).join(suites, suites.c.id 
 def _model_id(connection: Connection, name: str) -> int | None:
     for query in (
         select(models.c.id).where(models.c.name == name),
-        select(aliases.c.model_id).where(aliases.c.name == name),
         select(models.c.id).where(models.c.repository == name),
     ):
         found = connection.execute(query).scalar()
         if found is not None:
             return found
-    return None
+    return _model_id_of_alias(connection, name)
+
+
+def _model_id_of_alias(connection: Connection, name: str) -> int | None:
+    """The model that an alias means today, or else the only one that it ever meant."""
+    rows = connection.execute(
+        select(aliases, models.c.name.label("model"))
+        .join(models, models.c.id == aliases.c.model_id)
+        .where(aliases.c.name == name)
+    ).all()
+    meant = [row for row in rows if row.valid_until is None] or rows
+    if len(meant) > 1:
+        periods = "; ".join(f"{row.model} from {row.valid_from or 'the start'} to {row.valid_until}" for row in meant)
+        raise InvalidValue(
+            f"{name} meant several models, one after the other ({periods}); ask for one of them by name."
+        )
+    return int(meant[0].model_id) if meant else None
 
 
 def _unknown_model(connection: Connection, name: str) -> UnknownModel:
@@ -211,16 +227,37 @@ def _models(connection: Connection, ids: Sequence[int]) -> tuple[Model, ...]:
     }
     names = defaultdict(list)
     for alias in connection.execute(select(aliases).where(aliases.c.model_id.in_(ids)).order_by(aliases.c.name)):
-        names[alias.model_id].append(alias.name)
+        names[alias.model_id].append(alias_of(alias))
+    meanings = _earlier_meanings(connection, [row.name for row in rows.values()])
     saved = defaultdict(list)
     for checkpoint in connection.execute(
         select(checkpoints).where(checkpoints.c.model_id.in_(ids)).order_by(checkpoints.c.model_id, checkpoints.c.step)
     ):
         saved[checkpoint.model_id].append(checkpoint)
-    return tuple(_model(rows[id_], known_orders.get(rows[id_].order_id), tuple(names[id_]), saved[id_]) for id_ in ids)
+    return tuple(
+        replace(
+            _model(rows[id_], known_orders.get(rows[id_].order_id), tuple(names[id_]), saved[id_]),
+            earlier_meanings=meanings.get(rows[id_].name, ()),
+        )
+        for id_ in ids
+    )
 
 
-def _model(row: AnyRow, order: Order | None, names: tuple[str, ...], saved: Sequence[AnyRow]) -> Model:
+def _earlier_meanings(connection: Connection, names: Sequence[str]) -> dict[str, tuple[EarlierMeaning, ...]]:
+    """What models' own names meant before, as aliases of other models tell."""
+    found: dict[str, tuple[EarlierMeaning, ...]] = {}
+    for row in connection.execute(
+        select(aliases, models.c.name.label("model"))
+        .join(models, models.c.id == aliases.c.model_id)
+        .where(aliases.c.name.in_(names))
+        .order_by(aliases.c.valid_from)
+    ):
+        meaning = EarlierMeaning(model=row.model, valid_from=row.valid_from, valid_until=row.valid_until, note=row.note)
+        found[row.name] = (*found.get(row.name, ()), meaning)
+    return found
+
+
+def _model(row: AnyRow, order: Order | None, names: tuple[AliasFacts, ...], saved: Sequence[AnyRow]) -> Model:
     # A checkpoint that is missing was not saved for any purpose: neighbours and first sightings go by what exists.
     schedule = schedule_of(row, tuple(checkpoint.step for checkpoint in saved if checkpoint.status != "missing"))
     return Model(
@@ -235,6 +272,11 @@ def _model(row: AnyRow, order: Order | None, names: tuple[str, ...], saved: Sequ
         folder=row.folder,
         parameters=parameters_of(row),
         aliases=names,
+        earlier_meanings=(),
+        version=row.version,
+        order_note=row.order_note,
+        altered_from_step=row.altered_from_step,
+        notes=tuple(row.notes or ()),
         architecture=row.architecture,
         hyperparameters=row.hyperparameters,
         checkpoints=tuple(
@@ -246,6 +288,7 @@ def _model(row: AnyRow, order: Order | None, names: tuple[str, ...], saved: Sequ
                 status=checkpoint.status,
                 reason=checkpoint.reason,
                 status_date=checkpoint.status_date,
+                source=checkpoint.source,
                 commit_id=checkpoint.commit_id,
                 digest=checkpoint.digest,
                 sequences_seen=SequenceRange(0, checkpoint.step * row.sequences_per_batch),

@@ -6,11 +6,11 @@ Only in the fields of `STATED_BY_NONE` is None itself a statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.facts import AliasFacts, CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
 from seenat.registry.schedule import Schedule
 
 __all__ = ["STATED_BY_NONE", "differences"]
@@ -18,7 +18,6 @@ __all__ = ["STATED_BY_NONE", "differences"]
 STATED_BY_NONE = frozenset({"eos_id", "folder", "order", "repository"})
 """Where None says that there is none: no id ends a document, the order is not published, checkpoints are elsewhere."""
 _NOT_COMPARED = {"name", "files", "checkpoints", "batches", "schedule", "modified_ns", "step", "saved", "origin"}
-_UNORDERED = {"aliases"}
 
 
 def differences(stored: SuiteFacts, stated: SuiteFacts) -> tuple[str, ...]:
@@ -72,9 +71,9 @@ def _files(where: str, stored: tuple[FileFacts, ...], stated: tuple[FileFacts, .
     yield from (f"{where}: the file {name} is new" for name in after if name not in before)
     if before.keys() == after.keys() and list(before) != list(after):
         yield f"{where}: its files follow one another as {', '.join(before)} -> {', '.join(after)}"
-    for name in before:
+    for name, file in before.items():
         if name in after:
-            yield from _fields(f"{where}: {name}", before[name], after[name])
+            yield from _fields(f"{where}: {name}", file, after[name])
 
 
 def _fields(
@@ -86,10 +85,24 @@ def _fields(
         if field.name in _NOT_COMPARED:
             continue
         before, after = getattr(stored, field.name), getattr(stated, field.name)
-        if field.name in _UNORDERED:
-            before, after = sorted(before), sorted(after)
+        if field.name == "aliases":
+            before, after = _in_words(before), _in_words(after)
         if field.name in STATED_BY_NONE or (before is not None and after is not None):
             yield from _change(f"{where}: {field.name}", before, after)
+
+
+def _in_words(aliases: Iterable[AliasFacts]) -> str:
+    """Aliases in the order of their names, each with all that is said of it."""
+    words = (
+        (
+            alias.name,
+            alias.valid_from and f"from {alias.valid_from}",
+            alias.valid_until and f"until {alias.valid_until}",
+            alias.note and f"({alias.note})",
+        )
+        for alias in sorted(aliases, key=lambda alias: alias.name)
+    )
+    return ", ".join(" ".join(filter(None, one)) for one in words) or "none"
 
 
 def _change(what: str, before: Any, after: Any) -> Iterator[str]:
@@ -103,4 +116,4 @@ def _change(what: str, before: Any, after: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     if isinstance(value, str) and value.startswith("sha256:"):
         return value[: len("sha256:") + 12]
-    return "none" if value is None or value == [] else str(value)
+    return "none" if value is None else str(value)

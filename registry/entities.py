@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownCheckpoint, UnknownOrder
-from seenat.registry.facts import FileFacts, ParameterCount
+from seenat.registry.facts import AliasFacts, FileFacts, ParameterCount
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.pieces import Extent, Pieces
 from seenat.registry.schedule import Schedule
@@ -22,7 +22,7 @@ from seenat.registry.units import BatchRange, SequenceRange, parse_step
 if TYPE_CHECKING:
     from seenat.registry.orders.source import Tokens, TokenSource
 
-__all__ = ["Batch", "Checkpoint", "Model", "Order"]
+__all__ = ["Batch", "Checkpoint", "EarlierMeaning", "Model", "Order"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +141,16 @@ def _cut(order: Order, index: int, size: int) -> Batch:
     return Batch(order=order, index=index, sequences=SequenceRange(index * size, stop))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierMeaning:
+    """A model that a name meant for a time, before it meant the one that has it now."""
+
+    model: str
+    valid_from: str | None
+    valid_until: str | None
+    note: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """One training run."""
@@ -156,7 +166,17 @@ class Model:
     repository: str | None
     folder: str | None
     parameters: ParameterCount | None
-    aliases: tuple[str, ...]
+    aliases: tuple[AliasFacts, ...]
+    """Its other names, those of the past included."""
+    earlier_meanings: tuple[EarlierMeaning, ...]
+    """The models that its own name meant before it."""
+    version: str | None
+    order_note: str | None
+    """Why its order is not known, or where parts of it can be had."""
+    altered_from_step: int | None
+    """From this step on it was trained on other batches than those of its order; None for most."""
+    notes: tuple[str, ...]
+    """What one should know before using it."""
     architecture: Mapping[str, Any]
     hyperparameters: Mapping[str, Any]
     checkpoints: tuple[Checkpoint, ...]
@@ -167,8 +187,8 @@ class Model:
         """The order it was trained on; raises `UnknownOrder` where that is not published."""
         if self.training_order is None:
             raise UnknownOrder(
-                f"The training order of {self.name} is not published, so what it saw when cannot be told; "
-                f"see `seenat model {self.name}`."
+                f"The training order of {self.name} is not published as token files, so what it saw when cannot be looked "
+                f"up: {self.order_note or 'nothing more is known'}."
             )
         return self.training_order
 
@@ -185,16 +205,35 @@ class Model:
             if name in by_revision:
                 return by_revision[name]
             labels = self.schedule.labels_per_step
-        number = parse_step(name)
-        if number % labels or number // labels not in by_step:
-            raise self._unknown(name, number / labels if labels > 1 else number)
-        return by_step[number // labels]
+        number, rest = divmod(parse_step(name), labels)
+        if rest or number not in by_step:
+            raise self._unknown(number + rest / labels if rest else number)
+        return by_step[number]
 
     def batch(self, index: int) -> Batch:
-        """One batch of the run, as its own schedule cuts it; raises `UnknownBatch` beyond the order."""
+        """One batch of the run, as its own schedule cuts it.
+
+        Raises `UnknownBatch` beyond the order, and `UnknownOrder` for a batch that was altered for this run.
+        """
+        self.check_unaltered(index)
         return _cut(self.order, index, self.schedule.sequences_per_batch)
 
-    def _unknown(self, name: str, step: float) -> UnknownCheckpoint:
+    def tokens_seen(self, checkpoint: Checkpoint) -> int | None:
+        """How many targets a checkpoint had been trained on: one fewer than the ids of each sequence; None if unknown."""
+        if self.training_order is not None:
+            return len(checkpoint.sequences_seen) * (self.training_order.geometry.tokens_per_sequence - 1)
+        per_batch = self.hyperparameters.get("tokens_per_batch")
+        return None if per_batch is None else checkpoint.step * int(per_batch)
+
+    def check_unaltered(self, batch: int) -> None:
+        """Raise `UnknownOrder` for a batch that was altered for this run, so that the order's is not what it saw."""
+        if self.altered_from_step is not None and batch >= self.altered_from_step:
+            raise UnknownOrder(
+                f"{self.name} was trained on altered batches from step {self.altered_from_step} on, which are not published; "
+                f"batch {batch} of {self.order.name} is not what it saw."
+            )
+
+    def _unknown(self, step: float) -> UnknownCheckpoint:
         nearest = [saved for saved in self.schedule.neighbours_of(step) if saved is not None]
         if not nearest:
             return UnknownCheckpoint(f"{self.name} has no checkpoints.")
@@ -203,8 +242,8 @@ class Model:
         if len(nearest) == 2:
             between = f", and batches {nearest[0]} to {nearest[1] - 1} lie between them"
         return UnknownCheckpoint(
-            f"{self.name} has no checkpoint at {'' if name == str(step) else f'{name}, which is '}step {step:g}; "
-            f"the nearest {'is' if len(nearest) == 1 else 'are'} {listed}{between}.",
+            f"{self.name} has no checkpoint at step {step}; the nearest {'is' if len(nearest) == 1 else 'are'} "
+            f"{listed}{between}.",
             nearest=nearest,
         )
 
@@ -222,6 +261,8 @@ class Checkpoint:
     reason: str | None
     """The evidence for the status."""
     status_date: str | None
+    source: str | None
+    """Who says so."""
     commit_id: str | None
     digest: str | None
     """Over weights and configuration; None until the files were seen."""

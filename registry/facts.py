@@ -14,7 +14,16 @@ from seenat.registry.durable import digest_of_bytes
 from seenat.registry.schedule import Schedule
 from seenat.registry.weights import ParameterCount
 
-__all__ = ["BatchContent", "CheckpointFacts", "FileFacts", "ModelFacts", "OrderFacts", "ParameterCount", "SuiteFacts"]
+__all__ = [
+    "AliasFacts",
+    "BatchContent",
+    "CheckpointFacts",
+    "FileFacts",
+    "ModelFacts",
+    "OrderFacts",
+    "ParameterCount",
+    "SuiteFacts",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +92,18 @@ class CheckpointFacts:
     files: tuple[FileFacts, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasFacts:
+    """Another name of a model, or a name that meant it for a time."""
+
+    name: str
+    valid_from: str | None = None
+    """First day on which it did, as `2023-04-03`; None for always."""
+    valid_until: str | None = None
+    """First day on which it no longer did; None where it still does."""
+    note: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
     """A model as its suite describes it."""
@@ -95,7 +116,15 @@ class ModelFacts:
     repository: str | None = None
     folder: str | None = None
     parameters: ParameterCount | None = None
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[AliasFacts, ...] = ()
+    version: str | None = None
+    """Release of the suite it belongs to."""
+    order_note: str | None = None
+    """Why the order is not known, or where parts of it can be had."""
+    altered_from_step: int | None = None
+    """From this step on it was trained on other batches than those of its order."""
+    notes: tuple[str, ...] = ()
+    """What one should know before using it."""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: tuple[CheckpointFacts, ...] = ()

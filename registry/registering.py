@@ -22,6 +22,7 @@ from seenat.registry.durable import digest_of_file
 from seenat.registry.entities import Order
 from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.facts import (
+    AliasFacts,
     BatchContent,
     CheckpointFacts,
     FileFacts,
@@ -104,7 +105,7 @@ def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteF
             f"{manifest.path}: the suite {manifest.name} ships with seenat; write another name below [suite]."
         )
     owners = _names_of_others(connection, manifest.name)
-    named = [*manifest.orders, *manifest.models]
+    named: list[OrderManifest | ModelManifest] = [*manifest.orders, *manifest.models]
     for name in (*(one.name for one in named), *(alias for model in manifest.models for alias in model.aliases)):
         if name in owners:
             raise InvalidManifest(f"{manifest.path}: {name} is taken by {owners[name]}; write a name of its own.")
@@ -222,7 +223,7 @@ class _Reader:
             size=model.size,
             repository=model.repository,
             folder=str(self.manifest.locate(model.checkpoints)) if model.checkpoints else None,
-            aliases=model.aliases,
+            aliases=tuple(AliasFacts(name=name) for name in model.aliases),
             hyperparameters=_as_json(model.hyperparameters),
         )
         _check_length(facts, order or self.catalog.order(model.order))

@@ -8,11 +8,27 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, ParameterCount, SuiteFacts
+from seenat.registry.facts import (
+    AliasFacts,
+    CheckpointFacts,
+    FileFacts,
+    ModelFacts,
+    OrderFacts,
+    ParameterCount,
+    SuiteFacts,
+)
 from seenat.registry.schedule import Schedule
 from seenat.registry.tables import aliases, checkpoint_files, checkpoints, models, orders, suites, token_files
 
-__all__ = ["NO_LONGER_STATED", "AnyRow", "checkpoint_file", "order_files", "parameters_of", "schedule_of", "stored_suite"]
+__all__ = [
+    "NO_LONGER_STATED",
+    "AnyRow",
+    "checkpoint_file",
+    "order_files",
+    "parameters_of",
+    "schedule_of",
+    "stored_suite",
+]
 
 NO_LONGER_STATED = "no longer in its suite"
 """Why a checkpoint is missing that its suite once had; its row stays, since results point to it."""
@@ -71,6 +87,11 @@ def checkpoint_file(row: AnyRow) -> FileFacts:
     return FileFacts(name=row.name, bytes=row.bytes, sha256=row.sha256, modified_ns=row.modified_ns)
 
 
+def alias_of(row: AnyRow) -> AliasFacts:
+    """A row of `aliases` as a value."""
+    return AliasFacts(name=row.name, valid_from=row.valid_from, valid_until=row.valid_until, note=row.note)
+
+
 def parameters_of(model: AnyRow) -> ParameterCount | None:
     """The parameter counts in a row of `models`, where they are known."""
     if model.parameters_total is None or model.parameters_non_embedding is None:
@@ -98,10 +119,8 @@ def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelFacts,
     ids = [row.id for row in rows]
     order_names = {row.id: row.name for row in connection.execute(select(orders.c.id, orders.c.name))}
     names = defaultdict(list)
-    for name, model_id in connection.execute(
-        select(aliases.c.name, aliases.c.model_id).where(aliases.c.model_id.in_(ids)).order_by(aliases.c.name)
-    ):
-        names[model_id].append(name)
+    for alias in connection.execute(select(aliases).where(aliases.c.model_id.in_(ids)).order_by(aliases.c.name)):
+        names[alias.model_id].append(alias_of(alias))
     saved = _checkpoints(connection, ids)
     return tuple(
         ModelFacts(
@@ -116,6 +135,10 @@ def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelFacts,
             aliases=tuple(names[row.id]),
             architecture=row.architecture,
             hyperparameters=row.hyperparameters,
+            version=row.version,
+            order_note=row.order_note,
+            altered_from_step=row.altered_from_step,
+            notes=tuple(row.notes or ()),
             checkpoints=tuple(saved[row.id]),
         )
         for row in rows
