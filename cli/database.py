@@ -9,12 +9,17 @@ from seenat.cli.output import Output, json_option
 __all__ = ["db"]
 
 
-@click.group()
+@click.group(short_help="Make, upgrade and check the catalog's database.")
 def db() -> None:
-    """Make, upgrade and check the catalog's database."""
+    """Make, upgrade and check the catalog's database.
+
+    \b
+    Example:
+      seenat db check
+    """
 
 
-@db.command()
+@db.command(short_help="Bring the schema and the built-in suites up to date.")
 @json_option
 def upgrade(as_json: bool) -> None:
     """Bring the schema and the built-in suites to this version; running it again changes nothing.
@@ -34,10 +39,11 @@ def upgrade(as_json: bool) -> None:
         return
     for change in done.changes:
         out.line(change)
-    out.line(f"The catalog {database} has schema {done.after}" + ("." if done.changes else " and was up to date."))
+    was = "" if done.changes or done.before != done.after else " and was up to date"
+    out.line(f"The catalog {database} has schema {done.after}{was}.")
 
 
-@db.command()
+@db.command(short_help="Tell whether the catalog fits this version.")
 @json_option
 def check(as_json: bool) -> None:
     """Tell whether the catalog can be reached and fits this version; exit code 4 when its schema does not.

@@ -9,10 +9,10 @@ from seenat.cli.output import Output, json_option
 __all__ = ["doctor"]
 
 
-@click.command()
+@click.command(short_help="Show versions, places, devices and problems.")
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show versions, the catalog, the folders and the devices that seenat would use.
+    """Show versions, the catalog, the folders and the devices that seenat would use, and what is wrong with them.
 
     \b
     Example:
@@ -24,12 +24,13 @@ def doctor(as_json: bool) -> None:
     found = diagnose()
     if out.data(found):
         return
-    out.facts((name, value) for name, value in found["seenat"].items())
+    out.facts(found["seenat"].items())
     out.line()
     out.table(
-        ("package", "version", "needed for"),
+        ("<package", "<version", "<needed for"),
         ((row["name"], row["version"] or "not installed", row["for"]) for row in found["packages"]),
-        left=3,
     )
+    if found["problems"]:
+        out.line()
     for problem in found["problems"]:
-        out.line(f"{click.style('problem:', fg='red')} {problem}")
+        out.line(f"{click.style('Problem:', fg='red')} {problem}")

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seenat.cli.context import Count, open_catalog, progress_bar
-from seenat.cli.output import Output, count, json_option
+from seenat.cli.context import Count, open_catalog
+from seenat.cli.output import Output, count, json_option, moment, plural
+from seenat.cli.progress import Moment, progress, resumable
+from seenat.cli.words import protocol_words
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs import Job
     from seenat.memorization.protocol import Protocol
     from seenat.memorization.running import Advance
     from seenat.memorization.selection import Selection
+    from seenat.registry.catalog import Catalog
     from seenat.registry.entities import Model
 
 __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 
 
-@click.command()
+@click.command(short_help="Measure what a model's checkpoints have memorized.")
 @click.argument("name", metavar="MODEL")
 @click.option("--steps", default="all", show_default=True, metavar="all|1,2,4", help="Checkpoints to measure.")
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
 @click.option("--sample", type=Count("number of sequences"), metavar="N", help="Only N sequences, drawn at random.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
+@click.option("--seed", type=Count("seed"), metavar="N", default=0, show_default=True, help="Of the sample.")
 @click.option("--unseen", is_flag=True, help="Also measure sequences that a checkpoint had not seen yet.")
-@click.option("--measure", type=click.Choice(["prefix"]), default="prefix", show_default=True)
-@click.option("--prompt", type=Count("prompt length"), default=32, show_default=True, help="Ids given to the model.")
 @click.option(
-    "--continuation", type=Count("continuation length"), default=32, show_default=True, help="Ids to reproduce."
+    "--measure",
+    type=click.Choice(["prefix"]),
+    default="prefix",
+    show_default=True,
+    help="prefix: how many ids are reproduced before the first mistake.",
 )
-@click.option("--offset", type=Count("offset"), default=0, show_default=True, help="First id of the prompt.")
+@click.option(
+    "--prompt", type=Count("prompt length"), metavar="N", default=32, show_default=True, help="Ids given to the model."
+)
+@click.option(
+    "--continuation",
+    type=Count("continuation length"),
+    metavar="N",
+    default=32,
+    show_default=True,
+    help="Ids to reproduce.",
+)
+@click.option(
+    "--offset", type=Count("offset"), metavar="N", default=0, show_default=True, help="Ids before the prompt."
+)
 @click.option(
     "--eos",
     type=click.Choice(["banned", "allowed"]),
@@ -42,7 +57,8 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
     show_default=True,
     help="Whether decoding may end a document.",
 )
-@click.option("--device", help="cpu, cuda, cuda:1, mps; the best there is by default.")
+@click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; by default cuda where there is one, else cpu.")
 @json_option
 def memorize(
     name: str,
@@ -56,6 +72,7 @@ def memorize(
     continuation: int,
     offset: int,
     eos: str,
+    allow_suspect: bool,
     device: str | None,
     as_json: bool,
 ) -> None:
@@ -66,25 +83,30 @@ def memorize(
 
     \b
     Examples:
-      seenat memorize pocket-2m
-      seenat memorize pocket-2m --steps 64,128,384 --unseen
-      seenat memorize pythia-70m --steps 143000 --sample 1000
+      seenat memorize pocket-230k
+      seenat memorize pocket-230k --steps 64,128,384 --unseen
+      seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
     """
     from seenat.memorization.jobs import plan_job
+    from seenat.memorization.loading import check_device
 
     out = Output(as_json)
+    if device is not None:
+        check_device(device)
     with open_catalog() as catalog:
         model = catalog.model(name)
         protocol = _protocol(model, measure, prompt, continuation, offset, eos)
-        planned = plan_job(catalog, model, protocol, _selection(model, steps, sequences, sample, seed, unseen))
+        chosen = _steps(out, model, steps, allow_suspect)
+        selection = _selection(model, chosen, sequences, sample, seed, unseen)
+        planned = plan_job(catalog, model, protocol, selection, allow_suspect=allow_suspect)
         finished = run_with_progress(out, catalog, planned, device)
     if out.data(finished.to_json()):
         return
     out.line(_summary(finished))
-    out.line(f"See when: seenat onset {model.name}")
+    out.talk(f"See when: seenat onset {model.name}")
 
 
-@click.command()
+@click.command(short_help="List the jobs, the newest first.")
 @json_option
 def jobs(as_json: bool) -> None:
     """List the jobs, the newest first.
@@ -98,30 +120,29 @@ def jobs(as_json: bool) -> None:
     with open_catalog() as catalog:
         found = list_jobs(catalog)
     out = Output(as_json)
-    if out.data([one.to_json() for one in found]):
-        return
     if not found:
         out.talk("There are no jobs yet; `seenat memorize MODEL` makes one.")
+    if out.data([one.to_json() for one in found]) or not found:
         return
     out.table(
-        ("model", "state", "created", "job", "shards done", "measured", "reused"),
+        (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused"),
         (
             (
+                one.id,
                 one.model,
                 one.state,
-                one.created_at,
-                one.id,
-                f"{one.progress.done} of {one.progress.shards}",
+                moment(one.created_at),
+                f"{one.progress.done:,} of {one.progress.shards:,}",
                 count(one.progress.measured),
                 count(one.progress.reused),
             )
             for one in found
         ),
-        left=3,
+        spare=("created (UTC)",),
     )
 
 
-@click.command()
+@click.command(short_help="Show one job: what it measures, how far it is.")
 @click.argument("id_", metavar="ID", type=Count("job"))
 @json_option
 def job(id_: int, as_json: bool) -> None:
@@ -139,48 +160,45 @@ def job(id_: int, as_json: bool) -> None:
     out = Output(as_json)
     if out.data({**found.to_json(), "failures": [one.to_json() for one in failed]}):
         return
-    _show_job(out, found)
+    out.facts(_job_facts(found))
     if failed:
+        out.line()
         out.table(
-            ("why", "step", "block", "attempts"), ((one.error, one.step, one.block, one.attempts) for one in failed)
+            (">step", ">block", ">attempts", "<why it failed"),
+            ((count(one.step), one.block, one.attempts, one.error) for one in failed),
         )
 
 
-def run_with_progress(out: Output, catalog: Any, planned: Job, device: str | None) -> Job:
-    """Run a job with a bar on stderr, and say before what it skips."""
+def run_with_progress(out: Output, catalog: Catalog, planned: Job, device: str | None) -> Job:
+    """Run a job and show how far it is; say before what is done already."""
     from seenat.memorization.running import run_job
 
     if planned.finished_at is not None:
-        out.talk(f"Job {planned.id} was finished at {planned.finished_at}; nothing is left to measure.")
+        out.talk(f"Job {planned.id} was finished at {moment(planned.finished_at)} UTC; nothing is left to measure.")
         return planned
+    out.talk(_announcement(planned))
+    with resumable(), progress() as show:
+        return run_job(catalog, planned, device=device, progress=lambda now: show(_moment(planned.model, now)))
+
+
+def _announcement(planned: Job) -> str:
     done = planned.progress.measured + planned.progress.reused
-    out.talk(
-        f"Job {planned.id}: {planned.model} by protocol {planned.measurement.protocol.id}, "
-        f"{planned.progress.shards:,} shards" + (f", resumed with {done:,} values done" if done else "")
+    return (
+        f"Job {planned.id}: {planned.model}, {plural(len(planned.selection.steps), 'checkpoint')}, "
+        f"{plural(planned.progress.shards, 'shard')}, {protocol_words(planned.measurement.protocol)}"
+        + (f"; resumed with {plural(done, 'value')} done" if done else "")
     )
-    with _advance_bar(planned.model) as advance:
-        return run_job(catalog, planned, device=device, progress=advance)
 
 
-@contextmanager
-def _advance_bar(model: str) -> Iterator[Callable[[Advance], None]]:
-    columns = ("{task.fields[step]}", "{task.completed:,.0f}/{task.total:,.0f}", "{task.fields[rate]}")
-    with progress_bar(*columns) as bar:
-        task = bar.add_task(model, total=None, step="", rate="")
-        began = time.monotonic()
-
-        def advance(now: Advance) -> None:
-            rate = now.computed / max(time.monotonic() - began, 1e-9)
-            skipped = f", {now.reused:,} skipped" if now.reused else ""
-            bar.update(
-                task,
-                total=now.total,
-                completed=now.done,
-                step=f"step {now.step:,}",
-                rate=f"{rate:,.0f} sequences/s{skipped}",
-            )
-
-        yield advance
+def _moment(model: str, now: Advance) -> Moment:
+    return Moment(
+        task=model,
+        done=now.done,
+        total=now.total,
+        skipped=now.reused,
+        unit="sequences",
+        note=f"step {now.step:,}",
+    )
 
 
 def _protocol(model: Model, measure: str, prompt: int, continuation: int, offset: int, eos: str) -> Protocol:
@@ -198,14 +216,14 @@ def _protocol(model: Model, measure: str, prompt: int, continuation: int, offset
 
 
 def _selection(
-    model: Model, steps: str, sequences: str | None, sample: int | None, seed: int, unseen: bool
+    model: Model, steps: tuple[int, ...], sequences: str | None, sample: int | None, seed: int, unseen: bool
 ) -> Selection:
     from seenat.memorization.selection import Selection
     from seenat.registry.units import SequenceRange
 
     whole = model.order.sequences
     return Selection(
-        steps=_steps(model, steps),
+        steps=steps,
         sequences=whole if sequences is None else SequenceRange.parse(sequences, whole.stop),
         sample=sample,
         seed=seed,
@@ -213,44 +231,52 @@ def _selection(
     )
 
 
-def _steps(model: Model, text: str) -> tuple[int, ...]:
-    if text.strip() == "all":
-        return model.schedule.saved
-    return tuple(sorted({model.checkpoint(part).step for part in text.split(",") if part.strip()}))
+def _steps(out: Output, model: Model, text: str, allow_suspect: bool) -> tuple[int, ...]:
+    """The steps that are named; `all` are those that can be trusted, and the others are told."""
+    from seenat.memorization.jobs import runnable_steps
+
+    if text.strip() != "all":
+        return tuple(sorted({model.checkpoint(part).step for part in text.split(",")}))
+    steps, left_out = runnable_steps(model, allow_suspect=allow_suspect)
+    by_reason: dict[tuple[str, str | None], list[int]] = {}
+    for one in left_out:
+        by_reason.setdefault((one.status, one.reason), []).append(one.step)
+    for (status, reason), some in by_reason.items():
+        out.talk(f"Left out, since {status}: {_span(tuple(some))}. {reason or ''}".rstrip())
+    return steps
 
 
 def _summary(finished: Job) -> str:
-    progress = finished.progress
-    rate = f" at {progress.measured / progress.seconds:,.0f} a second" if progress.measured and progress.seconds else ""
-    reused = f"; {progress.reused:,} were measured before" if progress.reused else ""
-    return f"Job {finished.id} of {finished.model}: {progress.measured:,} values measured{rate}{reused}."
+    progress_ = finished.progress
+    rate = f", {_rate(finished)}" if progress_.measured and progress_.seconds else ""
+    reused = f"; {progress_.reused:,} were measured before" if progress_.reused else ""
+    return f"Job {finished.id} of {finished.model}: {plural(progress_.measured, 'value')} measured{rate}{reused}."
 
 
-def _show_job(out: Output, found: Job) -> None:
-    progress, protocol, selection = found.progress, found.measurement.protocol, found.selection
-    steps = selection.steps
-    out.facts(
-        [
-            ("job", f"{found.id}, {found.state}"),
-            ("model", found.model),
-            (
-                "protocol",
-                f"{protocol.id}: {protocol.measure}, {protocol.prompt}+{protocol.continuation} ids, EOS {protocol.eos}",
-            ),
-            ("checkpoints", f"{len(steps)}, from step {steps[0]:,} to {steps[-1]:,}"),
-            (
-                "sequences",
-                f"{selection.sequences}"
-                + (f", a sample of {selection.sample:,}" if selection.sample else "")
-                + (", seen or not" if selection.unseen else ", those seen"),
-            ),
-            (
-                "shards",
-                f"{progress.done:,} of {progress.shards:,} done, {progress.running:,} running, {progress.failed:,} failed",
-            ),
-            ("values", f"{progress.measured:,} measured, {progress.reused:,} reused"),
-            ("rate", f"{progress.measured / progress.seconds:,.0f} sequences a second" if progress.seconds else None),
-            ("created", found.created_at),
-            ("finished", found.finished_at),
-        ]
-    )
+def _rate(found: Job) -> str:
+    return f"{found.progress.measured / found.progress.seconds:,.0f} sequences a second"
+
+
+def _job_facts(found: Job) -> list[tuple[str, Any]]:
+    progress_, selection = found.progress, found.selection
+    states = {"done": progress_.done, "running": progress_.running, "failed": progress_.failed}
+    told = [f"{number:,} {state}" for state, number in states.items() if number or state == "done"]
+    sampled = f", a sample of {selection.sample:,}" if selection.sample else ""
+    return [
+        ("job", f"{found.id}, {found.state}"),
+        ("model", found.model),
+        ("protocol", protocol_words(found.measurement.protocol)),
+        ("checkpoints", _span(selection.steps)),
+        ("sequences", f"{selection.sequences}{sampled}, {'seen or not' if selection.unseen else 'those seen'}"),
+        ("shards", f"{progress_.shards:,}: {', '.join(told)}"),
+        ("values", f"{progress_.measured:,} measured, {progress_.reused:,} reused"),
+        ("rate", _rate(found) if progress_.measured and progress_.seconds else None),
+        ("created", f"{moment(found.created_at)} UTC"),
+        ("finished", f"{moment(found.finished_at)} UTC" if found.finished_at else None),
+    ]
+
+
+def _span(steps: tuple[int, ...]) -> str:
+    if len(steps) == 1:
+        return f"1, at step {steps[0]:,}"
+    return f"{len(steps):,}, from step {steps[0]:,} to {steps[-1]:,}"

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 __all__ = ["Moment", "Show", "progress", "resumable"]
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BEFORE_GUESSING = 3.0
+"""Loading torch and the first checkpoint takes two: a rate over less says nothing of the time left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,16 +49,8 @@ def progress() -> Iterator[Show]:
     if bars is None:
         yield _log()
         return
-    began: dict[str, _Begin] = {}
     with bars:
-
-        def show(now: Moment) -> None:
-            if now.task not in began:
-                began[now.task] = _Begin(bars.add_task(now.task, total=now.total, words=""), time.monotonic(), now)
-            begin = began[now.task]
-            bars.update(begin.row, total=now.total, completed=now.done, words=_words(now, begin))
-
-        yield show
+        yield _moving(bars)
 
 
 @contextmanager
@@ -65,15 +59,14 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("\nStopped; what is done is kept, and the same command goes on from there.", err=True)
+        click.echo("Stopped; what is done is kept, and the same command goes on from there.", err=True)
         raise
 
 
 @dataclass(frozen=True)
 class _Begin:
-    """The first moment of a task, its time, and its row on the terminal."""
+    """The first moment of a task, and its time."""
 
-    row: int
     at: float
     moment: Moment
 
@@ -90,13 +83,26 @@ def _bars() -> Progress | None:
     return Progress(*columns, console=console, transient=True)
 
 
+def _moving(bars: Progress) -> Show:
+    began: dict[str, _Begin] = {}
+    rows: dict[str, TaskID] = {}
+
+    def show(now: Moment) -> None:
+        if now.task not in began:
+            began[now.task] = _Begin(time.monotonic(), now)
+            rows[now.task] = bars.add_task(now.task, words="")
+        bars.update(rows[now.task], total=now.total, completed=now.done, words=_words(now, began[now.task]))
+
+    return show
+
+
 def _log() -> Show:
     began: dict[str, _Begin] = {}
     told = time.monotonic()
 
     def show(now: Moment) -> None:
         nonlocal told
-        begin = began.setdefault(now.task, _Begin(0, time.monotonic(), now))
+        begin = began.setdefault(now.task, _Begin(time.monotonic(), now))
         if time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
             told = time.monotonic()
             click.echo(f"{now.task}: {_words(now, begin)}", err=True)
@@ -112,7 +118,7 @@ def _words(now: Moment, begin: _Begin) -> str:
     if worked > 0 and elapsed > 0:
         parts.append(f"{worked / elapsed:,.0f} {now.unit}/s" if now.unit else "")
     parts.append(f"{now.skipped:,} skipped" if now.skipped else "")
-    if worked > 0 and elapsed >= 1:
+    if worked > 0 and elapsed >= _SECONDS_BEFORE_GUESSING and now.done < now.total:
         parts.append(f"{_clock((now.total - now.done) * elapsed / worked)} left")
     return ", ".join(part for part in parts if part)
 

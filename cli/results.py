@@ -9,9 +9,10 @@ import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option, share
+from seenat.cli.words import onset_words, protocol_words
 
 if TYPE_CHECKING:
-    from seenat.memorization.results import Onsets, SequenceTrajectory
+    from seenat.memorization.results import Onsets, SequenceTrajectory, StepCount
 
 __all__ = ["onset", "trajectory"]
 
@@ -23,7 +24,7 @@ _plot_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Show when one sequence was memorized and forgotten.")
 @click.argument("name", metavar="MODEL")
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @protocol_option
@@ -34,130 +35,134 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
 
     \b
     Examples:
-      seenat trajectory pocket-2m 100
-      seenat trajectory pocket-2m 100 --plot trajectory.svg
+      seenat trajectory pocket-230k 100
+      seenat trajectory pocket-230k 100 --plot trajectory.svg
     """
     from seenat.memorization.results import trajectory as read
 
     with open_catalog() as catalog:
         found = read(catalog, catalog.model(name), index, protocol)
+    out = Output(as_json)
     if plot is not None:
         from seenat.memorization.plots import save, trajectory_chart
 
         save(trajectory_chart(found), plot)
-    out = Output(as_json)
+        out.talk(f"Drawn to {plot}")
     if out.data(found.to_json()):
         return
     _show_trajectory(out, found)
-    if plot is not None:
-        out.line(f"Drawn to {plot}")
 
 
-@click.command()
+@click.command(short_help="Show when a model memorized what.")
 @click.argument("names", metavar="MODEL...", nargs=-1, required=True)
-@click.option("--limit", type=Count("number of sequences"), default=20, show_default=True, help="Sequences to list.")
+@click.option(
+    "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
+)
 @protocol_option
 @_plot_option
 @json_option
 def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
     """Show when a model memorized what: counts by checkpoint, and the first sequences.
 
-    With several models, one after the other, and one plot of all.
+    With several models, one after the other (in JSON a list of them), and one plot of all.
 
     \b
     Examples:
-      seenat onset pocket-2m
-      seenat onset pocket-230k pocket-660k pocket-2m --plot onset.png
+      seenat onset pocket-230k
+      seenat onset pocket-230k pocket-2m --limit 0 --plot onset.png
     """
     from seenat.memorization.results import onsets
 
     with open_catalog() as catalog:
         found = [onsets(catalog, catalog.model(name), protocol, limit) for name in names]
+    out = Output(as_json)
     if plot is not None:
         from seenat.memorization.plots import onset_chart, save
 
         save(onset_chart(found), plot)
-    out = Output(as_json)
+        out.talk(f"Drawn to {plot}")
     answers = [one.to_json() for one in found]
     if out.data(answers[0] if len(answers) == 1 else answers):
         return
-    for one in found:
+    for place, one in enumerate(found):
+        if place:
+            out.line()
         _show_onsets(out, one)
-    if plot is not None:
-        out.line(f"Drawn to {plot}")
 
 
 def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
-    path = found.trajectory
+    path, whole = found.trajectory, found.protocol.continuation
+    onset_ = None if path.onset is None else path.onset.to_json()
     out.facts(
         [
             ("sequence", f"{found.sequence:,} in {found.model}"),
-            ("first seen by the checkpoint at step", count(found.first_checkpoint_seen) or "none"),
-            ("memorized", "never" if path.onset is None else _bracket(path.onset.bracket_low, path.onset.step)),
-            ("forgotten at step", ", ".join(map(str, path.forgotten)) or None),
-            ("learned again at step", ", ".join(map(str, path.relearned)) or None),
+            ("protocol", protocol_words(found.protocol)),
+            ("first checkpoint that saw it", _step(found.first_checkpoint_seen)),
+            ("memorized", onset_words(onset_)),
+            ("forgotten", _at(path.forgotten)),
+            ("learned again", _at(path.relearned)),
         ]
     )
-    whole = found.protocol.continuation
+    out.line()
     out.table(
-        ("step", "seen", "prefix", ""),
+        (">step", "<had seen it", ">reproduced", "<memorized"),
         (
             (
-                f"{point.step:,}",
-                "yes" if point.seen else "not yet",
+                count(point.step),
+                "yes" if point.seen else "no",
                 f"{point.prefix} of {whole}",
-                "memorized" if point.memorized else "",
+                "yes" if point.memorized else "no",
             )
             for point in path.points
         ),
-        left=0,
     )
+
+
+def _step(step: int | None) -> str:
+    return "none" if step is None else f"step {step:,}"
+
+
+def _at(steps: tuple[int, ...]) -> str | None:
+    return f"at step {', '.join(f'{step:,}' for step in steps)}" if steps else None
 
 
 def _show_onsets(out: Output, found: Onsets) -> None:
     out.facts(
         [
             ("model", f"{found.model}, trained on {found.order}"),
-            ("protocol", found.protocol.id),
+            ("protocol", protocol_words(found.protocol)),
             ("memorized", f"{found.memorized:,} sequences by some checkpoint, {found.lost:,} of them later lost"),
         ]
     )
-    out.table(
-        ("step", "measured", "memorized", "share", "for the first time", "not seen yet, measured", "memorized"),
-        (
-            (
-                f"{row.step:,}",
-                count(row.measured),
-                count(row.memorized),
-                share(row.share),
-                count(row.onsets),
-                count(row.unseen_measured),
-                count(row.unseen_memorized),
-            )
-            for row in found.steps
-        ),
-        left=0,
-    )
+    out.line()
+    _show_steps(out, found.steps)
     if found.sequences:
-        out.table(
-            ("sequence", "not memorized at", "memorized by", "last memorized at", "times lost"),
-            (
-                (
-                    f"{one.sequence:,}",
-                    count(one.onset.bracket_low),
-                    count(one.onset.step),
-                    count(one.last_step),
-                    one.times_lost,
-                )
-                for one in found.sequences
-            ),
-            left=0,
-        )
-        if len(found.sequences) < found.memorized:
-            out.line(f"... and {found.memorized - len(found.sequences):,} more; --limit shows them.")
+        out.line()
+        _show_sequences(out, found)
+    left = found.memorized - len(found.sequences)
+    if left and found.sequences:
+        out.talk(f"... and {left:,} more; `--limit {found.memorized}` lists all.")
 
 
-def _bracket(low: int | None, step: int) -> str:
-    if low is None:
-        return f"by step {step:,}; not measured before"
-    return f"after step {low:,}, by step {step:,}"
+def _show_steps(out: Output, steps: tuple[StepCount, ...]) -> None:
+    """Counts of sequences seen by each checkpoint; of those not seen only where some were measured."""
+    columns: tuple[str, ...] = (">step", ">measured", ">memorized", ">share", ">for the first time")
+    rows = [
+        [count(row.step), count(row.measured), count(row.memorized), share(row.share), count(row.onsets)]
+        for row in steps
+    ]
+    if any(row.unseen_measured for row in steps):
+        columns = (*columns, ">unseen measured", ">memorized")
+        for cells, row in zip(rows, steps, strict=True):
+            cells += [count(row.unseen_measured), count(row.unseen_memorized)]
+    out.table(columns, rows)
+
+
+def _show_sequences(out: Output, found: Onsets) -> None:
+    out.table(
+        (">sequence", "<memorized", ">last memorized at", ">times lost"),
+        (
+            (count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost)
+            for one in found.sequences
+        ),
+    )

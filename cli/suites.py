@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.context import open_catalog, progress_bar
+from seenat.cli.context import open_catalog
 from seenat.cli.jobs import run_with_progress
 from seenat.cli.output import Output, json_option
+from seenat.cli.progress import Moment, Show, progress, resumable
 
 if TYPE_CHECKING:
     from seenat.memorization.demo import ClassOutcome
@@ -25,7 +24,7 @@ __all__ = ["demo", "register"]
 _POCKET_SEED = 1234
 
 
-@click.command()
+@click.command(short_help="Add a suite of your own, described by one file.")
 @click.argument("path", metavar="SUITE.toml", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Record changes to a suite that was registered before.")
 @json_option
@@ -49,11 +48,11 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
         out.line(change)
     if not done.changes:
         out.line(f"The suite {done.suite} was registered already, and nothing changed.")
-    for name in done.models:
-        out.line(f"Measure it: seenat memorize {name}")
+    for name in done.models[:1]:
+        out.talk(f"Measure it: seenat memorize {name}")
 
 
-@click.command()
+@click.command(short_help="Train, measure and show a small suite, right here.")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -89,21 +88,15 @@ def demo(plot: Path | None, as_json: bool) -> None:
 def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
     from seenat.memorization.demo import outcomes
     from seenat.memorization.jobs import plan_job
-    from seenat.memorization.pocket.suite import build_pocket_suite, pocket_folder
     from seenat.memorization.protocol import Protocol
     from seenat.memorization.selection import Selection
-    from seenat.registry import settings
 
     out.talk("1. Training the pocket suite: three GPT-NeoX models, 384 steps each")
-    with _training_bars() as progress:
-        manifest = build_pocket_suite(
-            pocket_folder(settings.home(), _POCKET_SEED), seed=_POCKET_SEED, progress=progress
-        )
-    out.talk(f"   {manifest}")
-    out.talk("2. Registering it, as any suite: seenat register SUITE.toml")
+    manifest = _train(out)
+    out.talk(f"2. Registering it, as any suite: seenat register {manifest}")
     registered = _register(catalog, manifest, replace=False)
     models: tuple[Model, ...] = tuple(catalog.model(name) for name in registered.models)
-    out.talk("3. Measuring every checkpoint over its sequences: seenat memorize MODEL")
+    out.talk("3. Measuring every checkpoint over the sequences it has seen: seenat memorize MODEL")
     for model in models:
         selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
         job = plan_job(catalog, model, Protocol(eos_id=model.order.eos_id or 0), selection)
@@ -111,33 +104,33 @@ def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
     return outcomes(catalog, models)
 
 
+def _train(out: Output) -> Path:
+    from seenat.memorization.pocket import build_pocket_suite, pocket_folder
+    from seenat.registry import settings
+
+    folder = pocket_folder(settings.home(), _POCKET_SEED)
+    with resumable(), progress() as show:
+        return build_pocket_suite(folder, seed=_POCKET_SEED, progress=lambda now: _tell(out, show, now))
+
+
+def _tell(out: Output, show: Show, now: PocketProgress) -> None:
+    if now.stage == "waiting":
+        out.talk("   Another process is training it; waiting for that.")
+    elif now.model is not None:
+        loss = "" if now.loss is None else f"loss {now.loss:.2f}"
+        show(Moment(task=now.model, done=now.step, total=now.steps, note=loss))
+
+
 def _register(catalog: Catalog, path: Path, replace: bool) -> Registered:
     from seenat.registry.registering import register_suite
 
-    with progress_bar("{task.percentage:>3.0f}%") as bar:
-        task = bar.add_task("reading", total=None)
+    with progress() as show:
         return register_suite(
             catalog,
             path,
             replace_changed=replace,
-            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            progress=lambda what, done, total: show(Moment(task="reading", done=done, total=total, note=what)),
         )
-
-
-@contextmanager
-def _training_bars() -> Iterator[Callable[[PocketProgress], None]]:
-    with progress_bar("{task.completed:>3.0f}/{task.total:.0f}", "{task.fields[loss]}") as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(now: PocketProgress) -> None:
-            if now.model is None:
-                return
-            if now.model not in tasks:
-                tasks[now.model] = bar.add_task(now.model, total=now.steps, loss="")
-            loss = "" if now.loss is None else f"loss {now.loss:.2f}"
-            bar.update(tasks[now.model], completed=now.step, loss=loss)
-
-        yield progress
 
 
 def _draw(found: tuple[ClassOutcome, ...], plot: Path) -> None:
@@ -150,33 +143,39 @@ def _draw(found: tuple[ClassOutcome, ...], plot: Path) -> None:
 def _show_demo(out: Output, found: tuple[ClassOutcome, ...], plot: Path) -> None:
     names = list(dict.fromkeys(one.model for one in found))
     cells = {(one.times, one.model): one for one in found}
-    out.line()
     out.line("Sequences memorized by the last checkpoint, and the median step by which they were:")
+    out.line()
     out.table(
-        ("repeated", "sequences", *names),
+        (">repeated", ">sequences", *(f">{name}" for name in names)),
         (
             (f"{times}x", cells[times, names[0]].sequences, *(_cell(cells[times, name]) for name in names))
             for times in sorted({one.times for one in found}, reverse=True)
         ),
     )
+    out.line()
     out.line("Read a row from left to right: larger models memorize more, and earlier.")
     out.line("Read a column from top to bottom: what is repeated less is memorized later, or not at all.")
     out.line()
     out.line(f"The picture: {plot}")
     out.line()
     out.line("Go on:")
-    for command, meaning in (
-        (f"seenat onset {names[-1]}", "when this model memorized what"),
-        (f"seenat sequence {names[-1]} 20 --decode", "one sequence: its text, its batch, its trajectories"),
-        (f"seenat step {names[-1]} 128", "what a checkpoint had seen"),
-        ("seenat step pythia-1.4b 71000", "the same for Pythia, whose 16 models are in the catalog"),
-        ("seenat register SUITE.toml", "a training run of your own"),
-    ):
-        out.line(f"  {command:<42}{meaning}")
+    for command, meaning in _next_commands(names[-1]).items():
+        out.line(f"  {command:<40}{meaning}")
+
+
+def _next_commands(model: str) -> dict[str, str]:
+    return {
+        f"seenat onset {model}": "when this model memorized what",
+        f"seenat sequence {model} 20 --decode": "a sequence: its text, its trajectories",
+        f"seenat step {model} 128": "what a checkpoint had seen",
+        "seenat step pythia-1.4b 71000": "the same for Pythia's 16 models",
+        "seenat register SUITE.toml": "a training run of your own",
+    }
 
 
 def _cell(one: ClassOutcome) -> str:
     if not one.memorized[-1]:
         return "none"
-    by = f"by step {one.median_onset}" if one.median_onset is not None else ""
-    return f"{one.memorized[-1]} ({one.memorized[-1] / one.sequences:.0%}) {by}"
+    by = f" by {one.median_onset}" if one.median_onset is not None else ""
+    part = one.memorized[-1] / one.sequences
+    return f"{one.memorized[-1]} ({f'{part:.0%}' if part >= 0.01 else '<1%'}){by}"

@@ -1,21 +1,29 @@
-"""A checkpoint's content: where its files are, and that they are still the ones the catalog knows."""
+"""The content of checkpoints and orders: where their files are, and that they are still the ones the catalog knows."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
 from seenat.memorization.loading import CheckpointLocation
 from seenat.registry.catalog import Catalog
 from seenat.registry.durable import digest_of_file
-from seenat.registry.entities import Checkpoint, Model
+from seenat.registry.entities import Checkpoint, Model, Order
 from seenat.registry.errors import CorruptFile
-from seenat.registry.recording import now
-from seenat.registry.tables import checkpoint_files, checkpoints
+from seenat.registry.evidence import MEASURE, Finding, replace_evidence
+from seenat.registry.tables import checkpoint_files, checkpoints, token_files
 from seenat.registry.weights import checkpoint_digest, determining_files
 
-__all__ = ["ensure_content", "location_of"]
+if TYPE_CHECKING:
+    from seenat.registry.orders.source import TokenSource
+
+__all__ = ["ensure_content", "ensure_tokens", "location_of"]
+
+_READ = Finding(
+    kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
+)
 
 
 def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
@@ -61,12 +69,32 @@ def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path) -> st
         with catalog.database.write() as connection:
             connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id))
             connection.execute(insert(checkpoint_files), [{"checkpoint_id": checkpoint.id, **file} for file in found])
-            connection.execute(
-                update(checkpoints)
-                .where(checkpoints.c.id == checkpoint.id)
-                .values(digest=digest, status="ok", reason="read when it was first measured", status_date=now())
-            )
+            connection.execute(update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(digest=digest))
+            replace_evidence(connection, MEASURE, {checkpoint.id: [_READ]})
     return digest
+
+
+def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
+    """The reader of an order whose files still hold what the catalog knows.
+
+    Raises `CorruptFile` when they do not, and as `Order.source` does. A file of the same time of change as recorded is not
+    read; the time of another one is recorded when its content proves right.
+    """
+    source = order.source()
+    for file in order.files:
+        path = Path(order.location, file.name)
+        modified_ns = path.stat().st_mtime_ns
+        if file.role != "tokens" or modified_ns == file.modified_ns:
+            continue
+        if digest_of_file(path) != file.sha256:
+            raise CorruptFile(
+                f"{path} is not what it was when {order.name} was registered; restore it, or register its suite again "
+                "with --replace."
+            )
+        with catalog.database.write() as connection:
+            is_file = (token_files.c.order_id == order.id, token_files.c.name == file.name)
+            connection.execute(update(token_files).where(*is_file).values(modified_ns=modified_ns))
+    return source
 
 
 def _sha256(files: list[dict[str, object]], name: str) -> object:

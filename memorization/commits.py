@@ -4,25 +4,47 @@ The transaction records the file's digest, the shard that is done, the onsets of
 batches. Onsets and counts are derived from every committed value of the block, not added to what was there, so the same
 committed values give the same rows whatever was killed, repeated or committed in between.
 
-A file whose digest is not the recorded one was written by a commit that never came to be: its values are measured again.
+A file whose digest is not the recorded one does not count. It was written by a commit that never came to be: what it held
+before is put back (`recover`). Or it is damaged: then what was committed of the block is *lost*, and whoever works on the
+block next measures all of it again.
+
+Onsets are derived from the rows of the checkpoints' present contents. Which rows those were is what the array says of
+itself; where the catalog says otherwise, because a suite was registered again, all onsets are derived anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
-from seenat.memorization.measurements import Measurement, current_rows
+from seenat.memorization.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
 from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import BlockFile, ResultArray, Values
 from seenat.memorization.trajectories import onset_table
+from seenat.registry.database import Database
+from seenat.registry.entities import Checkpoint, Model
 from seenat.registry.tables import batch_counts, blocks, memorized_sequences, shards
 
-__all__ = ["ShardKey", "commit_block", "committed_values", "finish_shard"]
+__all__ = [
+    "Committed",
+    "ShardKey",
+    "commit_block",
+    "committed_values",
+    "described_row",
+    "finish_shard",
+    "open_array",
+    "recover",
+    "refresh_onsets",
+]
+
+_ROWS_AT_ONCE = 2_000
+"""Some megabytes of rows, whatever a block holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +56,72 @@ class ShardKey:
     block: int
 
 
+class Committed(NamedTuple):
+    """What counts of a block."""
+
+    values: Values
+    """`[sequences of the block]`; 255 where there are none."""
+    lost: bool
+    """Whether values were committed that the file does not hold."""
+
+
+def open_array(database: Database, measurement: Measurement) -> ResultArray:
+    """The array of a measurement, which need not be there yet."""
+    return ResultArray(
+        results_folder(database) / measurement.folder,
+        sequences=measurement.sequences,
+        block_sequences=measurement.block_sequences,
+    )
+
+
+def described_row(
+    connection: Connection,
+    array: ResultArray,
+    measurement: Measurement,
+    model: Model,
+    checkpoint: Checkpoint,
+    digest: str,
+) -> int:
+    """The array's row for a checkpoint's content, of which the array speaks before the catalog does."""
+    row = ensure_row(connection, measurement, checkpoint.id, digest)
+    _describe(array, array_rows(connection, measurement), measurement, model, array.steps | {row: checkpoint.step})
+    return row
+
+
+def refresh_onsets(database: Database, measurement: Measurement, model: Model) -> None:
+    """Derive all onsets of a measurement anew if other contents are present than those they were derived from."""
+    array = open_array(database, measurement)
+    with database.read() as connection:
+        if array.steps in ({}, _present(connection, measurement)):
+            return
+    with database.write() as connection:
+        steps, rows = _present(connection, measurement), array_rows(connection, measurement)
+        measured = select(blocks.c.block).distinct().where(blocks.c.measurement_id == measurement.id)
+        for block in connection.execute(measured.order_by(blocks.c.block)).scalars().all():
+            _replace_onsets(connection, array, measurement, block)
+    with database.write():
+        _describe(array, rows, measurement, model, steps)
+
+
+def recover(connection: Connection, array: ResultArray, measurement: Measurement) -> None:
+    """Undo what writers that were killed left behind; under the write lock, when nobody else writes."""
+    array.remove_partials()
+    for row, block in array.rewritten():
+        if array.digest_of(row, block) == _recorded(connection, measurement, row, block):
+            array.accept(row, block)
+        else:
+            array.restore(row, block)
+
+
 def committed_values(
     connection: Connection, array: ResultArray, measurement: Measurement, row: int, block: int
-) -> Values:
-    """The values of a block that count, `[sequences of the block]`; 255 where there are none."""
+) -> Committed:
+    """The values of a block that count."""
     span = measurement.block(block)
-    recorded = connection.execute(
-        select(blocks.c.digest).where(
-            blocks.c.measurement_id == measurement.id, blocks.c.array_row == row, blocks.c.block == block
-        )
-    ).scalar()
+    recorded = _recorded(connection, measurement, row, block)
     if recorded is None or array.digest_of(row, block) != recorded:
-        return np.full(len(span), NOT_MEASURED, np.uint8)
-    values: Values = array.read([row], span.start, span.stop)[0]
-    return values
+        return Committed(np.full(len(span), NOT_MEASURED, np.uint8), lost=recorded is not None)
+    return Committed(array.read([row], span.start, span.stop)[0], lost=False)
 
 
 def commit_block(
@@ -91,13 +165,16 @@ def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused
 
 def _replace_onsets(connection: Connection, array: ResultArray, measurement: Measurement, block: int) -> None:
     span = measurement.block(block)
-    committed = {
-        row.array_row
+    recorded = {
+        row.array_row: row.digest
         for row in connection.execute(
-            select(blocks.c.array_row).where(blocks.c.measurement_id == measurement.id, blocks.c.block == block)
+            select(blocks.c.array_row, blocks.c.digest).where(
+                blocks.c.measurement_id == measurement.id, blocks.c.block == block
+            )
         )
     }
-    rows = [(row, step) for row, step in current_rows(connection, measurement) if row in committed]
+    present = current_rows(connection, measurement)
+    rows = [(row, step) for row, step in present if row in recorded and array.digest_of(row, block) == recorded[row]]
     connection.execute(
         delete(memorized_sequences).where(
             memorized_sequences.c.measurement_id == measurement.id,
@@ -105,20 +182,26 @@ def _replace_onsets(connection: Connection, array: ResultArray, measurement: Mea
             memorized_sequences.c.sequence < span.stop,
         )
     )
-    found = _onset_rows(array, measurement, rows, block)
-    if found:
-        connection.execute(insert(memorized_sequences), found)
+    _insert(connection, memorized_sequences, _onset_rows(array, measurement, rows, block))
 
 
 def _onset_rows(
     array: ResultArray, measurement: Measurement, rows: list[tuple[int, int]], block: int
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     span = measurement.block(block)
     values = array.read([row for row, _ in rows], span.start, span.stop)
     steps = np.array([step for _, step in rows], np.int64)
     table = onset_table(steps, values, measurement.protocol.continuation)
-    return [
-        {
+    for column, first, low, last, memorized, lost in zip(
+        table.column.tolist(),
+        table.first_step.tolist(),
+        table.bracket_low.tolist(),
+        table.last_step.tolist(),
+        table.times_memorized.tolist(),
+        table.times_lost.tolist(),
+        strict=True,
+    ):
+        yield {
             "measurement_id": measurement.id,
             "sequence": span.start + column,
             "first_step": first,
@@ -127,16 +210,6 @@ def _onset_rows(
             "times_memorized": memorized,
             "times_lost": lost,
         }
-        for column, first, low, last, memorized, lost in zip(
-            table.column.tolist(),
-            table.first_step.tolist(),
-            table.bracket_low.tolist(),
-            table.last_step.tolist(),
-            table.times_memorized.tolist(),
-            table.times_lost.tolist(),
-            strict=True,
-        )
-    ]
 
 
 def _replace_counts(
@@ -153,20 +226,51 @@ def _replace_counts(
             batch_counts.c.batch < first + len(measured),
         )
     )
-    connection.execute(
-        insert(batch_counts),
-        [
-            {
-                "measurement_id": measurement.id,
-                "array_row": row,
-                "batch": first + int(place),
-                "measured": int(measured[place]),
-                "memorized": int(memorized[place]),
-            }
-            for place in np.flatnonzero(measured)
-        ],
+    counted = (
+        {
+            "measurement_id": measurement.id,
+            "array_row": row,
+            "batch": first + int(place),
+            "measured": int(measured[place]),
+            "memorized": int(memorized[place]),
+        }
+        for place in np.flatnonzero(measured)
     )
+    _insert(connection, batch_counts, counted)
 
 
 def _sums(flags: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int64]:
     return np.add.reduceat(flags.astype(np.int64), np.arange(0, len(flags), size))
+
+
+def _recorded(connection: Connection, measurement: Measurement, row: int, block: int) -> str | None:
+    """The digest of a block's file when it was committed."""
+    return connection.execute(
+        select(blocks.c.digest).where(
+            blocks.c.measurement_id == measurement.id, blocks.c.array_row == row, blocks.c.block == block
+        )
+    ).scalar()
+
+
+def _present(connection: Connection, measurement: Measurement) -> dict[int, int]:
+    """The step of each row that holds a checkpoint's present content."""
+    return dict(current_rows(connection, measurement))
+
+
+def _describe(array: ResultArray, rows: int, measurement: Measurement, model: Model, steps: dict[int, int]) -> None:
+    array.describe(
+        rows,
+        {
+            "model": model.name,
+            "order": model.order.name,
+            "order_digest": measurement.order_digest,
+            "protocol": measurement.protocol.to_json(),
+            "steps": [steps.get(row) for row in range(rows)],
+        },
+    )
+
+
+def _insert(connection: Connection, table: Table[Any], rows: Iterable[dict[str, Any]]) -> None:
+    iterator = iter(rows)
+    while piece := list(islice(iterator, _ROWS_AT_ONCE)):
+        connection.execute(insert(table), piece)

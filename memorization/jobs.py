@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 
 from seenat.memorization.measurements import Measurement, ensure_measurement, measurement_by_id
@@ -23,10 +25,21 @@ from seenat.registry.durable import digest_of_bytes
 from seenat.registry.entities import Checkpoint, Model
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint, UnknownJob
 from seenat.registry.recording import now
-from seenat.registry.stored import AnyRow
+from seenat.registry.stored import NO_LONGER_STATED, AnyRow
 from seenat.registry.tables import checkpoints, jobs, measurements, models, shards
 
-__all__ = ["Job", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "plan_job"]
+__all__ = [
+    "Job",
+    "Progress",
+    "ShardRecord",
+    "failures",
+    "find_job",
+    "finished_sequences",
+    "list_jobs",
+    "mark_finished",
+    "plan_job",
+    "runnable_steps",
+]
 
 _ROWS_AT_ONCE = 20_000
 
@@ -116,23 +129,27 @@ class ShardRecord:
         return {"step": self.step, "block": self.block, "attempts": self.attempts, "error": self.error}
 
 
-def plan_job(catalog: Catalog, model: Model, protocol: Protocol, selection: Selection) -> Job:
+def plan_job(
+    catalog: Catalog, model: Model, protocol: Protocol, selection: Selection, *, allow_suspect: bool = False
+) -> Job:
     """The job of a model, a protocol and a selection: the one planned before, or a new one.
 
-    Raises `InvalidValue` where the protocol does not fit the order or nothing is asked for, and `UnknownCheckpoint` for a
-    step that was not saved or is known to be wrong.
+    Raises `InvalidValue` where the protocol does not fit the order or nothing is asked for, `UnknownSequence` beyond the
+    order, and `UnknownCheckpoint` for a step that was not saved, is known to be wrong, or is suspect unless `allow_suspect`.
     """
     order = model.order
     protocol.check_fits(order.geometry.tokens_per_sequence, order.vocab_size or 2**31)
-    chosen = [_runnable(model.checkpoint(step)) for step in selection.steps]
+    order.geometry.bytes_of(selection.sequences)
+    chosen = [_runnable(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
     if not any(selection.cells(model.schedule, step) for step in selection.steps):
+        among = f"the sample of {selection.sample} from " if selection.sample else ""
         raise InvalidValue(
-            f"Nothing is asked for: none of the chosen checkpoints of {model.name} had seen a sequence of "
+            f"Nothing is asked for: none of the chosen checkpoints of {model.name} had seen a sequence of {among}"
             f"{selection.sequences}; choose later steps, or --unseen."
         )
     with catalog.database.write() as connection:
         measurement = ensure_measurement(connection, model, protocol)
-        digest = _plan_digest(measurement, selection, chosen)
+        digest = _plan_digest(measurement, selection, model, chosen)
         found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
         if found is None:
             found = _store(connection, measurement, selection, digest)
@@ -184,6 +201,26 @@ def mark_finished(connection: Connection, job_id: int) -> None:
         )
 
 
+def finished_sequences(
+    connection: Connection, measurement: Measurement, model: Model, checkpoint: Checkpoint, block: int
+) -> npt.NDArray[np.int64]:
+    """The sequences of a block that finished shards, of whichever jobs, asked for at a checkpoint; ascending."""
+    query = (
+        select(jobs.c.specification)
+        .join(shards, shards.c.job_id == jobs.c.id)
+        .where(
+            jobs.c.measurement_id == measurement.id,
+            shards.c.checkpoint_id == checkpoint.id,
+            shards.c.block == block,
+            shards.c.state == "done",
+        )
+    )
+    selections = [Selection.from_json(row.specification) for row in connection.execute(query)]
+    span = measurement.block(block)
+    asked = [selection.within(model.schedule, checkpoint.step, span) for selection in selections]
+    return np.unique(np.concatenate([np.empty(0, np.int64), *asked]))
+
+
 _JOBS = (
     select(jobs, models.c.name.label("model"))
     .join(measurements, measurements.c.id == jobs.c.measurement_id)
@@ -191,17 +228,49 @@ _JOBS = (
 )
 
 
-def _runnable(checkpoint: Checkpoint) -> Checkpoint:
-    if checkpoint.status in ("wrong", "missing"):
-        raise UnknownCheckpoint(
-            f"{checkpoint.model} at step {checkpoint.step} is {checkpoint.status} ({checkpoint.reason}); "
-            "choose other steps."
-        )
-    return checkpoint
+def runnable_steps(model: Model, *, allow_suspect: bool = False) -> tuple[tuple[int, ...], tuple[Checkpoint, ...]]:
+    """The steps of all checkpoints that can be trusted, and the checkpoints that are left out.
+
+    `allow_suspect` keeps those that are suspect.
+    """
+    known = [one for one in model.checkpoints if one.reason != NO_LONGER_STATED]
+    refused = _refused(allow_suspect)
+    return (
+        tuple(one.step for one in known if one.status not in refused),
+        tuple(one for one in known if one.status in refused),
+    )
 
 
-def _plan_digest(measurement: Measurement, selection: Selection, chosen: list[Checkpoint]) -> str:
-    contents = [checkpoint.digest or checkpoint.revision for checkpoint in chosen]
+def _refused(allow_suspect: bool) -> tuple[str, ...]:
+    return ("wrong", "missing") if allow_suspect else ("wrong", "missing", "suspect")
+
+
+def _runnable(model: Model, checkpoint: Checkpoint, allow_suspect: bool) -> Checkpoint:
+    if checkpoint.status not in _refused(allow_suspect):
+        return checkpoint
+    steps, _ = runnable_steps(model, allow_suspect=allow_suspect)
+    below = [step for step in steps if step < checkpoint.step][-1:]
+    above = [step for step in steps if step > checkpoint.step][:1]
+    nearest = [*below, *above]
+    advice = "none of its checkpoints can be measured" if not nearest else f"measure {' or '.join(map(str, nearest))}"
+    if below and above:
+        advice += f", between which batches {below[0]} to {above[0] - 1} were trained on"
+    if checkpoint.status == "suspect":
+        advice += ", or measure it all the same with --allow-suspect"
+    reason = (checkpoint.reason or "no reason is recorded").rstrip(".")
+    raise UnknownCheckpoint(
+        f"{model.name} at step {checkpoint.step} is {checkpoint.status}: {reason} ({checkpoint.source or 'its suite'}); "
+        f"{advice}.",
+        nearest=nearest,
+    )
+
+
+def _plan_digest(measurement: Measurement, selection: Selection, model: Model, chosen: list[Checkpoint]) -> str:
+    # A hub's checkpoint gets its digest while the job runs, and the job must stay the same.
+    contents = [
+        checkpoint.digest if model.repository is None else checkpoint.commit_id or checkpoint.revision
+        for checkpoint in chosen
+    ]
     plan = {"measurement": measurement.id, "selection": selection.to_json(), "contents": contents}
     return digest_of_bytes(json.dumps(plan, sort_keys=True).encode())
 

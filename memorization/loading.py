@@ -27,7 +27,7 @@ from seenat.registry.weights import determining_files, read_config
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["CheckpointLocation", "load_checkpoint"]
+__all__ = ["CheckpointLocation", "check_device", "load_checkpoint"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
 _FOREIGN = {"quantization_config": "quantized weights", "transformers_weights": "weights under another name"}
@@ -91,6 +91,20 @@ def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", dev
         config = _configuration(folder)
         model: PreTrainedModel = _build(folder, config, _tensors(weights), dtype).to(device)
     return model
+
+
+def check_device(name: str) -> None:
+    """Raise `InvalidValue` unless torch can compute on the device of this name, here and now."""
+    _require_packages()
+    import torch
+
+    try:
+        torch.zeros(1, device=name).item()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        there = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        if torch.backends.mps.is_available():
+            there.append("mps")
+        raise InvalidValue(f"There is no device {name!r} to measure on; choose one of {', '.join(there)}.") from error
 
 
 def _require_packages() -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, select
 
-from seenat.memorization.measurements import Measurement, current_rows, find_measurement, results_folder
+from seenat.memorization.commits import open_array, refresh_onsets
+from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.store import ResultArray, Values
+from seenat.memorization.store import Values
 from seenat.memorization.trajectories import Onset, Point, Trajectory
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model, Order
@@ -168,8 +169,8 @@ def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | No
     if not found.trajectory.points:
         raise NotMeasured(
             f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "
-            f"run `seenat memorize {model.name} --sequences {sequence}:{sequence + 1}`"
-            + (" --unseen." if not model.schedule.is_trained_on(sequence) else ".")
+            f"run `seenat memorize {model.name} --sequences {sequence}:{sequence + 1}"
+            + ("`." if model.schedule.is_trained_on(sequence) else " --unseen`.")
         )
     return found
 
@@ -186,9 +187,20 @@ def measured_trajectories(catalog: Catalog, order: Order, sequence: int) -> tupl
 
 
 def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int = 20) -> Onsets:
-    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset."""
+    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
+
+    Raises `NotMeasured` when no checkpoint, as it is now, was measured.
+    """
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
+    refresh_onsets(catalog.database, measurement, model)
+    with catalog.database.read() as connection:
+        steps = _step_counts(connection, measurement)
+        if not steps:
+            raise NotMeasured(
+                f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
+                f"yet; run `seenat memorize {model.name}`."
+            )
         rows = connection.execute(
             select(memorized_sequences)
             .where(memorized_sequences.c.measurement_id == measurement.id)
@@ -204,7 +216,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             model=model.name,
             order=model.order.name,
             protocol=measurement.protocol,
-            steps=_step_counts(connection, measurement),
+            steps=steps,
             memorized=total,
             lost=lost,
             sequences=tuple(_memorized(row) for row in rows),
@@ -214,11 +226,13 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
 def measured_values(
     catalog: Catalog, model: Model, sequences: SequenceRange, protocol: str | None = None
 ) -> MeasuredValues:
-    """The values of a range of sequences at every measured checkpoint."""
+    """The values of a range of sequences at every measured checkpoint; raises `UnknownSequence` beyond the order."""
+    model.order.geometry.bytes_of(sequences)
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         rows = current_rows(connection, measurement)
-    values = _array(catalog, measurement).read([row for row, _ in rows], sequences.start, sequences.stop)
+    array = open_array(catalog.database, measurement)
+    values = array.read([row for row, _ in rows], sequences.start, sequences.stop)
     return MeasuredValues(steps=tuple(step for _, step in rows), values=values, protocol=measurement.protocol)
 
 
@@ -226,7 +240,8 @@ def _trajectory(
     catalog: Catalog, connection: Connection, model: Model, measurement: Measurement, sequence: int
 ) -> SequenceTrajectory:
     rows = current_rows(connection, measurement)
-    values = _array(catalog, measurement).read([row for row, _ in rows], sequence, sequence + 1)[:, 0]
+    array = open_array(catalog.database, measurement)
+    values = array.read([row for row, _ in rows], sequence, sequence + 1)[:, 0]
     return SequenceTrajectory(
         model=model.name,
         sequence=sequence,
@@ -253,15 +268,6 @@ def _points(
         )
         for (_, step), value in zip(rows, values, strict=True)
         if value != NOT_MEASURED
-    )
-
-
-def _array(catalog: Catalog, measurement: Measurement) -> ResultArray:
-    return ResultArray(
-        results_folder(catalog.database) / measurement.folder,
-        rows=0,
-        sequences=measurement.sequences,
-        block_sequences=measurement.block_sequences,
     )
 
 

@@ -5,8 +5,11 @@ claimed again by whoever runs the job next. A claim of a dead process of this ma
 machine when its lease has run out. Claims only save work: a shard's values are a function of protocol, checkpoint content,
 order content and sequences, so two processes that measure the same one commit the same.
 
-What cannot be measured (a file that is gone, a checkpoint that does not load) fails its shards with the reason and the
-job goes on; running it again tries them again.
+A commit takes over what others have committed of the block meanwhile, under the catalog's write lock, so jobs that share
+blocks lose nothing to each other.
+
+What cannot be measured (a file that is gone, a checkpoint that does not load, an id that it does not know) fails its shards
+with the reason and the job goes on; running it again tries them again.
 """
 
 from __future__ import annotations
@@ -22,17 +25,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 
-from seenat.memorization.checkpoints import ensure_content, location_of
-from seenat.memorization.commits import ShardKey, commit_block, committed_values, finish_shard
-from seenat.memorization.jobs import Job, find_job, mark_finished
-from seenat.memorization.measurements import array_rows, current_rows, ensure_row, results_folder
+from seenat.memorization.checkpoints import ensure_content, ensure_tokens, location_of
+from seenat.memorization.commits import (
+    ShardKey,
+    commit_block,
+    committed_values,
+    described_row,
+    finish_shard,
+    open_array,
+    recover,
+    refresh_onsets,
+)
+from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
 from seenat.memorization.protocol import NOT_MEASURED
-from seenat.memorization.store import ResultArray
+from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
-from seenat.registry.errors import JobFailed, SeenatError
+from seenat.registry.errors import CorruptFile, DatabaseUnavailable, JobFailed, MissingExtra, PlanChanged, SeenatError
 from seenat.registry.tables import checkpoints, shards
 
 if TYPE_CHECKING:
@@ -46,6 +57,10 @@ _LEASE = timedelta(minutes=30)
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress; the engine splits further as it likes."""
+
+
+_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra)
+"""They end the run: no other shard would fare better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +87,8 @@ def run_job(
 ) -> Job:
     """Measure what is left of a job and return it as it stands then.
 
-    Raises `JobFailed` when shards could not be measured; what could be is committed.
+    Raises `JobFailed` when shards could not be measured; what could be is committed. Raises `PlanChanged` when the order has
+    another content than when the job was planned, and as `Order.source` does.
     """
     _Run(catalog, job, device, progress).run()
     finished = find_job(catalog, job.id)
@@ -84,124 +100,159 @@ def run_job(
     return finished
 
 
+@dataclass
+class _Bench:
+    """A checkpoint on which shards are measured; it is loaded for the first of them that needs it."""
+
+    checkpoint: Checkpoint
+    row: int
+    load: Callable[[], Scorer]
+    scorer: Scorer | None = None
+
+    def ready(self) -> Scorer:
+        self.scorer = self.scorer or self.load()
+        return self.scorer
+
+
 class _Run:
     def __init__(self, catalog: Catalog, job: Job, device: str | None, progress: Callable[[Advance], None]) -> None:
         self.catalog = catalog
         self.database = catalog.database
-        self.job = job
+        self.job = find_job(catalog, job.id)
         self.measurement = job.measurement
         self.device = device
         self.progress = progress
-        self.model: Model = catalog.model(job.model)
+        self.model: Model = catalog.model(self.job.model)
         self.schedule = self.model.schedule
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.total = sum(job.selection.cells(self.schedule, step) for step in job.selection.steps)
-        self.reused = job.progress.measured + job.progress.reused
+        self.total = sum(self.job.selection.cells(self.schedule, step) for step in self.job.selection.steps)
+        self.reused = self.job.progress.measured + self.job.progress.reused
         self.computed = 0
-        self.array = ResultArray(
-            results_folder(self.database) / self.measurement.folder,
-            rows=0,
-            sequences=self.measurement.sequences,
-            block_sequences=self.measurement.block_sequences,
-        )
+        self.array = open_array(self.database, self.measurement)
 
     def run(self) -> None:
         """Take shards until none can be claimed."""
-        self._void_dead_claims()
-        self.array.remove_partials()
-        source = self.model.order.source() if self._has_open_shards() else None
-        for checkpoint in self._open_checkpoints():
-            assert source is not None
-            try:
-                self._run_checkpoint(checkpoint, source)
-            except SeenatError as error:
-                self._fail(checkpoint, error)
+        if self.model.order.digest != self.measurement.order_digest:
+            raise PlanChanged(
+                f"Job {self.job.id} was planned on another content of the order {self.model.order.name}; plan it anew with "
+                f"`seenat memorize {self.model.name}`."
+            )
+        with self.database.write() as connection:
+            self._void_dead_claims(connection)
+            recover(connection, self.array, self.measurement)
+        refresh_onsets(self.database, self.measurement, self.model)
+        try:
+            self._run_checkpoints()
+        except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
+            with self.database.write() as connection:
+                self._void_dead_claims(connection)
+            raise
         with self.database.write() as connection:
             mark_finished(connection, self.job.id)
+
+    def _run_checkpoints(self) -> None:
+        chosen = self._open_checkpoints()
+        if not chosen:
+            return
+        try:
+            source = ensure_tokens(self.catalog, self.model.order)
+        except CorruptFile as error:
+            for checkpoint in chosen:
+                self._fail(checkpoint, error)
+            return
+        for checkpoint in chosen:
+            try:
+                self._run_checkpoint(checkpoint, source)
+            except _FAULTS_OF_THE_MACHINE:
+                raise
+            except SeenatError as error:
+                self._fail(checkpoint, error)
 
     # -- one checkpoint
 
     def _run_checkpoint(self, checkpoint: Checkpoint, source: TokenSource) -> None:
         folder = location_of(self.model, checkpoint).fetch()
         digest = ensure_content(self.catalog, checkpoint, folder)
-        row = self._row(checkpoint, digest)
-        scorer: Scorer | None = None
+        with self.database.write() as connection:
+            row = described_row(connection, self.array, self.measurement, self.model, checkpoint, digest)
+        bench = _Bench(checkpoint, row, lambda: self._scorer(folder))
         for key in self._claims(checkpoint):
-            began = time.perf_counter()
-            with self.database.read() as connection:
-                values = committed_values(connection, self.array, self.measurement, row, key.block)
-            span = self.measurement.block(key.block)
-            asked = self.job.selection.within(self.schedule, checkpoint.step, span)
-            todo = asked[values[asked - span.start] == NOT_MEASURED]
-            self.reused += len(asked) - len(todo)
-            self._tell(checkpoint)
-            if len(todo):
-                scorer = scorer or self._scorer(folder)
-                values[todo - span.start] = self._measure(checkpoint, scorer, source, todo)
-            self._commit(key, row, values, measured=len(todo), reused=len(asked) - len(todo), began=began)
+            try:
+                self._run_shard(bench, key, source)
+            except _FAULTS_OF_THE_MACHINE:
+                raise
+            except SeenatError as error:
+                if bench.scorer is None:  # It does not load, so no other shard of it can be measured.
+                    raise
+                self._fail(checkpoint, error, only_claimed=True)
 
-    def _measure(
-        self, checkpoint: Checkpoint, scorer: Scorer, source: TokenSource, todo: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.uint8]:
+    def _run_shard(self, bench: _Bench, key: ShardKey, source: TokenSource) -> None:
+        began = time.perf_counter()
+        span = self.measurement.block(key.block)
+        values = np.full(len(span), NOT_MEASURED, np.uint8)
+        measured = 0
+        while len(todo := self._settle(bench, key, values, measured, began)):
+            values[todo - span.start] = self._measure(bench, source, todo)
+            measured += len(todo)
+        self._tell(bench.checkpoint)
+
+    def _settle(
+        self, bench: _Bench, key: ShardKey, values: Values, measured: int, began: float
+    ) -> npt.NDArray[np.int64]:
+        """Take what is committed over into `values`, and commit them if they are all that is due; else return what is left."""
+        span = self.measurement.block(key.block)
+        asked = due = self.job.selection.within(self.schedule, bench.checkpoint.step, span)
+        with self.database.write() as connection:
+            committed = committed_values(connection, self.array, self.measurement, bench.row, key.block)
+            if committed.lost:
+                lost = finished_sequences(connection, self.measurement, self.model, bench.checkpoint, key.block)
+                due = np.unique(np.concatenate([asked, lost]))
+            np.copyto(values, committed.values, where=values == NOT_MEASURED)
+            left: npt.NDArray[np.int64] = due[values[due - span.start] == NOT_MEASURED]
+            if len(left):
+                return left
+            if (values != committed.values).any():
+                self._commit(connection, bench.row, key.block, values)
+            reused = max(0, len(asked) - measured)
+            finish_shard(connection, key, measured=measured, reused=reused, seconds=time.perf_counter() - began)
+        self.array.accept(bench.row, key.block)
+        self.reused += reused
+        return left
+
+    def _measure(self, bench: _Bench, source: TokenSource, todo: npt.NDArray[np.int64]) -> Values:
+        scorer = bench.ready()
         found = np.empty(len(todo), np.uint8)
         for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
             some = todo[start : start + _SEQUENCES_AT_ONCE]
             found[start : start + len(some)] = scorer.prefixes(source.take(some, *self.measurement.protocol.window))
             self.computed += len(some)
-            self._tell(checkpoint)
+            self._tell(bench.checkpoint)
         return found
 
     def _scorer(self, folder: Path) -> Scorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
-        from seenat.memorization.scoring import Scorer
 
         model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.dtype)
+        from seenat.memorization.scoring import Scorer  # It imports torch; where there is none, loading says so.
+
         return Scorer(model, self.measurement.protocol, self.device)
 
-    def _commit(
-        self, key: ShardKey, row: int, values: npt.NDArray[np.uint8], *, measured: int, reused: int, began: float
-    ) -> None:
-        file = self.array.write(row, key.block, values) if measured else None
-        with self.database.write() as connection:
-            if file is not None:
-                commit_block(
-                    connection,
-                    self.array,
-                    self.measurement,
-                    row=row,
-                    block=key.block,
-                    values=values,
-                    file=file,
-                    sequences_per_batch=self.schedule.sequences_per_batch,
-                )
-            finish_shard(connection, key, measured=measured, reused=reused, seconds=time.perf_counter() - began)
-
-    def _row(self, checkpoint: Checkpoint, digest: str) -> int:
-        """The checkpoint's row; the array's own description is brought up to date with it."""
-        with self.database.write() as connection:
-            row = ensure_row(connection, self.measurement, checkpoint.id, digest)
-            self.array.rows = array_rows(connection, self.measurement)
-            steps = dict(current_rows(connection, self.measurement))
-        self.array.describe(
-            {
-                "model": self.model.name,
-                "order": self.model.order.name,
-                "order_digest": self.measurement.order_digest,
-                "protocol": self.measurement.protocol.to_json(),
-                "steps": [steps.get(number) for number in range(self.array.rows)],
-            }
+    def _commit(self, connection: Connection, row: int, block: int, values: Values) -> None:
+        commit_block(
+            connection,
+            self.array,
+            self.measurement,
+            row=row,
+            block=block,
+            values=values,
+            file=self.array.write(row, block, values),
+            sequences_per_batch=self.schedule.sequences_per_batch,
         )
-        return row
 
     # -- claims
 
-    def _has_open_shards(self) -> bool:
-        with self.database.read() as connection:
-            query = select(func.count()).where(shards.c.job_id == self.job.id, shards.c.state != "done")
-            return bool(connection.execute(query).scalar_one())
-
-    def _open_checkpoints(self) -> Iterator[Checkpoint]:
-        """The checkpoints that have shards to take, ascending by step, each looked for when the one before is finished."""
+    def _open_checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints that have shards to take, ascending by step."""
         with self.database.read() as connection:
             query = (
                 select(checkpoints.c.step)
@@ -209,7 +260,7 @@ class _Run:
                 .order_by(checkpoints.c.step)
             )
             steps = connection.execute(query).scalars().all()
-        yield from (self.model.checkpoint(step) for step in steps)
+        return [self.model.checkpoint(step) for step in steps]
 
     def _claims(self, checkpoint: Checkpoint) -> Iterator[ShardKey]:
         """Claim the checkpoint's shards one after the other, each when the one before is committed."""
@@ -239,37 +290,39 @@ class _Run:
         expired = and_(shards.c.state == "running", shards.c.lease_until < _stamp(datetime.now(UTC)))
         return and_(shards.c.job_id == self.job.id, or_(shards.c.state.in_(("pending", "failed")), expired))
 
-    def _void_dead_claims(self) -> None:
-        with self.database.write() as connection:
-            owners = connection.execute(
-                select(shards.c.owner).distinct().where(shards.c.job_id == self.job.id, shards.c.state == "running")
-            ).scalars()
-            dead = [owner for owner in owners if owner is not None and _is_dead(owner)]
-            connection.execute(
-                update(shards)
-                .where(shards.c.job_id == self.job.id, shards.c.state == "running", shards.c.owner.in_(dead))
-                .values(state="pending", owner=None, lease_until=None)
-            )
+    def _void_dead_claims(self, connection: Connection) -> None:
+        owners = connection.execute(
+            select(shards.c.owner).distinct().where(shards.c.job_id == self.job.id, shards.c.state == "running")
+        ).scalars()
+        dead = [owner for owner in owners if owner is not None and _is_dead(owner)]
+        connection.execute(
+            update(shards)
+            .where(shards.c.job_id == self.job.id, shards.c.state == "running", shards.c.owner.in_(dead))
+            .values(state="pending", owner=None, lease_until=None)
+        )
 
-    def _fail(self, checkpoint: Checkpoint, error: SeenatError) -> None:
+    def _fail(self, checkpoint: Checkpoint, error: SeenatError, *, only_claimed: bool = False) -> None:
+        """Fail the shard of a checkpoint that is claimed here, and unless told otherwise those that nobody has claimed."""
+        claimed = and_(shards.c.state == "running", shards.c.owner == self.owner)
+        failed = claimed if only_claimed else or_(claimed, self._is_open())
         with self.database.write() as connection:
-            mine = or_(shards.c.state == "pending", shards.c.owner == self.owner)
             connection.execute(
                 update(shards)
-                .where(
-                    shards.c.job_id == self.job.id,
-                    shards.c.checkpoint_id == checkpoint.id,
-                    shards.c.state != "done",
-                    mine,
+                .where(shards.c.job_id == self.job.id, shards.c.checkpoint_id == checkpoint.id, failed)
+                .values(
+                    state="failed",
+                    owner=None,
+                    lease_until=None,
+                    error=str(error),
+                    attempts=shards.c.attempts + case((claimed, 0), else_=1),
                 )
-                .values(state="failed", owner=None, lease_until=None, error=str(error))
             )
 
     def _tell(self, checkpoint: Checkpoint) -> None:
         self.progress(
             Advance(
                 step=checkpoint.step,
-                done=self.reused + self.computed,
+                done=min(self.reused + self.computed, self.total),
                 total=self.total,
                 reused=self.reused,
                 computed=self.computed,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -43,7 +44,7 @@ class Selection:
     """The checkpoints and sequences that a job asks for."""
 
     steps: tuple[int, ...]
-    """Ascending."""
+    """Ascending and distinct."""
     sequences: SequenceRange
     sample: int | None = None
     """Measure only so many of `sequences`, drawn at random from `seed`; None for all."""
@@ -52,6 +53,8 @@ class Selection:
     """Also measure what a checkpoint had not seen yet."""
 
     def __post_init__(self) -> None:
+        if any(later <= earlier for earlier, later in pairwise(self.steps)):
+            raise InvalidValue("The steps to measure must be ascending and distinct.")
         if self.sample is not None and not 1 <= self.sample <= len(self.sequences):
             raise InvalidValue(
                 f"A sample of {self.sample} cannot be drawn from {len(self.sequences)} sequences; "

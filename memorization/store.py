@@ -2,9 +2,12 @@
 
 One file (a Zarr shard) is one *block*: one row over `block_sequences` consecutive sequences. A block is written whole:
 encoded in memory, written under a partial name, synced, renamed, and its folder synced. Whether it counts is for the
-catalog to say, which records its digest afterwards; until then it may be written again, with the same bytes.
+catalog to say, which records its digest afterwards; until then it may be written again, with the same bytes, and what
+the file held before is kept beside it.
 
 Any Zarr reader opens the array; the rows' steps are among its attributes.
+
+Writing, describing and clearing away what killed writers left are done under the catalog's write lock, one at a time.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from zarr.storage import LocalStore, MemoryStore
 
 from seenat.memorization.protocol import NOT_MEASURED
 from seenat.registry.durable import PARTIAL, digest_of_bytes, digest_of_file, write_durably
+from seenat.registry.errors import CorruptFile
 
 __all__ = ["BlockFile", "ResultArray", "Values"]
 
@@ -32,6 +36,8 @@ _LARGEST_CHUNK = 1 << 16
 """Values that are decompressed together, at most: 64 KiB keeps a trajectory cheap and compresses as well as 1 MiB."""
 
 _METADATA = "zarr.json"
+_BEFORE = ".before"
+"""Suffix of what a block's file held before it was written again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +51,29 @@ class BlockFile:
 class ResultArray:
     """The values of one measurement on disk.
 
-    `block_sequences` is fixed when the array is made; `rows` may grow.
+    `block_sequences` is fixed when the array is made; the rows may become more.
     """
 
-    def __init__(self, folder: Path, *, rows: int, sequences: int, block_sequences: int) -> None:
+    def __init__(self, folder: Path, *, sequences: int, block_sequences: int) -> None:
         self.folder = folder
-        self.rows = rows
         self.sequences = sequences
         self.block_sequences = block_sequences
 
-    def describe(self, attributes: dict[str, Any]) -> None:
+    def describe(self, rows: int, attributes: dict[str, Any]) -> None:
         """Write the array's metadata, if it says something else or is not there; values are not touched."""
         held: dict[str, Buffer] = {}
-        _create(held, (self.rows, self.sequences), self.block_sequences, attributes)
+        _create(held, (rows, self.sequences), self.block_sequences, attributes)
         metadata = held[_METADATA].to_bytes()
-        path = self.folder / _METADATA
-        if not path.exists() or json.loads(path.read_bytes()) != json.loads(metadata):
-            write_durably(path, metadata)
+        if not self._is_described or json.loads(self._metadata.read_bytes()) != json.loads(metadata):
+            write_durably(self._metadata, metadata)
+
+    @property
+    def steps(self) -> dict[int, int]:
+        """The step of each row, as the array describes itself; empty where it is not described yet."""
+        if not self._is_described:
+            return {}
+        listed = json.loads(self._metadata.read_bytes())["attributes"]["steps"]
+        return {row: step for row, step in enumerate(listed) if step is not None}
 
     def write(self, row: int, block: int, values: Values) -> BlockFile:
         """Write one block, `[sequences of the block]`, durably; equal values always make equal bytes."""
@@ -69,14 +81,41 @@ class ResultArray:
         piece = _create(held, (1, len(values)), self.block_sequences, {})
         piece[0, :] = values
         data = held["c/0/0"].to_bytes()
-        write_durably(self._path(row, block), data)
+        path = self._path(row, block)
+        if path.exists():
+            write_durably(self._before(row, block), path.read_bytes())
+        write_durably(path, data)
         return BlockFile(bytes=len(data), digest=digest_of_bytes(data))
 
+    def rewritten(self) -> list[tuple[int, int]]:
+        """Row and block of every file that was written again, and neither accepted nor restored since."""
+        return [
+            (int(path.parent.name), int(path.name.removesuffix(_BEFORE)))
+            for path in self.folder.glob(f"c/*/*{_BEFORE}")
+        ]
+
+    def accept(self, row: int, block: int) -> None:
+        """Forget what a block's file held before."""
+        self._before(row, block).unlink(missing_ok=True)
+
+    def restore(self, row: int, block: int) -> None:
+        """Give a block's file back what it held before."""
+        self._before(row, block).replace(self._path(row, block))
+
     def read(self, rows: list[int], start: int, stop: int) -> Values:
-        """Values of some rows over a range of sequences, `[len(rows), stop - start]`; 255 where no file lies."""
+        """Values of some rows over a range of sequences, `[len(rows), stop - start]`; 255 where no file lies.
+
+        Raises `CorruptFile` for a file that cannot be decoded.
+        """
         if not rows:
             return np.full((0, stop - start), NOT_MEASURED, np.uint8)
-        return np.asarray(self._open().oindex[np.asarray(rows), slice(start, stop)], np.uint8)
+        try:
+            return np.asarray(self._open().oindex[np.asarray(rows), slice(start, stop)], np.uint8)
+        except Exception as error:  # Every codec has its own.
+            raise CorruptFile(
+                f"{self.folder} cannot be read for the sequences {start}:{stop}: {str(error).rstrip('.') or type(error).__name__}; "
+                "a job that measures some of them again restores them."
+            ) from error
 
     def digest_of(self, row: int, block: int) -> str | None:
         """The digest of a block's file as it is now; None when there is none."""
@@ -85,14 +124,26 @@ class ResultArray:
 
     def remove_partials(self) -> None:
         """Delete what writers that were killed left behind."""
-        for path in self.folder.glob(f"c/*/*{PARTIAL}"):
-            path.unlink(missing_ok=True)
+        for pattern in (f"*{PARTIAL}", f"c/*/*{PARTIAL}"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
+    @property
+    def _metadata(self) -> Path:
+        return self.folder / _METADATA
+
+    @property
+    def _is_described(self) -> bool:
+        return self._metadata.exists()
 
     def _open(self) -> zarr.Array[Any]:
         return zarr.open_array(LocalStore(self.folder, read_only=True), mode="r")
 
     def _path(self, row: int, block: int) -> Path:
         return self.folder / "c" / str(row) / str(block)
+
+    def _before(self, row: int, block: int) -> Path:
+        return self.folder / "c" / str(row) / f"{block}{_BEFORE}"
 
 
 def _create(

@@ -109,8 +109,8 @@ def onset_table(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], who
     columns = np.flatnonzero((values == whole).any(axis=0))
     chosen = values[:, columns]
     memorized, measured = chosen == whole, chosen != NOT_MEASURED
-    first = memorized.argmax(axis=0)
-    last = len(steps) - 1 - memorized[::-1].argmax(axis=0)
+    first = _first_row(memorized)
+    last = len(steps) - 1 - _first_row(memorized[::-1])
     return OnsetTable(
         column=columns.astype(np.int64),
         first_step=steps[first],
@@ -119,6 +119,11 @@ def onset_table(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], who
         times_memorized=memorized.sum(axis=0, dtype=np.int64),
         times_lost=_times_lost(memorized, measured),
     )
+
+
+def _first_row(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """The first row that is true in each column; every column has one, but there may be no row and no column."""
+    return flags.argmax(axis=0) if flags.size else np.zeros(flags.shape[1], np.int64)
 
 
 def _last_measured_before(

@@ -1,7 +1,7 @@
 """What differs between two statements of the same suite, in sentences for the person who made the change.
 
-A statement of nothing (None, an `unknown` status) differs from nothing: the catalog may know more than its suite says.
-Only in the fields of `STATED_BY_NONE` is None itself a statement.
+A statement of nothing (None, an `unknown` status, no architecture) differs from nothing: the catalog may know more than
+its suite says. Only in the fields of `STATED_BY_NONE` is None itself a statement.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _model(stored: ModelFacts, stated: ModelFacts) -> Iterator[str]:
 
 
 def _checkpoint(where: str, stored: CheckpointFacts, stated: CheckpointFacts) -> Iterator[str]:
-    if stated.status not in ("unknown", stored.status):
+    if stated.status not in ("unknown", "ok", stored.status):  # Files that are ok to read may be the wrong ones.
         yield f"{where}: status {stored.status} -> {stated.status}"
     if stored.files and stated.files:
         yield from _files(where, stored.files, stated.files)
@@ -82,9 +82,9 @@ def _fields(
     stated: OrderFacts | ModelFacts | Schedule | FileFacts,
 ) -> Iterator[str]:
     for field in fields(stored):
-        if field.name in _NOT_COMPARED:
-            continue
         before, after = getattr(stored, field.name), getattr(stated, field.name)
+        if field.name in _NOT_COMPARED or (field.name == "architecture" and not after):
+            continue
         if field.name == "aliases":
             before, after = _in_words(before), _in_words(after)
         if field.name in STATED_BY_NONE or (before is not None and after is not None):

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownCheckpoint, UnknownOrder
 from seenat.registry.facts import AliasFacts, FileFacts, ParameterCount
+from seenat.registry.orders.description import FLAT_FORMATS, OrderFiles
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.pieces import Extent, Pieces
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import BatchRange, SequenceRange, parse_step
 
 if TYPE_CHECKING:
+    import datasets
+
     from seenat.registry.orders.source import Tokens, TokenSource
 
 __all__ = ["Batch", "Checkpoint", "EarlierMeaning", "Model", "Order"]
@@ -71,24 +74,58 @@ class Order:
         return sequence // self.sequences_per_batch
 
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
-        """Where the bytes of consecutive sequences lie, in order; several where files are cut within them."""
-        return self._pieces.extents(self.geometry.bytes_of(sequences))
+        """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
+
+        None for formats in which no sequence lies in one place: Parquet, index maps.
+        """
+        span = self.geometry.bytes_of(sequences)
+        return self._pieces.extents(span) if self.format in FLAT_FORMATS else ()
 
     def source(self) -> TokenSource:
         """The reader of this order's ids.
 
-        Raises `UnknownOrder` when its files are not on this machine and `CorruptFile` when they are not what was registered.
+        Files on the hub are asked for when ids are, never here. Raises `CorruptFile` when local ones are not what was
+        registered, and `InvalidValue` for a location that is neither a folder nor on the hub.
         """
         from seenat.registry.orders.flat import FlatOrder
 
         if not self.is_local:
-            raise UnknownOrder(
-                f"The files of the order {self.name} are at {self.location}, and this version reads local files only; "
-                "download them and register them with a SUITE.toml."
-            )
+            from seenat.registry.orders.remote import open_remote
+
+            return open_remote(self.location, self.files, self.geometry, self.sequences_per_batch, self.vocab_size)
         for file in self.files:
             _check_length(Path(self.location, file.name), file)
+        if self.format not in FLAT_FORMATS:
+            return self._opened
         return FlatOrder(self.geometry, self._pieces.pieces, self.vocab_size)
+
+    def dataset(self, steps: tuple[int, int], *, sequences_per_shard: int | None = None) -> datasets.IterableDataset:
+        """The sequences of the batches that lead from one step to another, to train on: `{sequence, input_ids, labels}`.
+
+        See `exporting.training_dataset`.
+        """
+        from seenat.registry.exporting import training_dataset
+
+        return training_dataset(self, BatchRange(*steps), sequences_per_shard=sequences_per_shard)
+
+    @cached_property
+    def _opened(self) -> TokenSource:
+        """The reader where it takes more than arithmetic to make one: footers or maps are looked at once."""
+        from seenat.registry.orders.opening import open_order
+
+        paths = {file.role: Path(self.location, file.name) for file in self.files if file.role != "tokens"}
+        described = OrderFiles(
+            name=self.name,
+            format=self.format,
+            files=tuple(Path(self.location, file.name) for file in self.files if file.role == "tokens"),
+            sequences=self.geometry.sequences,
+            tokens_per_sequence=self.geometry.tokens_per_sequence,
+            dtype=self.geometry.dtype,
+            vocab_size=self.vocab_size,
+            sequences_per_batch=self.sequences_per_batch,
+            **paths,
+        )
+        return open_order(described)
 
     @cached_property
     def _pieces(self) -> Pieces:
@@ -217,6 +254,24 @@ class Model:
         """
         self.check_unaltered(index)
         return _cut(self.order, index, self.schedule.sequences_per_batch)
+
+    def dataset(
+        self, from_step: int = 0, to_step: int | None = None, *, sequences_per_shard: int | None = None
+    ) -> datasets.IterableDataset:
+        """What the run trained on from one step to another, or to its end: `{sequence, input_ids, labels}`.
+
+        Training goes on from the checkpoint of `from_step` with it. Raises as `batch` does; see `exporting.training_dataset`.
+        """
+        from seenat.registry.exporting import training_dataset
+
+        batches = BatchRange(from_step, self.schedule.steps if to_step is None else to_step)
+        self.check_unaltered(batches.stop - 1)
+        return training_dataset(
+            self.order,
+            batches,
+            sequences_per_batch=self.schedule.sequences_per_batch,
+            sequences_per_shard=sequences_per_shard,
+        )
 
     def tokens_seen(self, checkpoint: Checkpoint) -> int | None:
         """How many targets a checkpoint had been trained on: one fewer than the ids of each sequence; None if unknown."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seenat.registry.durable import digest_of_bytes
+from seenat.registry.orders.description import INDEX_MAP
 from seenat.registry.schedule import Schedule
 from seenat.registry.weights import ParameterCount
 
@@ -36,7 +37,7 @@ class FileFacts:
     modified_ns: int | None = None
     """When a local file last changed; a file of the same size and time is taken for the same."""
     role: str = "tokens"
-    """Of an order's file: `tokens` or `index`."""
+    """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.description.MAPS` names them."""
     data_offset: int = 0
     """Bytes before the first token, such as a .npy header."""
 
@@ -73,11 +74,12 @@ class OrderFacts:
     @property
     def digest(self) -> str | None:
         """Over everything that decides what sequence i is; None while a file's digest is unknown."""
-        tokens = [file for file in self.files if file.role == "tokens"]
-        if not tokens or any(file.sha256 is None for file in tokens):
+        # Where ids lie flat, an index only repeats the geometry; index maps and the documents' index are the order.
+        deciding = [file for file in self.files if file.role == "tokens" or self.format == INDEX_MAP]
+        if not deciding or any(file.sha256 is None for file in deciding):
             return None
         geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
-        lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in tokens)]
+        lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in deciding)]
         return digest_of_bytes("\n".join(lines).encode())
 
 

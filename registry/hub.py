@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seenat.registry.durable import digest_of_file
-from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, SeenatError, UnknownCheckpoint
+from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, NotFound, SeenatError, UnknownCheckpoint
 from seenat.registry.weights import CONFIG, determining_files, weight_files_among
 
 __all__ = ["fetch_checkpoint", "hub_errors"]
@@ -53,8 +53,11 @@ def fetch_checkpoint(repository: str, revision: str, commit: str | None = None) 
 
 
 @contextmanager
-def hub_errors(subject: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises while `subject` is fetched or read into errors of this project."""
+def hub_errors(subject: str, unknown: type[NotFound] = UnknownCheckpoint) -> Iterator[None]:
+    """Turn what huggingface_hub raises while `subject` is fetched or read into errors of this project.
+
+    `unknown` is the error where the hub has no such thing.
+    """
     from httpx2 import HTTPError
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError, OfflineModeIsEnabled
 
@@ -63,7 +66,7 @@ def hub_errors(subject: str) -> Iterator[None]:
     except HFValidationError as error:
         raise InvalidValue(f"{subject} cannot be on a hub: {_line(error)}.") from error
     except (HTTPError, EntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise _translated(subject, error) from error
+        raise _translated(subject, error, unknown) from error
     except OSError as error:
         if error.errno is not None:  # The disk's, not the hub's.
             raise
@@ -135,29 +138,27 @@ def _is_unreachable(error: Exception) -> bool:
     return failed or isinstance(error, TransportError | OfflineModeIsEnabled)
 
 
-def _translated(subject: str, error: Exception) -> SeenatError:
+def _translated(subject: str, error: Exception, unknown: type[NotFound]) -> SeenatError:
     from huggingface_hub import errors
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        return _translated(subject, error.__cause__)
+        return _translated(subject, error.__cause__, unknown)
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubUnavailable(f"{subject} is not in the cache, and HF_HUB_OFFLINE is set; unset it to fetch it.")
     if isinstance(error, errors.GatedRepoError):
         return HubUnavailable(f"{_hub()} keeps {subject} gated; ask for access on its page, then set HF_TOKEN.")
     if isinstance(error, errors.RepositoryNotFoundError):
-        return UnknownCheckpoint(
-            f"{_hub()} shows no repository for {subject}; check the name, or set HF_TOKEN if it is private."
-        )
+        return unknown(f"{_hub()} shows no repository for {subject}; check the name, or set HF_TOKEN if it is private.")
     if isinstance(error, errors.RevisionNotFoundError):
-        return UnknownCheckpoint(f"{_hub()} has no such revision: {subject}.")
+        return unknown(f"{_hub()} has no such revision: {subject}.")
     if isinstance(error, errors.HfHubHTTPError):
-        return _of_status(subject, error.response.status_code)
+        return _of_status(subject, error.response.status_code, unknown)
     return HubUnavailable(f"{_hub()} cannot be reached for {subject} ({type(error).__name__}); try again later.")
 
 
-def _of_status(subject: str, status: int) -> SeenatError:
+def _of_status(subject: str, status: int, unknown: type[NotFound]) -> SeenatError:
     if status == 404:
-        return UnknownCheckpoint(f"{_hub()} has no file that {subject} needs.")
+        return unknown(f"{_hub()} has no file that {subject} needs.")
     if status in (401, 403):
         return HubUnavailable(f"{_hub()} refuses {subject} ({status}); check that HF_TOKEN is valid and may read it.")
     return HubUnavailable(f"{_hub()} failed on {subject} ({status}); try again later.")

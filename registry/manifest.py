@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from seenat.registry.manifest_keys import MODEL_KEYS, ORDER_KEYS, REPOSITORY, SUITE_KEYS, Fact
+from seenat.registry.orders.description import INDEX_MAP, MAPS
 from seenat.registry.toml_lines import locate
 from seenat.registry.toml_tables import Key, Mistakes, Table, bare, did_you_mean, listed, read_toml, shown
 
@@ -44,7 +46,11 @@ class OrderManifest:
     files: tuple[str, ...]
     """Token files as written, to be read as one, end to end."""
     index: str | None = None
-    """The .idx file, as written; only with the format `mmididx`."""
+    """The .idx file, as written: of the order with the format `mmididx`, of the documents with `neox-index-map`."""
+    doc_idx: str | None = None
+    """As are the next two: an index map, as written; only with the format `neox-index-map`."""
+    sample_idx: str | None = None
+    shuffle_idx: str | None = None
     tokens_per_sequence: int | None = None
     """Ids of one sequence, at least 2: the first T - 1 are the input, the last T - 1 the targets."""
     sequences_per_batch: int
@@ -193,8 +199,7 @@ def _check_order(order: Table, folder: Path) -> None:
         _require_geometry(order, 'index = "document.idx", or this geometry:')
     if get("format") == "raw":
         _require_geometry(order, "it, since raw files have no header:")
-    if get("format") in ("raw", "npy") and get("index"):
-        order.mistake(f"only mmididx has an index, not {get('format')}; leave it out", "index")
+    _check_companions(order)
     _check_files(order, folder)
     _check_tokenizer(order, folder)
     eos_id, vocab_size = get("eos_id"), get("vocab_size")
@@ -204,6 +209,21 @@ def _check_order(order: Table, folder: Path) -> None:
         )
 
 
+def _check_companions(order: Table) -> None:
+    """What lies beside the token files: nothing, an index, or an index and the three maps."""
+    form = order.values.get("format")
+    if form == INDEX_MAP:
+        for key in ("index", *MAPS):
+            if not order.tried(key):
+                order.missing(key, f"{key} = {ORDER_KEYS[key].advice}, since the format {form} needs it")
+        return
+    if form in ("raw", "npy", "parquet") and order.values.get("index"):
+        order.mistake(f"only mmididx and {INDEX_MAP} have an index, not {form}; leave it out", "index")
+    for key in MAPS:
+        if form is not None and order.values.get(key):
+            order.mistake(f"only {INDEX_MAP} has index maps, not {form}; leave it out", key)
+
+
 def _require_geometry(order: Table, advice: str) -> None:
     for key in _GEOMETRY:
         if not order.tried(key):
@@ -211,7 +231,7 @@ def _require_geometry(order: Table, advice: str) -> None:
 
 
 def _check_files(order: Table, folder: Path) -> None:
-    for name, *place in (*order.written("files"), *order.written("index")):
+    for name, *place in chain.from_iterable(map(order.written, ("files", "index", *MAPS))):
         if "://" in name:
             order.mistake(_remote(name), *place)
         elif not _is_file(folder / name):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from seenat.registry.errors import InvalidValue
+from seenat.registry.orders.description import INDEX_MAP
 from seenat.registry.orders.geometry import ID_BYTES
 from seenat.registry.toml_tables import LARGEST_WHOLE, Key, listed, nothing_but, quoted, shown, text, whole
 
@@ -18,12 +19,12 @@ __all__ = ["FORMATS", "MODEL_KEYS", "ORDER_KEYS", "REPOSITORY", "SUITE_KEYS", "F
 
 Fact = str | int | float | bool
 """One value of a free-form table."""
-FORMATS = ("mmididx", "raw", "npy")
-"""Formats of token files that can be read: Megatron's .bin and .idx, ids without a header, and NumPy's .npy.
+FORMATS = ("mmididx", "raw", "npy", "parquet", INDEX_MAP)
+"""Formats of token files that can be read: Megatron's .bin and .idx, ids without a header, NumPy's .npy, Parquet, and
+documents with GPT-NeoX index maps.
 
 The same as in `orders.opening`, which is not imported here because it loads numpy.
 """
-_LATER_FORMATS = ("parquet", "neox-index-map")
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
 """A repository of the hub: `organization/name`, or the bare name of an old one."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,96}")
@@ -37,11 +38,9 @@ def _name(value: object) -> str:
     return text(value)
 
 
-def _choice(noun: str, choices: tuple[str, ...], later: tuple[str, ...] = ()) -> Callable[[object], str]:
+def _choice(noun: str, choices: tuple[str, ...]) -> Callable[[object], str]:
     def read(value: object) -> str:
-        if text(value) in later:
-            raise InvalidValue(f"{shown(value)} cannot be read by this version yet")
-        if value not in choices:
+        if text(value) not in choices:
             raise InvalidValue(f"{shown(value)} is no {noun}")
         return text(value)
 
@@ -82,11 +81,12 @@ SUITE_KEYS = {
 
 ORDER_KEYS = {
     "name": Key(read=_name, advice='"mine-order"', required=True),
-    "format": Key(
-        read=_choice("format of token files", FORMATS, _LATER_FORMATS), advice=listed(quoted(FORMATS)), required=True
-    ),
+    "format": Key(read=_choice("format of token files", FORMATS), advice=listed(quoted(FORMATS)), required=True),
     "files": Key(read=text, advice='["document.bin"]', required=True, holds=list),
     "index": Key(read=text, advice='"document.idx"'),
+    "doc_idx": Key(read=text, advice='"doc_idx.npy"'),
+    "sample_idx": Key(read=text, advice='"sample_idx.npy"'),
+    "shuffle_idx": Key(read=text, advice='"shuffle_idx.npy"'),
     "tokens_per_sequence": Key(read=whole(2), advice="2049"),
     "sequences_per_batch": Key(read=whole(1), advice="1024", required=True),
     "sequences": Key(read=whole(1), advice="2400, the number in all files"),

@@ -43,8 +43,10 @@ from seenat.registry.tables import (
     batches,
     checkpoint_files,
     checkpoints,
+    evidence,
     models,
     orders,
+    revisions,
     suites,
     token_files,
 )
@@ -193,6 +195,7 @@ def _record_batches(connection: Connection, order_id: int, order: OrderFacts) ->
 
 def _record_model(connection: Connection, suite_id: int, model: ModelFacts) -> None:
     _check_owner(connection, models, "model", model.name, suite_id)
+    before = connection.execute(select(models).where(models.c.name == model.name)).one_or_none()
     values = {
         "suite_id": suite_id,
         "family": model.family,
@@ -206,14 +209,13 @@ def _record_model(connection: Connection, suite_id: int, model: ModelFacts) -> N
         "folder": model.folder,
         "parameters_total": model.parameters.total if model.parameters else None,
         "parameters_non_embedding": model.parameters.non_embedding if model.parameters else None,
-        "architecture": dict(model.architecture),
+        "architecture": dict(model.architecture) or (before.architecture if before else {}),
         "hyperparameters": dict(model.hyperparameters),
         "version": model.version,
         "order_note": model.order_note,
         "altered_from_step": model.altered_from_step,
         "notes": list(model.notes),
     }
-    before = connection.execute(select(models).where(models.c.name == model.name)).one_or_none()
     model_id = _upsert(connection, models, {"name": model.name}, values)
     if before is not None and (before.repository, before.folder) != (model.repository, model.folder):
         _forget_checkpoints(connection, model_id)
@@ -239,10 +241,12 @@ def _forget_checkpoints(connection: Connection, model_id: int) -> None:
     """Drop what was learned of a model's checkpoints, which are now those of another folder or repository."""
     ids = select(checkpoints.c.id).where(checkpoints.c.model_id == model_id)
     connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id.in_(ids)))
+    connection.execute(delete(evidence).where(evidence.c.checkpoint_id.in_(ids)))
+    connection.execute(delete(revisions).where(revisions.c.model_id == model_id))
     connection.execute(
         update(checkpoints)
         .where(checkpoints.c.model_id == model_id, checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED))
-        .values(status="unknown", reason=None, status_date=None, commit_id=None, digest=None)
+        .values(status="unknown", reason=None, status_date=None, source=None, commit_id=None, digest=None)
     )
 
 
@@ -262,15 +266,21 @@ def _record_checkpoints(connection: Connection, model_id: int, model: ModelFacts
         row = known.get(checkpoint.step)
         if row is not None:
             values = _news(row, _checkpoint(model_id, model, checkpoint))
+            if values.get("digest") not in (None, row.digest):  # What was found of its files was of others.
+                connection.execute(delete(evidence).where(evidence.c.checkpoint_id == row.id))
             connection.execute(update(checkpoints).where(checkpoints.c.id == row.id).values(**values))
     _record_checkpoint_files(connection, model_id, model)
 
 
 def _news(row: AnyRow, stated: dict[str, Any]) -> dict[str, Any]:
-    """What of a checkpoint's statement is to be written over its row; the date of a status is that of its last change."""
+    """What of a checkpoint's statement is to be written over its row; the date of a status is that of its last change.
+
+    That the same files were read once more says nothing against what evidence says of them.
+    """
     if row.reason == NO_LONGER_STATED:
         return stated
-    if (row.status, row.digest) == (stated["status"], stated["digest"]):
+    same = stated["digest"] in (None, row.digest)
+    if same and (stated["status"] in ("unknown", row.status) or (stated["status"] == "ok" and row.status != "unknown")):
         return {"revision": stated["revision"]}
     return {key: value for key, value in stated.items() if value not in (None, "unknown")}
 

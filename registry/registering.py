@@ -32,6 +32,7 @@ from seenat.registry.facts import (
     SuiteFacts,
 )
 from seenat.registry.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
+from seenat.registry.orders.description import INDEX_MAP, MAPS
 from seenat.registry.recording import record_suite
 from seenat.registry.schedule import Schedule
 from seenat.registry.stored import stored_suite
@@ -183,10 +184,16 @@ class _Reader:
         return replace(facts, batches=self._batches(order, source))
 
     def _batches(self, order: OrderManifest, source: TokenSource) -> tuple[BatchContent, ...]:
+        from seenat.registry.orders.index_maps import load_index_maps
+        from seenat.registry.orders.map_checks import check_index_maps
         from seenat.registry.orders.mmididx import check_index
         from seenat.registry.orders.scan import scan_batches
 
-        if order.index is not None:
+        if order.format == INDEX_MAP:
+            maps = load_index_maps(_order_files(self.manifest, order))
+            length = source.geometry.tokens_per_sequence
+            check_index_maps(maps, length, lambda read: self._tell(f"checking the maps of {order.name}", read))
+        elif order.index is not None:
             check_index(self.manifest.locate(order.index), source.geometry)
         size = source.geometry.sequence_bytes
         return tuple(
@@ -272,9 +279,9 @@ class _Reader:
         self.progress(what, min(self.done, self.total), self.total)
 
     def _bytes_to_read(self) -> int:
-        """An upper bound: token files are read twice, once for the digest and once for their ids."""
+        """An estimate: an order's files are read twice, once for the digest and once for what is in them."""
         tokens = sum(
-            2 * self.manifest.locate(name).stat().st_size for order in self.manifest.orders for name in order.files
+            2 * self.manifest.locate(name).stat().st_size for order in self.manifest.orders for name, _ in _roles(order)
         )
         weights = sum(
             (folder / name).stat().st_size
@@ -293,23 +300,29 @@ def _order_files(manifest: SuiteManifest, order: OrderManifest) -> OrderFiles:
         name=order.name,
         format=order.format,
         files=tuple(manifest.locate(name) for name in order.files),
-        index=manifest.locate(order.index) if order.index else None,
         sequences=order.sequences,
         tokens_per_sequence=order.tokens_per_sequence,
         dtype=order.dtype,
         vocab_size=order.vocab_size,
+        sequences_per_batch=order.sequences_per_batch,
+        **{role: manifest.locate(name) for name, role in _roles(order) if role != "tokens"},
     )
+
+
+def _roles(order: OrderManifest) -> list[tuple[str, str]]:
+    """Name and role of each file of an order, those with its ids first."""
+    beside = [(getattr(order, role), role) for role in ("index", *MAPS)]
+    return [*((name, "tokens") for name in order.files), *((name, role) for name, role in beside if name is not None)]
 
 
 def _named_files(manifest: SuiteManifest, order: OrderManifest) -> list[tuple[str, str, int]]:
     """Name, role and bytes before the ids of each file of an order."""
-    offsets = [0] * len(order.files)
+    offsets: dict[str, int] = {}
     if order.format == "npy":
         from seenat.registry.orders.npy import read_array_file
 
-        offsets = [read_array_file(manifest.locate(name)).piece.offset for name in order.files]
-    tokens = [(name, "tokens", offset) for name, offset in zip(order.files, offsets, strict=True)]
-    return [*tokens, (order.index, "index", 0)] if order.index else tokens
+        offsets = {name: read_array_file(manifest.locate(name)).piece.offset for name in order.files}
+    return [(name, role, offsets.get(name, 0)) for name, role in _roles(order)]
 
 
 def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:

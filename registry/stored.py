@@ -23,6 +23,7 @@ from seenat.registry.tables import aliases, checkpoint_files, checkpoints, model
 __all__ = [
     "NO_LONGER_STATED",
     "AnyRow",
+    "alias_of",
     "checkpoint_file",
     "order_files",
     "parameters_of",

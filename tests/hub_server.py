@@ -1,8 +1,9 @@
 """A hub on this machine: enough of the Hugging Face Hub's HTTP interface for huggingface_hub's own client to fetch from.
 
 Repositories are folders on disk, one a revision. Small files come straight, with a git blob's SHA-1 as ETag; weights come
-as the hub's large files do, by a redirect to another host name that carries their SHA-256 and size. A `Fault` makes a
-repository fail in one way. Nothing here knows what is being tested.
+as the hub's large files do, by a redirect to another host name that carries their SHA-256 and size. Datasets are the
+repositories whose names begin with `datasets/`. A `Formula` stands for files of any size, whose bytes are computed when
+they are asked for. A `Fault` makes a repository fail in one way. Nothing here knows what is being tested.
 
 Hook: `pythonpath = ["tests"]` in the settings of pytest and `pytest_plugins = ["hub_server"]` in tests/conftest.py give
 every test the fixture `hub`.
@@ -15,17 +16,20 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
+from math import prod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-__all__ = ["Fault", "HubServer", "commit_of", "hub", "serve"]
+__all__ = ["Fault", "Formula", "HubServer", "client_of", "commit_of", "hub", "serve"]
 
 _LARGE = (".safetensors", ".bin")
 
@@ -48,8 +52,29 @@ class Fault:
     """Close the connection after this many bytes of the content."""
     flip: bool = False
     """Send the content with its last byte changed."""
+    answer: str = ""
+    """Of a range: `whole` sends the file instead, `shifted` another range, `short` a byte fewer, `long` one more."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with the status, or with the content."""
     times: int = 1 << 30
     """How many requests it strikes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """A revision whose files are computed."""
+
+    commit: str
+    lengths: Mapping[str, int]
+    """Bytes of each file."""
+    read: Callable[[str, int, int], bytes]
+    """The bytes `[start, stop)` of a file."""
+    revisions: tuple[str, ...] = ()
+    """Further names of the commit."""
+
+    def is_called(self, revision: str) -> bool:
+        """Whether a revision names this commit: a name, or its first digits."""
+        return revision in self.revisions or (len(revision) >= 7 and self.commit.startswith(revision))
 
 
 @dataclass
@@ -60,8 +85,16 @@ class HubServer:
     repositories: dict[str, dict[str, Path]] = field(default_factory=dict)
     """Repository -> revision -> folder; a revision that gets another folder has another commit."""
     faults: dict[str, Fault] = field(default_factory=dict)
+    formulas: dict[str, Formula] = field(default_factory=dict)
+    """Repository -> its one revision, in place of folders."""
     requests: list[str] = field(default_factory=list)
     """`METHOD /path` of every request."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """The headers of every request, names in lower case."""
+    sent: list[int] = field(default_factory=list)
+    """Bytes of everything that was sent, a number a write."""
+    connections: list[tuple[str, int]] = field(default_factory=list)
+    """Address of the client of every connection."""
 
     def add(self, repository: str, revision: str, folder: Path) -> str:
         """Publish a folder; returns its commit."""
@@ -83,7 +116,7 @@ class HubServer:
 
 def commit_of(folder: Path) -> str:
     """40 hexadecimal digits that change with the folder's content."""
-    content = "".join(f"{path.name} {_sha256(path)}\n" for path in sorted(folder.iterdir()))
+    content = "".join(f"{path.name} {_sha256(path)}\n" for path in sorted(folder.iterdir()) if path.is_file())
     return hashlib.sha1(content.encode()).hexdigest()
 
 
@@ -96,9 +129,29 @@ def _git_blob(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
+class _Counted:
+    """A socket's file that notes how much is written to it."""
+
+    def __init__(self, file: BufferedIOBase, sent: list[int]) -> None:
+        self._file, self._sent = file, sent
+
+    def write(self, data: bytes) -> int:
+        self._sent.append(len(data))
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # Head and content are two writes; the second would wait for the first's receipt.
     hub: ClassVar[HubServer]
+
+    def setup(self) -> None:
+        super().setup()
+        self.hub.connections.append(self.client_address)
+        self.wfile = cast(BufferedIOBase, _Counted(self.wfile, self.hub.sent))
 
     def do_GET(self) -> None:
         self._answer()
@@ -112,15 +165,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
+        self.hub.headers.append({name.lower(): value for name, value in self.headers.items()})
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "models"]:
             self._answer_api("/".join(parts[2:4]), parts[4:])
-        elif parts[0] == "large":
-            self._answer_large("/".join(parts[1:3]), parts[3], parts[4])
-        elif len(parts) == 5 and parts[2] == "resolve":
-            self._answer_resolve("/".join(parts[:2]), parts[3], parts[4])
-        else:
+        elif parts[:2] == ["api", "datasets"]:
+            self._answer_api("/".join(parts[1:4]), parts[4:])
+        elif "resolve" not in parts[2:-2]:
             self._send(404)
+        else:
+            place = parts.index("resolve", 2)
+            answer = self._answer_large if parts[0] == "large" else self._answer_resolve
+            answer("/".join(parts[parts[0] == "large" : place]), parts[place + 1], "/".join(parts[place + 2 :]))
 
     def _answer_api(self, repository: str, rest: list[str]) -> None:
         if self._refused(self._take_fault(repository, "api")) or not self._known(repository):
@@ -137,11 +193,21 @@ class _Handler(BaseHTTPRequestHandler):
             return
         files = sorted(path for path in folder.iterdir() if path.is_file())
         tree = [_entry(path) for path in files]
-        info = {"id": repository, "sha": commit_of(folder), "siblings": [{"rfilename": path.name} for path in files]}
+        info: dict[str, object] = {
+            "id": repository,
+            "sha": commit_of(folder),
+            "siblings": [_sibling(path) for path in files],
+        }
+        with suppress(ValueError):  # Of files that are no safetensors the hub tells nothing.
+            info |= _elements(files)
         self._send(200, json.dumps(tree if kind == "tree" else info).encode())
 
     def _answer_resolve(self, repository: str, revision: str, name: str) -> None:
-        if self._refused(self._take_fault(repository, "resolve")) or not self._known(repository):
+        fault = self._take_fault(repository, "resolve")
+        if self._refused(fault) or not self._known(repository):
+            return
+        if repository in self.hub.formulas:
+            self._answer_formula(repository, revision, name)
             return
         folder = self.hub.folder_of(repository, revision)
         if folder is None:
@@ -151,35 +217,62 @@ class _Handler(BaseHTTPRequestHandler):
         path = folder / name
         if not path.is_file():
             self._send(404, code="EntryNotFound", message="Entry not found", headers=headers)
-        elif name.endswith(_LARGE):
-            digest = _sha256(path)
-            port = self.server.server_address[1]
-            headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(path.stat().st_size)}
-            self._send(
-                302, headers=headers | {"Location": f"http://localhost:{port}/large/{repository}/{revision}/{name}"}
-            )
+        elif name.endswith(_LARGE) or repository.startswith("datasets/"):
+            self._redirect(repository, revision, name, headers, _sha256(path), path.stat().st_size)
         else:
-            self._send(200, path.read_bytes(), headers=headers | {"ETag": f'"{_git_blob(path)}"'})
+            content = path.read_bytes()
+            content = content[:-1] + bytes([content[-1] ^ 1]) if fault.flip else content
+            self._send(200, content, headers=headers | {"ETag": f'"{_git_blob(path)}"'}, cut=fault.cut_after)
+
+    def _answer_formula(self, repository: str, revision: str, name: str) -> None:
+        formula = self.hub.formulas[repository]
+        headers = {"X-Repo-Commit": formula.commit}
+        if not formula.is_called(revision):
+            self._send(404, code="RevisionNotFound", message=f"Invalid rev id: {revision}")
+        elif name not in formula.lengths:
+            self._send(404, code="EntryNotFound", message="Entry not found", headers=headers)
+        else:
+            self._redirect(repository, revision, name, headers, "0" * 64, formula.lengths[name])
+
+    def _redirect(
+        self, repository: str, revision: str, name: str, headers: dict[str, str], digest: str, length: int
+    ) -> None:
+        linked = {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(length)}
+        port = self.server.server_address[1]
+        place = {"Location": f"http://localhost:{port}/large/{repository}/resolve/{revision}/{name}"}
+        self._send(302, headers=headers | linked | place)
 
     def _answer_large(self, repository: str, revision: str, name: str) -> None:
+        fault = self._take_fault(repository, "body")
+        if self._refused(fault):
+            return
+        formula = self.hub.formulas.get(repository)
+        if formula is not None:
+            self._send_range(formula.lengths[name], partial(formula.read, name), fault)
+            return
         folder = self.hub.folder_of(repository, revision)
         assert folder is not None, "a redirect leads here"
-        fault = self._take_fault(repository, "body")
-        if not self._refused(fault):
-            self._send_range((folder / name).read_bytes(), fault)
+        content = (folder / name).read_bytes()
+        self._send_range(len(content), lambda start, stop: content[start:stop], fault)
 
-    def _send_range(self, content: bytes, fault: Fault) -> None:
-        total, wanted = len(content), self.headers.get("Range")
-        start = int(wanted.removeprefix("bytes=").partition("-")[0]) if wanted else 0
+    def _send_range(self, total: int, read: Callable[[int, int], bytes], fault: Fault) -> None:
+        headers = {"Accept-Ranges": "bytes"} | fault.headers
+        wanted = self.headers.get("Range") if fault.answer != "whole" else None
+        start, stop = _range_of(wanted, total)
+        if start >= total and wanted:
+            self._send(416, headers=headers | {"Content-Range": f"bytes */{total}"})
+            return
+        content = read(start, stop)
         if fault.flip:
             content = content[:-1] + bytes([content[-1] ^ 1])
-        headers = {"Accept-Ranges": "bytes"}
+        content = {"short": content[:-1], "long": content + b"0"}.get(fault.answer, content)
         if wanted:
-            headers["Content-Range"] = f"bytes {start}-{total - 1}/{total}"
-        self._send(206 if wanted else 200, content[start:], headers=headers, cut=fault.cut_after)
+            moved = fault.answer == "shifted"
+            headers["Content-Range"] = f"bytes {start + moved}-{stop - 1 + moved}/{total}"
+        self._send(206 if wanted else 200, content, headers=headers, cut=fault.cut_after)
 
     def _known(self, repository: str) -> bool:
-        if repository in self.hub.repositories:
+        if repository in self.hub.repositories or repository in self.hub.formulas:
             return True
         self._send(401, code="RepoNotFound", message="Invalid username or password.")
         return False
@@ -195,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self, fault: Fault) -> bool:
         if fault.status is not None:
-            self._send(fault.status, code=fault.code, message=fault.message)
+            self._send(fault.status, code=fault.code, message=fault.message, headers=fault.headers)
         return fault.status is not None
 
     def _send(
@@ -221,6 +314,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
+def _range_of(wanted: str | None, total: int) -> tuple[int, int]:
+    """The half-open range that a Range header asks for, its end, if it has one, being the last byte."""
+    if wanted is None:
+        return 0, total
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    return int(first), min(int(last) + 1 if last else total, total)
+
+
 def _reference(name: str, folder: Path) -> dict[str, str]:
     return {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commit_of(folder)}
 
@@ -235,6 +336,26 @@ def _entry(path: Path) -> dict[str, object]:
     if path.name.endswith(_LARGE):
         entry["lfs"] = {"oid": _sha256(path), "size": path.stat().st_size, "pointerSize": 134}
     return entry
+
+
+def _sibling(path: Path) -> dict[str, object]:
+    entry = _entry(path)
+    described = {"rfilename": path.name, "size": entry["size"], "blobId": entry["oid"]}
+    if "lfs" in entry:
+        described["lfs"] = {"sha256": _sha256(path), "size": entry["size"], "pointerSize": 134}
+    return described
+
+
+def _elements(files: list[Path]) -> dict[str, object]:
+    """Numbers by type, from the headers of safetensors, where there are some."""
+    counted: dict[str, int] = {}
+    for path in files:
+        if path.suffix == ".safetensors":
+            content = path.read_bytes()
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            for tensor in (value for name, value in header.items() if name != "__metadata__"):
+                counted[tensor["dtype"]] = counted.get(tensor["dtype"], 0) + prod(tensor["shape"])
+    return {"safetensors": {"parameters": counted, "total": sum(counted.values())}} if counted else {}
 
 
 @contextmanager
@@ -252,6 +373,30 @@ def serve() -> Iterator[HubServer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def client_of(hub: HubServer, *, offline: bool = False) -> Iterator[HubServer]:
+    """Settings of huggingface_hub in this process that lead to a hub and send no token.
+
+    It takes them from the environment when it is imported; processes of their own are given `HubServer.environment`.
+    """
+    from huggingface_hub import close_session, constants
+
+    chosen = {
+        "ENDPOINT": hub.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_OFFLINE": offline,
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN": True,
+        "HF_HUB_DISABLE_TELEMETRY": True,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "*")
+        for name, value in chosen.items():
+            patch.setattr(constants, name, value)
+        close_session()
+        yield hub
+        close_session()
 
 
 @pytest.fixture

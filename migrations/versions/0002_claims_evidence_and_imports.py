@@ -102,6 +102,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_evidence_checkpoint_id"), "evidence", ["checkpoint_id"], unique=False)
 
+    op.create_table(
+        "revisions",
+        sa.Column("model_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.Column("commit_id", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.String(length=32), nullable=False),
+        sa.Column("files", sa.JSON(), nullable=True),
+        sa.Column("elements", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=op.f("fk_revisions_model_id_models")),
+        sa.PrimaryKeyConstraint("model_id", "name", name=op.f("pk_revisions")),
+    )
+
     _replace_aliases(with_times=True)
 
     op.add_column("checkpoints", sa.Column("source", sa.Text(), nullable=True))
@@ -122,6 +134,7 @@ def downgrade() -> None:
 
     _replace_aliases(with_times=False)
 
+    op.drop_table("revisions")
     op.drop_index(op.f("ix_evidence_checkpoint_id"), table_name="evidence")
 
     op.drop_table("evidence")

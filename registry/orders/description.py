@@ -8,40 +8,60 @@ from pathlib import Path
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.geometry import ID_BYTES
 
-__all__ = ["OrderFiles"]
+__all__ = ["FLAT_FORMATS", "INDEX_MAP", "MAPS", "OrderFiles"]
+
+FLAT_FORMATS = frozenset({"mmididx", "npy", "raw"})
+"""Formats whose ids lie flat in their files, so that arithmetic alone tells where the bytes of a sequence are."""
+INDEX_MAP = "neox-index-map"
+"""The format in which the order is a walk over documents, told by three arrays."""
+MAPS = ("doc_idx", "sample_idx", "shuffle_idx")
+"""The three arrays, in the order in which they are made."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFiles:
     """An order as it is described: its files, and as much of its geometry as is stated.
 
-    What is None here is taken from the index, from array headers, or from the lengths of the files. Raises
+    What is None here is taken from the index, from headers and footers, or from the lengths of the files. Raises
     `InvalidValue` for a description that no order can have.
     """
 
     name: str
     format: str
-    """`mmididx`, `raw` or `npy`; see `opening.FORMATS`."""
+    """`mmididx`, `raw`, `npy`, `parquet` or `neox-index-map`; see `opening.FORMATS`."""
     files: tuple[Path, ...]
     """The files with the ids, absolute, in the sequence in which they follow one another."""
     index: Path | None = None
-    """The `.idx` of an MMIDIDX order, absolute; may be left out where the geometry is stated."""
+    """The `.idx`, absolute: of an MMIDIDX order, where it may be left out if the geometry is stated, or of documents."""
+    doc_idx: Path | None = None
+    """Of an index map, as are the two that follow: the documents in the order in which they were joined."""
+    sample_idx: Path | None = None
+    """Where each sample begins among them."""
+    shuffle_idx: Path | None = None
+    """The sample that each sequence is."""
     sequences: int | None = None
     tokens_per_sequence: int | None = None
     dtype: str | None = None
     """Type of an id, one of `geometry.ID_BYTES`."""
     vocab_size: int | None = None
     """Ids are below this; None leaves them unchecked."""
+    sequences_per_batch: int | None = None
+    """What batch numbers within the files are checked by; None leaves them unchecked."""
 
     def __post_init__(self) -> None:
         if not self.files:
             raise InvalidValue(f"Order {self.name!r} has no files; name at least one.")
-        for path in (*self.files, *((self.index,) if self.index else ())):
-            if not path.is_absolute():
+        for path in (*self.files, self.index, *self.maps):
+            if path is not None and not path.is_absolute():
                 raise InvalidValue(f"Order {self.name!r}: {path} is a relative path; say what it is relative to.")
-        for field in ("sequences", "tokens_per_sequence", "vocab_size"):
+        for field in ("sequences", "tokens_per_sequence", "vocab_size", "sequences_per_batch"):
             value: int | None = getattr(self, field)
             if value is not None and value < 1:
                 raise InvalidValue(f"Order {self.name!r}: {field} = {value} is not possible; it is at least 1.")
         if self.dtype is not None and self.dtype not in ID_BYTES:
             raise InvalidValue(f"Order {self.name!r}: dtype {self.dtype!r} is not one of {', '.join(ID_BYTES)}.")
+
+    @property
+    def maps(self) -> tuple[Path | None, Path | None, Path | None]:
+        """The three arrays of an index map, as `MAPS` names them."""
+        return self.doc_idx, self.sample_idx, self.shuffle_idx

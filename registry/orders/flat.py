@@ -18,6 +18,7 @@ import numpy.typing as npt
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.pieces import Extent, Pieces
+from seenat.registry.orders.requests import check_positions, checked_indices
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.vocabulary import check_ids
 from seenat.registry.units import SequenceRange
@@ -64,8 +65,8 @@ class FlatOrder:
 
     def take(self, indices: Sequences, start: int, stop: int) -> Tokens:
         """The ids at positions `[start, stop)` of the given sequences; see `TokenSource.take`."""
-        indices = self._checked_indices(indices)
-        self._check_positions(start, stop)
+        indices = checked_indices(self._geometry, indices)
+        check_positions(self._geometry, start, stop)
         columns = ByteRange(start * self._geometry.id_bytes, stop * self._geometry.id_bytes)
         data = np.empty((len(indices), len(columns)), np.uint8)
         if data.size:
@@ -78,21 +79,11 @@ class FlatOrder:
         """Where the bytes of consecutive sequences lie; see `TokenSource.extents`."""
         return self._pieces.extents(self._geometry.bytes_of(sequences))
 
-    # -- requests
-
-    def _checked_indices(self, indices: Sequences) -> Sequences:
-        given = np.asarray(indices)
-        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-            raise InvalidValue(f"Sequences are a one-dimensional array of integers, not {given.ndim}-D {given.dtype}.")
-        unknown = (given < 0) | (given >= self._geometry.sequences)
-        if unknown.any():
-            raise self._geometry.unknown(int(given[unknown.argmax()]))
-        return given.astype(np.int64, copy=False)
-
-    def _check_positions(self, start: int, stop: int) -> None:
-        length = self._geometry.tokens_per_sequence
-        if not 0 <= start <= stop <= length:
-            raise InvalidValue(f"{start}:{stop} are not positions of a sequence; they go from 0 to {length}.")
+    def place(self, sequence: int, position: int) -> str:
+        """File and byte of one id; see `TokenSource.place`."""
+        first = sequence * self._geometry.sequence_bytes + position * self._geometry.id_bytes
+        where = self._pieces.extents(ByteRange(first, first + 1))[0]
+        return f"{where.file}, byte {where.offset}"
 
     # -- bytes
 

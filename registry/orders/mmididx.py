@@ -32,7 +32,7 @@ import numpy.typing as npt
 from seenat.registry.durable import write_durably
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.files import head_of, length_of, looks_like
-from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.source import Tokens
 from seenat.registry.orders.statements import Statement
 from seenat.registry.units import SequenceRange
@@ -63,6 +63,16 @@ class IndexHeader:
     """N."""
     documents: int
     """M, entries of the document index."""
+
+    @property
+    def id_bytes(self) -> int:
+        """Bytes of one id."""
+        return ID_BYTES[self.dtype]
+
+    @property
+    def sizes_at(self) -> int:
+        """First byte of the sizes."""
+        return _HEADER.size
 
     @property
     def pointers_at(self) -> int:

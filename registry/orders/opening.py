@@ -1,7 +1,8 @@
 """Opening an order: from its description to a reader, cheaply, and only when everything that is said of it agrees.
 
-The cost is a few kilobytes a file, however large the order. Each format is one function in `FORMATS`; those whose ids lie
-flat in files share one reader and differ only in where the ids begin and in who states the geometry.
+The cost is a few kilobytes a file, however large the order; an index map costs some thousand entries more. Each format is
+one function in `FORMATS`; those whose ids lie flat in files share one reader and differ only in where the ids begin and in
+who states the geometry.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.description import OrderFiles
+from seenat.registry.orders.description import INDEX_MAP, OrderFiles
 from seenat.registry.orders.files import length_of
 from seenat.registry.orders.flat import FlatOrder
 from seenat.registry.orders.mmididx import index_statements
 from seenat.registry.orders.npy import read_array_file
 from seenat.registry.orders.pieces import Extent
 from seenat.registry.orders.source import TokenSource
-from seenat.registry.orders.statements import Statement, settle
+from seenat.registry.orders.statements import Statement, described, settle
 
 __all__ = ["FORMATS", "open_order"]
 
@@ -31,6 +32,8 @@ def open_order(order: OrderFiles) -> TokenSource:
     opener = FORMATS.get(order.format)
     if opener is None:
         raise InvalidValue(f"Order {order.name!r} has format {order.format!r}; known are {', '.join(FORMATS)}.")
+    if any(order.maps) and order.format != INDEX_MAP:
+        raise InvalidValue(f"Order {order.name!r}: only {INDEX_MAP} has index maps, and this is {order.format}.")
     return opener(order)
 
 
@@ -53,27 +56,31 @@ def _open_npy(order: OrderFiles) -> TokenSource:
     return _open_flat(order, tuple(array.piece for array in arrays), statements)
 
 
+def _open_parquet(order: OrderFiles) -> TokenSource:
+    from seenat.registry.orders.parquet import open_parquet  # It loads pyarrow, which is an extra.
+
+    return open_parquet(order)
+
+
+def _open_index_map(order: OrderFiles) -> TokenSource:
+    from seenat.registry.orders.neox import open_index_map
+
+    return open_index_map(order)
+
+
 def _open_flat(order: OrderFiles, pieces: tuple[Extent, ...], statements: Iterable[Statement]) -> TokenSource:
-    return FlatOrder(settle((*_described(order), *statements), pieces), pieces, order.vocab_size)
+    return FlatOrder(settle((*described(order), *statements), pieces), pieces, order.vocab_size)
 
 
 def _whole_files(order: OrderFiles) -> tuple[Extent, ...]:
     return tuple(Extent(path, 0, length_of(path)) for path in order.files)
 
 
-def _described(order: OrderFiles) -> tuple[Statement, ...]:
-    stated = (
-        ("sequences", order.sequences),
-        ("tokens_per_sequence", order.tokens_per_sequence),
-        ("dtype", order.dtype),
-    )
-    witness = f"the description of order {order.name!r}"
-    return tuple(Statement(field, value, witness) for field, value in stated if value is not None)
-
-
 FORMATS: dict[str, Callable[[OrderFiles], TokenSource]] = {
     "mmididx": _open_mmididx,
     "npy": _open_npy,
     "raw": _open_raw,
+    "parquet": _open_parquet,
+    INDEX_MAP: _open_index_map,
 }
 """How each format is opened."""

@@ -43,5 +43,9 @@ class TokenSource(Protocol):
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
 
-        Raises `UnknownSequence` beyond the order.
+        None for formats in which no sequence lies in one place: Parquet, index maps. Raises `UnknownSequence` beyond the
+        order.
         """
+
+    def place(self, sequence: int, position: int) -> str:
+        """Where one id of a sequence of the order lies, as the beginning of a message: its file, and its byte or row."""

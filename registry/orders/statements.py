@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seenat.registry.errors import CorruptFile, InvalidValue
+from seenat.registry.orders.description import OrderFiles
 from seenat.registry.orders.files import head_of, signature_of
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.pieces import Extent, Pieces
 
-__all__ = ["Statement", "settle"]
+__all__ = ["Statement", "agree", "described", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,23 @@ class Statement:
     """Who says so, with a byte offset where it is a file."""
 
 
+def described(order: OrderFiles) -> tuple[Statement, ...]:
+    """What the description of an order states."""
+    stated = (
+        ("sequences", order.sequences),
+        ("tokens_per_sequence", order.tokens_per_sequence),
+        ("dtype", order.dtype),
+    )
+    witness = f"the description of order {order.name!r}"
+    return tuple(Statement(field, value, witness) for field, value in stated if value is not None)
+
+
 def settle(statements: Iterable[Statement], pieces: Sequence[Extent]) -> Geometry:
     """The geometry on which all statements and the lengths of the pieces agree.
 
     Raises `CorruptFile` where two disagree, and `InvalidValue` where nobody states the type or the length of a sequence.
     """
-    agreed = _agreed(statements)
+    agreed = agree(statements)
     if "tokens_per_sequence" not in agreed or "dtype" not in agreed:
         raise InvalidValue(
             f"Nothing says what {pieces[0].file} holds: give tokens_per_sequence and dtype, or an index that states them."
@@ -47,7 +59,8 @@ def settle(statements: Iterable[Statement], pieces: Sequence[Extent]) -> Geometr
     return _counted(Geometry(sequences=1, tokens_per_sequence=length, dtype=dtype), pieces)
 
 
-def _agreed(statements: Iterable[Statement]) -> dict[str, Statement]:
+def agree(statements: Iterable[Statement]) -> dict[str, Statement]:
+    """One statement for each field that is stated; raises `CorruptFile` where two disagree."""
     agreed: dict[str, Statement] = {}
     for statement in statements:
         earlier = agreed.setdefault(statement.field, statement)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.orders.geometry import ByteRange
-from seenat.registry.orders.pieces import Pieces
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
 from seenat.registry.units import SequenceRange
 
@@ -21,20 +19,17 @@ def check_ids(
 ) -> None:
     """Check the ids read from `source`: row r of `tokens` is sequence `indices[r]`, from `position` on.
 
-    Raises `CorruptFile` with sequence, position, id, file and byte of the first id outside `[0, vocab_size)`.
+    Raises `CorruptFile` with sequence, position, id and place of the first id outside `[0, vocab_size)`.
     """
     if not tokens.size or not _any_outside(tokens, vocab_size):
         return
     outside = (tokens < 0) if vocab_size is None else (tokens < 0) | (tokens >= vocab_size)
     row, column = (int(place[0]) for place in np.nonzero(outside))
     sequence = indices.start + row if isinstance(indices, SequenceRange) else int(indices[row])
-    offset = (position + column) * source.geometry.id_bytes
-    pieces = Pieces(source.extents(SequenceRange(sequence, sequence + 1)))
-    where = pieces.extents(ByteRange(offset, offset + 1))[0]
     bound = "is negative" if vocab_size is None else f"is not in a vocabulary of {vocab_size} ids"
     raise CorruptFile(
-        f"{where.file}, byte {where.offset}: id {tokens[row, column]} at position {position + column} of sequence "
-        f"{sequence} {bound}; check the file's digest, and the order's dtype and vocab_size."
+        f"{source.place(sequence, position + column)}: id {tokens[row, column]} at position {position + column} of "
+        f"sequence {sequence} {bound}; check the file's digest, and the order's dtype and vocab_size."
     )
 
 

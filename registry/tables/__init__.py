@@ -2,7 +2,8 @@
 
 Four layers, each pointing only upwards:
 
-* facts       suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, evidence, claims
+* facts       suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
+              claims
 * imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
 * plans       protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, batch_counts
@@ -24,6 +25,7 @@ from seenat.registry.tables.facts import (
     evidence,
     models,
     orders,
+    revisions,
     suites,
     token_files,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "protocols",
     "reference_counts",
     "result_sets",
+    "revisions",
     "shards",
     "suites",
     "token_files",

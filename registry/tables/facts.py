@@ -30,6 +30,7 @@ __all__ = [
     "evidence",
     "models",
     "orders",
+    "revisions",
     "suites",
     "token_files",
 ]
@@ -186,6 +187,23 @@ class CheckpointFileColumns(TypedColumns):
 
 
 checkpoint_files = Table("checkpoint_files", metadata, CheckpointFileColumns, **COMPACT)
+
+
+class RevisionColumns(TypedColumns):
+    """A revision of a model's repository as the hub listed it last, whether or not it is a checkpoint's."""
+
+    model_id = Column(Integer, ForeignKey("models.id"), primary_key=True)
+    name = Column(String(250), primary_key=True)
+    commit_id = Column(String(64), nullable=False)
+    seen_at = Column(String(32), nullable=False)
+    """When it was first seen to mean this commit."""
+    files: Column[dict[str, Any] | None] = Column(JSON)
+    """Weights of a `main` that is no checkpoint, `{name: {bytes, sha256}}`; those of checkpoints are checkpoint_files."""
+    elements: Column[dict[str, int] | None] = Column(JSON)
+    """Numbers stored in its safetensors by type, such as `{"F16": 70426624}`; null where the hub did not tell."""
+
+
+revisions = Table("revisions", metadata, RevisionColumns)
 
 
 class EvidenceColumns(TypedColumns):

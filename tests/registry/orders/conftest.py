@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from documents import map_files, write_documents
+from hub_server import HubServer, client_of, serve
 
 from seenat.registry.errors import CorruptFile
+from seenat.registry.facts import FileFacts
 from seenat.registry.orders.description import OrderFiles
 from seenat.registry.orders.mmididx import write_order
+from seenat.registry.orders.opening import open_order
+from seenat.registry.orders.remote import open_remote
+from seenat.registry.orders.source import TokenSource
 
 
 @dataclass(frozen=True)
 class Layout:
     dtype: str
     write: Callable[[Path, np.ndarray], OrderFiles]
+    on_hub: bool = False
+    """Whether it is read from a hub, batches of three sequences and pieces of many."""
+    is_flat: bool = True
+    """Whether the bytes of a sequence lie in one place."""
+    overlaps: bool = False
+    """Whether a sequence begins with the last id of another."""
+    open: Callable[[OrderFiles], TokenSource] = open_order
 
 
 def cut(path: Path, places: Iterable[int]) -> tuple[Path, ...]:
@@ -110,6 +127,56 @@ def npy_flat(folder: Path, rows: np.ndarray) -> OrderFiles:
     return OrderFiles(name="npy", format="npy", files=files, tokens_per_sequence=rows.shape[1])
 
 
+def parquet_files(folder: Path, rows: np.ndarray, *, layout: str, group: int, dtype: str | None = None) -> OrderFiles:
+    """Whole sequences, numbered, in three files of which one is empty, in row groups of a few."""
+    tokens, sequence, batch = LAYOUT_COLUMNS[layout]
+    files = tuple(folder / f"train-{number}.parquet" for number in range(3))
+    numbers = np.arange(len(rows))
+    middle = len(rows) // 2
+    for file, part in zip(files, (slice(0, middle), slice(0, 0), slice(middle, None)), strict=True):
+        lists = pa.array(
+            list(rows[part].astype(dtype or rows.dtype)), pa.list_(pa.from_numpy_dtype(dtype or rows.dtype))
+        )
+        table = pa.table({sequence: numbers[part], batch: numbers[part] // 3, tokens: lists})
+        pq.write_table(table, file, row_group_size=group)
+    stated = rows.dtype.name if dtype else None
+    return OrderFiles(name="parquet", format="parquet", files=files, dtype=stated, sequences_per_batch=3)
+
+
+def parquet_file(folder: Path, rows: np.ndarray) -> OrderFiles:
+    """Nothing but ids, in lists of a fixed length and one row group."""
+    ids = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
+    pq.write_table(pa.table({"tokens": ids}), folder / "order.parquet")
+    return OrderFiles(name="parquet", format="parquet", files=(folder / "order.parquet",), vocab_size=60_000)
+
+
+def index_map(folder: Path, rows: np.ndarray) -> OrderFiles:
+    """Rows as samples in the order of a shuffle, out of documents that are cut where samples are not, some of them empty."""
+    joined = np.concatenate((rows[:, :-1].reshape(-1), rows[-1, -1:]))
+    random = np.random.default_rng(len(joined))
+    places = np.sort(random.integers(0, len(joined), random.integers(1, 2 * len(rows) + 2)))
+    return write_index_map(folder, np.split(joined, places), rows.shape[1])
+
+
+def write_index_map(folder: Path, parts: list[np.ndarray], length: int) -> OrderFiles:
+    """Files and maps by which these parts, joined as they are, are cut into samples in their own order."""
+    documents = np.random.default_rng(len(parts)).permutation(len(parts))
+    on_disk = [parts[part] for part in np.argsort(documents)]
+    files = write_documents(folder, on_disk)
+    ends = np.cumsum([len(part) for part in parts])
+    begins = np.arange((int(ends[-1]) - 1) // (length - 1) + 1) * (length - 1)
+    places = np.searchsorted(ends, begins, side="right")
+    offsets = begins - (ends - [len(part) for part in parts])[places]
+    sample_idx = np.stack([places, offsets], axis=1).astype(np.int32)
+    sample_idx[0] = 0
+    np.save(folder / "doc_idx.npy", documents.astype(np.int32))
+    np.save(folder / "sample_idx.npy", sample_idx)
+    np.save(folder / "shuffle_idx.npy", np.arange(len(sample_idx) - 1, dtype=np.uint32))
+    return OrderFiles(name="map", format="neox-index-map", files=files, **map_files(folder))
+
+
+LAYOUT_COLUMNS = {"plain": ("tokens", "sequence", "batch"), "published": ("token_ids", "uid", "batch_idx")}
+
 LAYOUTS = {
     "mmididx": Layout("uint16", one_pair),
     "mmididx-int32": Layout("int32", one_pair),
@@ -125,12 +192,35 @@ LAYOUTS = {
     "npy-int64": Layout("int64", npy_rows),
     "npy-files": Layout("uint32", npy_files),
     "npy-flat-files": Layout("uint16", npy_flat),
+    "parquet": Layout("uint16", parquet_file, is_flat=False),
+    "parquet-int64": Layout("int64", parquet_file, is_flat=False),
+    "parquet-files": Layout("int32", partial(parquet_files, layout="plain", group=5), is_flat=False),
+    "parquet-published": Layout(
+        "uint16", partial(parquet_files, layout="published", group=1, dtype="int64"), is_flat=False
+    ),
+    "index-map": Layout("uint16", index_map, is_flat=False, overlaps=True),
+    "index-map-int32": Layout("int32", index_map, is_flat=False, overlaps=True),
+    "hub-equal-shards": Layout("uint16", equal_shards, on_hub=True),
+    "hub-awkward-shards-int32": Layout("int32", awkward_shards, on_hub=True),
 }
 
 
 @pytest.fixture(scope="session", params=LAYOUTS.values(), ids=LAYOUTS.keys())
-def layout(request: pytest.FixtureRequest) -> Layout:
-    return request.param
+def layout(request: pytest.FixtureRequest) -> Iterator[Layout]:
+    if not request.param.on_hub:
+        yield request.param
+        return
+    with serve() as hub, client_of(hub):
+        yield replace(request.param, open=partial(open_from_hub, hub))
+
+
+def open_from_hub(hub: HubServer, order: OrderFiles) -> TokenSource:
+    """Publish an order's folder, and open it there."""
+    repository = f"org/{uuid.uuid4().hex}"
+    commit = hub.add(f"datasets/{repository}", "main", order.files[0].parent)
+    files = [FileFacts(name=file.name, bytes=file.stat().st_size) for file in order.files]
+    geometry = open_order(order).geometry
+    return open_remote(f"hf://datasets/{repository}@{commit}", files, geometry, 3, order.vocab_size)
 
 
 @pytest.fixture

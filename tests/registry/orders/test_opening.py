@@ -224,7 +224,9 @@ def test_descriptions_that_no_order_has(pair, change, reason):
 
 
 def test_unknown_format(pair):
-    with pytest.raises(InvalidValue, match=r"^Order 'one' has format 'arrow'; known are mmididx, npy, raw\.$"):
+    with pytest.raises(
+        InvalidValue, match=r"^Order 'one' has format 'arrow'; known are mmididx, npy, raw, parquet, neox-index-map\.$"
+    ):
         open_order(replace(pair, format="arrow"))
 
 

@@ -1,0 +1,97 @@
+"""Results, to take away: every value that was measured of a model, a row each, as Parquet or as a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seenat.memorization.measurements import find_measurement
+from seenat.memorization.protocol import NOT_MEASURED
+from seenat.memorization.results import MeasuredValues, measured_values
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.errors import NotMeasured
+from seenat.registry.exporting import Exported, blocks_of, format_of
+from seenat.registry.orders.footers import arrow
+from seenat.registry.sinks import RECORD_FORMATS, record_sink
+from seenat.registry.units import SequenceRange
+
+__all__ = ["export_results"]
+
+_SEQUENCES_READ = 1 << 16
+"""Sequences whose values are read together: 10 MB at 154 checkpoints."""
+_SEQUENCES_WRITTEN = 1 << 12
+"""Sequences whose rows are made together, some 630,000 at 154 checkpoints."""
+
+
+def export_results(
+    catalog: Catalog,
+    model: Model,
+    path: Path,
+    *,
+    format_: str | None = None,
+    protocol: str | None = None,
+    sequences: SequenceRange | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Exported:
+    """Write what was measured of a model, by sequence and then by step; `progress` is told the sequences of each block.
+
+    The columns are `sequence`, its `batch`, the `step` of the checkpoint, whether that had `seen` it, the value under the
+    name of the protocol's measure (`prefix`, a number of ids) and whether it had it `memorized`.
+
+    Raises `NotMeasured` where there is nothing, and `InvalidValue` for a path that exists or several protocols that fit.
+    """
+    format_ = format_of(path, format_, RECORD_FORMATS)
+    chosen = model.order.sequences if sequences is None else sequences
+    with catalog.database.read() as connection:
+        used = find_measurement(connection, model, protocol).protocol
+    metadata = {
+        "model": model.name,
+        "order": model.order.name,
+        "order_digest": model.order.digest,
+        "protocol": {"id": used.id, **used.to_json()},
+        "sequences": chosen.to_json(),
+    }
+    rows = 0
+    with record_sink(path, format_, _schema(used.measure), metadata) as write:
+        for block in blocks_of(chosen, _SEQUENCES_READ):
+            found = measured_values(catalog, model, block, used.id)
+            for columns in _rows(model, block, found):
+                write(columns)
+                rows += len(columns["step"])
+            progress(len(block))
+        if not rows:
+            raise NotMeasured(
+                f"Of the sequences {chosen} nothing of {model.name} has been measured yet; "
+                f"run `seenat memorize {model.name} --sequences {chosen}`."
+            )
+    return Exported(path=path.absolute(), format=format_, rows=rows, metadata=metadata)
+
+
+def _rows(model: Model, block: SequenceRange, found: MeasuredValues) -> Iterator[dict[str, Any]]:
+    """The columns of some sequences at a time; nothing for those that were not measured."""
+    steps, measure = np.array(found.steps, np.int64), found.protocol.measure
+    for part in blocks_of(block, _SEQUENCES_WRITTEN):
+        values = found.values[:, part.start - block.start : part.stop - block.start].T
+        places, checkpoints = np.nonzero(values != NOT_MEASURED)
+        if not len(places):
+            continue
+        kept, sequences = values[places, checkpoints], part.start + places
+        batches = sequences // model.schedule.sequences_per_batch
+        yield {
+            "sequence": sequences,
+            "batch": batches,
+            "step": steps[checkpoints],
+            "seen": batches < steps[checkpoints],
+            measure: kept,
+            "memorized": kept == found.protocol.continuation,
+        }
+
+
+def _schema(measure: str) -> Any:
+    pa = arrow()
+    whole = [(name, pa.int64()) for name in ("sequence", "batch", "step")]
+    return pa.schema([*whole, ("seen", pa.bool_()), (measure, pa.uint8()), ("memorized", pa.bool_())])

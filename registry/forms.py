@@ -1,0 +1,47 @@
+"""The forms in which parameters are stored, told from the length of a file.
+
+Weights take 2 or 4 bytes a parameter, and a header. Uploads of old hold the attention masks too: one byte for each pair of
+positions in every layer, 2048 * 2048 = 4,194,304 bytes a layer in Pythia. So a Pythia model of n parameters and L layers has
+
+    n * 2, n * 2 + L * 4,194,304, n * 4 or n * 4 + L * 4,194,304
+
+bytes and up to half a kilobyte a tensor more. All four are found on the hub, also within one size of model.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Form", "form_of"]
+
+_TENSOR_BYTES = 512
+"""More than a header or an archive takes for a tensor: about 130 bytes in safetensors."""
+_TENSORS_A_LAYER, _OTHER_TENSORS = 16, 8
+"""More than GPT-NeoX has, its buffers included."""
+
+
+class Form(NamedTuple):
+    """How parameters are stored."""
+
+    bits: int
+    masks: bool
+    """Whether attention masks lie beside them."""
+
+    def __str__(self) -> str:
+        return f"{self.bits} bits{' with stored masks' if self.masks else ''}"
+
+
+def form_of(bytes_: int, parameters: int, layers: int, positions: int) -> Form | None:
+    """The form in which so many parameters take so many bytes; None where none does.
+
+    Models so small that a header could be mistaken for weights have no form either.
+    """
+    slack = _TENSOR_BYTES * (_TENSORS_A_LAYER * layers + _OTHER_TENSORS)
+    if 2 * parameters < 4 * slack:
+        return None
+    for bits in (16, 32):
+        for masks in (False, True):
+            exact = parameters * bits // 8 + masks * layers * positions * positions
+            if exact <= bytes_ <= exact + slack:
+                return Form(bits, masks)
+    return None

@@ -1,0 +1,201 @@
+"""Each kind of mistake gets one sentence, with the value and what there is instead, and its exit code; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import Call, Called, environment, run_process
+
+USAGE, NOT_FOUND, STALE, UNREACHABLE, INTERRUPTED = 2, 3, 4, 5, 130
+
+MISTAKES = [
+    # not what it should be
+    ("memorize pocket-2m --sequences 5", USAGE, ["'5' is not a range", "START:STOP"]),
+    ("memorize pocket-2m --sequences 7:3", USAGE, ["7:3 is not a range within 0:3584"]),
+    ("memorize pocket-2m --sequences 0:99999", USAGE, ["0:99999", "at most 3584"]),
+    ("memorize pocket-2m --steps 1,foo", USAGE, ["'foo' is not a step", "step3000"]),
+    ("memorize pocket-2m --steps ,", USAGE, ["'' is not a step"]),
+    ("memorize pocket-2m --steps 0", USAGE, ["Nothing is asked for", "--unseen"]),
+    ("memorize pocket-2m --steps 1 --sample 1", USAGE, ["the sample of 1", "--unseen"]),
+    ("memorize pocket-2m --sample 99999", USAGE, ["A sample of 99999", "1 to 3584"]),
+    ("memorize pocket-2m --sample 0", USAGE, ["A sample of 0"]),
+    ("memorize pocket-2m --seed -1", USAGE, ["'-1' is not a seed"]),
+    ("memorize pocket-2m --prompt 0", USAGE, ["prompt", "from 1, not 0"]),
+    ("memorize pocket-2m --prompt 60", USAGE, ["ids 0 to 91", "65"]),
+    ("memorize pocket-2m --continuation 300", USAGE, ["at most 254 ids, not 300"]),
+    ("memorize pocket-2m --device abacus", USAGE, ["'abacus'", "cpu"]),
+    ("memorize pocket-2m --device meta", USAGE, ["'meta'", "cpu"]),
+    ("step pocket-2m soon", USAGE, ["'soon' is not a step"]),
+    ("sequence pocket-2m first", USAGE, ["'first' is not a sequence", "seenat sequence --help"]),
+    ("batch pocket-2m -1", USAGE, ["-1 is no option and no index", "from 0"]),
+    ("batch pocket-2m", USAGE, ["Missing argument 'BATCH'", "seenat batch --help"]),
+    ("batch pocket-2m 0 --out .", USAGE, ["--out", "is a directory"]),
+    ("job one", USAGE, ["'one' is not a job"]),
+    ("onset pocket-230k --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
+    ("trajectory pocket-230k 84 --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
+    ("demo --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
+    ("checkpoints pocket-2m --status bad", USAGE, ["'bad'", "'suspect'"]),
+    ("register nowhere.toml", USAGE, ["nowhere.toml does not exist"]),
+    ("register .", USAGE, ["is a folder"]),
+    ("models --sizes 70m", USAGE, ["--sizes", "--size"]),
+    ("memorise pocket-2m", USAGE, ["'memorise'", "'memorize'"]),
+    # not there
+    ("model pocket-3m", NOT_FOUND, ["'pocket-3m'", "pocket-2m"]),
+    ("model zzz", NOT_FOUND, ["'zzz'", "seenat models"]),
+    ("batch zzz 0", NOT_FOUND, ["no model or order 'zzz'"]),
+    ("models --order pocket", NOT_FOUND, ["'pocket'", "pocket-order"]),
+    ("step pocket-2m 3", NOT_FOUND, ["step 3", "2 and 4", "batches 2 to 3"]),
+    ("step pythia-70m 1500", NOT_FOUND, ["step 1500", "1000 and 2000"]),
+    ("memorize pocket-2m --steps 1,3", NOT_FOUND, ["step 3", "2 and 4"]),
+    ("batch pocket-order 448", NOT_FOUND, ["batch 448", "0 to 447"]),
+    ("batch pythia-70m 143000", NOT_FOUND, ["batch 143000", "0 to 142999"]),
+    ("sequence pocket-order 3584", NOT_FOUND, ["sequence 3584", "0 to 3583"]),
+    ("sequence pythia-70m 146432000", NOT_FOUND, ["146432000", "0 to 146431999"]),
+    ("batch pythia-70m-seed1 0", NOT_FOUND, ["pythia-70m-seed1", "not published"]),
+    ("memorize pythia-70m", NOT_FOUND, ["pile", "register"]),
+    ("trajectory pythia-70m 0", NOT_FOUND, ["pythia-70m", "seenat memorize pythia-70m"]),
+    ("trajectory pocket-230k 3500", NOT_FOUND, ["3500", "--sequences 3500:3501 --unseen"]),
+    ("onset pocket-230k --protocol zzz", NOT_FOUND, ["zzz", "measured by"]),
+    ("job 999", NOT_FOUND, ["no job 999", "the last are"]),
+]
+
+
+def assert_one_sentence(called: Called, code: int, parts: list[str]) -> None:
+    assert called.code == code, called.err
+    assert called.out == ""
+    assert called.err.startswith("Error: ")
+    assert called.err.count("\n") == 1
+    assert called.err.endswith((".\n", ".`\n"))
+    for part in parts:
+        assert part in called.err
+
+
+@pytest.mark.parametrize(("line", "code", "parts"), MISTAKES, ids=[line for line, _, _ in MISTAKES])
+def test_mistake(call: Call, line: str, code: int, parts: list[str]) -> None:
+    assert_one_sentence(call(*shlex.split(line)), code, parts)
+
+
+def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:
+    before = call("jobs", "--json").out
+    call("memorize", "pythia-70m")
+    call("memorize", "pocket-2m", "--device", "abacus")
+    assert call("jobs", "--json").out == before
+
+
+def test_a_place_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
+    """A file where a folder should be: a refusal that holds for the superuser too."""
+    (tmp_path / "file").write_text("")
+    assert_one_sentence(call("batch", "pocket-2m", "0", "--out", "file/x.npy"), 1, ["file", "check the path"])
+    assert_one_sentence(call("onset", "pocket-230k", "--plot", "file/x.svg"), 1, ["file", "check the path"])
+
+
+def test_a_file_in_the_making_is_named_as_what_it_was_to_be(call: Call) -> None:
+    folder = Path("/proc/self")
+    if not folder.is_dir():
+        pytest.skip("this system has no folder in which even the superuser can make no file")
+    called = call("batch", "pocket-2m", "0", "--out", str(folder / "x.npy"))
+    assert_one_sentence(called, 1, ["/proc/self/x.npy cannot be used"])
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "parts"),
+    [
+        ("mysql://host/name", USAGE, ["mysql", "postgresql://"]),
+        ("postgresql://nobody@127.0.0.1:9/seenat", UNREACHABLE, ["127.0.0.1", "Connection refused"]),
+        ("other.sqlite", USAGE, ["not a seenat catalog", "books"]),
+        ("text.sqlite", UNREACHABLE, ["text.sqlite", "not a database"]),
+        ("newer.sqlite", STALE, ["9999", "update seenat"]),
+        ("file/catalog.sqlite", UNREACHABLE, ["file", "cannot be"]),
+    ],
+)
+def test_a_catalog_that_cannot_be_used(
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    pythia_home: Path,
+    tmp_path: Path,
+    url: str,
+    code: int,
+    parts: list[str],
+) -> None:
+    _write_databases(tmp_path, pythia_home / "catalog.sqlite")
+    monkeypatch.setenv("SEENAT_DATABASE_URL", url)
+    assert_one_sentence(call("models"), code, parts)
+    assert_one_sentence(call("db", "check"), code, parts)
+
+
+def test_a_catalog_that_is_not_made_yet_is_stale(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEENAT_HOME", str(tmp_path / "new"))
+    assert_one_sentence(call("db", "check"), STALE, ["is empty", "seenat db upgrade"])
+
+
+def _write_databases(folder: Path, catalog: Path) -> None:
+    (folder / "file").write_text("")
+    (folder / "text.sqlite").write_text("no database at all\n" * 100)
+    shutil.copy(catalog, folder / "newer.sqlite")
+    for name, statement in {
+        "other.sqlite": "CREATE TABLE books (title TEXT)",
+        "newer.sqlite": "UPDATE alembic_version SET version_num = '9999'",
+    }.items():
+        database = sqlite3.connect(folder / name)
+        database.execute(statement)
+        database.commit()
+        database.close()
+
+
+def test_without_torch_it_says_what_to_install(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('No module named torch')\n")
+    done = run_process(home, ["memorize", "pocket-2m", "--steps", "1", "--unseen"], more={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1
+    assert "pip install 'seenat[jobs]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_debugging_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEENAT_DEBUG", "1")
+    called = call("step", "pocket-2m", "3")
+    assert called.code == NOT_FOUND
+    assert "Traceback" in called.err
+    assert "UnknownCheckpoint" in called.err
+
+
+def test_no_arguments_are_answered_by_the_help(call: Call) -> None:
+    for args in ([], ["db"]):
+        called = call(*args)
+        assert called.code == USAGE
+        assert "Commands:" in called.err
+
+
+def test_interrupting_a_job_keeps_what_is_done(home: Path) -> None:
+    command = [sys.executable, "-m", "seenat", "memorize", "pocket-2m"]
+    started = subprocess.Popen(
+        command, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stderr is not None
+    assert started.stderr.readline().startswith("Job ")
+    time.sleep(4)
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == INTERRUPTED
+    assert out == ""
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+    state = run_process(home, ["jobs", "--json"]).stdout
+    assert json.loads(state)[0]["state"] == "pending"
+
+
+def test_a_reader_that_went_away_is_no_error(home: Path) -> None:
+    command = (
+        f"{shlex.quote(sys.executable)} -m seenat checkpoints pythia-70m --json | head -c 10; echo ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], check=False, env=environment(home), capture_output=True, text=True)
+    assert done.stdout.endswith("0\n")
+    assert done.stderr == ""

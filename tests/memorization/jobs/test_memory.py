@@ -1,0 +1,94 @@
+"""What a job needs in memory does not grow with the number of sequences."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from seenat.memorization.jobs import plan_job
+from seenat.memorization.protocol import Protocol
+from seenat.memorization.selection import Selection
+from seenat.registry.catalog import Catalog
+from seenat.registry.registering import register_suite
+
+PROTOCOL = Protocol(prompt=4, continuation=4)
+FEW, MANY = 20_000, 200_000
+MEASURE = """
+import json, sys
+import torch
+from seenat.memorization.jobs import find_job
+from seenat.memorization.running import run_job
+from seenat.registry.catalog import Catalog
+
+def memory():
+    fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    return {name: int(fields[name].split()[0]) for name in ("VmHWM", "RssFile")}
+
+torch.set_num_threads(1)
+with Catalog.open(sys.argv[1]) as catalog:
+    job = run_job(catalog, find_job(catalog, 1), device="cpu")
+print(json.dumps({**memory(), "measured": job.progress.measured, "seconds": job.progress.seconds}))
+"""
+
+
+def suite_of(folder, sequences):
+    """One layer of width 16, not trained, over so many sequences of 9 ids below 64."""
+    folder.mkdir()
+    rows = np.random.default_rng(sequences).integers(1, 64, (sequences, 9)).astype("<u2")
+    (folder / "ids.bin").write_bytes(rows.tobytes())
+    torch.manual_seed(1)
+    config = transformers.GPTNeoXConfig(
+        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    transformers.GPTNeoXForCausalLM(config).save_pretrained(folder / "step1")
+    (folder / "SUITE.toml").write_text(
+        f"""
+[suite]
+name = "tiny"
+[[order]]
+name = "tiny-order"
+format = "raw"
+files = ["ids.bin"]
+dtype = "uint16"
+sequences = {sequences}
+tokens_per_sequence = 9
+sequences_per_batch = 10
+vocab_size = 64
+[[model]]
+name = "tiny"
+order = "tiny-order"
+steps = [1]
+checkpoints = "step{{step}}"
+"""
+    )
+    return folder / "SUITE.toml"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ten_times_the_sequences_need_no_more_memory(tmp_path):
+    said = {}
+    for sequences in (FEW, MANY):
+        manifest = suite_of(tmp_path / str(sequences), sequences)
+        path = manifest.with_name("catalog.sqlite")
+        with Catalog.open(str(path)) as catalog:
+            register_suite(catalog, manifest)
+            model = catalog.model("tiny")
+            selection = Selection(steps=(1,), sequences=model.order.sequences, unseen=True)
+            plan_job(catalog, model, PROTOCOL, selection)
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, str(path)],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said[sequences] = json.loads(done.stdout)
+        assert said[sequences]["measured"] == sequences
+    print(said)
+    # The larger order's file, of which the system keeps in memory what it likes, has 3.2 MB more.
+    assert said[MANY]["VmHWM"] - said[FEW]["VmHWM"] < 8_000

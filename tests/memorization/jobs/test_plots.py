@@ -1,0 +1,74 @@
+"""Charts of the measured pocket suite in every format, and one definition behind all of them."""
+
+import re
+import struct
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from seenat.memorization.plots import check_plot_path, onset_chart, save, trajectory_chart
+from seenat.memorization.results import onsets, trajectory
+from seenat.registry.errors import InvalidValue
+
+MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
+
+
+@pytest.fixture(scope="module")
+def charts(measured_pocket):
+    models = [measured_pocket.model(name) for name in MODELS]
+    return {
+        "onset": onset_chart([onsets(measured_pocket, model) for model in models]),
+        "trajectory": trajectory_chart(trajectory(measured_pocket, models[2], 1030)),
+        "control": trajectory_chart(trajectory(measured_pocket, models[0], 3583)),
+    }
+
+
+@pytest.mark.parametrize("name", ["onset", "trajectory", "control"])
+def test_a_chart_is_drawn_as_its_file_is_called(charts, tmp_path, name):
+    for ending in ("svg", "png", "HTML"):
+        save(charts[name], tmp_path / f"chart.{ending}")
+    svg = ElementTree.fromstring((tmp_path / "chart.svg").read_text())
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "step (optimizer updates)" in "".join(svg.itertext())
+    png = (tmp_path / "chart.png").read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    assert width > 800
+    assert height > 500
+    html = (tmp_path / "chart.HTML").read_text()
+    assert "<script" in html
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)\s*=", html)
+    assert "step (optimizer updates)" in html
+    assert sorted(path.name for path in tmp_path.glob("chart*")) == ["chart.HTML", "chart.png", "chart.svg"]
+
+
+def test_the_onset_chart_shows_every_measured_share(charts, measured_pocket):
+    drawn = charts["onset"].to_dict()["data"]["values"]
+    expected = [
+        (name, count.step, count.share)
+        for name in MODELS
+        for count in onsets(measured_pocket, measured_pocket.model(name)).steps
+        if count.measured
+    ]
+    assert [(row["model"], row["step"], row["share"]) for row in drawn] == expected
+    assert len(drawn) == 3 * 12
+
+
+def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, measured_pocket):
+    found = trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 1030)
+    layers = charts["trajectory"].to_dict()["layer"]
+    drawn = [layer["data"]["values"] for layer in layers]
+    points = next(rows for rows in drawn if "prefix" in rows[0])
+    assert [(row["step"], row["prefix"], row["seen"]) for row in points] == [
+        (point.step, point.prefix, point.seen) for point in found.trajectory.points
+    ]
+    assert [rows[0]["step"] for rows in drawn if "label" in rows[0]] == [192, 192]
+
+
+@pytest.mark.parametrize("name", ["chart.pdf", "chart", "svg"])
+def test_other_files_are_refused_before_anything_is_drawn(charts, tmp_path, name):
+    with pytest.raises(InvalidValue, match=r"its name ends in \.svg, \.png, \.html"):
+        check_plot_path(tmp_path / name)
+    with pytest.raises(InvalidValue):
+        save(charts["control"], tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -1,0 +1,144 @@
+"""Arrays of results as files: whole, the same for the same values, and readable by any Zarr reader."""
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+
+from seenat.memorization.protocol import NOT_MEASURED
+from seenat.memorization.store import ResultArray
+from seenat.registry.errors import CorruptFile
+
+GENERATOR = np.random.default_rng(1)
+
+
+@pytest.fixture
+def array(tmp_path):
+    """Three rows over 1,000 sequences in blocks of 300, of which the last is short."""
+    array = ResultArray(tmp_path / "array.zarr", sequences=1000, block_sequences=300)
+    array.describe(3, {"steps": [0, 10, None], "model": "mine"})
+    return array
+
+
+def some(length=300):
+    return GENERATOR.integers(0, 33, length).astype(np.uint8)
+
+
+def test_any_zarr_reader_opens_it(array):
+    values, short = some(), some(100)
+    array.write(1, 2, values)
+    array.write(2, 3, short)
+    opened = zarr.open_array(array.folder, mode="r")
+    assert opened.metadata.zarr_format == 3
+    assert opened.shape == (3, 1000)
+    assert opened.dtype == np.uint8
+    assert opened.fill_value == NOT_MEASURED
+    assert opened.shards == (1, 300)
+    assert opened.metadata.dimension_names == ("checkpoint", "sequence")
+    assert opened.attrs.asdict() == {"steps": [0, 10, None], "model": "mine"}
+    expected = np.full((3, 1000), NOT_MEASURED, np.uint8)
+    expected[1, 600:900], expected[2, 900:] = values, short
+    assert np.array_equal(opened[:], expected)
+    assert sorted(str(path.relative_to(array.folder)) for path in array.folder.rglob("*") if path.is_file()) == [
+        "c/1/2",
+        "c/2/3",
+        "zarr.json",
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st_numpy.arrays(np.uint8, st.integers(1, 300), elements=st.sampled_from([0, 1, 31, 32, 254, 255])).filter(
+        lambda values: (values != NOT_MEASURED).any()
+    )
+)
+def test_what_is_written_is_read_and_equal_values_make_equal_bytes(tmp_path_factory, values):
+    found = []
+    for name in ("one", "other"):
+        array = ResultArray(tmp_path_factory.mktemp(name) / "array", sequences=len(values), block_sequences=300)
+        array.describe(1, {"steps": [0]})
+        if name == "other":  # Reached by a detour.
+            array.write(0, 0, np.where(values == NOT_MEASURED, values, 7).astype(np.uint8))
+        file = array.write(0, 0, values)
+        path = array.folder / "c" / "0" / "0"
+        assert np.array_equal(array.read([0], 0, len(values))[0], values)
+        assert file.bytes == path.stat().st_size
+        assert file.digest == array.digest_of(0, 0)
+        found.append(path.read_bytes())
+    assert found[0] == found[1]
+
+
+def test_rows_are_read_in_the_order_they_are_asked_for(array):
+    written = {row: some() for row in range(3)}
+    for row, values in written.items():
+        array.write(row, 0, values)
+    found = array.read([2, 0, 1], 250, 350)
+    assert found.shape == (3, 100)
+    assert [found[place, :50].tolist() for place in range(3)] == [written[row][250:].tolist() for row in (2, 0, 1)]
+    assert (found[:, 50:] == NOT_MEASURED).all()
+    assert array.read([], 0, 10).shape == (0, 10)
+
+
+def test_rows_may_become_more_and_values_stay(array):
+    values = some()
+    array.write(2, 0, values)
+    array.describe(5, {"steps": [0, 10, None, None, 20]})
+    assert array.steps == {0: 0, 1: 10, 4: 20}
+    assert zarr.open_array(array.folder, mode="r").shape == (5, 1000)
+    assert np.array_equal(array.read([2], 0, 300)[0], values)
+
+
+def test_the_same_description_is_not_written_again(array):
+    before = (array.folder / "zarr.json").stat().st_mtime_ns
+    array.describe(3, {"model": "mine", "steps": [0, 10, None]})
+    assert (array.folder / "zarr.json").stat().st_mtime_ns == before
+    array.describe(3, {"model": "mine", "steps": [0, 10, 20]})
+    assert (array.folder / "zarr.json").stat().st_mtime_ns > before
+
+
+def test_an_array_that_is_not_described_has_no_steps(tmp_path):
+    assert ResultArray(tmp_path / "none", sequences=10, block_sequences=5).steps == {}
+
+
+def test_what_killed_writers_left_is_removed(array):
+    file = array.write(0, 0, some())
+    left = [array.folder / "c" / "0" / "0.123.partial", array.folder / "zarr.json.99.partial"]
+    for path in left:
+        path.write_bytes(b"half")
+    array.remove_partials()
+    assert not any(path.exists() for path in left)
+    assert array.digest_of(0, 0) == file.digest
+
+
+def test_a_file_that_is_written_again_keeps_what_it_held_until_that_is_accepted(array):
+    before, after = some(), some()
+    first = array.write(0, 1, before)
+    assert array.rewritten() == []
+    second = array.write(0, 1, after)
+    assert array.rewritten() == [(0, 1)]
+    assert array.digest_of(0, 1) == second.digest
+    array.restore(0, 1)
+    assert array.rewritten() == []
+    assert array.digest_of(0, 1) == first.digest
+    assert np.array_equal(array.read([0], 300, 600)[0], before)
+    array.write(0, 1, after)
+    array.accept(0, 1)
+    assert array.rewritten() == []
+    assert np.array_equal(array.read([0], 300, 600)[0], after)
+
+
+def test_a_damaged_file_has_another_digest_and_is_refused_in_one_sentence(array):
+    file = array.write(0, 0, some())
+    path = array.folder / "c" / "0" / "0"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert array.digest_of(0, 0) != file.digest
+    assert array.digest_of(0, 1) is None
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(CorruptFile, match="cannot be read for the sequences 0:300") as caught:
+        array.read([0], 0, 300)
+    assert str(array.folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
