@@ -89,7 +89,7 @@ def export_batches(
     Examples:
       seenat export-batches pocket-2m --batches 0:10 --out first.npy
       seenat export-batches pocket-2m --steps 128:256 --out between.parquet
-      seenat export-batches pythia-70m-deduped --steps 142000:143000 --columns published --out train-143000.parquet
+      seenat export-batches pocket-order --batches 0:100 --out first-batches
     """
     from seenat.registry import exporting
 

@@ -11,7 +11,7 @@ import sys
 import click
 
 from seenat import __version__
-from seenat.cli import database, doctor, jobs, models, orders, results, suites
+from seenat.cli import database, doctor, evaluations, exports, integrity, jobs, models, orders, results, suites
 from seenat.registry import settings
 from seenat.registry.durable import PARTIAL
 from seenat.registry.errors import SeenatError
@@ -57,11 +57,19 @@ for _command in (
     models.step,
     orders.batch,
     orders.sequence,
+    exports.export_batches,
     jobs.memorize,
     jobs.jobs,
     jobs.job,
     results.trajectory,
     results.onset,
+    evaluations.compare,
+    exports.export,
+    evaluations.evals,
+    evaluations.import_,
+    integrity.sync,
+    integrity.audit,
+    integrity.verify,
     suites.register,
     database.db,
     doctor.doctor,

@@ -51,9 +51,9 @@ def batch(name: str, index: int, tokens: bool, as_text: bool, file: Path | None,
         found = model_.batch(index) if model_ else order.batch(index)
         answer = batch_answer(found, model_)
         if file is not None:
-            _write_array(found, file)
+            _write_array(catalog, found, file)
             answer["written"] = str(file)
-        answer |= _content(order, found.sequences, tokens=tokens, as_text=as_text)
+        answer |= _content(catalog, order, found.sequences, tokens=tokens, as_text=as_text)
     out = Output(as_json)
     if out.data(answer):
         return
@@ -81,29 +81,34 @@ def sequence(name: str, index: int, tokens: bool, as_text: bool, as_json: bool) 
         order, model_ = catalog.order_or_model(name)
         answer = sequence_answer(order, index, model_)
         answer["trajectories"] = _trajectories(catalog, order, index)
-        answer |= _content(order, SequenceRange(index, index + 1), tokens=tokens, as_text=as_text)
+        answer |= _content(catalog, order, SequenceRange(index, index + 1), tokens=tokens, as_text=as_text)
     out = Output(as_json)
     if out.data(answer):
         return
     _show_sequence(out, answer)
 
 
-def _write_array(batch_: Batch, file: Path) -> None:
+def _write_array(catalog: Catalog, batch_: Batch, file: Path) -> None:
     from io import BytesIO
 
     import numpy as np
 
+    from seenat.registry.contents import read_sequences
     from seenat.registry.durable import write_durably
 
     buffer = BytesIO()
-    np.save(buffer, batch_.tokens())
+    np.save(buffer, read_sequences(catalog, batch_.order, batch_.sequences))
     write_durably(file, buffer.getvalue())
 
 
-def _content(order: Order, sequences: SequenceRange, *, tokens: bool, as_text: bool) -> dict[str, Any]:
+def _content(
+    catalog: Catalog, order: Order, sequences: SequenceRange, *, tokens: bool, as_text: bool
+) -> dict[str, Any]:
     if not tokens and not as_text:
         return {}
-    ids = order.source().tokens(sequences)
+    from seenat.registry.contents import read_sequences
+
+    ids = read_sequences(catalog, order, sequences)
     found: dict[str, Any] = {"tokens": ids.tolist()} if tokens else {}
     if as_text:
         from seenat.registry.decoding import decode

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from seenat.registry.claims import record_shipped_claims
+from seenat.registry.evidence import record_shipped_evidence
 from seenat.registry.facts import (
     AliasFacts,
     CheckpointFacts,
@@ -23,6 +24,7 @@ from seenat.registry.facts import (
     SuiteFacts,
 )
 from seenat.registry.recording import record_suite
+from seenat.registry.reference_counts import record_reference_counts
 from seenat.registry.schedule import Schedule
 from seenat.registry.tables import batches, orders
 
@@ -42,6 +44,8 @@ def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
     """Bring the catalog to what this version of seenat knows; facts change in place, results and what was learned stay."""
     changes = tuple(change for suite in builtin_suites() for change in record_suite(connection, suite, replace=True))
     record_shipped_claims(connection)
+    record_shipped_evidence(connection)
+    record_reference_counts(connection)
     _record_batch_digests(connection, _data()["batch_digests"])
     return changes
 

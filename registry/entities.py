@@ -85,13 +85,19 @@ class Order:
         """The reader of this order's ids.
 
         Files on the hub are asked for when ids are, never here. Raises `CorruptFile` when local ones are not what was
-        registered, and `InvalidValue` for a location that is neither a folder nor on the hub.
+        registered, `InvalidValue` for a location that is neither a folder nor on the hub, and `UnknownOrder` for a format
+        that is not read from there.
         """
         from seenat.registry.orders.flat import FlatOrder
 
         if not self.is_local:
             from seenat.registry.orders.remote import open_remote
 
+            if self.format not in FLAT_FORMATS:
+                raise UnknownOrder(
+                    f"The files of the order {self.name} are at {self.location}, and {self.format} is read from local files "
+                    "only; download them and register them with a SUITE.toml."
+                )
             return open_remote(self.location, self.files, self.geometry, self.sequences_per_batch, self.vocab_size)
         for file in self.files:
             _check_length(Path(self.location, file.name), file)

@@ -109,7 +109,8 @@ def training_dataset(
     """A `datasets.IterableDataset` of the sequences of consecutive batches, in training order.
 
     An example is `{"sequence", "input_ids", "labels"}`: the number of the sequence, its first T - 1 ids and its last T - 1,
-    int64 arrays; label i is the id after input i, so a model that shifts labels by itself is given them as `shift_labels`.
+    int64 arrays; label i is the id after input i. Models of transformers would shift them once more: give those the labels as
+    `labels` and as `shift_labels`.
 
     A shard is a batch, or `sequences_per_shard` sequences. Several workers and ranks take shards in turn, so a data loader
     that cuts batches of a shard's size gives each batch whole and in its place, with any number of workers; and of R ranks

@@ -6,6 +6,7 @@ The same values come from a SUITE.toml and from the suites that ship with seenat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ __all__ = [
     "ParameterCount",
     "SuiteFacts",
 ]
+
+_AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
+"""A location whose content cannot change: a repository at a commit, in full or shortened as git does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +77,17 @@ class OrderFacts:
 
     @property
     def digest(self) -> str | None:
-        """Over everything that decides what sequence i is; None while a file's digest is unknown."""
+        """Over everything that decides what sequence i is; None while that is unknown.
+
+        On the hub a commit decides it, whether or not the files' digests are known; a branch does not.
+        """
+        geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
+        if _AT_COMMIT.fullmatch(self.location):
+            return digest_of_bytes("\n".join([geometry, self.location, *(file.name for file in self.files)]).encode())
         # Where ids lie flat, an index only repeats the geometry; index maps and the documents' index are the order.
         deciding = [file for file in self.files if file.role == "tokens" or self.format == INDEX_MAP]
         if not deciding or any(file.sha256 is None for file in deciding):
             return None
-        geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
         lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in deciding)]
         return digest_of_bytes("\n".join(lines).encode())
 

@@ -78,7 +78,7 @@ class HubFile:
 class Patience:
     """How long and how often the hub is asked for one thing."""
 
-    delays: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
+    delays: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     """Seconds before each further try, where the hub does not say how long to wait."""
     longest_wait: float = 300.0
     """Most seconds that the hub may ask to wait; its limits count over windows of 300 seconds."""

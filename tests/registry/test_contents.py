@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from seenat.registry.catalog import Catalog
 from seenat.registry.contents import read_sequences, record_batch
 from seenat.registry.durable import digest_of_bytes
 from seenat.registry.entities import Order
-from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch
+from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.remote import token_cache
 from seenat.registry.tables import batches
 from seenat.registry.units import SequenceRange
@@ -117,3 +118,11 @@ def test_bytes_that_change_at_the_hub_are_noticed(
         shutil.rmtree(token_cache().folder)
         with pytest.raises(CorruptFile, match=f"the catalog knows {DIGEST}; delete {token_cache().folder} and read it"):
             read_sequences(sqlite_catalog, order, batch)
+
+
+def test_only_flat_formats_are_read_from_the_hub(sqlite_catalog: Catalog) -> None:
+    order = replace(sqlite_catalog.order("pile-deduped"), format="parquet")
+    with pytest.raises(
+        UnknownOrder, match=r"pile-deduped are at hf://datasets/.* and parquet is read from local files only"
+    ):
+        order.source()

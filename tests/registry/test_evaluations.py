@@ -1,4 +1,4 @@
-"""Importing evaluations: all 672 real files where they lie, and small ones for every way in which a file can be wrong.
+"""Importing evaluations: all 672 real files where they lie, and small ones for what becomes of a file.
 
 About 15 seconds for both databases, 5 of them for the real files.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +16,8 @@ from sqlalchemy import func, select
 
 from seenat.registry.benchmarks import benchmarks
 from seenat.registry.catalog import Catalog
-from seenat.registry.coincidences import COINCIDENCE_SOURCE, Coincidence, Run, compare_runs
+from seenat.registry.coincidences import COINCIDENCE_SOURCE
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.evaluation_files import EvaluationRun, Rejected, read_run
 from seenat.registry.evaluations import EvaluationImport, import_evaluations
 from seenat.registry.facts import AliasFacts, CheckpointFacts, ModelFacts, SuiteFacts
 from seenat.registry.recording import record_suite
@@ -29,7 +28,6 @@ REAL = Path(__file__).parents[3] / "shared" / "pythia" / "evals"
 """The folder `evals` of EleutherAI/pythia at commit a19eecb, as far as the main models go."""
 EARLY = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 TWINS = ("pythia-2.8b", "pythia-2.8b-deduped")
-ISSUE = "https://github.com/EleutherAI/pythia/issues/139"
 
 
 def model(name: str, *, labels: int = 1, steps: int = 143_000, aliases: tuple[str, ...] = ()) -> ModelFacts:
@@ -173,72 +171,6 @@ def _check_known_numbers(catalog: Catalog, real: Path) -> None:
     assert len(odd) == 4
 
 
-# -- one file
-
-
-def run_of(path: str, content: Any) -> EvaluationRun | Rejected:
-    return read_run(PurePosixPath(path), json.dumps(content).encode())
-
-
-RUN = hub_run("EleutherAI/pythia-9m", 3000, {"piqa": {"acc": 0.5}})
-NEOX = neox_run(1500, {"piqa": {"acc": 0.5}})
-
-
-@pytest.mark.parametrize(
-    ("path", "content", "reason"),
-    [
-        ("a.json", [], "another JSON document"),
-        ("a.json", {"results": {}}, "lacks `results` or `config`"),
-        ("1.4B/eval_results_02-15-2023-22-33-31.json", {**RUN, "table_results": {}}, "a WinoBias run"),
-        ("a.json", {**RUN, "config": {"model_args": "pretrained=x,revision=step1"}}, "num_fewshot"),
-        ("a.json", {**RUN, "results": {"piqa": {"acc": "high", "ok": True}}}, "no numbers"),
-        ("a.json", {**RUN, "config": {"num_fewshot": 0}}, "does not name a model"),
-        ("a.json", {**RUN, "config": {"num_fewshot": 0, "model_args": "pretrained=x,revision=main"}}, "no model at a step"),
-        ("pythia-9m/zero-shot/a_step2000.json", RUN, "its name says step 2000, its configuration 3000"),
-        ("pythia-9m/five-shot/a_step3000.json", RUN, "its folder is five-shot, but its configuration has 0 examples"),
-        ("bias-evals/pythia-9m-step1500.json", NEOX, "neither its folder nor its configuration names a model"),
-        ("pythia-v0/pythia-9m/a.json", {**NEOX, "config": {"num_fewshot": 0, "model_args": {}}}, "the step"),
-    ],
-)  # fmt: skip
-def test_a_file_that_cannot_be_trusted_says_why(path: str, content: Any, reason: str) -> None:
-    found = run_of(path, content)
-    assert isinstance(found, Rejected)
-    assert reason in found.reason
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
-def test_what_is_not_json_is_no_accident(data: bytes) -> None:
-    found = read_run(PurePosixPath("a.json"), data)
-    assert isinstance(found, Rejected)
-    assert found.reason.startswith("it is not JSON: ")
-
-
-def test_five_shot_files_of_the_first_release_that_are_not_name_the_thread() -> None:
-    path = "pythia-v0/pythia-9m/five-shot/pythia-9m-5shot-global_step1500_eval_results_12-30-2022-23-02-51.json"
-    swapped = run_of(path, NEOX)
-    assert isinstance(swapped, Rejected)
-    assert ISSUE in swapped.reason
-    later = run_of("pythia-v1/pythia-9m/five-shot/a.json", RUN)
-    assert isinstance(later, Rejected)
-    assert ISSUE not in later.reason
-
-
-def test_a_misleading_name_is_noted_and_not_believed() -> None:
-    found = run_of("pythia-9m/zero-shot/9m-5shot_step3000.json", RUN)
-    assert isinstance(found, EvaluationRun)
-    assert found.shots == 0
-    assert found.note == "its name says 5 examples, its folder and configuration 0"
-
-
-def test_numbers_that_are_none_are_left_out_and_counted() -> None:
-    results = {"piqa": {"acc": 1, "nan": float("nan"), "inf": float("inf"), "flag": True, "x" * 65: 0.5}}
-    found = run_of("a.json", hub_run("pythia-9m", 1, results))
-    assert isinstance(found, EvaluationRun)
-    assert found.values == {("piqa", "acc"): 1.0}
-    assert found.note is not None
-    assert found.note.startswith("3 of its values")
-
-
 # -- models and steps
 
 
@@ -350,54 +282,6 @@ def test_a_folder_without_results_is_refused(small: Catalog, tmp_path: Path) -> 
 
 
 # -- results that two runs share
-
-
-def runs(*described: tuple[str, int, int, int]) -> dict[Run, dict[tuple[str, str], float]]:
-    """Runs of 100 numbers, `(model, step, numbers of its own, seed)`; all others they share."""
-    found = {}
-    for place, (name, step, own, seed) in enumerate(described):
-        values = {(f"task{number}", "acc"): float(number) for number in range(100)}
-        values |= {(f"task{number}", "acc"): seed + number / 1000 for number in range(own)}
-        found[Run(model=name, step=step, shots=0, file=f"{place}.json")] = values
-    return found
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "kind"),
-    [
-        (("a", 0, 0, 1), ("a", 1, 0, 2), "identity"),
-        (("a", 0, 0, 1), ("b", 0, 0, 2), "identity"),
-        (("a", 0, 0, 1), ("b", 1, 0, 2), None),
-        (("a", 0, 1, 1), ("a", 1, 1, 2), None),
-        (("a", 2, 0, 1), ("b", 2, 0, 2), "coincidence"),
-        (("a", 2, 0, 1), ("a", 4, 0, 2), "coincidence"),
-        (("a", 1, 0, 1), ("a", 2, 0, 2), None),
-        (("a", 512, 1, 1), ("b", 512, 1, 2), None),
-        (("a", 1000, 60, 1), ("b", 1000, 60, 2), "coincidence"),
-        (("a", 1000, 61, 1), ("b", 1000, 61, 2), None),
-        (("a", 1000, 60, 1), ("a", 9000, 60, 2), "coincidence"),
-        (("a", 1000, 0, 1), ("a", 1000, 0, 2), None),
-    ],
-)
-def test_what_two_runs_may_share(
-    first: tuple[str, int, int, int], second: tuple[str, int, int, int], kind: str | None
-) -> None:
-    found = compare_runs(runs(first, second))
-    assert [one.kind for one in found] == ([] if kind is None else [kind])
-
-
-def test_few_numbers_say_nothing_and_other_numbers_of_examples_neither() -> None:
-    few = {run: dict(list(values.items())[:39]) for run, values in runs(("a", 5, 0, 1), ("b", 5, 0, 2)).items()}
-    assert compare_runs(few) == ()
-    (first, values), (second, others) = runs(("a", 5, 0, 1), ("b", 5, 0, 2)).items()
-    assert compare_runs({first: values, Run(model="b", step=5, shots=5, file=second.file): others}) == ()
-
-
-def test_a_coincidence_counts_what_both_have() -> None:
-    (first, values), (second, others) = runs(("a", 5, 0, 1), ("b", 5, 0, 2)).items()
-    (found,) = compare_runs({first: values, second: {key: value for key, value in others.items() if key[0] < "task7"}})
-    assert found == Coincidence(first=first, second=second, equal=67, common=67, kind="coincidence")
-    assert found.sentence == "67 of 67 results with 0 examples are the same for a at step 5 and b at step 5"
 
 
 def test_evidence_goes_when_the_results_are_corrected(small: Catalog, evals: Path) -> None:

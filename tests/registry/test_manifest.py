@@ -271,7 +271,6 @@ MISTAKES = [
     ('"mmididx"', '"bin"', 6, f'{ORDER}: format: "bin" is no format of token files; write format = "mmididx", "raw"'),
     ('"mmididx"', '"parquet"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not parquet; leave"),
     ('"mmididx"', '"npy"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not npy; leave it out"),
-    ('"mmididx"', '"neox-index-map"', 4, f'{ORDER}: doc_idx: missing; write doc_idx = "doc_idx.npy", since the format'),
     ("vocab_size", 'doc_idx = "document.idx"\nvocab_size', 13, "doc_idx: only neox-index-map has index maps, not mmididx"),
     ('"document-00000-of-00003.bin"', '"absent.bin"', 7, f"{ORDER}: files: there is no file FOLDER/absent.bin; write"),
     ('"document-00000-of-00003.bin"', '"models"', 7, f"{ORDER}: files: there is no file FOLDER/models; write its"),
@@ -329,6 +328,23 @@ def test_a_mistake_is_told_with_its_line(folder: Path, old: str, new: str, line:
     (message,) = mistakes(changed(old, new))
     assert message.startswith(f"SUITE.toml:{line}: ")
     assert told.replace("FOLDER", str(folder)) in message
+
+
+def test_an_index_map_needs_its_four_files(folder: Path) -> None:
+    text = changed('index = "document.idx"\n', "", changed('"mmididx"', '"neox-index-map"'))
+    keys = {"index": "document.idx"} | {name: f"{name}.npy" for name in ("doc_idx", "sample_idx", "shuffle_idx")}
+    advice = [f'SUITE.toml:4: {ORDER}: {key}: missing; write {key} = "{name}"' for key, name in keys.items()]
+    assert mistakes(text) == [f"{line}, since the format neox-index-map needs it" for line in advice]
+    maps = "".join(f'{key} = "{name}"\n' for key, name in keys.items())
+    told = mistakes(text.replace("vocab_size", f"{maps}vocab_size"))
+    assert [line.partition("; ")[0] for line in told] == [
+        f"SUITE.toml:{11 + place}: {ORDER}: {name}: there is no file {folder / f'{name}.npy'}"
+        for place, name in enumerate(("doc_idx", "sample_idx", "shuffle_idx"), 2)
+    ]
+    for name in ("doc_idx", "sample_idx", "shuffle_idx"):
+        (folder / f"{name}.npy").touch()
+    (order,) = read(text.replace("vocab_size", f"{maps}vocab_size")).orders
+    assert (order.index, order.doc_idx, order.sample_idx, order.shuffle_idx) == tuple(keys.values())
 
 
 @pytest.mark.parametrize("key", ["tokens_per_sequence", "sequences", "dtype"])
