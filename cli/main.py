@@ -11,7 +11,19 @@ import sys
 import click
 
 from seenat import __version__
-from seenat.cli import database, doctor, evaluations, exports, integrity, jobs, models, orders, results, suites
+from seenat.cli import (
+    checkpoints,
+    database,
+    doctor,
+    evaluations,
+    exports,
+    integrity,
+    jobs,
+    models,
+    orders,
+    results,
+    suites,
+)
 from seenat.registry import settings
 from seenat.registry.durable import PARTIAL
 from seenat.registry.errors import SeenatError
@@ -53,7 +65,7 @@ for _command in (
     suites.demo,
     models.models,
     models.model,
-    models.checkpoints,
+    checkpoints.checkpoints,
     models.step,
     orders.batch,
     orders.sequence,

@@ -13,9 +13,8 @@ from seenat.cli.output import Output, count, json_option, value_words
 if TYPE_CHECKING:
     from seenat.registry.entities import Model
 
-__all__ = ["checkpoints", "model", "models", "step"]
+__all__ = ["model", "models", "step"]
 
-_STATUS = ("ok", "suspect", "wrong", "missing", "unknown")
 _MANY = 20
 """Saved steps; so many are not listed one by one."""
 
@@ -52,10 +51,13 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
 
 
 @click.command(short_help="Show everything known of one model.")
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", required=False)
+@click.option(
+    "--disputed", is_flag=True, help="Show what sources disagree about, of one model, order or suite, or of all."
+)
 @json_option
-def model(name: str, as_json: bool) -> None:
-    """Show everything known of one model: sizes, schedule, architecture, hyper-parameters.
+def model(name: str | None, disputed: bool, as_json: bool) -> None:
+    """Show everything known of one model: sizes, schedule, architecture, hyper-parameters, and what sources claim.
 
     MODEL is a name, an old name, or a repository on the hub.
 
@@ -63,46 +65,23 @@ def model(name: str, as_json: bool) -> None:
     Examples:
       seenat model pythia-1.4b
       seenat model EleutherAI/pythia-70m --json
+      seenat model pythia-1b --disputed
     """
+    out = Output(as_json)
+    if disputed:
+        _show_disputes(out, name)
+        return
+    if name is None:
+        raise click.UsageError("Name a model, or ask for --disputed; `seenat models` lists all.")
     from seenat.registry.answers import model_answer
+    from seenat.registry.claims import claims_of
 
     with open_catalog() as catalog:
         answer = model_answer(catalog.model(name))
-    out = Output(as_json)
+        answer["claims"] = [claim.to_json() for claim in claims_of(catalog, "model", answer["name"])]
     if out.data(answer):
         return
     out.facts(_model_facts(answer))
-
-
-@click.command(short_help="List a model's checkpoints and whether each can be trusted.")
-@click.argument("name", metavar="MODEL")
-@click.option("--status", type=click.Choice(_STATUS), help="Only checkpoints of this status.")
-@json_option
-def checkpoints(name: str, status: str | None, as_json: bool) -> None:
-    """List a model's checkpoints, what each had seen, and whether it can be trusted.
-
-    \b
-    Examples:
-      seenat checkpoints pythia-70m
-      seenat checkpoints pythia-70m --status unknown --json
-    """
-    from seenat.registry.answers import checkpoint_answer
-
-    with open_catalog() as catalog:
-        found = catalog.model(name)
-    answer = [checkpoint_answer(found, one) for one in found.checkpoints if status in (None, one.status)]
-    out = Output(as_json)
-    if not answer:
-        out.talk(f"{found.name} has no checkpoints" + (f" that are {status}." if status else "."))
-    if out.data(answer) or not answer:
-        return
-    out.table(
-        (">step", "<revision", ">sequences seen", "<status", "<why"),
-        (
-            (count(row["step"]), row["revision"], count(row["sequences_seen"]["stop"]), row["status"], row["reason"])
-            for row in answer
-        ),
-    )
 
 
 @click.command(short_help="Show what a checkpoint had seen.")
@@ -136,6 +115,32 @@ def step(name: str, step_: str, as_json: bool) -> None:
             ("<file", ">bytes", "<sha256"),
             ((file["name"], count(file["bytes"]), _short(file["sha256"])) for file in answer["files"]),
         )
+
+
+def _show_disputes(out: Output, name: str | None) -> None:
+    from seenat.registry.claims import disputed
+
+    with open_catalog() as catalog:
+        claims = disputed(catalog, name)
+        if name is not None and not claims:
+            claims = disputed(catalog, catalog.model(name).name)  # Perhaps it is an old name; a wrong one is told.
+    if not claims:
+        out.talk(f"Nothing is disputed about {name or 'any model'}.")
+    if out.data([claim.to_json() for claim in claims]) or not claims:
+        return
+    out.table(
+        ("<about", "<field", "<", "<value", "<source"),
+        (
+            (
+                one.subject,
+                one.field.replace("_", " "),
+                "primary" if one.is_primary else "",
+                value_words(one.value),
+                one.source,
+            )
+            for one in claims
+        ),
+    )
 
 
 def _no_such_model(asked: dict[str, str | None], others: Iterable[Model]) -> str:

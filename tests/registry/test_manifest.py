@@ -271,7 +271,7 @@ MISTAKES = [
     ('"mmididx"', '"bin"', 6, f'{ORDER}: format: "bin" is no format of token files; write format = "mmididx", "raw"'),
     ('"mmididx"', '"parquet"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not parquet; leave"),
     ('"mmididx"', '"npy"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not npy; leave it out"),
-    ("vocab_size", 'doc_idx = "document.idx"\nvocab_size', 13, "doc_idx: only neox-index-map has index maps, not mmididx"),
+    ("vocab_size", 'doc_idx = "document.idx"\nvocab_size', 13, "doc_idx: only neox-index-map has index maps, not mm"),
     ('"document-00000-of-00003.bin"', '"absent.bin"', 7, f"{ORDER}: files: there is no file FOLDER/absent.bin; write"),
     ('"document-00000-of-00003.bin"', '"models"', 7, f"{ORDER}: files: there is no file FOLDER/models; write its"),
     ('"document-00000-of-00003.bin"', f'"{"a" * 300}"', 7, f"{ORDER}: files: there is no file FOLDER/aaa"),
