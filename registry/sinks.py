@@ -25,7 +25,7 @@ from seenat.registry.durable import PARTIAL, sync_folder
 from seenat.registry.errors import InvalidValue, MissingExtra
 from seenat.registry.orders.footers import arrow
 
-__all__ = ["METADATA_KEY", "RECORD_FORMATS", "array_sink", "record_sink"]
+__all__ = ["METADATA_KEY", "RECORD_FORMATS", "array_sink", "datasets_or_refuse", "record_sink"]
 
 METADATA_KEY = "seenat"
 """Under which a Parquet file's own metadata says, in JSON, what the file was made from; a folder has it as seenat.json."""
