@@ -140,7 +140,7 @@ def _usage(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return f"{text}."
-    return f"{text}{' See' if text[-1] in '?)' else '; see'} `{context.command_path} --help`."
+    return f"{text}{' See' if text.endswith('?') else '; see'} `{context.command_path} --help`."
 
 
 def _culprit(error: OSError) -> str:

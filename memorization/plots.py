@@ -49,7 +49,7 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
 
 
 def trajectory_chart(found: SequenceTrajectory) -> Any:
-    """How many ids of the continuation each checkpoint reproduces; the shaded steps had not seen the sequence yet."""
+    """How many ids of the continuation each checkpoint reproduces; from the dashed line on it had been seen."""
     altair = altair_or_refuse()
     whole = found.protocol.continuation
     rows = [

@@ -43,7 +43,15 @@ from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
-from seenat.registry.errors import CorruptFile, DatabaseUnavailable, JobFailed, MissingExtra, PlanChanged, SeenatError
+from seenat.registry.errors import (
+    CorruptFile,
+    DatabaseUnavailable,
+    HubUnavailable,
+    JobFailed,
+    MissingExtra,
+    PlanChanged,
+    SeenatError,
+)
 from seenat.registry.tables import checkpoints, shards
 
 if TYPE_CHECKING:
@@ -88,7 +96,8 @@ def run_job(
     """Measure what is left of a job and return it as it stands then.
 
     Raises `JobFailed` when shards could not be measured; what could be is committed. Raises `PlanChanged` when the order has
-    another content than when the job was planned, and as `Order.source` does.
+    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, and as `Order.source`
+    does.
     """
     _Run(catalog, job, device, progress).run()
     finished = find_job(catalog, job.id)
@@ -160,6 +169,7 @@ class _Run:
             for checkpoint in chosen:
                 self._fail(checkpoint, error)
             return
+        faults = []
         for checkpoint in chosen:
             try:
                 self._run_checkpoint(checkpoint, source)
@@ -167,6 +177,9 @@ class _Run:
                 raise
             except SeenatError as error:
                 self._fail(checkpoint, error)
+                faults.append(error)
+        if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
+            raise faults[0]
 
     # -- one checkpoint
 

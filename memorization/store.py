@@ -109,8 +109,11 @@ class ResultArray:
         """
         if not rows:
             return np.full((0, stop - start), NOT_MEASURED, np.uint8)
+        # Slices, not lists of indices: reading 154 rows of a block of 65,536 takes 0.07 s instead of 0.6 s.
+        runs = np.split(np.asarray(rows), np.flatnonzero(np.diff(rows) != 1) + 1)
         try:
-            return np.asarray(self._open().oindex[np.asarray(rows), slice(start, stop)], np.uint8)
+            array = self._open()
+            return np.concatenate([np.asarray(array[run[0] : run[-1] + 1, start:stop], np.uint8) for run in runs])
         except Exception as error:  # Every codec has its own.
             raise CorruptFile(
                 f"{self.folder} cannot be read for the sequences {start}:{stop}: {str(error).rstrip('.') or type(error).__name__}; "

@@ -50,6 +50,8 @@ __all__ = [
 AUDIT, IMPORT, MEASURE = "seenat audit", "seenat import", "seenat memorize"
 REGISTER, VERIFY = "seenat register", "seenat verify"
 """Owners: the commands with whose names their sources start."""
+_OF_FILES = (AUDIT, MEASURE, REGISTER, VERIFY)
+"""Owners whose evidence is of the files that the catalog has recorded."""
 SHIPPED = "shipped"
 """The owner of every report that ships with seenat; its sources are those of the reports."""
 
@@ -139,10 +141,10 @@ def replace_evidence(connection: Connection, owner: str, found: Mapping[int, Seq
 
 
 def forget_evidence(connection: Connection, ids: Collection[int]) -> None:
-    """Withdraw what was found of checkpoints' files, which are others now; reports stay."""
+    """Withdraw what was found of checkpoints' files, which are others now; what is told of them otherwise stays."""
     for piece in _pieces(list(ids)):
         rows = connection.execute(select(evidence).where(evidence.c.checkpoint_id.in_(piece))).all()
-        _delete(connection, [row.id for row in rows if _owner(row.source) != SHIPPED])
+        _delete(connection, [row.id for row in rows if _owner(row.source) in _OF_FILES])
         _settle(connection, piece)
 
 

@@ -10,23 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from hub_server import Fault, HubServer, client_of, serve
 from safetensors.numpy import save_file
 
-from seenat.cli import models as model_commands
-from seenat.cli.integrity import audit, sync, verify
+from seenat.cli.main import seenat
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
+from seenat.registry.evidence import AUDIT, Finding, replace_evidence
 from seenat.registry.registering import register_suite
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrity.md"
-COMMANDS: dict[str, click.Command] = {
-    "sync": sync, "audit": audit, "verify": verify, "checkpoints": model_commands.checkpoints,
-}  # fmt: skip
+COMMANDS = {"sync", "audit", "verify", "checkpoints"}
 HELD = {"main": "end", "step0": "end", "step1": "end", "step1000": "1000", "step2000": "2000", "step143000": "end"}
 
 
@@ -59,8 +56,7 @@ def url(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, hub: HubSer
 
 
 def run(line: str) -> Result:
-    name, *args = shlex.split(line)
-    result = CliRunner().invoke(COMMANDS[name], args, standalone_mode=False)
+    result = CliRunner().invoke(seenat, shlex.split(line), standalone_mode=False)
     if result.exception is not None:
         raise result.exception
     return result
@@ -148,12 +144,29 @@ def test_verify_says_what_is_not_here(url: str) -> None:
         run("verify pythia-410m 3000")
 
 
+def test_memorize_leaves_out_what_cannot_be_trusted_and_says_so(url: str) -> None:
+    with Catalog.open(url) as catalog, catalog.database.write() as connection:
+        model = catalog.model("pocket-230k")
+        found = {
+            model.checkpoint(step).id: [Finding(kind="audit", status=status, statement="So it is.", source=AUDIT)]
+            for step, status in ((64, "wrong"), (128, "suspect"))
+        }
+        replace_evidence(connection, AUDIT, found)
+    told = run("memorize pocket-230k --sequences 0:4")
+    assert "Left out, since wrong: 1, at step 64. So it is." in told.stderr
+    assert "Left out, since suspect: 1, at step 128. So it is." in told.stderr
+    assert "pocket-230k, 11 checkpoints" in told.stderr
+    with pytest.raises(UnknownCheckpoint, match=r"step 128 is suspect: .* with --allow-suspect"):
+        run("memorize pocket-230k --steps 128 --sequences 0:4")
+    assert "4 values measured" in run("memorize pocket-230k --steps 128 --sequences 0:4 --allow-suspect").stdout
+
+
 # -- the page
 
 
 def test_every_command_of_the_page_runs(url: str) -> None:
     lines = re.findall(r"^seenat (.+)$", PAGE.read_text("utf-8"), re.MULTILINE)
-    assert {line.split()[0] for line in lines} == set(COMMANDS)
+    assert {line.split()[0] for line in lines} == COMMANDS
     for line in lines:
         assert run(line).stdout, line
 

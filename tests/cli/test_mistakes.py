@@ -61,7 +61,7 @@ MISTAKES = [
     ("sequence pocket-order 3584", NOT_FOUND, ["sequence 3584", "0 to 3583"]),
     ("sequence pythia-70m 146432000", NOT_FOUND, ["146432000", "0 to 146431999"]),
     ("batch pythia-70m-seed1 0", NOT_FOUND, ["pythia-70m-seed1", "not published"]),
-    ("memorize pythia-70m", NOT_FOUND, ["pile", "register"]),
+    ("memorize pythia-70m-seed1", NOT_FOUND, ["pythia-70m-seed1", "not published"]),
     ("trajectory pythia-70m 0", NOT_FOUND, ["pythia-70m", "seenat memorize pythia-70m"]),
     ("trajectory pocket-230k 3500", NOT_FOUND, ["3500", "--sequences 3500:3501 --unseen"]),
     ("onset pocket-230k --protocol zzz", NOT_FOUND, ["zzz", "measured by"]),
@@ -86,9 +86,22 @@ def test_mistake(call: Call, line: str, code: int, parts: list[str]) -> None:
 
 def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:
     before = call("jobs", "--json").out
-    call("memorize", "pythia-70m")
+    call("memorize", "pythia-70m-seed1")
     call("memorize", "pocket-2m", "--device", "abacus")
     assert call("jobs", "--json").out == before
+
+
+def test_a_hub_that_does_not_answer(pythia_home: Path) -> None:
+    for args in (
+        ["memorize", "pythia-70m", "--steps", "1", "--sequences", "0:2"],
+        ["batch", "pythia-70m", "0", "--tokens"],
+    ):
+        done = run_process(pythia_home, args, more={"HF_HUB_OFFLINE": "1"})
+        assert (done.returncode, done.stdout) == (UNREACHABLE, "")
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("Error: ")
+        assert "HF_HUB_OFFLINE" in last
+        assert "Traceback" not in done.stderr
 
 
 def test_a_place_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
@@ -198,4 +211,5 @@ def test_a_reader_that_went_away_is_no_error(home: Path) -> None:
     )
     done = subprocess.run(["bash", "-c", command], check=False, env=environment(home), capture_output=True, text=True)
     assert done.stdout.endswith("0\n")
-    assert done.stderr == ""
+    assert "Error" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

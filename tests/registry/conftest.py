@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: str) -> Iterator[str]:
     """The URL of a PostgreSQL catalog with the built-in suites."""
-    with _postgres_database(postgres, "seenat_shared") as url:
+    with _postgres_database(postgres) as url:
         database = Database(parse_url(url))
         upgrade(database)
         database.close()
@@ -64,12 +65,12 @@ def postgres_template(postgres: str) -> Iterator[str]:
 
 
 @contextmanager
-def _postgres_database(server: str, name: str) -> Iterator[str]:
-    """The URL of a new database for the whole run."""
+def _postgres_database(server: str) -> Iterator[str]:
+    """The URL of a new database for the whole run; of its own name, since runs side by side share the server."""
+    name = f"run_{uuid.uuid4().hex}"
     url = make_url(server).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
         connection.execute(text(f"CREATE DATABASE {name}"))
     yield url.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
@@ -105,7 +106,7 @@ def bare_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bare_postgres(postgres: str) -> Iterator[str]:
     """The URL of a PostgreSQL catalog without any suite, to be emptied after each use."""
-    with _postgres_database(postgres, "seenat_bare") as url:
+    with _postgres_database(postgres) as url:
         _make_schema(url)
         yield url
 

@@ -17,6 +17,7 @@ from seenat.registry.builtin import builtin_suites
 from seenat.registry.catalog import Catalog
 from seenat.registry.evidence import (
     AUDIT,
+    IMPORT,
     SHIPPED,
     VERIFY,
     Evidence,
@@ -118,7 +119,9 @@ def test_evidence_comes_stays_and_goes_with_its_owner(catalog: Catalog) -> None:
 
     with catalog.database.write() as connection:
         replace_evidence(connection, SHIPPED, {one.id: [finding("suspect", "odd", "https://example.org/1")]})
+        replace_evidence(connection, IMPORT, {one.id: [finding(None, "told elsewhere", f"{IMPORT} evals")]})
         forget_evidence(connection, [one.id])
+        assert [row.statement for row in evidence_of(connection, one.id)] == ["odd", "told elsewhere"]
     assert status_of(catalog, one.id) == ("suspect", "odd", "https://example.org/1"), "other files, same report"
 
 
@@ -170,7 +173,9 @@ def test_every_report_has_a_known_status_source_and_date() -> None:
         assert entry["kind"] in ("report", "identity")
         assert set(entry["models"]) <= known
         assert date.fromisoformat(entry["date"]) <= date.today()
-        assert entry["source"].startswith(("https://github.com/EleutherAI/pythia/issues/", "evals/pythia-v1 of EleutherAI/pythia"))
+        assert entry["source"].startswith(
+            ("https://github.com/EleutherAI/pythia/issues/", "evals/pythia-v1 of EleutherAI/pythia")
+        )
         assert ("file" in entry) == ("sha256" in entry)
 
 

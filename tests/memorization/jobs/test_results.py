@@ -132,7 +132,7 @@ def test_what_is_not_there_is_refused(measured_pocket, mine_catalog, measured):
     mine = mine_catalog.model("mine-a")
     with pytest.raises(NotMeasured, match=r"run `seenat memorize mine-a --sequences 12:13`\.$"):
         trajectory(mine_catalog, mine, 12)
-    with pytest.raises(NotMeasured, match=r"run `seenat memorize mine-a --sequences 2400:2401` --unseen\.$"):
+    with pytest.raises(NotMeasured, match=r"run `seenat memorize mine-a --sequences 2400:2401 --unseen`\.$"):
         trajectory(mine_catalog, mine, 2400)
     assert measured_trajectories(mine_catalog, mine_catalog.order("mine-bare"), 3) == ()
     with pytest.raises((NotMeasured, InvalidValue)):
