@@ -6,15 +6,16 @@ from sqlalchemy import exists, select
 
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Order
-from seenat.registry.tables import measurements, models
+from seenat.registry.tables import measurement_rows, measurements, models
 
 __all__ = ["has_measurements"]
 
 
 def has_measurements(catalog: Catalog, order: Order) -> bool:
-    """Whether some model of this order was measured on its present content."""
+    """Whether the measuring of some model of this order, on its present content, came further than its plan."""
     query = select(
         exists().where(
+            measurement_rows.c.measurement_id == measurements.c.id,
             measurements.c.model_id == models.c.id,
             models.c.order_id == order.id,
             measurements.c.order_digest == order.digest,

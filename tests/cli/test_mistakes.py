@@ -91,17 +91,18 @@ def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:
     assert call("jobs", "--json").out == before
 
 
-def test_a_hub_that_does_not_answer(pythia_home: Path) -> None:
+def test_a_hub_that_does_not_answer(tmp_path: Path) -> None:
     for args in (
         ["memorize", "pythia-70m", "--steps", "1", "--sequences", "0:2"],
         ["batch", "pythia-70m", "0", "--tokens"],
     ):
-        done = run_process(pythia_home, args, more={"HF_HUB_OFFLINE": "1"})
+        done = run_process(tmp_path, args, more={"HF_HUB_OFFLINE": "1"})
         assert (done.returncode, done.stdout) == (UNREACHABLE, "")
         last = done.stderr.splitlines()[-1]
         assert last.startswith("Error: ")
         assert "HF_HUB_OFFLINE" in last
         assert "Traceback" not in done.stderr
+    assert json.loads(run_process(tmp_path, ["sequence", "pythia-70m", "0", "--json"]).stdout)["trajectories"] == []
 
 
 def test_a_place_that_cannot_be_written(call: Call, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 
+from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores
 from seenat.memorization.scoring import Scorer, default_device
@@ -108,9 +109,16 @@ def test_logits_held_at_once_are_bounded(architecture: str) -> None:
     """1,100 rows of a vocabulary of 50,304 would be 7 GB of logits."""
     model = _untrained(50_304) if architecture == "gpt_neox" else _untrained_bert(50_304)
     sizes: list[int] = []
-    model.get_output_embeddings().register_forward_hook(lambda _module, _inputs, out: sizes.append(4 * out.numel()))
+
+    def note(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.shape[-1] == 50_304:
+            sizes.append(4 * output.numel())
+
     rows = 1100 if architecture == "gpt_neox" else 20
-    Scorer(model, Protocol(), "cpu").prefixes(np.full((rows, 64), 9))
+    scorer = Scorer(model, Protocol(), "cpu")
+    hook = torch.nn.modules.module.register_module_forward_hook(note)
+    scorer.prefixes(np.full((rows, 64), 9))
+    hook.remove()
     assert 0 < max(sizes) <= 64 << 20
 
 
@@ -204,3 +212,26 @@ def _untrained_bert(vocab_size: int) -> Any:
         is_decoder=True,
     )  # fmt: skip
     return transformers.BertLMHeadModel(config).eval()
+
+
+def test_several_threads_give_what_one_gives(neox_700: Any) -> None:
+    protocol = Protocol()
+    tokens = np.concatenate([_window(neox_700.rows, protocol)] * 8)
+    alone = Scorer(neox_700.model, protocol, "cpu").prefixes(tokens)
+    torch.set_num_threads(3)
+    try:
+        together = Scorer(neox_700.model, protocol, "cpu")
+        np.testing.assert_array_equal(together.prefixes(tokens), alone)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_packed_layers_multiply_as_linear_layers_do() -> None:
+    model = _untrained()
+    ids = torch.arange(24).reshape(2, 12) % 97
+    with torch.inference_mode():
+        expected, packed = model(ids).logits, packed_copy(model)
+        torch.testing.assert_close(packed(ids).logits, expected, rtol=1e-4, atol=1e-5)
+    assert all(type(module) is not torch.nn.Linear for module in packed.modules())
+    assert any(type(module) is torch.nn.Linear for module in model.modules())  # The model itself stays as it was.
