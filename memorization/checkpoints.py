@@ -77,14 +77,15 @@ def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path) -> st
 def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
     """The reader of an order whose files still hold what the catalog knows.
 
-    Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A file of the same time of change as recorded is not
-    read; the time of another one is recorded when its content proves right.
+    Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
+    file of the same time of change as recorded is not read; the time of another one is recorded when its content proves
+    right.
     """
     source = order.source()
     for file in order.files if order.is_local else ():
         path = Path(order.location, file.name)
         modified_ns = path.stat().st_mtime_ns
-        if file.role != "tokens" or modified_ns == file.modified_ns:
+        if modified_ns == file.modified_ns:
             continue
         if digest_of_file(path) != file.sha256:
             raise CorruptFile(

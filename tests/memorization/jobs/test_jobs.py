@@ -237,9 +237,9 @@ def test_protocols_that_do_not_fit_are_refused(mine_catalog, planned):
     assert list_jobs(mine_catalog) == ()
 
 
-def test_models_without_their_order_are_refused(mine_catalog):
-    model = mine_catalog.model("pythia-70m")
-    with pytest.raises(UnknownOrder):
+def test_models_whose_order_is_not_published_are_refused(mine_catalog):
+    model = mine_catalog.model("pythia-14m-seed1")
+    with pytest.raises(UnknownOrder, match="training order of pythia-14m-seed1 is not published"):
         plan_job(mine_catalog, model, Protocol(), Selection(steps=(143000,), sequences=SequenceRange(0, 1024)))
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from seenat.memorization.measurements import (
     array_rows,
@@ -16,6 +17,7 @@ from seenat.memorization.measurements import (
 from seenat.memorization.protocol import Protocol
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
+from seenat.registry.tables import orders
 
 
 def test_a_measurement_is_one_protocol_one_model_and_one_order(mine_catalog):
@@ -55,8 +57,10 @@ def test_the_one_to_answer_from_is_asked_for_or_the_usual_one(mine_catalog):
 
 
 def test_an_order_whose_content_is_not_known_cannot_be_measured(mine_catalog):
+    with mine_catalog.database.write() as connection:
+        connection.execute(update(orders).where(orders.c.name == "mine-bare").values(digest=None))
     with mine_catalog.database.write() as connection, pytest.raises(UnknownOrder, match="register its files"):
-        ensure_measurement(connection, mine_catalog.model("pythia-70m"), Protocol())
+        ensure_measurement(connection, mine_catalog.model("mine-b"), Protocol())
 
 
 def test_rows_ascend_by_step_and_later_contents_follow(mine_catalog):

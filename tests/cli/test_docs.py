@@ -1,0 +1,78 @@
+"""README and docs: what they tell people to type is run, in a home whose pocket suite is registered and measured.
+
+Blocks that other tests run are not run again: docs/questions.md, docs/evaluations.md, docs/integrity.md, docs/suites.md.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from command_line import Call
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+ELSEWHERE = ("seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
+"""Lines that need the hub; the tests of their rooms run them against one of their own."""
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return [text for name, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if name == kind]
+
+
+def commands(page: str) -> list[list[str]]:
+    """The arguments of every `seenat` line, of shell blocks and of consoles."""
+    lines = [
+        line.removeprefix("$ ")
+        for kind in ("sh", "console")
+        for text in blocks(page, kind)
+        for line in text.splitlines()
+    ]
+    found = [line.partition("#")[0].strip() for line in lines if line.startswith("seenat ")]
+    return [shlex.split(line)[1:] for line in found if not line.startswith(ELSEWHERE)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_tells_to_type_works(page: str, call: Call, home: Path, tmp_path: Path) -> None:
+    manifest = next(home.glob("pocket-*")) / "SUITE.toml"
+    for args in commands(page):
+        # Only the smallest model of the pocket suite is measured here, and it stands for one's own run as well.
+        mine = [
+            {"SUITE.toml": str(manifest), "mine-small": "pocket-230k", "pocket-2m": "pocket-230k"}.get(arg, arg)
+            for arg in args
+        ]
+        called = call(*mine)
+        assert called.code == 0, (page, args, called.err)
+
+
+def test_the_readme_shows_what_is_printed(call: Call) -> None:
+    for console in blocks("README.md", "console"):
+        for shown in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+            command, _, expected = shown.partition("\n")
+            printed = call(*shlex.split(command)[1:]).out.splitlines()
+            lines = expected.splitlines()
+            told = lines[: lines.index("...")] if "..." in lines else lines
+            assert printed[: len(told)] == told
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/exports.md"])
+def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEENAT_HOME", str(home))
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), {})  # noqa: S102 - our own documents, as their readers run them.
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_pages_are_all_run_by_some_test() -> None:
+    run_elsewhere = {"docs/questions.md", "docs/evaluations.md", "docs/integrity.md", "docs/suites.md"}
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages == {page for page in PAGES if page != "README.md"} | run_elsewhere
