@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -241,6 +242,17 @@ def test_models_whose_order_is_not_published_are_refused(mine_catalog):
     model = mine_catalog.model("pythia-14m-seed1")
     with pytest.raises(UnknownOrder, match="training order of pythia-14m-seed1 is not published"):
         plan_job(mine_catalog, model, Protocol(), Selection(steps=(143000,), sequences=SequenceRange(0, 1024)))
+
+
+def test_all_of_pythia_is_planned_in_seconds(mine_catalog, planned):
+    """Every checkpoint over what it had seen: blocks of 65,536 sequences, and of them only what a step needs."""
+    began = time.perf_counter()
+    job = planned(mine_catalog, "pythia-70m")
+    seconds = time.perf_counter() - began
+    saved = mine_catalog.model("pythia-70m").schedule.saved
+    assert job.progress.shards == sum(-(-1024 * step // 65_536) for step in saved)
+    assert seconds < 30
+    print(f"{job.progress.shards:,} shards planned in {seconds:.1f} s")
 
 
 def test_a_job_that_does_not_exist_is_refused(mine_catalog, planned):
