@@ -22,6 +22,8 @@ _PACKAGES = {
     "torch": "memorization jobs",
     "transformers": "memorization jobs",
     "tokenizers": "decoding",
+    "datasets": "exports, imports and training streams",
+    "pyarrow": "Parquet",
     "altair": "plots",
     "vl-convert-python": "plots",
     "psycopg": "PostgreSQL catalogs",

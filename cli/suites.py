@@ -168,7 +168,7 @@ def _next_commands(model: str) -> dict[str, str]:
         f"seenat onset {model}": "when this model memorized what",
         f"seenat sequence {model} 20 --decode": "a sequence: its text, its trajectories",
         f"seenat step {model} 128": "what a checkpoint had seen",
-        "seenat step pythia-1.4b 71000": "the same for Pythia's 16 models",
+        "seenat step pythia-1.4b 71000": "the same for Pythia's 100 models",
         "seenat register SUITE.toml": "a training run of your own",
     }
 
