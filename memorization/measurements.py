@@ -59,7 +59,7 @@ class Measurement:
 def results_folder(database: Database) -> Path:
     """Where the arrays of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database."""
     if database.is_sqlite:
-        return Path(str(database.url.database)).with_suffix(".results")
+        return Path(f"{database.url.database}.results")
     place = f"{database.url.host}:{database.url.port}/{database.url.database}"
     return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]
 

@@ -83,7 +83,7 @@ def test_rows_ascend_by_step_and_later_contents_follow(mine_catalog):
 def test_results_lie_beside_a_sqlite_catalog(new_home):
     path = new_home("here")
     with Catalog.open(str(path)) as catalog:
-        assert results_folder(catalog.database) == path.parent / "catalog.results"
+        assert results_folder(catalog.database) == path.with_name(f"{path.name}.results")
 
 
 def test_results_lie_apart_for_each_database(catalog, tmp_path):
