@@ -137,9 +137,7 @@ def plan_job(
     Raises `InvalidValue` where the protocol does not fit the order or nothing is asked for, `UnknownSequence` beyond the
     order, and `UnknownCheckpoint` for a step that was not saved, is known to be wrong, or is suspect unless `allow_suspect`.
     """
-    order = model.order
-    protocol.check_fits(order.geometry.tokens_per_sequence, order.vocab_size or 2**31)
-    order.geometry.bytes_of(selection.sequences)
+    _check_order(model, protocol, selection)
     chosen = [_runnable(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
     if not any(selection.cells(model.schedule, step) for step in selection.steps):
         among = f"the sample of {selection.sample} from " if selection.sample else ""
@@ -155,6 +153,20 @@ def plan_job(
             found = _store(connection, measurement, selection, digest)
             _insert(connection, _shards(found, measurement, selection, model, chosen))
         return _job(connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
+
+
+def _check_order(model: Model, protocol: Protocol, selection: Selection) -> None:
+    """Refuse what the model's order cannot answer."""
+    order = model.order
+    protocol.check_fits(order.geometry.tokens_per_sequence, order.vocab_size or 2**31)
+    order.geometry.bytes_of(selection.sequences)
+    if model.altered_from_step is not None:
+        known = model.altered_from_step * model.schedule.sequences_per_batch
+        if selection.sequences.stop > known:
+            raise InvalidValue(
+                f"{model.name} was trained on altered batches from step {model.altered_from_step} on, so only sequences "
+                f"0:{known} of {order.name} are what it saw; ask for --sequences 0:{known} or fewer."
+            )
 
 
 def find_job(catalog: Catalog, id_: int) -> Job:

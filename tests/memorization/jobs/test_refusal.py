@@ -11,9 +11,10 @@ from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import Selection
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
-from seenat.registry.errors import UnknownCheckpoint
+from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 from seenat.registry.evidence import AUDIT, Finding, replace_evidence
 from seenat.registry.registering import register_suite
+from seenat.registry.units import SequenceRange
 
 WRONG, MISSING, SUSPECT = 32, 64, 128
 
@@ -76,3 +77,11 @@ def test_all_steps_are_those_that_can_be_trusted(judged: Catalog) -> None:
 def test_a_model_without_faults_is_measured_whole(judged: Catalog) -> None:
     model = judged.model("pocket-2m")
     assert runnable_steps(model) == (model.schedule.saved, ())
+
+
+def test_sequences_that_were_altered_for_a_model_are_not_measured_as_what_it_saw(sqlite_catalog: Catalog) -> None:
+    model = sqlite_catalog.model("pythia-intervention-70m-deduped")
+    with pytest.raises(InvalidValue, match=f"ask for --sequences 0:{133_000 * 1024}"):
+        plan_job(sqlite_catalog, model, Protocol(), Selection(steps=(143_000,), sequences=model.order.sequences))
+    asked = Selection(steps=(143_000,), sequences=SequenceRange(0, 133_000 * 1024), sample=10)
+    assert plan_job(sqlite_catalog, model, Protocol(), asked).progress.shards == 10
