@@ -149,6 +149,7 @@ def _lines(
     """A panel for each `(field, title, format)`, side by side, a line a model, over the steps."""
     altair = altair_or_refuse()
     scale = altair.Scale(domain=[0, 1]) if shares else altair.Scale()
+    last = max((row["step"] for row in rows), default=1)
     width = _WIDTH if len(panels) < 3 else _HEIGHT
     return altair.hconcat(
         *(
@@ -157,7 +158,7 @@ def _lines(
             )
             .mark_line(point=True)
             .encode(
-                x=altair.X("step:Q", title=_STEP),
+                x=altair.X("step:Q", title=_STEP, scale=altair.Scale(domain=[0, last])),
                 y=altair.Y(f"{field}:Q", title=title, axis=altair.Axis(format=form), scale=scale),
                 color=altair.Color("model:N", title="model", sort=names, scale=altair.Scale(domain=names)),
                 tooltip=["model:N", "step:Q", f"{field}:Q"],

@@ -110,12 +110,16 @@ class ExposureOnsets:
 
 
 def exposure_onsets(
-    catalog: Catalog, models: Iterable[Model], protocol: str | None = None, until: int | None = None
+    catalog: Catalog,
+    models: Iterable[Model],
+    protocol: str | None = None,
+    until: int | None = None,
+    most: int = MOST_SEQUENCES,
 ) -> tuple[ExposureOnsets, ...]:
     """The exposures at onset of each model, as given, over its checkpoints up to a step, or over all.
 
     The part of the order that the last of them had seen is read once for all models that need the same. Raises
-    `NotMeasured` where there is no such checkpoint, `InvalidValue` where that part is longer than `MOST_SEQUENCES` and no
+    `NotMeasured` where there is no such checkpoint, `InvalidValue` where that part is longer than `most` sequences and no
     step was named, and `UnknownOrder` where a run left its order before.
     """
     known: dict[tuple[int, int], Contents] = {}
@@ -124,8 +128,8 @@ def exposure_onsets(
         results = open_results(catalog, model, protocol)
         steps = _steps(results, until)
         key = model.order.id, results.seen(steps[-1]).stop
-        if until is None:
-            _check_cost(results, key[1])
+        if until is None and key[1] > most:
+            raise _too_many(results, key[1], most)
         if key not in known:
             known[key] = contents_of(model.order.source(), key[1])
         found.append(
@@ -139,10 +143,10 @@ def exposure_onsets(
     return tuple(found)
 
 
-def contents_of(source: TokenSource, sequences: int) -> Contents:
-    """Compare the first sequences of an order with each other."""
+def contents_of(source: TokenSource, sequences: int, bytes_at_once: int = _READ_AT_ONCE) -> Contents:
+    """Compare the first sequences of an order with each other, reading so many bytes of ids at a time."""
     digests = np.empty((sequences, 2), np.uint64)
-    at_once = max(1, _READ_AT_ONCE // source.geometry.sequence_bytes)
+    at_once = max(1, bytes_at_once // source.geometry.sequence_bytes)
     for start in range(0, sequences, at_once):
         stop = min(start + at_once, sequences)
         rows = source.tokens(SequenceRange(start, stop))
@@ -175,15 +179,13 @@ def _steps(results: Results, until: int | None) -> tuple[int, ...]:
     return steps
 
 
-def _check_cost(results: Results, sequences: int) -> None:
-    if sequences <= MOST_SEQUENCES:
-        return
-    geometry = results.model.order.geometry
-    most = MOST_SEQUENCES // results.model.schedule.sequences_per_batch
-    raise InvalidValue(
-        f"To count exposures, all {sequences:,} sequences that {results.model.name} had seen must be read and compared: "
-        f"{sequences * geometry.sequence_bytes / 1e9:,.0f} GB of ids and {sequences * _BYTES_WHILE_SORTING / 1e9:,.0f} GB "
-        f"of memory; name the last step to consider with --until, for example {most}, or {results.steps[-1]} for all."
+def _too_many(results: Results, sequences: int, most: int) -> InvalidValue:
+    model = results.model
+    return InvalidValue(
+        f"To count exposures, all {sequences:,} sequences that {model.name} had seen must be read and compared: "
+        f"{sequences * model.order.geometry.sequence_bytes / 1e9:,.1f} GB of ids and "
+        f"{sequences * _BYTES_WHILE_SORTING / 1e9:,.1f} GB of memory; name the last step to consider with --until, for example "
+        f"{most // model.schedule.sequences_per_batch}, or {results.steps[-1]} for all."
     )
 
 

@@ -105,7 +105,7 @@ def predictions(
     if step not in results.rows:
         measured = ", ".join(f"{one:,}" for one in results.steps)
         raise NotMeasured(f"Step {step:,} of {target.name} has not been measured; measured are {measured}.")
-    chosen = _smaller(catalog, results) if others is None else [_of(catalog, results, other) for other in others]
+    chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
     predictors = [(results, tuple(one for one in results.steps if one < step)), *((one, one.steps) for one in chosen)]
     return Predictions(
         names=results.names(), model=target.name, step=step, predictions=_predictions(results, step, predictors)
@@ -129,6 +129,11 @@ def _smaller(catalog: Catalog, target: Results) -> list[Results]:
         except NotMeasured:
             continue
     return found
+
+
+def _given(catalog: Catalog, target: Results, models: Sequence[Model]) -> list[Results]:
+    """Those of the models that are not the target, which predicts by its earlier checkpoints only."""
+    return [_of(catalog, target, model) for model in models if model.id != target.model.id]
 
 
 def _of(catalog: Catalog, target: Results, model: Model) -> Results:
