@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["study"]
 
+
+def _checked(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that no chart can be saved to before anything is read."""
+    if path is not None:
+        from seenat.memorization.plots import check_plot_path
+
+        check_plot_path(path)
+    return path
+
+
 _plot_option = click.option(
     "--plot",
+    callback=_checked,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Draw it to a .svg, .png or .html file.",

@@ -10,7 +10,7 @@
     charts         one chart for each
 
 Every study reads `prefix` values of present checkpoints block by block: its memory grows with a block and with what it
-answers, not with the order; exposures alone keep 40 bytes a sequence, and say so. Only *seen points* count, a sequence at a
+answers, not with the order; exposures alone take up to 80 bytes a sequence. Only *seen points* count, a sequence at a
 checkpoint that had consumed it, so that models measured with `--unseen` and without are comparable. Nothing here loads
 checkpoints.
 """

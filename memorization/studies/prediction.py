@@ -1,6 +1,6 @@
 """Whether an earlier checkpoint, or a smaller model, tells what a model will have memorized.
 
-As in Emergent and Predictable Memorization (arXiv 2304.11158, section 4): what the predictor has memorized is taken as a
+As in Emergent and Predictable Memorization (arXiv 2304.11158): what the predictor has memorized is taken as a
 prediction of what the target will have.
 
     precision   of the sequences that the predictor has memorized, the share that the target has
