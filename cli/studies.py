@@ -105,7 +105,7 @@ def exposures(
     _answer(out, found, plot, "exposures_chart", _show_exposures)
 
 
-@study.command(short_help="Is what is memorized spread as by a Poisson process?")
+@study.command(short_help="Spread over batches, against a Poisson process.")
 @click.argument("name", metavar="MODEL")
 @_step_option
 @click.option(
@@ -132,7 +132,7 @@ def batches(
     _answer(out, found, plot, "dispersion_chart", _show_dispersion)
 
 
-@study.command(short_help="Do earlier or smaller ones tell what it memorizes?")
+@study.command(short_help="Earlier and smaller ones as predictors.")
 @click.argument("name", metavar="TARGET")
 @click.option(
     "--from", "others", metavar="MODEL", multiple=True, help="Instead of all smaller models; may be given repeatedly."
