@@ -22,6 +22,7 @@ from seenat.cli import (
     models,
     orders,
     results,
+    studies,
     suites,
 )
 from seenat.registry import settings
@@ -75,6 +76,7 @@ for _command in (
     jobs.job,
     results.trajectory,
     results.onset,
+    studies.study,
     evaluations.compare,
     exports.export,
     evaluations.evals,

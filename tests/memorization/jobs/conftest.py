@@ -1,4 +1,4 @@
-"""Suites to measure: one trained here within seconds, stored as awkwardly as a suite may be, and the pocket suite, measured."""
+"""A suite to measure, trained here within seconds and stored as awkwardly as a suite may be."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
+from measuring import measure, plan
 from sqlalchemy import select
 
 from seenat.memorization.commits import open_array
-from seenat.memorization.jobs import Job, plan_job
+from seenat.memorization.jobs import Job
 from seenat.memorization.loading import load_checkpoint
 from seenat.memorization.measurements import ensure_measurement
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import ReferenceScores, reference_scores
-from seenat.memorization.running import Advance, run_job
-from seenat.memorization.selection import Selection
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.orders.mmididx import write_order
 from seenat.registry.registering import register_suite
 from seenat.registry.tables import batch_counts, blocks, memorized_sequences
-from seenat.registry.units import SequenceRange
 
 VOCABULARY, BATCH, LENGTH = 700, 12, 97
 PLANTED = ((8, 120), (24, 30), (72, 10))
@@ -144,33 +142,15 @@ def long_undisturbed(mine_registered: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
-    """A catalog in which every model of the pocket suite is measured: at each checkpoint what it had seen.
-
-    The smallest model is measured everywhere, the others at three checkpoints over the controls too. 72,176 values; 40
-    seconds of one core.
-    """
-    with Catalog.open(str(tmp_path_factory.mktemp("pocket") / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
-        for name in ("pocket-230k", "pocket-660k", "pocket-2m"):
-            _measured(catalog, name)
-            if name == "pocket-230k":
-                _measured(catalog, name, unseen=True)
-            else:
-                _measured(catalog, name, steps=(0, 64, 384), sequences=SequenceRange(3072, 3584), unseen=True)
-        yield catalog
-
-
-@pytest.fixture(scope="session")
 def planned() -> Callable[..., Job]:
     """Plan a job: `planned(catalog, model, protocol, steps=..., sequences=..., sample=..., unseen=...)`."""
-    return _planned
+    return plan
 
 
 @pytest.fixture(scope="session")
 def measured() -> Callable[..., Job]:
     """Plan a job in the same way and run it, one `Advance` after another to `progress`."""
-    return _measured
+    return measure
 
 
 @pytest.fixture(scope="session")
@@ -193,7 +173,7 @@ def _undisturbed(registered: Path, folder: Path, steps: tuple[int, ...]) -> Undi
     protocol, selection = Protocol(prompt=8, continuation=8), {"steps": steps, "unseen": True}
     with Catalog.open(str(path)) as catalog:
         began = time.perf_counter()
-        job = _measured(catalog, "mine-a", protocol, **selection)
+        job = measure(catalog, "mine-a", protocol, **selection)
         return Undisturbed(
             protocol=protocol,
             selection=selection,
@@ -201,26 +181,6 @@ def _undisturbed(registered: Path, folder: Path, steps: tuple[int, ...]) -> Undi
             committed=_committed(catalog, "mine-a", protocol),
             seconds=time.perf_counter() - began,
         )
-
-
-def _planned(
-    catalog: Catalog,
-    name: str,
-    protocol: Protocol | None = None,
-    *,
-    steps: tuple[int, ...] | None = None,
-    sequences: SequenceRange | None = None,
-    **selection: Any,
-) -> Job:
-    model = catalog.model(name)
-    asked = Selection(steps=steps or model.schedule.saved, sequences=sequences or model.order.sequences, **selection)
-    return plan_job(catalog, model, protocol or Protocol(), asked)
-
-
-def _measured(
-    catalog: Catalog, *arguments: Any, progress: Callable[[Advance], None] = lambda _: None, **selection: Any
-) -> Job:
-    return run_job(catalog, _planned(catalog, *arguments, **selection), device="cpu", progress=progress)
 
 
 def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) -> dict[str, Any]:

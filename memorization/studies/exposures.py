@@ -1,0 +1,243 @@
+"""How often a content had been seen when it was memorized first.
+
+A *content* is a whole sequence of ids; sequences of equal ids have one content. Its *exposures* at a checkpoint are how many
+sequences of that content the checkpoint had consumed, its *class* how many the part of the order that is read holds. Its
+onset is the first measured checkpoint at which any of its seen sequences was memorized; it happened after the exposures at
+the last checkpoint before it at which one was measured, and by those at the onset.
+
+Contents are told apart by 128-bit BLAKE2b digests of their ids. Two different ones among the 146,432,000 sequences of Pythia
+share a digest with a probability of 3e-23. Reading is sequential, 5 microseconds a sequence of Pythia's length
+beside what the disk takes. A sequence costs 16 bytes of memory while the order is read, 48 while it is sorted, and 80 at most
+while onsets are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.memorization.studies.reading import Results, open_results
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.orders.source import TokenSource
+from seenat.registry.units import SequenceRange
+
+__all__ = [
+    "MOST_SEQUENCES",
+    "Contents",
+    "ExposureClass",
+    "ExposureOnsets",
+    "contents_of",
+    "exposure_onsets",
+    "quantile",
+]
+
+MOST_SEQUENCES = 1 << 24
+"""Sequences that are read without being asked to: 1.3 GB of memory; of Pythia's order, 69 GB of ids up to step 16,384."""
+
+_MOST_BYTES = 80
+"""Of memory, a sequence."""
+
+_DIGEST = 16
+_READ_AT_ONCE = 1 << 24
+"""Bytes of ids: 16 MiB, four batches of Pythia."""
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Which of the first sequences of an order hold the same ids."""
+
+    content: Indices
+    """Of each sequence, `[sequences]`; numbered from 0."""
+    times: Indices
+    """How many of the sequences hold each content, `[contents]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposureClass:
+    """What a model did with the contents that occur equally often."""
+
+    times: int
+    contents: int
+    """Those of which some sequence was measured at a checkpoint that had seen it."""
+    memorized: int
+    """Those that some checkpoint had memorized."""
+    steps: tuple[int, ...]
+    """Of each that was memorized, the step of its onset, ascending."""
+    exposures: tuple[int, ...]
+    """Of each, its exposures at the onset, ascending."""
+    exposures_before: tuple[int, ...]
+    """Of each, its exposures at the last measured checkpoint before, ascending; 0 where none was measured."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, medians, quartiles, and how many contents were memorized first after how many exposures."""
+        values, counts = np.unique(np.array(self.exposures, np.int64), return_counts=True)
+        return {
+            "times": self.times,
+            "contents": self.contents,
+            "memorized": self.memorized,
+            "median_step": quantile(self.steps, 0.5),
+            "median_exposures": quantile(self.exposures, 0.5),
+            "median_exposures_before": quantile(self.exposures_before, 0.5),
+            "quartiles": [quantile(self.exposures, 0.25), quantile(self.exposures, 0.75)],
+            "exposures": [
+                {"exposures": value, "contents": count}
+                for value, count in zip(values.tolist(), counts.tolist(), strict=True)
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposureOnsets:
+    """The exposures at onset of one model's contents, by class."""
+
+    names: dict[str, Any]
+    """Model, order and protocol."""
+    model: str
+    until: int
+    """The step up to which the order was read and checkpoints were considered."""
+    classes: tuple[ExposureClass, ...]
+    """The most repeated first."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {**self.names, "until": self.until, "classes": [one.to_json() for one in self.classes]}
+
+
+def exposure_onsets(
+    catalog: Catalog,
+    models: Iterable[Model],
+    protocol: str | None = None,
+    until: int | None = None,
+    most: int = MOST_SEQUENCES,
+) -> tuple[ExposureOnsets, ...]:
+    """The exposures at onset of each model, as given, over its checkpoints up to a step, or over all.
+
+    The part of the order that the last of them had seen is read once for all models that need the same. Raises
+    `NotMeasured` where there is no such checkpoint, `InvalidValue` where that part is longer than `most` sequences and no
+    step was named, and `UnknownOrder` where a run left its order before.
+    """
+    known: dict[tuple[int, int], Contents] = {}
+    found = []
+    for model in models:
+        results = open_results(catalog, model, protocol)
+        steps = _steps(results, until)
+        key = model.order.id, results.seen(steps[-1]).stop
+        if until is None and key[1] > most:
+            raise _too_many(results, key[1], most)
+        if key not in known:
+            known[key] = contents_of(model.order.source(), key[1])
+        found.append(
+            ExposureOnsets(
+                names=results.names(),
+                model=model.name,
+                until=steps[-1],
+                classes=_classes(results, steps, known[key]),
+            )
+        )
+    return tuple(found)
+
+
+def contents_of(source: TokenSource, sequences: int, bytes_at_once: int = _READ_AT_ONCE) -> Contents:
+    """Compare the first sequences of an order with each other, reading so many bytes of ids at a time."""
+    digests = np.empty((sequences, 2), np.uint64)
+    at_once = max(1, bytes_at_once // source.geometry.sequence_bytes)
+    for start in range(0, sequences, at_once):
+        stop = min(start + at_once, sequences)
+        rows = source.tokens(SequenceRange(start, stop))
+        joined = b"".join(blake2b(row, digest_size=_DIGEST).digest() for row in np.ascontiguousarray(rows))
+        digests[start:stop] = np.frombuffer(joined, np.uint64).reshape(-1, 2)
+    order = np.lexsort((digests[:, 1], digests[:, 0]))
+    digests = digests[order]
+    new = np.ones(sequences, np.bool_)
+    new[1:] = (digests[1:] != digests[:-1]).any(axis=1)
+    content = np.empty(sequences, np.int64)
+    content[order] = np.cumsum(new) - 1
+    return Contents(content=content, times=np.bincount(content).astype(np.int64))
+
+
+def quantile(ascending: tuple[int, ...], share: float) -> int | None:
+    """The value below which so large a share lies, one of the values; None of none. The upper one of two middle ones."""
+    return ascending[int(share * len(ascending))] if ascending else None
+
+
+def _steps(results: Results, until: int | None) -> tuple[int, ...]:
+    steps = tuple(step for step in results.steps if step and (until is None or step <= until))
+    name = results.model.name
+    if not steps:
+        raise NotMeasured(
+            f"No checkpoint of {name} from step 1 to {until} has been measured; run `seenat memorize {name}`."
+            if until is not None
+            else f"Only step 0 of {name} has been measured; run `seenat memorize {name}`."
+        )
+    results.model.check_unaltered(steps[-1] - 1)
+    return steps
+
+
+def _too_many(results: Results, sequences: int, most: int) -> InvalidValue:
+    model = results.model
+    return InvalidValue(
+        f"To count exposures, all {sequences:,} sequences that {model.name} had seen must be read and compared: "
+        f"{sequences * model.order.geometry.sequence_bytes / 1e9:,.1f} GB of ids and "
+        f"{sequences * _MOST_BYTES / 1e9:,.1f} GB of memory; name the last step to consider with --until, for example "
+        f"{most // model.schedule.sequences_per_batch}, or {results.steps[-1]} for all."
+    )
+
+
+def _classes(results: Results, steps: tuple[int, ...], contents: Contents) -> tuple[ExposureClass, ...]:
+    known, first, before = _onsets(results, steps, contents)
+    seen = np.array([*(results.seen(step).stop for step in steps), 0], np.int64)
+    # Index -1, "never" and "not measured before", is the last entry: 0 sequences seen.
+    at, earlier = _exposures(contents, seen[first]), _exposures(contents, seen[before])
+    memorized = np.flatnonzero(first >= 0)
+    classes, sizes = np.unique(contents.times[known], return_counts=True)
+    found = []
+    for times, number in zip(classes[::-1].tolist(), sizes[::-1].tolist(), strict=True):
+        chosen = memorized[contents.times[memorized] == times]
+        found.append(
+            ExposureClass(
+                times=times,
+                contents=number,
+                memorized=len(chosen),
+                steps=tuple(steps[place] for place in np.sort(first[chosen]).tolist()),
+                exposures=tuple(np.sort(at[chosen]).tolist()),
+                exposures_before=tuple(np.sort(earlier[chosen]).tolist()),
+            )
+        )
+    return tuple(found)
+
+
+def _onsets(
+    results: Results, steps: tuple[int, ...], contents: Contents
+) -> tuple[npt.NDArray[np.bool_], Indices, Indices]:
+    """Of each content: whether it was measured, the place of its onset's step, and of the last measured one before; or -1."""
+    known = np.zeros(len(contents.times), np.bool_)
+    never = len(steps)
+    first = np.full(len(known), never, np.int64)
+    before = np.full(len(known), -1, np.int64)
+    ranges = tuple(results.ranges(SequenceRange(0, len(contents.content))))
+    for sequences in ranges:
+        points, here = results.points(sequences, steps), contents.content[sequences.start : sequences.stop]
+        known[here[points.ever_measured]] = True
+        for place, memorized in enumerate(points.memorized):
+            first[here[memorized]] = np.minimum(first[here[memorized]], place)
+    for sequences in ranges:
+        points, here = results.points(sequences, steps), contents.content[sequences.start : sequences.stop]
+        for place, measured in enumerate(points.measured):
+            earlier = here[measured & (first[here] > place)]
+            before[earlier] = np.maximum(before[earlier], place)
+    return known, np.where(first == never, -1, first), before
+
+
+def _exposures(contents: Contents, seen: Indices) -> Indices:
+    """How many sequences of each content lie below its own limit, `[contents]`."""
+    consumed = np.arange(len(contents.content)) < seen[contents.content]
+    return np.bincount(contents.content[consumed], minlength=len(contents.times)).astype(np.int64)

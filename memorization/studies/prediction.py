@@ -1,0 +1,175 @@
+"""Whether an earlier checkpoint, or a smaller model, tells what a model will have memorized.
+
+As in Emergent and Predictable Memorization (arXiv 2304.11158): what the predictor has memorized is taken as a
+prediction of what the target will have.
+
+    precision   of the sequences that the predictor has memorized, the share that the target has
+    recall      of those that the target has memorized, the share that the predictor has
+
+Both over the sequences that both had seen and at which both were measured. An early checkpoint has not seen most of the order:
+`recall_of_all` is the share among everything that the target has memorized, reached by the predictor or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seenat.memorization.studies.reading import Results, open_results
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.errors import InvalidValue, NotMeasured
+
+__all__ = ["Prediction", "Predictions", "predictions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What one checkpoint says of the target."""
+
+    model: str
+    step: int
+    sequences: int
+    """Seen by both and measured at both."""
+    predicted: int
+    """Of these, memorized by the predictor."""
+    memorized: int
+    """Of these, memorized by the target."""
+    both: int
+    memorized_in_all: int
+    """Memorized by the target, seen by the predictor or not."""
+
+    @property
+    def precision(self) -> float | None:
+        """None where the predictor has memorized nothing."""
+        return self.both / self.predicted if self.predicted else None
+
+    @property
+    def recall(self) -> float | None:
+        """None where the target has memorized nothing of what both had seen."""
+        return self.both / self.memorized if self.memorized else None
+
+    @property
+    def recall_of_all(self) -> float | None:
+        """None where the target has memorized nothing."""
+        return self.both / self.memorized_in_all if self.memorized_in_all else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts and shares by name."""
+        return {
+            "model": self.model,
+            "step": self.step,
+            "sequences": self.sequences,
+            "predicted": self.predicted,
+            "memorized": self.memorized,
+            "both": self.both,
+            "precision": self.precision,
+            "recall": self.recall,
+            "recall_of_all": self.recall_of_all,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What all predictors say of one checkpoint."""
+
+    names: dict[str, Any]
+    """Model, order and protocol."""
+    model: str
+    step: int
+    predictions: tuple[Prediction, ...]
+    """Earlier checkpoints of the target, then the other models as given; each ascending by step."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {**self.names, "step": self.step, "predictions": [one.to_json() for one in self.predictions]}
+
+
+def predictions(
+    catalog: Catalog,
+    target: Model,
+    others: Sequence[Model] | None = None,
+    step: int | None = None,
+    protocol: str | None = None,
+) -> Predictions:
+    """What the earlier checkpoints of a model, and those of others, say of its checkpoint at a step, or its last measured one.
+
+    `others` are, unless given, the models of fewer parameters that were measured over the same order by the same protocol.
+    Raises `NotMeasured` for a model or step without results, `InvalidValue` for a model of another order.
+    """
+    results = open_results(catalog, target, protocol)
+    step = results.steps[-1] if step is None else step
+    if step not in results.rows:
+        measured = ", ".join(f"{one:,}" for one in results.steps)
+        raise NotMeasured(f"Step {step:,} of {target.name} has not been measured; measured are {measured}.")
+    chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
+    predictors = [(results, tuple(one for one in results.steps if one < step)), *((one, one.steps) for one in chosen)]
+    return Predictions(
+        names=results.names(), model=target.name, step=step, predictions=_predictions(results, step, predictors)
+    )
+
+
+def _smaller(catalog: Catalog, target: Results) -> list[Results]:
+    """Measured models of the same order with fewer parameters, the smallest first."""
+    size = target.model.parameters
+    if size is None:
+        return []
+    smaller = [
+        (model.parameters.total, model.name, model)
+        for model in catalog.models(order=target.model.order.name)
+        if model.parameters is not None and model.parameters.total < size.total
+    ]
+    found = []
+    for _, _, model in sorted(smaller, key=lambda one: one[:2]):
+        try:
+            found.append(_of(catalog, target, model))
+        except NotMeasured:
+            continue
+    return found
+
+
+def _given(catalog: Catalog, target: Results, models: Sequence[Model]) -> list[Results]:
+    """Those of the models that are not the target, which predicts by its earlier checkpoints only."""
+    return [_of(catalog, target, model) for model in models if model.id != target.model.id]
+
+
+def _of(catalog: Catalog, target: Results, model: Model) -> Results:
+    if model.order.digest != target.model.order.digest:
+        raise InvalidValue(
+            f"{model.name} was trained on {model.order.name}, not on {target.model.order.name} as {target.model.name} was, so "
+            "sequences of the same index are not the same; choose models of one order."
+        )
+    return open_results(catalog, model, target.protocol.id)
+
+
+def _predictions(
+    target: Results, step: int, predictors: Sequence[tuple[Results, tuple[int, ...]]]
+) -> tuple[Prediction, ...]:
+    counts = [np.zeros((4, len(steps)), np.int64) for _, steps in predictors]
+    in_all = 0
+    for sequences in target.ranges(target.seen(step)):
+        truth = target.points(sequences, (step,))
+        in_all += int(truth.memorized.sum())
+        for (results, steps), sums in zip(predictors, counts, strict=True):
+            said = results.points(sequences, steps)
+            shared = said.measured & truth.measured
+            for place, flags in enumerate(
+                (shared, shared & said.memorized, shared & truth.memorized, said.memorized & truth.memorized)
+            ):
+                sums[place] += flags.sum(axis=1)
+    return tuple(
+        Prediction(
+            model=results.model.name,
+            step=one,
+            sequences=shared,
+            predicted=predicted,
+            memorized=memorized,
+            both=both,
+            memorized_in_all=in_all,
+        )
+        for (results, steps), sums in zip(predictors, counts, strict=True)
+        for one, (shared, predicted, memorized, both) in zip(steps, sums.T.tolist(), strict=True)
+    )

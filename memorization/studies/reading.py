@@ -1,0 +1,111 @@
+"""A model's committed values, a range of sequences at a time.
+
+A *seen point* is a sequence at a checkpoint that had consumed it and was measured there. Rows ascend by step and are those
+of the checkpoints' present contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.memorization.commits import open_array
+from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.store import ResultArray
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.errors import NotMeasured
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Flags", "Results", "SeenPoints", "open_results"]
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenPoints:
+    """What is known of consecutive sequences at some checkpoints, each array `[checkpoints, sequences]`."""
+
+    measured: Flags
+    """Measured at a checkpoint that had seen it."""
+    memorized: Flags
+    """The whole continuation reproduced; a part of `measured`."""
+
+    @property
+    def ever_measured(self) -> Flags:
+        """At any of the checkpoints, `[sequences]`."""
+        flags: Flags = np.logical_or.reduce(self.measured, axis=0)
+        return flags
+
+    @property
+    def ever_memorized(self) -> Flags:
+        """At any of the checkpoints, `[sequences]`."""
+        flags: Flags = np.logical_or.reduce(self.memorized, axis=0)
+        return flags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """One model's values by one protocol."""
+
+    model: Model
+    protocol: Protocol
+    array: ResultArray
+    rows: dict[int, int]
+    """The array's row of each measured step, ascending by step; never empty."""
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of the measured checkpoints, ascending."""
+        return tuple(self.rows)
+
+    def seen(self, step: int) -> SequenceRange:
+        """The sequences of the order that a checkpoint had consumed."""
+        return self.model.schedule.sequences_seen(step).intersection(self.model.order.sequences)
+
+    def ranges(self, sequences: SequenceRange, multiple: int = 1) -> Iterator[SequenceRange]:
+        """Cut a range into ranges of about a block, each but the last a multiple of `multiple` sequences."""
+        size = max(1, self.array.block_sequences // multiple) * multiple
+        for start in range(sequences.start, sequences.stop, size):
+            yield SequenceRange(start, min(start + size, sequences.stop))
+
+    def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
+        """The seen points of a range at some measured steps, or at all."""
+        chosen = self.steps if steps is None else steps
+        values = self.array.read([self.rows[step] for step in chosen], sequences.start, sequences.stop)
+        limits = np.array([self.seen(step).stop for step in chosen], np.int64)
+        seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
+        return SeenPoints(
+            measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
+        )
+
+    def names(self) -> dict[str, Any]:
+        """Model, order and protocol, under the keys of every JSON answer."""
+        return {
+            "model": self.model.name,
+            "order": self.model.order.name,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+        }
+
+
+def open_results(catalog: Catalog, model: Model, protocol: str | None = None) -> Results:
+    """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
+
+    Raises `NotMeasured` when no checkpoint, as it is now, was measured.
+    """
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+        rows = {step: row for row, step in current_rows(connection, measurement)}
+    if not rows:
+        raise NotMeasured(
+            f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
+            f"run `seenat memorize {model.name}`."
+        )
+    return Results(
+        model=model, protocol=measurement.protocol, array=open_array(catalog.database, measurement), rows=rows
+    )

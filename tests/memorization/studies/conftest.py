@@ -1,0 +1,73 @@
+"""The pocket suite, measured partly, and what is known of it by the definitions alone, sequence by sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from measuring import measure
+
+from seenat.memorization.results import measured_values
+from seenat.memorization.trajectories import Point, Trajectory
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.registering import register_suite
+
+BATCH = 8
+"""Sequences a batch in the pocket suite."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The seen points of every sequence of the pocket order."""
+
+    model: Model
+    steps: tuple[int, ...]
+    values: npt.NDArray[np.uint8]
+    """`[steps, sequences]`."""
+
+    def memorized(self, step: int) -> set[int]:
+        """Sequences memorized at a checkpoint that had seen them."""
+        row = self.values[self.steps.index(step)]
+        return {sequence for sequence in range(BATCH * step) if row[sequence] == 32}
+
+    def measured(self, step: int) -> set[int]:
+        row = self.values[self.steps.index(step)]
+        return {sequence for sequence in range(BATCH * step) if row[sequence] != 255}
+
+    def trajectory(self, sequence: int) -> Trajectory:
+        """Its seen points only."""
+        return Trajectory(
+            tuple(
+                Point(step=step, seen=True, prefix=int(value), memorized=bool(value == 32))
+                for step, value in zip(self.steps, self.values[:, sequence], strict=True)
+                if value != 255 and sequence < BATCH * step
+            )
+        )
+
+
+@pytest.fixture(scope="session")
+def seen() -> Callable[[Catalog, str], Seen]:
+    """Read all values of a model."""
+
+    def read(catalog: Catalog, name: str) -> Seen:
+        model = catalog.model(name)
+        found = measured_values(catalog, model, model.order.sequences)
+        return Seen(model, found.steps, found.values)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def partly(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """A catalog in which only some sequences of some checkpoints are measured, with holes within batches and blocks."""
+    with Catalog.open(str(tmp_path_factory.mktemp("partly") / "catalog.sqlite")) as catalog:
+        register_suite(catalog, pocket_manifest)
+        measure(catalog, "pocket-230k", steps=(256, 384), sample=2000, seed=5)
+        measure(catalog, "pocket-230k", steps=(320,), sample=700, seed=6)
+        measure(catalog, "pocket-2m", steps=(320,), sample=600, seed=7)
+        yield catalog

@@ -1,0 +1,106 @@
+"""docs/studies.md: what it tells to type is run over the measured pocket suite, and its plots are there; so is the command line."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from seenat.cli.main import main
+from seenat.cli.studies import study
+
+PAGE = Path(__file__).parents[3] / "docs" / "studies.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+LINES = re.findall(r"^seenat (study .+)$", TEXT, re.MULTILINE)
+
+
+@pytest.fixture
+def call(measured_pocket, monkeypatch, capsys, tmp_path):
+    """Run `seenat` within this process over the measured catalog."""
+    monkeypatch.setenv("SEENAT_DATABASE_URL", measured_pocket.database.url.render_as_string())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["seenat", *args])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        caught = capsys.readouterr()
+        return int(stop.value.code or 0), caught.out, caught.err
+
+    return run
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_works_as_table_and_json(call, tmp_path, line):
+    args = shlex.split(line)
+    code, out, err = call(*args)
+    assert code == 0, err
+    assert len(out.splitlines()) > 3
+    if "--plot" in args:
+        assert (tmp_path / args[args.index("--plot") + 1]).stat().st_size > 1000
+        args = args[: args.index("--plot")]
+    code, out, err = call(*args, "--json")
+    assert (code, err) == (0, "")
+    answers = json.loads(out)
+    for answer in answers if isinstance(answers, list) else [answers]:
+        assert answer["model"] in line
+        assert answer["protocol"]["continuation"] == 32
+
+
+def test_every_study_has_a_section_with_its_plot():
+    assert {shlex.split(line)[1] for line in LINES} == set(study.commands)
+    pictures = re.findall(r"\((studies/\w+\.png)\)", TEXT)
+    assert {Path(picture).stem for picture in pictures} == set(study.commands)
+    for picture in pictures:
+        data = (PAGE.parent / picture).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 150_000
+
+
+def test_the_python_block_runs(call, capsys):
+    (block,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    exec(compile(block, str(PAGE), "exec"), {})  # noqa: S102 - our own page, as its readers run it.
+    assert "('pocket-660k', 384, 0." in capsys.readouterr().out
+
+
+def test_what_the_page_says_of_the_pocket_suite_holds(call):
+    """Of orderings and bands, not of the digits, which differ from machine to machine."""
+    curves = {one["model"]: one["steps"] for one in json.loads(call(*shlex.split(LINES[0]), "--json")[1])}
+    last = [curves[f"pocket-{size}"][-1]["share"] for size in ("230k", "660k", "2m")]
+    assert last == sorted(last)
+    assert last == pytest.approx([0.31, 0.44, 0.54], abs=0.1)
+    assert all(change["memorized"] == 0 for steps in curves.values() for change in steps if change["step"] <= 64)
+    told = json.loads(call("study", "predict", "pocket-2m", "--json")[1])["predictions"]
+    assert min(one["precision"] for one in told if one["precision"] is not None) > 0.85
+    recall = {one["model"]: one["recall"] for one in told if one["step"] == 320}
+    assert recall["pocket-2m"] > recall["pocket-660k"] > recall["pocket-230k"]
+
+
+def test_sets_say_how_many_are_not_listed(call):
+    code, out, err = call("study", "sets", "pocket-2m", "--never", "pocket-230k", "--limit", "2")
+    assert code == 0
+    assert len(out.partition("\nsequence")[2].splitlines()) == 3
+    assert re.search(r"\.\.\. and [\d,]+ more; `--limit \d+` lists all\.", err)
+    assert "more" not in call("study", "sets", "pocket-2m", "--never", "pocket-230k", "--limit", "0")[2]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("onsets",), 2, "Missing argument 'MODEL...'"),
+        (("onsets", "pocket-3m"), 3, "no model 'pocket-3m'"),
+        (("batches", "pocket-2m", "--step", "100"), 3, "Step 100 of pocket-2m has not been measured"),
+        (("batches", "pocket-2m", "--slice", "0"), 2, "A slice of 0 sequences"),
+        (("predict", "pocket-2m", "--from", "pythia-70m"), 2, "was trained on pile, not on pocket-order"),
+        (("exposures", "pythia-70m"), 3, "Nothing of pythia-70m has been measured"),
+        (("sets", "pocket-2m"), 2, "Missing option '--never'"),
+        (("onsets", "pocket-2m", "--plot", "onsets.pdf"), 2, "is not a file to draw to"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(call, args, code, said):
+    found, out, err = call("study", *args)
+    assert (found, out) == (code, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
