@@ -30,6 +30,7 @@ _BLOCK = 64
 _DECODING_BLOCK = 128
 """Rows of a pass over one id each, where more rows make larger products."""
 _LEAST_BLOCK = 8
+"""Blocks are multiples of it, which oneDNN likes."""
 _ENOUGH = 256
 """Sequences whose prefixes say how those of the others fall off."""
 _LEAST_SHARE = 64
@@ -78,8 +79,8 @@ class NeoxEngine:
         return self._shared(tokens, lambda some: scores(self._body, self._head, some, prompt, block))
 
     def _block(self, most: int) -> int:
-        row = self._body.key_bytes * (self._protocol.length - 1)
-        return max(_LEAST_BLOCK, min(most, _KEY_BYTES // max(1, row)))
+        row = self._body.key_bytes * self._protocol.length
+        return max(_LEAST_BLOCK, min(most, _KEY_BYTES // row // _LEAST_BLOCK * _LEAST_BLOCK))
 
     def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], torch.Tensor]) -> _Values:
         """`work` on all sequences, an equal share for each thread."""
