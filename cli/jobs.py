@@ -31,10 +31,10 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 @click.option("--unseen", is_flag=True, help="Also measure sequences that a checkpoint had not seen yet.")
 @click.option(
     "--measure",
-    type=click.Choice(["prefix"]),
+    type=click.Choice(["prefix", "score"]),
     default="prefix",
     show_default=True,
-    help="prefix: how many ids are reproduced before the first mistake.",
+    help="How many ids are reproduced: before the first mistake (prefix), or at all (score).",
 )
 @click.option(
     "--prompt", type=Count("prompt length"), metavar="N", default=32, show_default=True, help="Ids given to the model."

@@ -8,12 +8,13 @@ Both add up in float32, in another order of additions.
 from __future__ import annotations
 
 import copy
+from functools import cache
 from itertools import chain
 from typing import Any
 
 import torch
 
-__all__ = ["packed_copy"]
+__all__ = ["can_pack", "pack_weight", "packed_copy"]
 
 _ROWS_HINT = 4096
 """Rows that the packing is chosen for; any number of rows works."""
@@ -26,7 +27,7 @@ class _PackedLinear(torch.nn.Module):
         super().__init__()
         self.out_features = linear.out_features
         self.bias = linear.bias
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _ROWS_HINT)
+        self.packed = pack_weight(linear.weight.detach())
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         rows = states.reshape(-1, states.shape[-1])
@@ -39,7 +40,7 @@ def packed_copy(model: Any) -> Any:
 
     The copy shares every other tensor with the model, which stays as it is.
     """
-    if not _can_pack():
+    if not can_pack():
         return model
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     packed = copy.deepcopy(model, shared)
@@ -50,13 +51,31 @@ def packed_copy(model: Any) -> Any:
     return packed
 
 
-def _can_pack() -> bool:
+def pack_weight(weight: torch.Tensor) -> torch.Tensor:
+    """A weight [out, in] as oneDNN's operators want it, a copy; only where `can_pack()`."""
+    packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
+    return packed
+
+
+@cache
+def can_pack() -> bool:
+    """Whether this build of torch has the operators, and they compute rightly."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
         with torch.inference_mode():
-            linear = torch.nn.Linear(8, 8)
-            states = torch.ones(2, 8)
-            return torch.allclose(_PackedLinear(linear)(states), linear(states), atol=1e-5)
+            return _computes_rightly()
     except (AttributeError, NotImplementedError, RuntimeError):
         return False  # The operators are torch's own and may be missing or change.
+
+
+def _computes_rightly() -> bool:
+    linear, states = torch.nn.Linear(8, 8), torch.ones(2, 8)
+    expected, packed = linear(states), pack_weight(linear.weight)
+    pointwise = torch.ops.mkldnn._linear_pointwise
+    found = {
+        pointwise(states, packed, linear.bias, "none", [], ""): expected,
+        pointwise(states, packed, linear.bias, "gelu", [], "none"): torch.nn.functional.gelu(expected),
+        pointwise.binary(states, states, packed, linear.bias, "add"): expected + states,
+    }
+    return all(torch.allclose(product, wanted, atol=1e-5) for product, wanted in found.items())

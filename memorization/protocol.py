@@ -6,6 +6,10 @@ lower id on a tie. `prefix` is how many ids of the truth, from the first, it rep
 sequence is *memorized* when that is all of them. Until its first mistake greedy decoding has read nothing but the
 truth, so one pass over prompt and truth gives the same number as generating.
 
+Measure `score`. Greedy decoding goes on after a mistake, from what it chose itself; `score` is at how many of the
+`continuation` positions its id is the true one. It is the number that the published tables hold. It is `continuation`
+exactly when `prefix` is, so both call the same sequences memorized, and otherwise it is no smaller.
+
 With `eos = "banned"` the end-of-document id is excluded at every one of the `continuation` positions. That is what
 `min_length = prompt + continuation` does in the published procedure (`predictable-memorization/eval_memorization.py` of
 https://github.com/EleutherAI/pythia, arXiv 2304.11158), whose lengths, 32 and 32 from id 0, are the defaults here. A
@@ -31,10 +35,15 @@ NOT_MEASURED = 255
 """What a stored byte holds where nothing was measured."""
 
 LONGEST_CONTINUATION = NOT_MEASURED - 1
-"""A prefix is stored as one byte, and 255 is taken."""
+"""A prefix or score is stored as one byte, and 255 is taken."""
 
 _DEFINITION = 1
-_CHOICES = {"measure": ("prefix",), "eos": ("banned", "allowed"), "dtype": ("float32",), "definition": (_DEFINITION,)}
+_CHOICES = {
+    "measure": ("prefix", "score"),
+    "eos": ("banned", "allowed"),
+    "dtype": ("float32",),
+    "definition": (_DEFINITION,),
+}
 _LEAST = {"prompt": 1, "continuation": 1, "offset": 0, "eos_id": 0}
 
 
@@ -43,7 +52,7 @@ class Protocol:
     """One way of measuring; the module's docstring is its definition. Raises `InvalidValue` for one that has no meaning."""
 
     measure: str = "prefix"
-    """Only `prefix`."""
+    """`prefix` or `score`."""
     prompt: int = 32
     """Ids given to the model, at least 1."""
     continuation: int = 32
@@ -120,5 +129,5 @@ class Protocol:
         return self.digest.removeprefix("sha256:")[:12]
 
 
-def _either(choices: tuple[str | int, ...]) -> str:
+def _either(choices: tuple[object, ...]) -> str:
     return " or ".join(repr(choice) for choice in choices)

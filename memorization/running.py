@@ -237,7 +237,7 @@ class _Run:
         found = np.empty(len(todo), np.uint8)
         for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
             some = todo[start : start + _SEQUENCES_AT_ONCE]
-            found[start : start + len(some)] = scorer.prefixes(source.take(some, *self.measurement.protocol.window))
+            found[start : start + len(some)] = scorer.measure(source.take(some, *self.measurement.protocol.window))
             self.computed += len(some)
             self._tell(bench.checkpoint)
         return found

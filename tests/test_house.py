@@ -25,9 +25,10 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
 MAY_IMPORT_TORCH = (
+    "memorization/engine/",
     "memorization/loading.py",
-    "memorization/reference.py",
     "memorization/packing.py",
+    "memorization/reference.py",
     "memorization/scoring.py",
     "memorization/pocket/",
 )
@@ -162,7 +163,13 @@ def test_torch_is_imported_where_checkpoints_are_and_nowhere_else() -> None:
 
 def test_torch_is_imported_late_by_all_but_those_that_compute() -> None:
     found = {name_of(path) for path in SOURCES if any(is_within(it, TORCH) for it in imports_at_the_top(tree_of(path)))}
-    assert found <= {"memorization/packing.py", "memorization/reference.py", "memorization/scoring.py"}
+    computing = (
+        "memorization/engine/",
+        "memorization/packing.py",
+        "memorization/reference.py",
+        "memorization/scoring.py",
+    )
+    assert all(name.startswith(computing) for name in found), sorted(found)
 
 
 def test_the_command_line_imports_nothing_heavy_at_the_top() -> None:

@@ -15,6 +15,7 @@ from seenat.registry.errors import InvalidValue
 
 protocols = st.builds(
     Protocol,
+    measure=st.sampled_from(["prefix", "score"]),
     prompt=st.integers(1, 2048),
     continuation=st.integers(1, LONGEST_CONTINUATION),
     offset=st.integers(0, 2048),
@@ -70,7 +71,7 @@ def test_a_window_past_the_end_says_which_ids_it_wanted() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("measure", "score"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
+        ("measure", "loss"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
         ("prompt", 0), ("prompt", -1), ("prompt", "32"), ("prompt", 32.0), ("prompt", True), ("continuation", 0),
         ("continuation", NOT_MEASURED), ("offset", -1), ("eos_id", -1), ("eos_id", None),
     ],

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
@@ -34,14 +35,17 @@ def _window(rows: npt.NDArray[np.uint16], protocol: Protocol) -> npt.NDArray[np.
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.id)
-def test_prefix_equals_generation(name: str, protocol: Protocol, request: pytest.FixtureRequest) -> None:
+def test_prefix_and_score_equal_generation(name: str, protocol: Protocol, request: pytest.FixtureRequest) -> None:
     trained = request.getfixturevalue(name)
     tokens = _window(trained.rows, protocol)
     reference = reference_scores(trained.model, tokens, protocol)
-    measured = Scorer(trained.model, protocol, "cpu").prefixes(tokens)
-    assert measured.dtype == np.uint8
+    scorer = Scorer(trained.model, protocol, "cpu")
+    measured, score = scorer.prefixes(tokens), scorer.scores(tokens)
+    assert measured.dtype == score.dtype == np.uint8
     np.testing.assert_array_equal(measured, reference.prefix)
+    np.testing.assert_array_equal(score, reference.score)
     np.testing.assert_array_equal(measured == protocol.continuation, reference.memorized)
+    np.testing.assert_array_equal(score == protocol.continuation, reference.memorized)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -104,22 +108,30 @@ def test_half_precision_weights_are_computed_in_single(neox_97: Any) -> None:
     np.testing.assert_array_equal(scorer.prefixes(tokens), reference_scores(stored, tokens, protocol).prefix)
 
 
-@pytest.mark.parametrize("architecture", ["gpt_neox", "bert"])
-def test_logits_held_at_once_are_bounded(architecture: str) -> None:
+class _Logits(TorchDispatchMode):
+    """Notes the bytes of every tensor that an operator makes with 50,304 columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.shape[-1:] == (50_304,):
+            self.sizes.append(4 * made.numel())
+        return made
+
+
+@pytest.mark.parametrize("measure", ["prefix", "score"])
+@pytest.mark.parametrize(("architecture", "most"), [("gpt_neox", 8 << 20), ("bert", 64 << 20)])
+def test_logits_held_at_once_are_bounded(architecture: str, most: int, measure: str) -> None:
     """1,100 rows of a vocabulary of 50,304 would be 7 GB of logits."""
     model = _untrained(50_304) if architecture == "gpt_neox" else _untrained_bert(50_304)
-    sizes: list[int] = []
-
-    def note(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, torch.Tensor) and output.shape[-1] == 50_304:
-            sizes.append(4 * output.numel())
-
-    rows = 1100 if architecture == "gpt_neox" else 20
-    scorer = Scorer(model, Protocol(), "cpu")
-    hook = torch.nn.modules.module.register_module_forward_hook(note)
-    scorer.prefixes(np.full((rows, 64), 9))
-    hook.remove()
-    assert 0 < max(sizes) <= 64 << 20
+    rows = 1100 if (architecture, measure) == ("gpt_neox", "prefix") else 20
+    scorer = Scorer(model, Protocol(measure=measure, prompt=60, continuation=4), "cpu")
+    with _Logits() as logits:
+        scorer.measure(np.full((rows, 64), 9))
+    assert 0 < max(logits.sizes) <= most
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""The output matrix: every proof of a mistake is one, and equal logits choose the lowest id."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from seenat.memorization.engine.head import Head
+
+VOCABULARY = 20_000
+
+
+@pytest.fixture(scope="module")
+def weight() -> torch.Tensor:
+    return torch.randn(VOCABULARY, 32, generator=torch.Generator().manual_seed(0))
+
+
+def states_of(rows: int) -> torch.Tensor:
+    return torch.nn.functional.layer_norm(torch.randn(rows, 32, generator=torch.Generator().manual_seed(rows)), (32,))
+
+
+@pytest.mark.parametrize("banned", [None, 0, 19_999])
+@pytest.mark.parametrize("packed", [None, False])
+@torch.inference_mode()
+def test_looks_never_change_an_answer(weight: torch.Tensor, banned: int | None, packed: bool | None) -> None:
+    states, bias = states_of(900), torch.linspace(-1, 1, VOCABULARY)
+    logits = states @ weight.T + bias
+    if banned is not None:
+        logits[:, banned] = -torch.inf
+    best, second = logits.topk(2).indices.T
+    truth = torch.where(torch.arange(900) % 3 == 0, best, torch.where(torch.arange(900) % 3 == 1, second, 17))
+    head = Head(weight, bias, banned, packed=packed)
+    assert torch.equal(head.choices(states), best)
+    for counts in (np.zeros(VOCABULARY, np.int64), np.bincount(best.numpy(), minlength=VOCABULARY)):
+        head.ask_first(counts)
+        assert torch.equal(head.right(states, truth), truth == best)
+
+
+@torch.inference_mode()
+def test_a_logit_that_beats_by_rounding_only_proves_nothing(weight: torch.Tensor) -> None:
+    """The true id's own logit, added up in another order, is often a little larger."""
+    twins = weight.clone()
+    twins[5000:15_000] = twins[:1]
+    states = states_of(600)
+    states = states[(states @ twins[0]) > (states @ twins[1:5000].T).amax(dim=1) * 0.2]
+    head = Head(twins, torch.zeros(VOCABULARY), None)
+    head.ask_first(np.arange(VOCABULARY)[::-1].copy())
+    chosen = head.choices(states)
+    assert torch.equal(head.right(states, chosen), torch.ones(len(states), dtype=torch.bool))
+
+
+@pytest.mark.parametrize("vocab_size", [1, 97, 128, 129, 700, 50_304])
+@torch.inference_mode()
+def test_the_lowest_of_equal_logits_is_chosen(vocab_size: int) -> None:
+    states = states_of(300)
+    head = Head(torch.zeros(vocab_size, 32), torch.zeros(vocab_size), None)
+    assert head.choices(states).tolist() == [0] * 300
+    if vocab_size > 1:
+        banned = Head(torch.zeros(vocab_size, 32), torch.zeros(vocab_size), 0)
+        banned.ask_first(np.zeros(vocab_size, np.int64))
+        assert banned.choices(states).tolist() == [1] * 300
+        assert banned.right(states, torch.ones(300, dtype=torch.int64)).all()
+        assert not banned.right(states, torch.zeros(300, dtype=torch.int64)).any()
+
+
+@torch.inference_mode()
+def test_logits_that_are_no_numbers_choose_as_argmax_does(weight: torch.Tensor) -> None:
+    states = torch.full((3, 32), torch.nan)
+    head = Head(weight, torch.zeros(VOCABULARY), 0)
+    head.ask_first(np.zeros(VOCABULARY, np.int64))
+    assert head.choices(states).tolist() == [1, 1, 1]
+    assert head.right(states, torch.tensor([1, 2, 0])).tolist() == [True, False, False]
