@@ -55,12 +55,9 @@ class NeoxEngine:
         self._threads = torch.get_num_threads()
         self._knows_ids = False
         self._prefixes = np.zeros(protocol.continuation + 1, dtype=np.int64)
-
-    @property
-    def stages(self) -> tuple[int, ...]:
-        """The stages of the next call: the best for the prefixes seen so far, once they are enough."""
-        enough = self._prefixes.sum() >= _ENOUGH
-        return best_stages(self._prefixes) if enough else usual_stages(self._protocol.continuation)
+        self._due = _ENOUGH
+        self.stages = usual_stages(protocol.continuation)
+        """The stages of the next call."""
 
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
@@ -70,8 +67,15 @@ class NeoxEngine:
             self._knows_ids = True
         prompt, stages, block = self._protocol.prompt, self.stages, self._block(_BLOCK)
         values = self._shared(tokens, lambda some: Cascade(self._body, self._head, some, prompt, stages, block).run())
-        self._prefixes += np.bincount(values, minlength=len(self._prefixes))
+        self._learn(values)
         return values
+
+    def _learn(self, values: _Values) -> None:
+        """Choose the stages again whenever twice as many prefixes are known: every choice has code compiled for it."""
+        self._prefixes += np.bincount(values, minlength=len(self._prefixes))
+        if (known := int(self._prefixes.sum())) >= self._due:
+            self._due = 2 * known
+            self.stages = best_stages(self._prefixes)
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""

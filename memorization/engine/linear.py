@@ -53,11 +53,11 @@ class Linear:
 
 
 def _filled_up(states: torch.Tensor) -> torch.Tensor:
-    """The rows, and zeros up to one of 8 numbers between a power of two and the next.
+    """The rows, and zeros up to a multiple of a step that grows with their number, from 8 to 64.
 
     oneDNN compiles and keeps code for every number of rows, and how many sequences are still right is any number: the
     memory of a long run grew by 14 MB.
     """
-    step = max(8, 1 << max(0, len(states).bit_length() - 4))
+    step = min(64, max(8, 1 << max(0, len(states).bit_length() - 3)))
     missing = -len(states) % step
     return functional.pad(states, (0, 0, 0, missing)) if missing else states

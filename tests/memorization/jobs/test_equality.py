@@ -50,8 +50,9 @@ def test_the_pocket_suite_equals_generate(measured_pocket, reference, step):
         ("mine-a", Protocol(eos="allowed")),
         ("mine-a", Protocol(prompt=20, continuation=40, offset=3)),
         ("mine-b", Protocol(prompt=20, continuation=40, offset=3)),
+        ("mine-a", Protocol(measure="score")),
     ],
-    ids=["32+32", "EOS allowed", "20+40 from 3", "without an index"],
+    ids=["32+32", "EOS allowed", "20+40 from 3", "without an index", "score"],
 )
 def test_another_suite_equals_generate(mine, mine_catalog, measured, reference, name, protocol):
     steps = (20, 120, 200)
@@ -61,7 +62,9 @@ def test_another_suite_equals_generate(mine, mine_catalog, measured, reference, 
     memorized = []
     for step, values in zip(steps, found.values, strict=True):
         expected = reference(model, step, mine.rows, protocol)
-        assert values.tolist() == expected.prefix.tolist()
+        wanted = expected.score if protocol.measure == "score" else expected.prefix
+        assert values.tolist() == wanted.tolist()
+        assert ((values == protocol.continuation) == expected.memorized).all()
         memorized.append(int(expected.memorized.sum()))
     zeros = (mine.rows[:, protocol.offset + protocol.prompt : protocol.window[1]] == 0).any(axis=1)
     assert found.steps == steps
