@@ -70,7 +70,7 @@ def main() -> None:
     for case in (
         pocket_case(_ROUNDS),
         pythia_case(128, 4, _ROUNDS, rows=512, cached=128, uncached=32),
-        pythia_case(512, 8, _ROUNDS, rows=256, cached=128, uncached=8),
+        pythia_case(512, 8, _ROUNDS, rows=128, cached=128, uncached=8),
     ):
         parts.append(_measure(case))
         print(parts[-1], flush=True)
