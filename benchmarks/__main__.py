@@ -40,8 +40,8 @@ beside it, on how many of the compared rows the numbers differ. Rows of a round 
 in which it filled the table of its first layer and chose its stages. Rows with random weights follow the model's own decoding
 for a while: 41 % for 1 id, 10 % for 4, 1.7 % to the end; their prompts are drawn by Zipf's law. `of the peak` is what
 multiplications seenat issued, in a second, of those of a square product of 2,048 with packed weights, measured in the same
-round. torch multiplies float32 by MKL, which is slow on processors that are not Intel's; seenat does not, and about 1.7 of
-the factor is that.
+round. torch multiplies float32 by MKL, which is slow on processors that are not Intel's; seenat does not, which is part of
+the factor; how much was not measured here.
 """
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     for case in (
         pocket_case(_ROUNDS),
         pythia_case(128, 4, _ROUNDS, rows=512, cached=128, uncached=32),
-        pythia_case(512, 8, _ROUNDS, rows=256, cached=128, uncached=8),
+        pythia_case(512, 8, _ROUNDS, rows=128, cached=128, uncached=8),
     ):
         parts.append(_measure(case))
         print(parts[-1], flush=True)

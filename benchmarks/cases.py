@@ -44,7 +44,7 @@ def pocket_case(rounds: int) -> Case:
     model, rows = next(pocket_checkpoints(POCKET_STEPS[-1:]))
     taken = rows[: (1 + rounds) * 512].reshape(1 + rounds, 512, 64)
     return Case(
-        name="pocket-2m (2 layers, width 256, vocabulary 1,024)", model=model, rows=taken, cached=512, uncached=256
+        name="pocket-2m (2 layers, width 256, vocabulary 1,024)", model=model, rows=taken, cached=512, uncached=32
     )
 
 
