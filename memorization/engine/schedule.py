@@ -6,8 +6,8 @@ reach C1 = c1, C2 = c1 + c2, ... cost, in ids passed for each sequence,
 
     (prompt - 1) + c1 + the sum over i of S(Ci) * (c(i+1) + KEPT) + STAGE
 
-where KEPT stands for copying a survivor's keys and values and STAGE for a pass's fixed part: guesses,
-under which the stages come out as those that were fastest at Pythia-70m's and -14m's shapes. Steep curves want [1, 1, 2, 4, 8, 16], a model that knows everything wants [32].
+where KEPT stands for copying a survivor's keys and values and STAGE for a pass's fixed part; both
+are guesses. Steep curves want [1, 1, 2, 4, 8, 16], a model that knows everything wants [32].
 """
 
 from __future__ import annotations
