@@ -104,7 +104,7 @@ def step(name: str, step_: str, as_json: bool) -> None:
     with open_catalog() as catalog:
         found = catalog.model(name)
         checkpoint = found.checkpoint(step_)
-        answer = step_answer(found, checkpoint, catalog.checkpoint_files(checkpoint))
+        answer = step_answer(found, checkpoint, catalog.checkpoint_files(checkpoint), catalog.evidence(checkpoint))
     out = Output(as_json)
     if out.data(answer):
         return
@@ -228,10 +228,15 @@ def _step_facts(answer: dict[str, Any]) -> list[tuple[str, object]]:
         ("checkpoint after", count(answer["next_checkpoint"])),
         ("next learning rate", _learning_rate(answer)),
         ("altered order", _altered(answer)),
-        ("status", answer["status"] + (f": {answer['reason']}" if answer["reason"] else "")),
+        ("status", answer["status"] + (f": {answer['reason']}" if answer["reason"] and not answer["evidence"] else "")),
+        *(("evidence", _evidence(one)) for one in answer["evidence"]),
         ("repository", answer["repository"]),
         ("digest", answer["digest"]),
     ]
+
+
+def _evidence(one: dict[str, Any]) -> str:
+    return f"{one['statement']} ({one['source']}, {one['date'][:10]})"
 
 
 def _learning_rate(answer: dict[str, Any]) -> str | None:

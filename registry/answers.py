@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seenat.registry.entities import Batch, Checkpoint, Model, Order
 from seenat.registry.errors import InvalidValue
@@ -15,6 +15,9 @@ from seenat.registry.facts import FileFacts
 from seenat.registry.learning_rate import learning_rate
 from seenat.registry.orders.pieces import Extent
 from seenat.registry.units import SequenceRange
+
+if TYPE_CHECKING:
+    from seenat.registry.evidence import Evidence
 
 __all__ = ["batch_answer", "checkpoint_answer", "model_answer", "models_answer", "sequence_answer", "step_answer"]
 
@@ -77,7 +80,9 @@ def checkpoint_answer(model: Model, checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def step_answer(model: Model, checkpoint: Checkpoint, files: Sequence[FileFacts] = ()) -> dict[str, Any]:
+def step_answer(
+    model: Model, checkpoint: Checkpoint, files: Sequence[FileFacts] = (), evidence: Sequence[Evidence] = ()
+) -> dict[str, Any]:
     """`seenat step`: what a checkpoint had seen, and what is known of it."""
     schedule, step = model.schedule, checkpoint.step
     before, after = schedule.neighbours_of(step)
@@ -98,6 +103,8 @@ def step_answer(model: Model, checkpoint: Checkpoint, files: Sequence[FileFacts]
         "status": checkpoint.status,
         "reason": checkpoint.reason,
         "status_date": checkpoint.status_date,
+        "source": checkpoint.source,
+        "evidence": [one.to_json() for one in evidence],
         "parameters": _parameters(model),
         "repository": model.repository,
         "digest": checkpoint.digest,

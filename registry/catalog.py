@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection, func, select
 
@@ -27,6 +27,9 @@ from seenat.registry.orders.geometry import Geometry
 from seenat.registry.stored import AnyRow, alias_of, checkpoint_file, order_files, parameters_of, schedule_of
 from seenat.registry.tables import aliases, checkpoint_files, checkpoints, models, orders, suites
 from seenat.registry.units import BatchRange, SequenceRange
+
+if TYPE_CHECKING:
+    from seenat.registry.evidence import Evidence
 
 __all__ = ["Catalog"]
 
@@ -97,6 +100,13 @@ class Catalog:
                 .order_by(checkpoint_files.c.name)
             )
             return tuple(checkpoint_file(row) for row in rows)
+
+    def evidence(self, checkpoint: Checkpoint) -> tuple[Evidence, ...]:
+        """What the status of a checkpoint is drawn from, in the order in which it became known."""
+        from seenat.registry.evidence import evidence_of
+
+        with self.database.read() as connection:
+            return evidence_of(connection, checkpoint.id)
 
     # -- orders
 

@@ -76,6 +76,9 @@ def test_1_weights_of_another_step_are_refused(ask: Ask, catalog: Catalog) -> No
     wrong = ask("seenat checkpoints --status wrong")
     assert {"pythia-2.8b", "pythia-12b"} <= {row["model"] for row in wrong}
     assert all(row["source"].startswith("https://github.com/EleutherAI/pythia/issues/") for row in wrong)
+    told = ask("seenat step pythia-2.8b 1000")
+    assert (told["status"], told["source"]) == ("wrong", "https://github.com/EleutherAI/pythia/issues/205")
+    assert [one["status"] for one in told["evidence"]] == ["wrong", "suspect", "suspect"]
     model = catalog.model("pythia-2.8b")
     with pytest.raises(UnknownCheckpoint, match="wrong"):
         plan_job(catalog, model, Protocol(), Selection(steps=(1000,), sequences=SequenceRange(0, 1024)))
