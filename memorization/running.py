@@ -1,9 +1,8 @@
 """Running a job: one process takes its shards one by one, checkpoint after checkpoint, until none is left.
 
-A shard is claimed (a row says who holds it and until when), measured, written and committed; killed anywhere in between it is
-claimed again by whoever runs the job next. A claim of a dead process of this machine is void at once, one of another
-machine when its lease has run out. Claims only save work: a shard's values are a function of protocol, checkpoint content,
-order content and sequences, so two processes that measure the same one commit the same.
+A shard is claimed (`claims`), measured, written and committed; killed anywhere in between it is claimed again by whoever runs
+the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two processes that
+measure the same one commit the same.
 
 A commit takes over what others have committed of the block meanwhile, under the catalog's write lock, so jobs that share
 blocks lose nothing to each other.
@@ -14,20 +13,18 @@ with the reason and the job goes on; running it again tries them again.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
+from sqlalchemy import Connection
 
 from seenat.memorization.checkpoints import ensure_content, ensure_tokens, location_of
+from seenat.memorization.claims import Claims
 from seenat.memorization.commits import (
     ShardKey,
     commit_block,
@@ -52,16 +49,12 @@ from seenat.registry.errors import (
     PlanChanged,
     SeenatError,
 )
-from seenat.registry.tables import checkpoints, shards
 
 if TYPE_CHECKING:
     from seenat.memorization.scoring import Scorer
     from seenat.registry.orders.source import TokenSource
 
 __all__ = ["Advance", "run_job"]
-
-_LEASE = timedelta(minutes=30)
-"""Longer than any block should take; only a machine that is not this one has to wait for it."""
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress; the engine splits further as it likes."""
@@ -133,7 +126,7 @@ class _Run:
         self.progress = progress
         self.model: Model = catalog.model(self.job.model)
         self.schedule = self.model.schedule
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.claims = Claims(catalog.database, job.id)
         self.total = sum(self.job.selection.cells(self.schedule, step) for step in self.job.selection.steps)
         self.reused = self.job.progress.measured + self.job.progress.reused
         self.computed = 0
@@ -147,27 +140,27 @@ class _Run:
                 f"`seenat memorize {self.model.name}`."
             )
         with self.database.write() as connection:
-            self._void_dead_claims(connection)
+            self.claims.void_dead(connection)
             recover(connection, self.array, self.measurement)
         refresh_onsets(self.database, self.measurement, self.model)
         try:
             self._run_checkpoints()
         except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
             with self.database.write() as connection:
-                self._void_dead_claims(connection)
+                self.claims.void_dead(connection)
             raise
         with self.database.write() as connection:
             mark_finished(connection, self.job.id)
 
     def _run_checkpoints(self) -> None:
-        chosen = self._open_checkpoints()
+        chosen = [self.model.checkpoint(step) for step in self.claims.open_steps()]
         if not chosen:
             return
         try:
             source = ensure_tokens(self.catalog, self.model.order)
         except CorruptFile as error:
             for checkpoint in chosen:
-                self._fail(checkpoint, error)
+                self.claims.fail(checkpoint.id, error)
             return
         faults = []
         for checkpoint in chosen:
@@ -176,7 +169,7 @@ class _Run:
             except _FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
-                self._fail(checkpoint, error)
+                self.claims.fail(checkpoint.id, error)
                 faults.append(error)
         if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
@@ -189,7 +182,7 @@ class _Run:
         with self.database.write() as connection:
             row = described_row(connection, self.array, self.measurement, self.model, checkpoint, digest)
         bench = _Bench(checkpoint, row, lambda: self._scorer(folder))
-        for key in self._claims(checkpoint):
+        for key in self.claims.take(checkpoint.id):
             try:
                 self._run_shard(bench, key, source)
             except _FAULTS_OF_THE_MACHINE:
@@ -197,7 +190,7 @@ class _Run:
             except SeenatError as error:
                 if bench.scorer is None:  # It does not load, so no other shard of it can be measured.
                     raise
-                self._fail(checkpoint, error, only_claimed=True)
+                self.claims.fail(checkpoint.id, error, only_claimed=True)
 
     def _run_shard(self, bench: _Bench, key: ShardKey, source: TokenSource) -> None:
         began = time.perf_counter()
@@ -262,75 +255,6 @@ class _Run:
             sequences_per_batch=self.schedule.sequences_per_batch,
         )
 
-    # -- claims
-
-    def _open_checkpoints(self) -> list[Checkpoint]:
-        """The checkpoints that have shards to take, ascending by step."""
-        with self.database.read() as connection:
-            query = (
-                select(checkpoints.c.step)
-                .where(checkpoints.c.id.in_(select(shards.c.checkpoint_id).where(self._is_open())))
-                .order_by(checkpoints.c.step)
-            )
-            steps = connection.execute(query).scalars().all()
-        return [self.model.checkpoint(step) for step in steps]
-
-    def _claims(self, checkpoint: Checkpoint) -> Iterator[ShardKey]:
-        """Claim the checkpoint's shards one after the other, each when the one before is committed."""
-        with self.database.read() as connection:
-            query = (
-                select(shards.c.block)
-                .where(self._is_open(), shards.c.checkpoint_id == checkpoint.id)
-                .order_by(shards.c.block)
-            )
-            open_blocks = connection.execute(query).scalars().all()
-        for block in open_blocks:
-            with self.database.write() as connection:
-                claimed = connection.execute(
-                    update(shards)
-                    .where(self._is_open(), shards.c.checkpoint_id == checkpoint.id, shards.c.block == block)
-                    .values(
-                        state="running",
-                        owner=self.owner,
-                        lease_until=_stamp(datetime.now(UTC) + _LEASE),
-                        attempts=shards.c.attempts + 1,
-                    )
-                ).rowcount
-            if claimed:
-                yield ShardKey(job_id=self.job.id, checkpoint_id=checkpoint.id, block=block)
-
-    def _is_open(self) -> ColumnElement[bool]:
-        expired = and_(shards.c.state == "running", shards.c.lease_until < _stamp(datetime.now(UTC)))
-        return and_(shards.c.job_id == self.job.id, or_(shards.c.state.in_(("pending", "failed")), expired))
-
-    def _void_dead_claims(self, connection: Connection) -> None:
-        owners = connection.execute(
-            select(shards.c.owner).distinct().where(shards.c.job_id == self.job.id, shards.c.state == "running")
-        ).scalars()
-        dead = [owner for owner in owners if owner is not None and _is_dead(owner)]
-        connection.execute(
-            update(shards)
-            .where(shards.c.job_id == self.job.id, shards.c.state == "running", shards.c.owner.in_(dead))
-            .values(state="pending", owner=None, lease_until=None)
-        )
-
-    def _fail(self, checkpoint: Checkpoint, error: SeenatError, *, only_claimed: bool = False) -> None:
-        """Fail the shard of a checkpoint that is claimed here, and unless told otherwise those that nobody has claimed."""
-        claimed = and_(shards.c.state == "running", shards.c.owner == self.owner)
-        failed = claimed if only_claimed else or_(claimed, self._is_open())
-        with self.database.write() as connection:
-            connection.execute(
-                update(shards)
-                .where(shards.c.job_id == self.job.id, shards.c.checkpoint_id == checkpoint.id, failed)
-                .values(
-                    state="failed",
-                    owner=None,
-                    lease_until=None,
-                    error=str(error),
-                    attempts=shards.c.attempts + case((claimed, 0), else_=1),
-                )
-            )
-
     def _tell(self, checkpoint: Checkpoint) -> None:
         self.progress(
             Advance(
@@ -341,23 +265,3 @@ class _Run:
                 computed=self.computed,
             )
         )
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_dead(owner: str) -> bool:
-    """Whether a claim's process ran on this machine and is gone."""
-    host, _, pid = owner.rpartition(":")
-    if host != socket.gethostname():
-        return False
-    if int(pid) == os.getpid():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
