@@ -59,6 +59,12 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 )
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; by default cuda where there is one, else cpu.")
+@click.option(
+    "--keep-checkpoints",
+    type=Count("number of checkpoints"),
+    metavar="N",
+    help="Of those fetched from a hub, keep N once they are measured; by default all.",
+)
 @json_option
 def memorize(
     name: str,
@@ -74,6 +80,7 @@ def memorize(
     eos: str,
     allow_suspect: bool,
     device: str | None,
+    keep_checkpoints: int | None,
     as_json: bool,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -99,7 +106,7 @@ def memorize(
         chosen = _steps(out, model, steps, allow_suspect)
         selection = _selection(model, chosen, sequences, sample, seed, unseen)
         planned = plan_job(catalog, model, protocol, selection, allow_suspect=allow_suspect)
-        finished = run_with_progress(out, catalog, planned, device)
+        finished = run_with_progress(out, catalog, planned, device, keep_checkpoints)
     if out.data(finished.to_json()):
         return
     out.line(_summary(finished))
@@ -169,7 +176,9 @@ def job(id_: int, as_json: bool) -> None:
         )
 
 
-def run_with_progress(out: Output, catalog: Catalog, planned: Job, device: str | None) -> Job:
+def run_with_progress(
+    out: Output, catalog: Catalog, planned: Job, device: str | None, keep_checkpoints: int | None = None
+) -> Job:
     """Run a job and show how far it is; say before what is done already."""
     from seenat.memorization.running import run_job
 
@@ -178,7 +187,13 @@ def run_with_progress(out: Output, catalog: Catalog, planned: Job, device: str |
         return planned
     out.talk(_announcement(planned))
     with resumable(), progress() as show:
-        return run_job(catalog, planned, device=device, progress=lambda now: show(_moment(planned.model, now)))
+        return run_job(
+            catalog,
+            planned,
+            device=device,
+            keep_checkpoints=keep_checkpoints,
+            progress=lambda now: show(_moment(planned.model, now)),
+        )
 
 
 def _announcement(planned: Job) -> str:
@@ -197,7 +212,7 @@ def _moment(model: str, now: Advance) -> Moment:
         total=now.total,
         skipped=now.reused,
         unit="sequences",
-        note=f"step {now.step:,}",
+        note=f"step {now.step:,}" + (f", {now.fetched:,} bytes fetched" if now.fetched else ""),
     )
 
 

@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from seenat.memorization.checkpoints import ensure_content, ensure_tokens, location_of
+from seenat.memorization.checkpoints import Content, content_of, ensure_content, ensure_tokens, location_of
 from seenat.memorization.claims import Claims
+from seenat.memorization.columns import Rows, rows_of
 from seenat.memorization.commits import (
     ShardKey,
     commit_block,
@@ -35,7 +36,9 @@ from seenat.memorization.commits import (
     recover,
     refresh_onsets,
 )
+from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
+from seenat.memorization.memory import free_memory
 from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
@@ -46,13 +49,14 @@ from seenat.registry.errors import (
     HubUnavailable,
     JobFailed,
     MissingExtra,
+    NoRoom,
     PlanChanged,
     SeenatError,
 )
+from seenat.registry.hub import Watch
 
 if TYPE_CHECKING:
     from seenat.memorization.scoring import Scorer
-    from seenat.registry.orders.source import TokenSource
 
 __all__ = ["Advance", "run_job"]
 
@@ -60,7 +64,11 @@ _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress; the engine splits further as it likes."""
 
 
-_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra)
+_MEMORY_A_BYTE = 10
+"""Free memory for each byte of stored weights that allows to load them ahead: stored as float16 they are 2 bytes in float32
+and 2 more as the engine packs them, beside the file itself while it is read; and half of what is free stays so."""
+
+_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom)
 """They end the run: no other shard would fare better."""
 
 
@@ -77,6 +85,8 @@ class Advance:
     """Cells among `done` that this run did not have to compute."""
     computed: int
     """Cells among `done` that this run computed."""
+    fetched: int | None = None
+    """Bytes of the checkpoint that have come from the hub so far, while the run waits for it."""
 
 
 def run_job(
@@ -84,15 +94,19 @@ def run_job(
     job: Job,
     *,
     device: str | None = None,
+    keep_checkpoints: int | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> Job:
     """Measure what is left of a job and return it as it stands then.
 
+    `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
+    beside the one that is measured and the one that is fetched meanwhile; None keeps all.
+
     Raises `JobFailed` when shards could not be measured; what could be is committed. Raises `PlanChanged` when the order has
-    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, and as `Order.source`
-    does.
+    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, `NoRoom` when the next
+    one does not fit on the disk, and as `Order.source` does.
     """
-    _Run(catalog, job, device, progress).run()
+    _Run(catalog, job, device, keep_checkpoints, progress).run()
     finished = find_job(catalog, job.id)
     if finished.progress.failed:
         raise JobFailed(
@@ -117,12 +131,20 @@ class _Bench:
 
 
 class _Run:
-    def __init__(self, catalog: Catalog, job: Job, device: str | None, progress: Callable[[Advance], None]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        job: Job,
+        device: str | None,
+        keep_checkpoints: int | None,
+        progress: Callable[[Advance], None],
+    ) -> None:
         self.catalog = catalog
         self.database = catalog.database
         self.job = find_job(catalog, job.id)
         self.measurement = job.measurement
         self.device = device
+        self.keep_checkpoints = keep_checkpoints
         self.progress = progress
         self.model: Model = catalog.model(self.job.model)
         self.schedule = self.model.schedule
@@ -162,29 +184,31 @@ class _Run:
             for checkpoint in chosen:
                 self.claims.fail(checkpoint.id, error)
             return
+        rows = rows_of(self.model.order, source, self.measurement.protocol.window, readings=len(chosen))
         faults = []
-        for checkpoint in chosen:
-            try:
-                self._run_checkpoint(checkpoint, source)
-            except _FAULTS_OF_THE_MACHINE:
-                raise
-            except SeenatError as error:
-                self.claims.fail(checkpoint.id, error)
-                faults.append(error)
+        with self._feed(chosen) as feed:
+            for fed in feed:
+                try:
+                    self._run_checkpoint(fed, rows)
+                except _FAULTS_OF_THE_MACHINE:
+                    raise
+                except SeenatError as error:
+                    self.claims.fail(fed.checkpoint.id, error)
+                    faults.append(error)
         if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
 
     # -- one checkpoint
 
-    def _run_checkpoint(self, checkpoint: Checkpoint, source: TokenSource) -> None:
-        folder = location_of(self.model, checkpoint).fetch()
-        digest = ensure_content(self.catalog, checkpoint, folder)
+    def _run_checkpoint(self, fed: Fed, rows: Rows) -> None:
+        checkpoint, content = fed.checkpoint, fed.content()
+        digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
             row = described_row(connection, self.array, self.measurement, self.model, checkpoint, digest)
-        bench = _Bench(checkpoint, row, lambda: self._scorer(folder))
+        bench = _Bench(checkpoint, row, fed.scorer)
         for key in self.claims.take(checkpoint.id):
             try:
-                self._run_shard(bench, key, source)
+                self._run_shard(bench, key, rows)
             except _FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
@@ -192,13 +216,13 @@ class _Run:
                     raise
                 self.claims.fail(checkpoint.id, error, only_claimed=True)
 
-    def _run_shard(self, bench: _Bench, key: ShardKey, source: TokenSource) -> None:
+    def _run_shard(self, bench: _Bench, key: ShardKey, rows: Rows) -> None:
         began = time.perf_counter()
         span = self.measurement.block(key.block)
         values = np.full(len(span), NOT_MEASURED, np.uint8)
         measured = 0
         while len(todo := self._settle(bench, key, values, measured, began)):
-            values[todo - span.start] = self._measure(bench, source, todo)
+            values[todo - span.start] = self._measure(bench, rows, todo)
             measured += len(todo)
         self._tell(bench.checkpoint)
 
@@ -225,15 +249,40 @@ class _Run:
         self.reused += reused
         return left
 
-    def _measure(self, bench: _Bench, source: TokenSource, todo: npt.NDArray[np.int64]) -> Values:
+    def _measure(self, bench: _Bench, rows: Rows, todo: npt.NDArray[np.int64]) -> Values:
         scorer = bench.ready()
+        rows.prepare(todo)
         found = np.empty(len(todo), np.uint8)
         for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
             some = todo[start : start + _SEQUENCES_AT_ONCE]
-            found[start : start + len(some)] = scorer.measure(source.take(some, *self.measurement.protocol.window))
+            found[start : start + len(some)] = scorer.measure(rows.take(some))
             self.computed += len(some)
             self._tell(bench.checkpoint)
         return found
+
+    # -- feeding
+
+    def _feed(self, chosen: list[Checkpoint]) -> Feed:
+        return Feed(
+            chosen,
+            fetch=self._fetch,
+            load=self._scorer,
+            may_load_ahead=self._may_load_ahead,
+            shelf=Shelf(self.keep_checkpoints, self.claims.others_hold),
+            waiting=self._tell,
+        )
+
+    def _fetch(self, checkpoint: Checkpoint, watch: Watch) -> Content:
+        return content_of(self.catalog, checkpoint, location_of(self.model, checkpoint).fetch(watch))
+
+    def _may_load_ahead(self, content: Content) -> bool:
+        """Whether a scorer fits beside the one that measures; while one of another type is built, torch's default is that."""
+        from seenat.memorization.scoring import default_device
+
+        free, stored = free_memory(), sum(file.bytes for file in content.files)
+        on_cpu = (self.device or default_device()).startswith("cpu")
+        plain = self.measurement.protocol.dtype == "float32"
+        return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
 
     def _scorer(self, folder: Path) -> Scorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
@@ -255,7 +304,7 @@ class _Run:
             sequences_per_batch=self.schedule.sequences_per_batch,
         )
 
-    def _tell(self, checkpoint: Checkpoint) -> None:
+    def _tell(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
         self.progress(
             Advance(
                 step=checkpoint.step,
@@ -263,5 +312,6 @@ class _Run:
                 total=self.total,
                 reused=self.reused,
                 computed=self.computed,
+                fetched=fetched,
             )
         )

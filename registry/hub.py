@@ -17,15 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seenat.registry.durable import digest_of_file
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, NotFound, SeenatError, UnknownCheckpoint
 from seenat.registry.hub_cache import check_room
 from seenat.registry.weights import CONFIG, determining_files, weight_files_among
-
-if TYPE_CHECKING:
-    from huggingface_hub.utils import tqdm
 
 __all__ = ["Watch", "fetch_checkpoint", "hub_errors"]
 
@@ -126,13 +123,13 @@ def _download(repository: str, name: str, revision: str, watch: Watch | None) ->
     return path
 
 
-def _silent_bars(watch: Watch) -> type[tqdm]:
+def _silent_bars(watch: Watch) -> type[Any]:
     """What huggingface_hub takes for a bar: shows nothing, and tells who watches."""
     from huggingface_hub.utils import tqdm
 
-    class Silent(tqdm):
+    class Silent(tqdm):  # type: ignore[misc]  # Untyped there.
         def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options | {"disable": True})
+            super().__init__(*arguments, **options | {"disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
             watch.arrived(int(n or 0))
