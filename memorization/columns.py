@@ -41,7 +41,7 @@ from seenat.registry.entities import Order
 from seenat.registry.orders.description import FLAT_FORMATS
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
 
-__all__ = ["Columns", "Direct", "Rows", "columns_folder", "rows_of"]
+__all__ = ["Columns", "Direct", "Rows", "columns_bytes", "columns_folder", "rows_of"]
 
 _SMALL = 1 << 30
 """Bytes of an order that stays in the system's memory once it is read, flat as it is."""
@@ -85,6 +85,11 @@ def columns_folder() -> Path:
     return settings.home() / "columns"
 
 
+def columns_bytes() -> int:
+    """Bytes of all columns, as the lengths of their files."""
+    return sum(path.stat().st_size for path in columns_folder().rglob("*") if path.is_file())
+
+
 @dataclass(frozen=True)
 class Direct:
     """A window read from the order itself, each time anew."""
@@ -112,7 +117,7 @@ class Columns:
         self._length = window[1] - window[0]
         self._type = np.dtype(geometry.dtype).newbyteorder("<")
         self._size = _block_size(self._length * geometry.id_bytes)
-        self._subject = f"seenat columns 1 {digest} {window[0]}:{window[1]}"
+        self._subject = f"seenat columns 1 {digest} {window[0]}:{window[1]} {self._size}"
         self._held: dict[int, _Block] = {}
         self._right: dict[int, tuple[int, int]] = {}
         """Length and time of change of the files whose digests were found right: each is read for that once."""

@@ -125,9 +125,9 @@ def _download(repository: str, name: str, revision: str, watch: Watch | None) ->
 
 def _silent_bars(watch: Watch) -> type[Any]:
     """What huggingface_hub takes for a bar: shows nothing, and tells who watches."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # Documented, exported lazily.
 
-    class Silent(tqdm):  # type: ignore[misc]  # Untyped there.
+    class Silent(tqdm):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options | {"disable": True})  # type: ignore[no-untyped-call]
 

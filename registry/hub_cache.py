@@ -43,10 +43,10 @@ def free_files(files: Iterable[Path]) -> int:
 
     `files` are paths as huggingface_hub gives them; those that are not there are passed over.
     """
-    from huggingface_hub import scan_cache_dir
+    from huggingface_hub import constants, scan_cache_dir
 
     wanted = {path.parent.resolve() / path.name for path in files}
-    found = scan_cache_dir()
+    found = scan_cache_dir(constants.HF_HUB_CACHE)
     cached = [
         file
         for repo in found.repos

@@ -155,6 +155,7 @@ def test_database(call: Call, home: Path) -> None:
 def test_doctor(call: Call, home: Path) -> None:
     found = answer(call, "doctor")
     assert found["seenat"]["home"] == str(home)
+    assert found["seenat"]["columns"].startswith(f"0 bytes in {home / 'columns'}")
     assert found["problems"] == []
     assert {"name", "version", "for"} == set(found["packages"][0])
 
