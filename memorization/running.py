@@ -49,6 +49,7 @@ from seenat.registry.errors import (
     HubUnavailable,
     JobFailed,
     MissingExtra,
+    OutOfMemory,
     PlanChanged,
     SeenatError,
 )
@@ -64,10 +65,10 @@ _LEASE = timedelta(minutes=30)
 """Longer than any block should take; only a machine that is not this one has to wait for it."""
 
 _SEQUENCES_AT_ONCE = 1024
-"""Between two reports of progress; the engine splits further as it likes."""
+"""Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
 
-_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra)
+_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, OutOfMemory)
 """They end the run: no other shard would fare better."""
 
 
@@ -235,8 +236,9 @@ class _Run:
     def _measure(self, bench: _Bench, source: TokenSource, todo: npt.NDArray[np.int64]) -> Values:
         scorer = bench.ready()
         found = np.empty(len(todo), np.uint8)
-        for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
-            some = todo[start : start + _SEQUENCES_AT_ONCE]
+        size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
+        for start in range(0, len(todo), size):
+            some = todo[start : start + size]
             found[start : start + len(some)] = scorer.measure(source.take(some, *self.measurement.protocol.window))
             self.computed += len(some)
             self._tell(bench.checkpoint)
@@ -245,7 +247,7 @@ class _Run:
     def _scorer(self, folder: Path) -> Scorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 
-        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.dtype)
+        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.weights)
         from seenat.memorization.scoring import Scorer  # It imports torch; where there is none, loading says so.
 
         return Scorer(model, self.measurement.protocol, self.device)

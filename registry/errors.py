@@ -16,6 +16,7 @@
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
+    ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
     ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
     └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
         ├── HubUnavailable
@@ -114,6 +115,12 @@ class MissingExtra(SeenatError):
     """A feature needs packages that are not installed."""
 
     http_status = 501
+
+
+class OutOfMemory(SeenatError):
+    """A device's memory does not hold a model, or what the model makes of a single sequence."""
+
+    http_status = 507
 
 
 class StaleSchema(SeenatError):

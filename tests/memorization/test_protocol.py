@@ -71,7 +71,7 @@ def test_a_window_past_the_end_says_which_ids_it_wanted() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("measure", "loss"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
+        ("measure", "loss"), ("eos", "Banned"), ("dtype", "float64"), ("dtype", "half"), ("definition", 2), ("definition", "1"), ("definition", True),
         ("prompt", 0), ("prompt", -1), ("prompt", "32"), ("prompt", 32.0), ("prompt", True), ("continuation", 0),
         ("continuation", NOT_MEASURED), ("offset", -1), ("eos_id", -1), ("eos_id", None),
     ],
