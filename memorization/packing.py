@@ -37,11 +37,11 @@ class _PackedLinear(torch.nn.Module):
 
 
 def packed_copy(model: Any) -> Any:
-    """The model with packed linear layers, or the model itself where this build of torch cannot pack.
+    """The model with packed linear layers, or the model itself off the CPU and where this build of torch cannot pack.
 
     The copy shares every other tensor with the model, which stays as it is.
     """
-    if not can_pack(model.dtype):
+    if model.device.type != "cpu" or not can_pack(model.dtype):
         return model
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     packed = copy.deepcopy(model, shared)

@@ -29,7 +29,7 @@ from seenat.registry.errors import InvalidValue
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Scorer", "default_device"]
+__all__ = ["Scorer", "default_device", "in_type"]
 
 _CHUNK = 4096
 """Sequences given to an engine at a time, or more where its blocks are large; it splits further as it likes."""
@@ -41,7 +41,7 @@ _Values = npt.NDArray[np.uint8]
 
 
 class Scorer:
-    """One model under one protocol, on one device; the model is taken over: given the protocol's type, set to evaluate.
+    """One model under one protocol, on one device; the model is taken over: set to evaluate, and moved if need be.
 
     `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`. Raises `InvalidValue` when the model's
     vocabulary or positions cannot hold the protocol, and `OutOfMemory` when the device cannot hold the model.
@@ -51,8 +51,7 @@ class Scorer:
         self.protocol = protocol
         self.device = torch.device(device or default_device())
         module: Any = model
-        _give_type(module, getattr(torch, protocol.weights))
-        module.eval()
+        module = in_type(module.eval(), getattr(torch, protocol.weights))
         self.vocab_size = int(module.get_input_embeddings().weight.shape[0])
         _check_positions(module, protocol)
         protocol.check_fits(protocol.window[1], self.vocab_size)
@@ -123,21 +122,19 @@ def _engine(module: Any, protocol: Protocol, device: torch.device) -> NeoxEngine
 def _in_type(module: Any, protocol: Protocol, device: torch.device, dtype: torch.dtype) -> NeoxEngine | GenericEngine:
     if suits(module):
         return NeoxEngine(module, protocol, device=device, dtype=dtype)
-    if module.dtype != dtype:
-        module = copy.deepcopy(module)
-        _give_type(module, dtype)
-    return GenericEngine(module.to(device), protocol)
+    return GenericEngine(in_type(module, dtype).to(device), protocol)
 
 
-def _give_type(module: Any, dtype: torch.dtype) -> None:
-    """Make a module's parameters, and what else it computes with, of a type.
+def in_type(module: Any, dtype: torch.dtype) -> Any:
+    """The module, or a copy with parameters of this type where they have another.
 
-    In 16 bits buffers stay as they are, which is what transformers does on loading: rotary frequencies must not be rounded.
+    In 16 bits its buffers stay as they are, which is what transformers does on loading: rotary frequencies must not be rounded.
     """
-    if dtype == torch.float32:
-        module.to(dtype=dtype)
-    for parameter in module.parameters():
-        parameter.data = parameter.data.to(dtype)
+    if module.dtype == dtype:
+        return module
+    parameters = {id(one): torch.nn.Parameter(one.detach().to(dtype), False) for one in module.parameters()}
+    copied = copy.deepcopy(module, parameters)
+    return copied.float() if dtype == torch.float32 else copied
 
 
 def _check_positions(model: Any, protocol: Protocol) -> None:

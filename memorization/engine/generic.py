@@ -52,7 +52,7 @@ class GenericEngine:
     def __init__(self, module: Any, protocol: Protocol) -> None:
         self._protocol = protocol
         self._device: torch.device = module.device
-        self._module = packed_copy(module) if self._device.type == "cpu" else module
+        self._module = packed_copy(module)
         self._states, is_apart = _split(module, self._module)
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)

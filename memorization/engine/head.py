@@ -153,7 +153,8 @@ class Head:
 
     def _rounding_of(self, truth: torch.Tensor, _: torch.Tensor, largest_norm: float) -> torch.Tensor:
         """What is certainly more than the rounding of two logits' difference."""
-        return self._rounding * (largest_norm + self._norms[truth])
+        rounding: torch.Tensor = self._rounding * (largest_norm + self._norms[truth])
+        return rounding
 
     def _choices(self, states: torch.Tensor) -> torch.Tensor:
         best, chosen = self._largest(states, *self._tiles[0])

@@ -250,5 +250,5 @@ def _last(states: torch.Tensor, rows: int, wanted: int) -> torch.Tensor:
 
 def _turns(rotary: Any, positions: int) -> torch.Tensor:
     """Rotations of every position, complex [positions, 1, pairs]."""
-    angles = torch.arange(positions).float()[:, None] * rotary.inv_freq.float()
+    angles = torch.arange(positions).float()[:, None] * rotary.inv_freq.float().cpu()
     return torch.polar(torch.full_like(angles, rotary.attention_scaling), angles)[:, None]
