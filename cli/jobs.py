@@ -57,6 +57,13 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
     show_default=True,
     help="Whether decoding may end a document.",
 )
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16", "bfloat16-rechecked"]),
+    default="float32",
+    show_default=True,
+    help="Type of weights and arithmetic; rechecked: float32's numbers, got by bfloat16 where it is beyond doubt.",
+)
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; by default cuda where there is one, else cpu.")
 @click.option(
@@ -78,6 +85,7 @@ def memorize(
     continuation: int,
     offset: int,
     eos: str,
+    dtype: str,
     allow_suspect: bool,
     device: str | None,
     keep_checkpoints: int | None,
@@ -93,6 +101,7 @@ def memorize(
       seenat memorize pocket-230k
       seenat memorize pocket-230k --steps 64,128,384 --unseen
       seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
+      seenat memorize pocket-2m --steps 384 --sample 300 --dtype bfloat16-rechecked
     """
     from seenat.memorization.jobs import plan_job
     from seenat.memorization.loading import check_device
@@ -102,7 +111,7 @@ def memorize(
         check_device(device)
     with open_catalog() as catalog:
         model = catalog.model(name)
-        protocol = _protocol(model, measure, prompt, continuation, offset, eos)
+        protocol = _protocol(model, measure, prompt, continuation, offset, eos, dtype)
         chosen = _steps(out, model, steps, allow_suspect)
         selection = _selection(model, chosen, sequences, sample, seed, unseen)
         planned = plan_job(catalog, model, protocol, selection, allow_suspect=allow_suspect)
@@ -216,7 +225,9 @@ def _moment(model: str, now: Advance) -> Moment:
     )
 
 
-def _protocol(model: Model, measure: str, prompt: int, continuation: int, offset: int, eos: str) -> Protocol:
+def _protocol(
+    model: Model, measure: str, prompt: int, continuation: int, offset: int, eos: str, dtype: str
+) -> Protocol:
     from seenat.memorization.protocol import Protocol
 
     eos_id = model.order.eos_id
@@ -227,6 +238,7 @@ def _protocol(model: Model, measure: str, prompt: int, continuation: int, offset
         offset=offset,
         eos="allowed" if eos_id is None else eos,
         eos_id=eos_id or 0,
+        dtype=dtype,
     )
 
 

@@ -24,4 +24,5 @@ def onset_words(onset: Mapping[str, int | None] | None) -> str:
 def protocol_words(protocol: Protocol) -> str:
     """A protocol's id and what it means: `243582cf555b: 32 + 32 ids from 0, EOS banned`."""
     ids = f"{protocol.prompt:,} + {protocol.continuation:,} ids from {protocol.offset:,}"
-    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}"
+    dtype = "" if protocol.dtype == "float32" else f", in {protocol.dtype}"
+    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}{dtype}"

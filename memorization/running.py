@@ -50,6 +50,7 @@ from seenat.registry.errors import (
     JobFailed,
     MissingExtra,
     NoRoom,
+    OutOfMemory,
     PlanChanged,
     SeenatError,
 )
@@ -61,14 +62,14 @@ if TYPE_CHECKING:
 __all__ = ["Advance", "run_job"]
 
 _SEQUENCES_AT_ONCE = 1024
-"""Between two reports of progress; the engine splits further as it likes."""
+"""Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
 
 _MEMORY_A_BYTE = 10
 """Free memory for each byte of stored weights that allows to load them ahead: stored as float16 they are 2 bytes in float32
 and 2 more as the engine packs them, beside the file itself while it is read; and half of what is free stays so."""
 
-_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom)
+_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
 """They end the run: no other shard would fare better."""
 
 
@@ -253,8 +254,9 @@ class _Run:
         scorer = bench.ready()
         rows.prepare(todo)
         found = np.empty(len(todo), np.uint8)
-        for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
-            some = todo[start : start + _SEQUENCES_AT_ONCE]
+        size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
+        for start in range(0, len(todo), size):
+            some = todo[start : start + size]
             found[start : start + len(some)] = scorer.measure(rows.take(some))
             self.computed += len(some)
             self._tell(bench.checkpoint)
@@ -287,7 +289,7 @@ class _Run:
     def _scorer(self, folder: Path) -> Scorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 
-        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.dtype)
+        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.weights)
         from seenat.memorization.scoring import Scorer  # It imports torch; where there is none, loading says so.
 
         return Scorer(model, self.measurement.protocol, self.device)

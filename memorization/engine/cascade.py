@@ -12,7 +12,8 @@ from itertools import accumulate, pairwise
 
 import torch
 
-from seenat.memorization.engine.head import Head
+from seenat.memorization.engine.devices import Arrivals
+from seenat.memorization.engine.head import Judge
 from seenat.memorization.engine.neox import Body, NewKeys, StoredKeys
 
 __all__ = ["Cascade"]
@@ -24,7 +25,7 @@ class _Pool:
     def __init__(self, body: Body, block: int, start: int, stop: int) -> None:
         self.start, self.stop = start, stop
         self._layers = body.store(2 * block, stop)
-        self._numbers = torch.empty(2 * block, dtype=torch.int64)
+        self._numbers = torch.empty(2 * block, dtype=torch.int64, device=body.device)
         self.count = 0
 
     def add(self, layers: list[torch.Tensor], chosen: torch.Tensor, numbers: torch.Tensor) -> None:
@@ -45,23 +46,28 @@ class _Pool:
 class Cascade:
     """One thread's work on the prefixes of int64 sequences [n, prompt + continuation], `block` rows a pass.
 
-    `stages` are the ids that each pass decides; they add up to the continuation.
+    `tokens` lie in the host's memory. `stages` are the ids that each pass decides; they add up to the continuation. Off the
+    CPU the host waits for the device at each decision, to learn how many rows are left, and nowhere else.
     """
 
     def __init__(
-        self, body: Body, head: Head, tokens: torch.Tensor, prompt: int, stages: tuple[int, ...], block: int
+        self, body: Body, head: Judge, tokens: torch.Tensor, prompt: int, stages: tuple[int, ...], block: int
     ) -> None:
         self._body, self._head, self._block, self._prompt = body, head, block, prompt
-        self._tokens = tokens
+        self._arrivals = Arrivals(tokens, body.device, block)
+        self._tokens = self._arrivals.tokens
         bounds = list(accumulate(stages, initial=0))
         self._first = bounds[1]
         self._pools = [_Pool(body, block, prompt - 1 + low, prompt - 1 + high) for low, high in pairwise(bounds[1:])]
-        self._prefixes = torch.zeros(len(tokens), dtype=torch.uint8)
+        self._prefixes = torch.zeros(len(tokens), dtype=torch.uint8, device=body.device)
+        self.unsure = torch.zeros(len(tokens), dtype=torch.bool, device=body.device)
+        """The rows, bool [n], that were left where a position was undecided."""
 
     def run(self) -> torch.Tensor:
         """The prefixes, uint8 [n]."""
-        for numbers in torch.split(torch.arange(len(self._tokens)), self._block):
-            self._pass_prompts(numbers)
+        numbers = torch.arange(len(self._tokens), device=self._tokens.device)
+        for block in self._arrivals:
+            self._pass_prompts(numbers[block])
         for index, pool in enumerate(self._pools):
             while pool.count:
                 self._pass_pool(index)
@@ -83,9 +89,12 @@ class Cascade:
     def _settle(self, states: torch.Tensor, numbers: torch.Tensor, before: int) -> torch.Tensor:
         """Note the prefixes of a pass's rows, whose first `before` ids are right; return the rows without a mistake."""
         truth = self._tokens[numbers, self._prompt + before :]
-        alive = torch.arange(len(numbers))
+        alive = torch.arange(len(numbers), device=numbers.device)
         for position in range(states.shape[1]):
-            alive = alive[self._head.right(states[alive, position], truth[alive, position])]
+            right, unsure = self._head.judged(states[alive, position], truth[alive, position])
+            if unsure is not None:
+                self.unsure[numbers[alive]] = unsure
+            alive = alive[right]
             if not len(alive):
                 break
             self._prefixes[numbers[alive]] = before + position + 1

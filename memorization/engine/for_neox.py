@@ -1,7 +1,8 @@
-"""GPT-NeoX on CPU: the forward pass, the output matrix, and the threads that share the sequences.
+"""GPT-NeoX: the forward pass, the output matrix, and what shares the sequences.
 
-Every thread works on sequences of its own: threads that share a product spend their time waiting for each other. On two
-cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3.
+On CPU every thread works on sequences of its own: threads that share a product spend their time waiting for each other. On
+two cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3. Another device
+works on all of them, in blocks as large as its memory allows.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import torch
 
 from seenat.memorization.engine.cascade import Cascade
 from seenat.memorization.engine.decoding import scores
-from seenat.memorization.engine.head import Head
-from seenat.memorization.engine.neox import Body, folded
+from seenat.memorization.engine.devices import Arrivals, Rows, free_bytes
+from seenat.memorization.engine.head import Head, Judge
+from seenat.memorization.engine.neox import Body, NewKeys, folded
+from seenat.memorization.engine.rechecking import Screen
 from seenat.memorization.engine.schedule import best_stages, usual_stages
 from seenat.memorization.protocol import Protocol
 
@@ -29,6 +32,10 @@ _BLOCK = 64
 """Rows of a pass over prompts: 64 x 33 states and what a layer makes of them stay in a processor's caches."""
 _DECODING_BLOCK = 128
 """Rows of a pass over one id each, where more rows make larger products."""
+_BLOCK_ELSEWHERE = 4096
+"""Rows of either on a GPU: 135,000 ids, whose products last much longer than their calls."""
+_SHARE_OF_MEMORY = 16
+"""Of a GPU's free memory a block's keys and values take so small a part; there are two for each stage, and the pass itself."""
 _LEAST_BLOCK = 8
 """Blocks are multiples of it, which oneDNN likes."""
 _ENOUGH = 256
@@ -41,34 +48,71 @@ _Values = npt.NDArray[np.uint8]
 
 
 class NeoxEngine:
-    """One model under one protocol. `module` is transformers' own, float32, on CPU, and `suits` it; it stays as it is.
+    """One model under one protocol. `module` is transformers' own and `suits` it; it stays as it is, where it is.
 
-    `packed` says whether matrices are packed for oneDNN; None: where torch can.
+    `device` and `dtype` are where and in which type this engine computes; None: where and as the module does. `packed` says
+    whether matrices are packed for oneDNN; None: where torch can.
     """
 
-    def __init__(self, module: Any, protocol: Protocol, *, packed: bool | None = None) -> None:
+    def __init__(
+        self,
+        module: Any,
+        protocol: Protocol,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        packed: bool | None = None,
+    ) -> None:
         self._protocol = protocol
         with torch.inference_mode():
-            self._body = Body(module, packed=packed)
-            weight, bias = folded(module.lm_head, module.base_model.final_layer_norm)
+            self._body = Body(module, device=device, dtype=dtype, packed=packed)
+            self._device = self._body.device
+            weight, bias = folded(module.lm_head, module.base_model.final_layer_norm, self._device, self._body.dtype)
             self._head = Head(weight, bias, protocol.eos_id if protocol.eos == "banned" else None, packed=packed)
-        self._threads = torch.get_num_threads()
+        on_cpu = self._device.type == "cpu"
+        self._threads = torch.get_num_threads() if on_cpu else 1
+        budget = _KEY_BYTES if on_cpu else free_bytes(self._device) // _SHARE_OF_MEMORY
+        self._rows = Rows(self._block(_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
+        self._decoding_rows = Rows(self._block(_DECODING_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
         self._knows_ids = False
         self._prefixes = np.zeros(protocol.continuation + 1, dtype=np.int64)
         self._due = _ENOUGH
         self.stages = usual_stages(protocol.continuation)
         """The stages of the next call."""
 
+    @property
+    def rows(self) -> int:
+        """Rows of a pass over prompts."""
+        return self._rows.count
+
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
+        return self._cascaded(tokens, self._head)[0]
+
+    def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
+        """As `rechecking.Screening` says."""
+        return self._cascaded(tokens, Screen(self._head, bound))
+
+    def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
+        """As `rechecking.Measuring` says; infinite where the true id is banned."""
+        made = self._rows.fit(lambda rows: self._shared(tokens, lambda some: (self._margins(some, rows),)))
+        margins: npt.NDArray[np.float32] = made[0]
+        return margins
+
+    def _cascaded(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
         if not self._knows_ids:
             with torch.inference_mode():
                 self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
             self._knows_ids = True
-        prompt, stages, block = self._protocol.prompt, self.stages, self._block(_BLOCK)
-        values = self._shared(tokens, lambda some: Cascade(self._body, self._head, some, prompt, stages, block).run())
+        prompt, stages = self._protocol.prompt, self.stages
+
+        def work(some: torch.Tensor, rows: int) -> tuple[torch.Tensor, ...]:
+            cascade = Cascade(self._body, judge, some, prompt, stages, rows)
+            return cascade.run(), cascade.unsure
+
+        values, unsure = self._rows.fit(lambda rows: self._shared(tokens, lambda some: work(some, rows)))
         self._learn(values)
-        return values
+        return values, unsure
 
     def _learn(self, values: _Values) -> None:
         """Choose the stages again whenever twice as many prefixes are known: every choice has code compiled for it."""
@@ -79,19 +123,35 @@ class NeoxEngine:
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
-        prompt, block = self._protocol.prompt, self._block(_DECODING_BLOCK)
-        return self._shared(tokens, lambda some: scores(self._body, self._head, some, prompt, block))
+        body, head, prompt = self._body, self._head, self._protocol.prompt
+        made = self._decoding_rows.fit(
+            lambda rows: self._shared(tokens, lambda some: (scores(body, head, some, prompt, rows),))
+        )
+        values: _Values = made[0]
+        return values
 
-    def _block(self, most: int) -> int:
+    def _margins(self, tokens: torch.Tensor, rows: int) -> torch.Tensor:
+        """The margins of int64 sequences in the host's memory, float32 [n, continuation]."""
+        arrivals = Arrivals(tokens, self._device, rows)
+        found = [torch.empty(0, self._protocol.continuation, device=self._device)]
+        for block in arrivals:
+            ids = arrivals.tokens[block]
+            truth = ids[:, self._protocol.prompt :].reshape(-1)
+            states = self._body.states(ids[:, :-1], NewKeys(), asked=self._protocol.continuation).flatten(0, 1)
+            margins = self._head.own(states, truth) - self._head.largest_other(states, truth)
+            found.append(margins.view(len(ids), -1))
+        return torch.cat(found)
+
+    def _block(self, most: int, budget: int) -> int:
         row = self._body.key_bytes * self._protocol.length
-        return max(_LEAST_BLOCK, min(most, _KEY_BYTES // row // _LEAST_BLOCK * _LEAST_BLOCK))
+        return max(_LEAST_BLOCK, min(most, budget // row // _LEAST_BLOCK * _LEAST_BLOCK))
 
-    def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], torch.Tensor]) -> _Values:
-        """`work` on all sequences, an equal share for each thread."""
+    def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]) -> tuple[Any, ...]:
+        """What `work` makes of all sequences, arrays [n, ...], an equal share for each thread."""
 
-        def done(share: _Tokens) -> _Values:
+        def done(share: _Tokens) -> tuple[npt.NDArray[Any], ...]:
             with torch.inference_mode():
-                return work(torch.from_numpy(share)).numpy()
+                return tuple(made.cpu().numpy() for made in work(torch.from_numpy(share)))
 
         threads = max(1, min(self._threads, len(tokens) // _LEAST_SHARE))
         if threads == 1:
@@ -99,6 +159,7 @@ class NeoxEngine:
         before = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return np.concatenate(list(pool.map(done, np.array_split(tokens, threads))))
+                shares = list(pool.map(done, np.array_split(tokens, threads)))
         finally:
             torch.set_num_threads(before)
+        return tuple(np.concatenate(parts) for parts in zip(*shares, strict=True))
