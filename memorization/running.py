@@ -283,7 +283,7 @@ class _Run:
 
         free, stored = free_memory(), sum(file.bytes for file in content.files)
         on_cpu = (self.device or default_device()).startswith("cpu")
-        plain = self.measurement.protocol.dtype == "float32"
+        plain = self.measurement.protocol.weights == "float32"
         return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
 
     def _scorer(self, folder: Path) -> Scorer:

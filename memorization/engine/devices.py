@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -84,15 +85,39 @@ class Rows:
             _empty(self._device)
 
 
+class _Exactness:
+    """The setting is the process's: the first thread that needs it makes it, the last one gives back what was asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._asked_for = ""
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._asked_for = torch.get_float32_matmul_precision()
+                torch.set_float32_matmul_precision("highest")
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.set_float32_matmul_precision(self._asked_for)
+
+
+_EXACTNESS = _Exactness()
+
+
 @contextmanager
 def exact() -> Iterator[None]:
-    """Multiply float32 as float32."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
+    """Multiply float32 as float32, in this thread while others do the same: the next model is built beside."""
+    _EXACTNESS.enter()
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        _EXACTNESS.leave()
 
 
 @contextmanager

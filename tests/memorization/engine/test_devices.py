@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,23 @@ def test_single_precision_is_what_the_process_did_not_ask_for(neox_700: Any) -> 
         seen.append(torch.get_float32_matmul_precision())
         np.testing.assert_array_equal(Scorer(neox_700.model, Protocol(), "cpu").prefixes(tokens), expected)
         assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert seen == ["highest", "medium"]
+
+
+def test_single_precision_lasts_until_the_last_thread_that_needs_it_is_done() -> None:
+    """While one model measures, another thread builds the next: neither may take the setting from the other."""
+    seen = []
+    torch.set_float32_matmul_precision("medium")
+    try:
+        measuring, building = exact(), exact()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(building.__enter__).result()
+            with measuring:
+                other.submit(building.__exit__, None, None, None).result()
+                seen.append(torch.get_float32_matmul_precision())
+            seen.append(torch.get_float32_matmul_precision())
     finally:
         torch.set_float32_matmul_precision("highest")
     assert seen == ["highest", "medium"]
