@@ -195,7 +195,7 @@ def _present_values(
     present = current_rows(connection, measurement)
     recorded = block_digests(connection, measurement, block, [row for row, _ in present])
     values = np.empty((len(recorded), len(measurement.block(block))), np.uint8)
-    steps = []
+    steps: list[int] = []
     for row, step in present:
         found = array.read_block(row, block, recorded[row]) if row in recorded else None
         if found is not None:
@@ -248,9 +248,7 @@ def _sums(flags: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int64]:
     return np.add.reduceat(flags.astype(np.int64), np.arange(0, len(flags), size))
 
 
-def block_digests(
-    connection: Connection, measurement: Measurement, block: int, rows: list[int]
-) -> dict[int, str]:
+def block_digests(connection: Connection, measurement: Measurement, block: int, rows: list[int]) -> dict[int, str]:
     """The digest of a block's file in each of these rows in which it was committed."""
     # By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
     found = connection.execute(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,12 +71,17 @@ class ResultArray:
             write_durably(self._metadata, metadata)
 
     @property
-    def steps(self) -> dict[int, int]:
-        """The step of each row, as the array describes itself; empty where it is not described yet."""
+    def attributes(self) -> dict[str, Any]:
+        """What the array says of itself; empty where it is not described yet."""
         if not self._is_described:
             return {}
-        listed = json.loads(self._metadata.read_bytes())["attributes"]["steps"]
-        return {row: step for row, step in enumerate(listed) if step is not None}
+        found: dict[str, Any] = json.loads(self._metadata.read_bytes())["attributes"]
+        return found
+
+    @property
+    def steps(self) -> dict[int, int]:
+        """The step of each row, as the array describes itself."""
+        return {row: step for row, step in enumerate(self.attributes.get("steps", ())) if step is not None}
 
     def write(self, row: int, block: int, values: Values) -> BlockFile:
         """Write one block, `[sequences of the block]`, durably; equal values always make equal bytes."""
@@ -110,15 +116,19 @@ class ResultArray:
         Raises `CorruptFile` for a file that cannot be decoded.
         """
         found = np.full((len(rows), stop - start), NOT_MEASURED, np.uint8)
-        for block in range(start // self.block_sequences, -(-stop // self.block_sequences)):
-            before = block * self.block_sequences
-            first, last = max(start, before), min(stop, before + self.block_sequences)
+        for block, first, last in self.spans(start, stop):
             for place, row in enumerate(rows):
                 path = self._path(row, block)
                 if path.exists():
                     with path.open("rb") as file:
                         found[place, first - start : last - start] = self._decoded(file, first, last)
         return found
+
+    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """The blocks that a range of sequences meets, each with the first and the stop of what lies in it."""
+        size = self.block_sequences
+        for block in range(start // size, -(-stop // size) if start < stop else 0):
+            yield block, max(start, block * size), min(stop, (block + 1) * size)
 
     def read_block(self, row: int, block: int, digest: str) -> Values | None:
         """The values of a block, `[sequences of the block]`, if its file is there and has this digest."""
@@ -152,15 +162,17 @@ class ResultArray:
         """Values of a range of sequences within one block, from its file."""
         before = start // self.block_sequences * self.block_sequences
         try:
-            return read_shard(file, self._layout, start - before, stop - before)[0]
+            values: Values = read_shard(file, self.layout, start - before, stop - before)[0]
         except Exception as error:  # Of reading, of decompressing, of a shape that does not fit.
             raise CorruptFile(
                 f"{self.folder} cannot be read for the sequences {start}:{stop}: {str(error).rstrip('.') or type(error).__name__}; "
                 "a job that measures some of them again restores them."
             ) from error
+        return values
 
     @property
-    def _layout(self) -> ShardLayout:
+    def layout(self) -> ShardLayout:
+        """How a block's values lie in its file."""
         chunk = _chunk(self.block_sequences)
         return ShardLayout(
             chunks=self.block_sequences // chunk,
@@ -171,10 +183,10 @@ class ResultArray:
         )
 
     def _path(self, row: int, block: int) -> Path:
-        return self.folder / "c" / str(row) / str(block)
+        return self.folder.joinpath("c", str(row), str(block))
 
     def _before(self, row: int, block: int) -> Path:
-        return self.folder / "c" / str(row) / f"{block}{_BEFORE}"
+        return self.folder.joinpath("c", str(row), f"{block}{_BEFORE}")
 
 
 def _create(
