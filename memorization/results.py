@@ -34,6 +34,7 @@ __all__ = [
     "StepCount",
     "measured_trajectories",
     "measured_values",
+    "memorized_sequence",
     "onsets",
     "trajectory",
 ]
@@ -220,7 +221,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             steps=steps,
             memorized=total,
             lost=lost,
-            sequences=tuple(_memorized(row) for row in rows),
+            sequences=tuple(memorized_sequence(row) for row in rows),
         )
 
 
@@ -272,7 +273,8 @@ def _points(
     )
 
 
-def _memorized(row: AnyRow) -> MemorizedSequence:
+def memorized_sequence(row: AnyRow) -> MemorizedSequence:
+    """What a row of the onset table says."""
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
