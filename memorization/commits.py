@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from seenat.memorization.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
 from seenat.memorization.protocol import NOT_MEASURED
@@ -53,6 +53,12 @@ _ONSET_COLUMNS = (
     "last_step",
     "times_memorized",
     "times_lost",
+)
+# By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
+_DIGESTS = select(blocks.c.array_row, blocks.c.digest).where(
+    blocks.c.measurement_id == bindparam("measurement"),
+    blocks.c.block == bindparam("block"),
+    blocks.c.array_row.in_(bindparam("rows", expanding=True)),
 )
 _COUNT_COLUMNS = ("measurement_id", "array_row", "batch", "measured", "memorized")
 
@@ -250,12 +256,7 @@ def _sums(flags: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int64]:
 
 def block_digests(connection: Connection, measurement: Measurement, block: int, rows: list[int]) -> dict[int, str]:
     """The digest of a block's file in each of these rows in which it was committed."""
-    # By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
-    found = connection.execute(
-        select(blocks.c.array_row, blocks.c.digest).where(
-            blocks.c.measurement_id == measurement.id, blocks.c.block == block, blocks.c.array_row.in_(rows)
-        )
-    )
+    found = connection.execute(_DIGESTS, {"measurement": measurement.id, "block": block, "rows": rows})
     return {row.array_row: row.digest for row in found}
 
 
