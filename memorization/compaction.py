@@ -136,7 +136,7 @@ def compact_finished(catalog: Catalog, job: Job) -> None:
 def read_values(
     connection: Connection, array: ResultArray, measurement: Measurement, rows: list[int], start: int, stop: int
 ) -> Values:
-    """What `array.read` gives of committed values, from parts where they answer and leave less to decompress."""
+    """What `array.read` gives of committed values, from parts where they answer and cost less."""
     parts = _Parts(array)
     if not rows or not parts.folder.exists():
         return array.read(rows, start, stop)
@@ -196,7 +196,7 @@ class _Parts:
     ) -> Values | None:
         """Values of some rows over a range within a block, if a sound part was made from what is recorded of them.
 
-        Also None where the block files of these rows are less to decompress.
+        Also None where the block files of these rows cost less.
         """
         if not self.path(block).exists():
             return None
@@ -216,9 +216,13 @@ class _Parts:
         return chosen
 
     def _is_more(self, total: int, rows: list[int], start: int, stop: int) -> bool:
-        """Whether a part's chunks of a range hold more values than the block files of some rows."""
+        """Whether a part's chunks of a range hold over twice the values of the block files of some rows.
+
+        Up to that, one file costs less than many.
+        """
         size = self._layout(total).chunk[1]
-        return total * (-(-stop // size) - start // size) * size > len(rows) * self.array.block_sequences
+        chunks = -(-stop // size) - start // size
+        return total * chunks * size > 2 * len(rows) * self.array.block_sequences
 
     def _layout(self, rows: int) -> ShardLayout:
         block = self.array.layout
