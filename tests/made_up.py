@@ -77,8 +77,7 @@ class MadeUp:
             measurement = ensure_measurement(connection, found, Protocol())
             array = open_array(catalog.database, measurement)
             rows = tuple(
-                described_row(connection, array, measurement, found, one, one.digest or "")
-                for one in found.checkpoints
+                described_row(connection, array, measurement, found, one, one.digest or "") for one in found.checkpoints
             )
         return cls(catalog, found, measurement, array, rows)
 

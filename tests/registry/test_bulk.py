@@ -20,10 +20,10 @@ def test_rows_come_as_they_are_and_only_with_their_transaction(catalog):
     before = names(catalog)
     odd = ["tab\there", "line\nbreak", "back\\slash", "\\N", "quote'\"", "ü", ""]
     rows = [(name, "x", "{}") for name in odd]
-    with pytest.raises(RuntimeError, match="changed its mind"), catalog.database.write() as connection:
+    with catalog.database.write() as connection:
         insert_rows(connection, suites, COLUMNS, iter(rows))
         assert connection.execute(select(suites.c.name).where(suites.c.name == "ü")).scalar() == "ü"
-        raise RuntimeError("changed its mind")
+        connection.rollback()
     assert names(catalog) == before
     with catalog.database.write() as connection:
         insert_rows(connection, suites, COLUMNS, iter(rows))

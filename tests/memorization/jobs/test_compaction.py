@@ -16,7 +16,6 @@ from seenat.memorization.compaction import compact, read_values
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_values, trajectory
 from seenat.memorization.trajectories import Point, Trajectory
-from seenat.registry.catalog import Catalog
 from seenat.registry.errors import NotMeasured
 from seenat.registry.tables import batch_counts, checkpoints, memorized_sequences
 from seenat.registry.units import SequenceRange
@@ -217,7 +216,7 @@ def test_killed_at_every_sync_it_is_whole_in_the_end(made):
     # Two syncs for what the array says of itself, two for each of five parts; a kill at the second finds a part written.
     assert codes == [-9] * (len(codes) - 1) + [0]
     assert len(codes) > 3
-    assert [path for path in parts(made).rglob("*.partial")] == []
+    assert list(parts(made).rglob("*.partial")) == []
     hide(made, *range(5))
     assert np.array_equal(read(made), stored)
 

@@ -127,7 +127,7 @@ def test_a_job_killed_at_every_sync_ends_as_an_undisturbed_one(new_catalog, plan
         measured(catalog, "mine-a", protocol, steps=steps, sequences=first)
     measured(undisturbed, "mine-a", protocol, steps=steps, sequences=second)
     job = planned(killed, "mine-a", protocol, steps=steps, sequences=second)
-    for step in steps:
+    for _ in steps:
         # The second block is written again: old values under a partial name and a name, then the new ones likewise.
         for syncs, left in enumerate(([".partial"], [".before"], [".before", ".partial"], [".before"]), start=1):
             assert forked(killed, job, syncs=syncs) == -signal.SIGKILL
