@@ -19,12 +19,12 @@ from seenat.cli import (
     exports,
     integrity,
     jobs,
-    memorized,
     models,
     orders,
     results,
     studies,
     suites,
+    which,
 )
 from seenat.registry import settings
 from seenat.registry.durable import PARTIAL
@@ -77,8 +77,8 @@ for _command in (
     jobs.job,
     results.trajectory,
     results.onset,
-    memorized.memorized,
-    memorized.compact,
+    which.which,
+    which.compact,
     studies.study,
     evaluations.compare,
     exports.export,

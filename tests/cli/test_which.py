@@ -15,17 +15,17 @@ def answer(call: Call, *args: str) -> Any:
 
 
 def test_pages_of_what_was_memorized_first(call: Call) -> None:
-    whole = answer(call, "memorized", "first", "pocket-230k", "--by", "256", "--limit", "100000")
+    whole = answer(call, "which", "first", "pocket-230k", "--by", "256", "--limit", "100000")
     assert whole["count"] == len(whole["sequences"]) > 10
     assert whole["next"] is None
-    page = answer(call, "memorized", "first", "pocket-230k", "--by", "256", "--limit", "3")
+    page = answer(call, "which", "first", "pocket-230k", "--by", "256", "--limit", "3")
     after = page["next"]
     rest = answer(
-        call, "memorized", "first", "pocket-230k", "--by", "256", "--limit", "3", "--after", str(after["step"]),
+        call, "which", "first", "pocket-230k", "--by", "256", "--limit", "3", "--after", str(after["step"]),
         str(after["sequence"]),
     )  # fmt: skip
     assert page["sequences"] + rest["sequences"] == whole["sequences"][:6]
-    called = call("memorized", "first", "pocket-230k", "--by", "256", "--limit", "3")
+    called = call("which", "first", "pocket-230k", "--by", "256", "--limit", "3")
     assert called.out.startswith(
         f"{whole['count']:,} sequences memorized first by pocket-230k at step 256 or before.\n"
     )
@@ -33,25 +33,25 @@ def test_pages_of_what_was_memorized_first(call: Call) -> None:
 
 
 def test_kept_and_relearned(call: Call) -> None:
-    found = answer(call, "memorized", "kept", "pocket-230k", "--since", "256", "--limit", "2")
+    found = answer(call, "which", "kept", "pocket-230k", "--since", "256", "--limit", "2")
     assert found["until"] == 384
     assert found["sequences"] == sorted(found["sequences"])
-    called = call("memorized", "kept", "pocket-230k", "--since", "256", "--limit", "2")
+    called = call("which", "kept", "pocket-230k", "--since", "256", "--limit", "2")
     assert f"at every step up to 384  {found['kept']:,}\n" in called.out
     assert called.err == f"... and more; `--after {found['next']}` goes on.\n"
-    found = answer(call, "memorized", "relearned", "pocket-230k", "--limit", "1")
+    found = answer(call, "which", "relearned", "pocket-230k", "--limit", "1")
     (one,) = found["sequences"]
     assert one["relearned"]
-    called = call("memorized", "relearned", "pocket-230k", "--limit", "1")
+    called = call("which", "relearned", "pocket-230k", "--limit", "1")
     assert f"{one['sequence']:,}" in called.out.splitlines()[-1]
     assert f"learned again    {found['relearned']:,}\n" in called.out
 
 
 def test_batches(call: Call) -> None:
-    found = answer(call, "memorized", "batches", "pocket-230k", "--step", "384", "--batches", "380:390")
+    found = answer(call, "which", "batches", "pocket-230k", "--step", "384", "--batches", "380:390")
     assert [one["batch"] for one in found["counts"]] == [380, 381, 382, 383]
-    assert answer(call, "memorized", "batches", "pocket-230k", "--step", "384")["measured"] == 3072
-    called = call("memorized", "batches", "pocket-230k", "--step", "384", "--batches", "380:390")
+    assert answer(call, "which", "batches", "pocket-230k", "--step", "384")["measured"] == 3072
+    called = call("which", "batches", "pocket-230k", "--step", "384", "--batches", "380:390")
     assert called.out.startswith("Of batches 380:390 at step 384, pocket-230k had memorized ")
     assert len(called.out.splitlines()) == 3 + 4
 
@@ -74,7 +74,7 @@ def test_mistakes_are_told_in_one_sentence(call: Call) -> None:
         (("first", "pocket-2m", "--by", "5"), 3, "Nothing of pocket-2m has been measured yet"),
         (("first", "pocket-230k"), 2, "Missing option '--by'"),
     ):
-        called = call("memorized", *args)
+        called = call("which", *args)
         assert called.code == code
         assert said in called.err
         assert called.err.count("\n") == 1

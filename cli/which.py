@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seenat.memorization.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.keeping import Kept, Relearned
 
-__all__ = ["compact", "memorized"]
+__all__ = ["compact", "which"]
 
 _model = click.argument("name", metavar="MODEL")
 _limit = click.option(
@@ -32,17 +32,17 @@ class _AsWritten(click.Group):
 
 
 @click.group(cls=_AsWritten, short_help="List which sequences a model memorized, kept, relearned.")
-def memorized() -> None:
+def which() -> None:
     """List which sequences a model memorized by a step, kept, or learned again; and how many of each batch.
 
     \b
     Examples:
-      seenat memorized first pocket-230k --by 128
-      seenat memorized kept pocket-230k --since 128
+      seenat which first pocket-230k --by 128
+      seenat which kept pocket-230k --since 128
     """
 
 
-@memorized.command(short_help="Memorized first by a step.")
+@which.command(short_help="Memorized first by a step.")
 @_model
 @click.option("--by", type=Count("step"), metavar="STEP", required=True, help="At this step or before.")
 @_limit
@@ -59,8 +59,8 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
 
     \b
     Examples:
-      seenat memorized first pocket-230k --by 128 --limit 5
-      seenat memorized first pocket-230k --by 384 --limit 5 --after 128 80
+      seenat which first pocket-230k --by 128 --limit 5
+      seenat which first pocket-230k --by 384 --limit 5 --after 128 80
     """
     from seenat.memorization.memorized import first_memorized
 
@@ -71,7 +71,7 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
         _show_first(out, found)
 
 
-@memorized.command(short_help="Memorized at a step, and ever since.")
+@which.command(short_help="Memorized at a step, and ever since.")
 @_model
 @click.option("--since", type=Count("step"), metavar="STEP", required=True, help="Memorized at this measured step.")
 @click.option("--until", type=Count("step"), metavar="STEP", help="The last measured one unless given.")
@@ -86,8 +86,8 @@ def kept(
 
     \b
     Examples:
-      seenat memorized kept pocket-230k --since 128
-      seenat memorized kept pocket-230k --since 128 --until 256 --limit 5
+      seenat which kept pocket-230k --since 128
+      seenat which kept pocket-230k --since 128 --until 256 --limit 5
     """
     from seenat.memorization.studies import keeping
 
@@ -100,7 +100,7 @@ def kept(
         _show_kept(out, found)
 
 
-@memorized.command(short_help="Forgotten and learned again.")
+@which.command(short_help="Forgotten and learned again.")
 @_model
 @_limit
 @_after
@@ -111,7 +111,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
 
     \b
     Example:
-      seenat memorized relearned pocket-230k --limit 5
+      seenat which relearned pocket-230k --limit 5
     """
     from seenat.memorization.studies import keeping
 
@@ -123,7 +123,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
         _show_relearned(out, found)
 
 
-@memorized.command(short_help="How many sequences of each batch, at a step.")
+@which.command(short_help="How many sequences of each batch, at a step.")
 @_model
 @click.option("--step", type=Count("step"), metavar="STEP", required=True, help="A measured step.")
 @click.option("--batches", metavar="START:STOP", help="Only this half-open range of batches.")
@@ -134,7 +134,7 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
 
     \b
     Example:
-      seenat memorized batches pocket-230k --step 384 --batches 100:110
+      seenat which batches pocket-230k --step 384 --batches 100:110
     """
     from seenat.memorization.memorized import memorized_by_batch
     from seenat.registry.units import BatchRange
