@@ -25,8 +25,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import zarr
+from numcodecs.zstd import Zstd
 from sqlalchemy import Connection, select
-from zarr.codecs import BytesCodec, ShardingCodec, ZstdCodec
+from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
@@ -49,6 +50,9 @@ _LARGEST_CHUNK = 1 << 17
 
 _LEAST_SHARE = 4
 """A job that measured a quarter of its blocks' values, or more, is followed by a compaction."""
+
+_LEVEL = 3
+"""Of zstd."""
 
 _METADATA = "zarr.json"
 
@@ -157,7 +161,7 @@ class _Parts:
 
     def path(self, block: int) -> Path:
         """Of the file of a part."""
-        return self.folder.joinpath("c", "0", str(block))
+        return self.folder.joinpath("c", "0", str(block), *["0"] * len(self.array.layout.chunk[2:]))
 
     def prepare(self, rows: int) -> None:
         """Describe the array, without parts of another number of rows, and clear away what killed writers left."""
@@ -231,7 +235,8 @@ class _Parts:
         pieces = min(size, -(-size * rows * value // _LARGEST_CHUNK))
         while size % pieces:
             pieces += 1
-        return replace(block, chunks=pieces, chunk=(rows, size // pieces, *block.chunk[2:]), check_bytes=0)
+        chunk = (rows, size // pieces, *block.chunk[2:])
+        return replace(block, chunks=pieces, chunk=chunk, codec=Zstd(level=_LEVEL, checksum=True), check_bytes=0)
 
     def _metadata(self, rows: int) -> bytes:
         layout, held = self._layout(rows), dict[str, Buffer]()
@@ -243,7 +248,7 @@ class _Parts:
             chunks=(rows, self.array.block_sequences, *rest),
             serializer=ShardingCodec(
                 chunk_shape=(rows, chunk, *rest),
-                codecs=[BytesCodec(), ZstdCodec(level=3, checksum=True)],
+                codecs=[TransposeCodec(order=layout.axes), BytesCodec(), ZstdCodec(level=_LEVEL, checksum=True)],
                 index_codecs=[BytesCodec()],
             ),
             compressors=None,

@@ -1,4 +1,4 @@
-"""Zarr's shard files, read and made here: inner chunks, each a zstd frame, and behind them an index of where each lies.
+"""Zarr's shard files, read and made here: inner chunks, each compressed, and behind them an index of where each lies.
 
 As Zarr's specification of `sharding_indexed` has it, the index gives for every inner chunk its offset and its length as
 little-endian uint64, both 2^64 - 1 for a chunk that holds the fill value only; its check sum, where there is one, follows.
@@ -15,14 +15,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from numcodecs.zstd import Zstd
+from numcodecs.abc import Codec
 
 __all__ = ["ShardLayout", "encode_shard", "read_shard"]
 
 _NOTHING = np.iinfo(np.uint64).max
 _ENTRY = 16
 """Bytes of the index for a chunk."""
-_LEVEL = 3
 
 _Array = npt.NDArray[Any]
 
@@ -37,13 +36,27 @@ class ShardLayout:
     """Shape of an inner chunk: rows, sequences, and what else a value has."""
     dtype: np.dtype[Any]
     fill: float
+    codec: Codec
+    """What compresses a chunk's bytes."""
     check_bytes: int
-    """Of the index's check sum: 4 where Zarr wrote it, 0 for files made here, whose frames have check sums of their own."""
+    """Of the index's check sum: 4 where Zarr wrote it, 0 for files made here, whose chunks have check sums of their own."""
+    axes: tuple[int, ...]
+    """The order in which a chunk's axes are stored: `(0, 1)` where it is their own."""
 
     @property
     def index_bytes(self) -> int:
         """Length of the index at the end of a file."""
         return self.chunks * _ENTRY + self.check_bytes
+
+    def encode(self, chunk: _Array) -> bytes:
+        """The bytes of a chunk."""
+        data: bytes = self.codec.encode(np.ascontiguousarray(chunk.transpose(self.axes)))
+        return data
+
+    def decode(self, data: bytes) -> _Array:
+        """The chunk of these bytes; raises `ValueError` or `RuntimeError` where they are none."""
+        stored = np.frombuffer(self.codec.decode(data), self.dtype).reshape([self.chunk[axis] for axis in self.axes])
+        return stored.transpose([self.axes.index(axis) for axis in range(len(self.axes))])
 
 
 def read_shard(file: BinaryIO, layout: ShardLayout, start: int, stop: int) -> _Array:
@@ -62,7 +75,7 @@ def read_shard(file: BinaryIO, layout: ShardLayout, start: int, stop: int) -> _A
         if offset + length > end:
             raise ValueError(f"its index tells of {offset + length} bytes, and it has {end}")
         file.seek(offset)
-        chunk = np.frombuffer(Zstd().decode(file.read(length)), layout.dtype).reshape(layout.chunk)
+        chunk = layout.decode(file.read(length))
         first, last = max(start, place * size), min(stop, (place + 1) * size)
         found[:, first - start : last - start] = chunk[:, first - place * size : last - place * size]
     return found
@@ -78,7 +91,7 @@ def encode_shard(values: _Array, layout: ShardLayout, head: bytes = b"") -> byte
             continue
         chunk = np.full(layout.chunk, layout.fill, layout.dtype)
         chunk[:, : piece.shape[1]] = piece
-        parts.append(Zstd(level=_LEVEL, checksum=True).encode(chunk))
+        parts.append(layout.encode(chunk))
         index[place] = end, len(parts[-1])
         end += len(parts[-1])
     return b"".join([*parts, index.tobytes()])

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 import zarr
+from numcodecs.zstd import Zstd
 from zarr.codecs import ZstdCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
@@ -179,7 +180,9 @@ class ResultArray:
             chunk=(1, chunk),
             dtype=np.dtype(np.uint8),
             fill=NOT_MEASURED,
+            codec=Zstd(),
             check_bytes=4,
+            axes=(0, 1),
         )
 
     def _path(self, row: int, block: int) -> Path:

@@ -8,15 +8,23 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
-from zarr.codecs import BytesCodec, ShardingCodec, ZstdCodec
+from numcodecs.blosc import Blosc
+from numcodecs.zstd import Zstd
+from zarr.codecs import BloscCodec, BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
 from seenat.memorization.shard_files import ShardLayout, encode_shard, read_shard
 
 
-def layout(rows, chunks, size, dtype=np.uint8, fill=255, rest=(), check_bytes=0):
+def layout(rows, chunks, size, check_bytes=0):
     return ShardLayout(
-        chunks=chunks, chunk=(rows, size, *rest), dtype=np.dtype(dtype), fill=fill, check_bytes=check_bytes
+        chunks=chunks,
+        chunk=(rows, size),
+        dtype=np.dtype(np.uint8),
+        fill=255,
+        codec=Zstd(level=3, checksum=True),
+        check_bytes=check_bytes,
+        axes=(0, 1),
     )
 
 
@@ -54,13 +62,33 @@ def test_what_zarr_writes_is_read_and_what_is_written_zarr_reads(values, chunks,
     assert (opened[:, length:] == 255).all()
 
 
-def test_values_may_be_of_any_type_and_have_quantities():
+def test_values_may_be_of_any_type_and_have_quantities_stored_apart():
     made = np.random.default_rng(1).normal(size=(3, 50, 2)).astype(np.float32)
     made[1, 7] = np.nan
-    ours = layout(3, 4, 16, np.float32, np.nan, (2,))
-    file = encode_shard(made, ours)
-    assert np.array_equal(read_shard(io.BytesIO(file), ours, 5, 49), made[:, 5:49], equal_nan=True)
-    assert np.isnan(read_shard(io.BytesIO(file), ours, 50, 64)).all()
+    ours = ShardLayout(
+        chunks=4,
+        chunk=(3, 16, 2),
+        dtype=np.dtype(np.float32),
+        fill=np.nan,
+        codec=Blosc(cname="zstd", clevel=3, shuffle=Blosc.BITSHUFFLE),
+        check_bytes=4,
+        axes=(2, 0, 1),
+    )
+    held = {}
+    theirs = zarr.create_array(
+        MemoryStore(held),
+        shape=(3, 64, 2),
+        dtype="float32",
+        shards=(3, 64, 2),
+        chunks=(3, 16, 2),
+        filters=[TransposeCodec(order=(2, 0, 1))],
+        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=4),
+        fill_value=np.nan,
+    )
+    theirs[:, :50] = made
+    for file in (held["c/0/0/0"].to_bytes(), encode_shard(made, ours) + bytes(4)):
+        assert np.array_equal(read_shard(io.BytesIO(file), ours, 5, 49), made[:, 5:49], equal_nan=True)
+        assert np.isnan(read_shard(io.BytesIO(file), ours, 50, 64)).all()
 
 
 def test_a_damaged_file_is_never_read_as_another():
