@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, select
 
 from seenat.memorization.commits import open_array, refresh_onsets
+from seenat.memorization.compaction import read_values
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import Values
@@ -33,6 +34,7 @@ __all__ = [
     "StepCount",
     "measured_trajectories",
     "measured_values",
+    "memorized_sequence",
     "onsets",
     "trajectory",
 ]
@@ -219,7 +221,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             steps=steps,
             memorized=total,
             lost=lost,
-            sequences=tuple(_memorized(row) for row in rows),
+            sequences=tuple(memorized_sequence(row) for row in rows),
         )
 
 
@@ -231,8 +233,8 @@ def measured_values(
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         rows = current_rows(connection, measurement)
-    array = open_array(catalog.database, measurement)
-    values = array.read([row for row, _ in rows], sequences.start, sequences.stop)
+        array, chosen = open_array(catalog.database, measurement), [row for row, _ in rows]
+        values = read_values(connection, array, measurement, chosen, sequences.start, sequences.stop)
     return MeasuredValues(steps=tuple(step for _, step in rows), values=values, protocol=measurement.protocol)
 
 
@@ -240,8 +242,8 @@ def _trajectory(
     catalog: Catalog, connection: Connection, model: Model, measurement: Measurement, sequence: int
 ) -> SequenceTrajectory:
     rows = current_rows(connection, measurement)
-    array = open_array(catalog.database, measurement)
-    values = array.read([row for row, _ in rows], sequence, sequence + 1)[:, 0]
+    array, chosen = open_array(catalog.database, measurement), [row for row, _ in rows]
+    values = read_values(connection, array, measurement, chosen, sequence, sequence + 1)[:, 0]
     return SequenceTrajectory(
         model=model.name,
         sequence=sequence,
@@ -271,7 +273,8 @@ def _points(
     )
 
 
-def _memorized(row: AnyRow) -> MemorizedSequence:
+def memorized_sequence(row: AnyRow) -> MemorizedSequence:
+    """What a row of the onset table says."""
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),

@@ -36,6 +36,7 @@ from seenat.memorization.commits import (
     recover,
     refresh_onsets,
 )
+from seenat.memorization.compaction import compact_finished
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
 from seenat.memorization.memory import free_memory
@@ -114,6 +115,7 @@ def run_job(
             f"{finished.progress.failed} of {finished.progress.shards} shards of job {job.id} could not be measured; "
             f"`seenat job {job.id}` tells why, and running it again tries them again."
         )
+    compact_finished(catalog, finished)
     return finished
 
 

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.commits import open_array
-from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.compaction import read_values
+from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import ResultArray
 from seenat.registry.catalog import Catalog
+from seenat.registry.database import Database
 from seenat.registry.entities import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
@@ -54,10 +56,16 @@ class Results:
     """One model's values by one protocol."""
 
     model: Model
-    protocol: Protocol
+    database: Database
+    measurement: Measurement
     array: ResultArray
     rows: dict[int, int]
     """The array's row of each measured step, ascending by step; never empty."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """By which they were measured."""
+        return self.measurement.protocol
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -77,7 +85,9 @@ class Results:
     def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
         """The seen points of a range at some measured steps, or at all."""
         chosen = self.steps if steps is None else steps
-        values = self.array.read([self.rows[step] for step in chosen], sequences.start, sequences.stop)
+        rows = [self.rows[step] for step in chosen]
+        with self.database.read() as connection:
+            values = read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
         seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
         return SeenPoints(
@@ -107,5 +117,9 @@ def open_results(catalog: Catalog, model: Model, protocol: str | None = None) ->
             f"run `seenat memorize {model.name}`."
         )
     return Results(
-        model=model, protocol=measurement.protocol, array=open_array(catalog.database, measurement), rows=rows
+        model=model,
+        database=catalog.database,
+        measurement=measurement,
+        array=open_array(catalog.database, measurement),
+        rows=rows,
     )
