@@ -11,7 +11,8 @@ Memory does not depend on the number of sequences: they go in chunks, and a chun
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +30,10 @@ from seenat.registry.errors import InvalidValue
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Scorer", "default_device", "in_type"]
+__all__ = ["JointScorer", "Scorer", "default_device", "in_type"]
 
-_CHUNK = 4096
-"""Sequences given to an engine at a time, or more where its blocks are large; it splits further as it likes."""
+_CHUNK_IDS = 1 << 20
+"""Ids given to an engine at a time, 8 MiB, or more where its blocks are large; it splits further as it likes."""
 _BLOCKS = 16
 """Blocks in a call for which the few that are not full do not matter."""
 
@@ -40,23 +41,28 @@ _Tokens = npt.NDArray[np.integer[Any]]
 _Values = npt.NDArray[np.uint8]
 
 
-class Scorer:
-    """One model under one protocol, on one device; the model is taken over: set to evaluate, and moved if need be.
+class JointScorer:
+    """One model under several protocols that differ in prompt and continuation alone, on one device.
 
-    `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`. Raises `InvalidValue` when the model's
-    vocabulary or positions cannot hold the protocol, and `OutOfMemory` when the device cannot hold the model.
+    Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
+    over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
+    Raises `InvalidValue` when the protocols differ in more, or the model's vocabulary or positions cannot hold one of them,
+    and `OutOfMemory` when the device cannot hold the model.
     """
 
-    def __init__(self, model: PreTrainedModel, protocol: Protocol, device: str | None = None) -> None:
-        self.protocol = protocol
+    def __init__(self, model: PreTrainedModel, protocols: Sequence[Protocol], device: str | None = None) -> None:
+        self.protocols = tuple(protocols)
+        _check_alike(self.protocols)
+        self.longest = max(self.protocols, key=lambda protocol: protocol.length)
+        """The protocol whose `window` is measured."""
         self.device = torch.device(device or default_device())
         module: Any = model
-        module = in_type(module.eval(), getattr(torch, protocol.weights))
+        module = in_type(module.eval(), getattr(torch, self.longest.weights))
         self.vocab_size = int(module.get_input_embeddings().weight.shape[0])
-        _check_positions(module, protocol)
-        protocol.check_fits(protocol.window[1], self.vocab_size)
+        _check_positions(module, self.longest)
+        self.longest.check_fits(self.longest.window[1], self.vocab_size)
         with fitting(self.device), exact():
-            self._engine = _engine(module, protocol, self.device)
+            self._engine = _engine(module, self.protocols, self.device)
 
     @property
     def at_once(self) -> int:
@@ -64,35 +70,33 @@ class Scorer:
         return _BLOCKS * self._engine.rows
 
     def measure(self, tokens: _Tokens) -> _Values:
-        """What the protocol measures of each sequence: `prefixes` or `scores`."""
-        return self.scores(tokens) if self.protocol.measure == "score" else self.prefixes(tokens)
+        """What the protocols measure of each sequence: `prefixes` or `scores`."""
+        return self.scores(tokens) if self.longest.measure == "score" else self.prefixes(tokens)
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
+        """The prefixes of each sequence, 0 to `continuation`: uint8 [protocols, n], for integer ids [n, longest.length].
 
-        `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` for another shape and for an id
-        that the model's vocabulary does not hold.
+        `tokens` are the columns `longest.window` of an order. Raises `InvalidValue` for another shape and for an id that the
+        model's vocabulary does not hold.
         """
         return self._in_chunks(self._engine.prefixes, tokens)
 
     def scores(self, tokens: _Tokens) -> _Values:
-        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
         if isinstance(self._engine, RecheckedEngine):
             raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
         return self._in_chunks(self._engine.scores, tokens)
 
     def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], _Values], tokens: _Tokens) -> _Values:
-        if tokens.ndim != 2 or tokens.shape[1] != self.protocol.length:
-            raise InvalidValue(
-                f"Scoring needs {self.protocol.length} ids of each sequence, not an array {tokens.shape}."
-            )
-        result = np.zeros(len(tokens), dtype=np.uint8)
-        size = max(_CHUNK, self.at_once)
+        if tokens.ndim != 2 or tokens.shape[1] != self.longest.length:
+            raise InvalidValue(f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}.")
+        result = np.zeros((len(self.protocols), len(tokens)), dtype=np.uint8)
+        size = max(1, _CHUNK_IDS // self.longest.length, self.at_once)
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
             self._check_ids(chunk, start)
             with exact():
-                result[start : start + size] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
+                result[:, start : start + size] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
         return result
 
     def _check_ids(self, chunk: npt.NDArray[np.integer[Any]], start: int) -> None:
@@ -105,24 +109,57 @@ class Scorer:
             )
 
 
+class Scorer:
+    """One model under one protocol: a `JointScorer` of one, whose arrays have no axis of protocols."""
+
+    def __init__(self, model: PreTrainedModel, protocol: Protocol, device: str | None = None) -> None:
+        self.protocol = protocol
+        self._joint = JointScorer(model, [protocol], device)
+        self.device, self.vocab_size = self._joint.device, self._joint.vocab_size
+
+    @property
+    def at_once(self) -> int:
+        """How many sequences a call should have at least for the device to be busy."""
+        return self._joint.at_once
+
+    def measure(self, tokens: _Tokens) -> _Values:
+        """What the protocol measures of each sequence, uint8 [n]: `prefixes` or `scores`."""
+        return self._joint.measure(tokens)[0]
+
+    def prefixes(self, tokens: _Tokens) -> _Values:
+        """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
+
+        `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` as `JointScorer.prefixes` does.
+        """
+        return self._joint.prefixes(tokens)[0]
+
+    def scores(self, tokens: _Tokens) -> _Values:
+        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        return self._joint.scores(tokens)[0]
+
+
 def default_device() -> str:
     """`cuda` where there is one, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _engine(module: Any, protocol: Protocol, device: torch.device) -> NeoxEngine | GenericEngine | RecheckedEngine:
-    """The engine of a module that has the type of the protocol's weights."""
-    if protocol.dtype != RECHECKED:
-        return _in_type(module, protocol, device, module.dtype)
+def _engine(
+    module: Any, protocols: Sequence[Protocol], device: torch.device
+) -> NeoxEngine | GenericEngine | RecheckedEngine:
+    """The engine of a module that has the type of the protocols' weights."""
+    if protocols[0].dtype != RECHECKED:
+        return _in_type(module, protocols, device, module.dtype)
     return RecheckedEngine(
-        _in_type(module, protocol, device, torch.bfloat16), _in_type(module, protocol, device, torch.float32)
+        _in_type(module, protocols, device, torch.bfloat16), _in_type(module, protocols, device, torch.float32)
     )
 
 
-def _in_type(module: Any, protocol: Protocol, device: torch.device, dtype: torch.dtype) -> NeoxEngine | GenericEngine:
+def _in_type(
+    module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype
+) -> NeoxEngine | GenericEngine:
     if suits(module):
-        return NeoxEngine(module, protocol, device=device, dtype=dtype)
-    return GenericEngine(in_type(module, dtype).to(device), protocol)
+        return NeoxEngine(module, protocols, device=device, dtype=dtype)
+    return GenericEngine(in_type(module, dtype).to(device), protocols)
 
 
 def in_type(module: Any, dtype: torch.dtype) -> Any:
@@ -135,6 +172,17 @@ def in_type(module: Any, dtype: torch.dtype) -> Any:
     parameters = {id(one): torch.nn.Parameter(one.detach().to(dtype), False) for one in module.parameters()}
     copied = copy.deepcopy(module, parameters)
     return copied.float() if dtype == torch.float32 else copied
+
+
+def _check_alike(protocols: Sequence[Protocol]) -> None:
+    if not protocols:
+        raise InvalidValue("There is no protocol to measure; give at least one.")
+    first = protocols[0]
+    for other in protocols[1:]:
+        if replace(other, prompt=first.prompt, continuation=first.continuation) != first:
+            raise InvalidValue(
+                f"Protocols {first.id} and {other.id} differ in more than prompt and continuation; measure them one by one."
+            )
 
 
 def _check_positions(model: Any, protocol: Protocol) -> None:

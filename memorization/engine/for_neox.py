@@ -7,7 +7,7 @@ works on all of them, in blocks as large as its memory allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from seenat.memorization.engine.decoding import scores
 from seenat.memorization.engine.devices import Arrivals, Rows, free_bytes
 from seenat.memorization.engine.head import Head, Judge
 from seenat.memorization.engine.neox import Body, NewKeys, folded
+from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.engine.rechecking import Screen
 from seenat.memorization.engine.schedule import best_stages, usual_stages
 from seenat.memorization.protocol import Protocol
@@ -48,7 +49,9 @@ _Values = npt.NDArray[np.uint8]
 
 
 class NeoxEngine:
-    """One model under one protocol. `module` is transformers' own and `suits` it; it stays as it is, where it is.
+    """One model under protocols that differ in prompt and continuation alone.
+
+    `module` is transformers' own and `suits` it; it stays as it is, where it is.
 
     `device` and `dtype` are where and in which type this engine computes; None: where and as the module does. `packed` says
     whether matrices are packed for oneDNN; None: where torch can.
@@ -57,13 +60,14 @@ class NeoxEngine:
     def __init__(
         self,
         module: Any,
-        protocol: Protocol,
+        protocols: Sequence[Protocol],
         *,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
         packed: bool | None = None,
     ) -> None:
-        self._protocol = protocol
+        protocol = protocols[0]
+        self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         with torch.inference_mode():
             self._body = Body(module, device=device, dtype=dtype, packed=packed)
             self._device = self._body.device
@@ -75,9 +79,9 @@ class NeoxEngine:
         self._rows = Rows(self._block(_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
         self._decoding_rows = Rows(self._block(_DECODING_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
         self._knows_ids = False
-        self._prefixes = np.zeros(protocol.continuation + 1, dtype=np.int64)
+        self._reached = np.zeros(self._pairs.length - self._pairs.longest + 1, dtype=np.int64)
         self._due = _ENOUGH
-        self.stages = usual_stages(protocol.continuation)
+        self.stages = usual_stages(len(self._reached) - 1)
         """The stages of the next call."""
 
     @property
@@ -86,7 +90,7 @@ class NeoxEngine:
         return self._rows.count
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
+        """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
         return self._cascaded(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
@@ -104,26 +108,30 @@ class NeoxEngine:
             with torch.inference_mode():
                 self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
             self._knows_ids = True
-        prompt, stages = self._protocol.prompt, self.stages
+        stages = self.stages
 
         def work(some: torch.Tensor, rows: int) -> tuple[torch.Tensor, ...]:
-            cascade = Cascade(self._body, judge, some, prompt, stages, rows)
-            return cascade.run(), cascade.unsure
+            verdicts = Cascade(self._body, judge, some, self._pairs, stages, rows).run()
+            return verdicts.prefixes.T, verdicts.unsure
 
         values, unsure = self._rows.fit(lambda rows: self._shared(tokens, lambda some: work(some, rows)))
         self._learn(values)
-        return values, unsure
+        return values.T, unsure
 
     def _learn(self, values: _Values) -> None:
-        """Choose the stages again whenever twice as many prefixes are known: every choice has code compiled for it."""
-        self._prefixes += np.bincount(values, minlength=len(self._prefixes))
-        if (known := int(self._prefixes.sum())) >= self._due:
+        """Choose the stages again whenever twice as many prefixes [n, pairs] are known: every choice has code compiled for it."""
+        ends = (values + np.array([prompt for prompt, _ in self._pairs.pairs])).max(axis=1) - self._pairs.longest
+        self._reached += np.bincount(ends, minlength=len(self._reached))
+        if (known := int(self._reached.sum())) >= self._due:
             self._due = 2 * known
-            self.stages = best_stages(self._prefixes)
+            self.stages = best_stages(self._reached)
 
     def scores(self, tokens: _Tokens) -> _Values:
-        """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
-        body, head, prompt = self._body, self._head, self._protocol.prompt
+        """Scores, likewise; every protocol decodes for itself."""
+        return np.stack([self._scores(tokens[:, : sum(pair)], pair[0]) for pair in self._pairs.pairs])
+
+    def _scores(self, tokens: _Tokens, prompt: int) -> _Values:
+        body, head = self._body, self._head
         made = self._decoding_rows.fit(
             lambda rows: self._shared(tokens, lambda some: (scores(body, head, some, prompt, rows),))
         )
@@ -131,19 +139,19 @@ class NeoxEngine:
         return values
 
     def _margins(self, tokens: torch.Tensor, rows: int) -> torch.Tensor:
-        """The margins of int64 sequences in the host's memory, float32 [n, continuation]."""
-        arrivals = Arrivals(tokens, self._device, rows)
-        found = [torch.empty(0, self._protocol.continuation, device=self._device)]
+        """The margins of int64 sequences in the host's memory, float32 [n, ids from the shortest prompt's end on]."""
+        arrivals, asked = Arrivals(tokens, self._device, rows), self._pairs.length - self._pairs.first
+        found = [torch.empty(0, asked, device=self._device)]
         for block in arrivals:
             ids = arrivals.tokens[block]
-            truth = ids[:, self._protocol.prompt :].reshape(-1)
-            states = self._body.states(ids[:, :-1], NewKeys(), asked=self._protocol.continuation).flatten(0, 1)
+            truth = ids[:, self._pairs.first :].reshape(-1)
+            states = self._body.states(ids[:, :-1], NewKeys(), asked=asked).flatten(0, 1)
             margins = self._head.own(states, truth) - self._head.largest_other(states, truth)
             found.append(margins.view(len(ids), -1))
         return torch.cat(found)
 
     def _block(self, most: int, budget: int) -> int:
-        row = self._body.key_bytes * self._protocol.length
+        row = self._body.key_bytes * self._pairs.length
         return max(_LEAST_BLOCK, min(most, budget // row // _LEAST_BLOCK * _LEAST_BLOCK))
 
     def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ Scores are taken from transformers' `generate`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ import torch
 
 from seenat.memorization.engine.devices import Rows
 from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
+from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.engine.rechecking import Screen
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
@@ -47,17 +48,22 @@ _Made = TypeVar("_Made")
 
 
 class GenericEngine:
-    """One model under one protocol; `module` is on its device and in the type that is computed in."""
+    """One model under protocols that differ in prompt and continuation alone.
 
-    def __init__(self, module: Any, protocol: Protocol) -> None:
-        self._protocol = protocol
+    `module` is on its device and in the type that is computed in.
+    """
+
+    def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
+        protocol = protocols[0]
+        self._protocols = tuple(protocols)
+        self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
         self._module = packed_copy(module)
         self._states, is_apart = _split(module, self._module)
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
         self._workers = torch.get_num_threads() if self._device.type == "cpu" else 1
-        self._rows = Rows(_rows(module, protocol, is_apart), self._device)
+        self._rows = Rows(_rows(module, self._pairs.length, is_apart), self._device)
 
     @property
     def rows(self) -> int:
@@ -65,7 +71,7 @@ class GenericEngine:
         return self._rows.count
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
+        """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
         return self._decided(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
@@ -77,19 +83,21 @@ class GenericEngine:
         return np.concatenate(self._passed(tokens, self._margins))
 
     def scores(self, tokens: _Tokens) -> _Values:
-        """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
-        return self._rows.fit(lambda rows: reference_scores(self._module, tokens, self._protocol, batch=rows).score)
+        """Scores, likewise; every protocol decodes for itself."""
+        return np.stack([self._scores(tokens[:, : protocol.length], protocol) for protocol in self._protocols])
 
     def _decided(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        result, unsure = np.zeros(len(tokens), dtype=np.uint8), np.zeros(len(tokens), dtype=np.bool_)
-        alive = np.arange(len(tokens))
-        for depth in sorted({min(_FIRST_LOOK, self._protocol.continuation), self._protocol.continuation}):
-            if not len(alive):
-                break
-            made = self._passed(tokens[alive, : self._protocol.prompt + depth], partial(self._prefixes, judge))
-            result[alive], unsure[alive] = (np.concatenate(parts) for parts in zip(*made, strict=True))
-            alive = alive[(result[alive] == depth) & ~unsure[alive]]
-        return result, unsure
+        result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
+        unsure, left = np.zeros(len(tokens), dtype=np.bool_), np.arange(len(tokens))
+        for stop in sorted({min(self._pairs.longest + _FIRST_LOOK, self._pairs.length), self._pairs.length}):
+            if len(left):
+                made = self._passed(tokens[left, :stop], partial(self._prefixes, judge))
+                result[left], unsure[left], going_on = (np.concatenate(parts) for parts in zip(*made, strict=True))
+                left = left[going_on & ~unsure[left]]
+        return result.T, unsure
+
+    def _scores(self, tokens: _Tokens, protocol: Protocol) -> _Values:
+        return self._rows.fit(lambda rows: reference_scores(self._module, tokens, protocol, batch=rows).score)
 
     def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
         """What `work` makes of every block, of as many rows as fit."""
@@ -110,20 +118,19 @@ class GenericEngine:
             torch.set_num_threads(threads)
 
     @torch.inference_mode()
-    def _prefixes(self, judge: Judge, block: _Tokens) -> tuple[_Values, npt.NDArray[np.bool_]]:
+    def _prefixes(self, judge: Judge, block: _Tokens) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Prefixes [n, protocols], which sequences are unsure, and which are not done."""
         states, truth = self._after_prompts(block)
-        prefix = torch.zeros(len(truth), dtype=torch.uint8, device=self._device)
-        unsure = torch.zeros(len(truth), dtype=torch.bool, device=self._device)
-        alive = torch.arange(len(truth), device=self._device)
-        for position in range(truth.shape[1]):
-            right, open_ = judge.judged(states[alive, position], truth[alive, position])
-            if open_ is not None:
-                unsure[alive] = open_
-            alive = alive[right]
-            if not len(alive):
+        verdicts = Verdicts(self._pairs, len(truth), self._device)
+        left = torch.arange(len(truth), device=self._device)
+        for column in range(truth.shape[1]):
+            here = states[left, column : column + 1], truth[left, column : column + 1]
+            left = left[verdicts.take(judge, *here, left, self._pairs.first + column)]
+            if not len(left):
                 break
-            prefix[alive] = position + 1
-        return prefix.cpu().numpy(), unsure.cpu().numpy()
+        going_on = torch.zeros_like(verdicts.unsure)
+        going_on[left] = True
+        return verdicts.prefixes.T.cpu().numpy(), verdicts.unsure.cpu().numpy(), going_on.cpu().numpy()
 
     @torch.inference_mode()
     def _margins(self, block: _Tokens) -> npt.NDArray[np.float32]:
@@ -133,22 +140,22 @@ class GenericEngine:
         return margins.reshape(truth.shape)
 
     def _after_prompts(self, block: _Tokens) -> tuple[torch.Tensor, torch.Tensor]:
-        """The states from which the ids after the prompts follow, [n, ids, width], and those ids [n, ids]."""
+        """The states from which the ids after the shortest prompts follow, [n, ids, width], and those ids [n, ids]."""
         ids = torch.from_numpy(block).to(self._device)
-        return self._states(ids[:, :-1])[:, self._protocol.prompt - 1 :], ids[:, self._protocol.prompt :]
+        return self._states(ids[:, :-1])[:, self._pairs.first - 1 :], ids[:, self._pairs.first :]
 
 
 def _cut(tokens: _Tokens, rows: int) -> list[_Tokens]:
     return [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
 
 
-def _rows(module: Any, protocol: Protocol, is_apart: bool) -> int:
+def _rows(module: Any, length: int, is_apart: bool) -> int:
     """As many rows as suit the device, unless their logits at every position would be too many."""
     device = module.device.type
     suiting = _ROWS.get(device, _ROWS_ELSEWHERE)
     if is_apart:
         return suiting
-    row: int = module.dtype.itemsize * len(module.get_input_embeddings().weight) * (protocol.length - 1)
+    row: int = module.dtype.itemsize * len(module.get_input_embeddings().weight) * (length - 1)
     return max(1, min(suiting, _LOGIT_BYTES.get(device, _LOGIT_BYTES_ELSEWHERE) // row))
 
 

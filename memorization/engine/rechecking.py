@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.head import Matrix
+from seenat.memorization.engine.head import Matrix, beaten
 
 __all__ = ["RecheckedEngine", "Screen"]
 
@@ -47,18 +47,16 @@ class Screen:
         self._head = head
         self._bound = bound
 
+    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """Which of the true ids [n] are certainly not chosen, because a frequent id beats them: bool [n]."""
+        return beaten(self._head, states, truth, self._doubt)
+
     def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Which of the true ids [n] greedy decoding certainly chooses, and of which nothing is certain: bool [n] each."""
-        right = torch.zeros(len(truth), dtype=torch.bool, device=truth.device)
-        unsure = torch.zeros_like(right)
-        own = self._head.own(states, truth)
-        open_ = self._head.unbeaten(states, truth, own, self._doubt)
-        if len(open_):
-            other, least = self._head.largest_other(states[open_], truth[open_]), own[open_]
-            doubt = self._doubt(truth, other, 0.0)
-            right[open_] = least > other + doubt
-            unsure[open_] = ~((least > other + doubt) | (other > least + doubt))
-        return right, unsure
+        own, other = self._head.own(states, truth), self._head.largest_other(states, truth)
+        doubt = self._doubt(truth, other, 0.0)
+        right, wrong = own > other + doubt, other > own + doubt
+        return right, ~(right | wrong)
 
     def _doubt(self, _: torch.Tensor, other: torch.Tensor, __: float) -> torch.Tensor:
         return self._bound + _HALF_STEP * other.abs()
@@ -68,10 +66,10 @@ class Measuring(Protocol):
     """An engine in one type."""
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
+        """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
 
     def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
-        """By how much the true id's logit exceeds the largest other one, after the true ids: [n, continuation]."""
+        """By how much the true id's logit exceeds the largest other one, after the true ids: [n, ids]."""
 
 
 class Screening(Measuring, Protocol):
@@ -82,7 +80,7 @@ class Screening(Measuring, Protocol):
         """Rows of a pass."""
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        """Prefixes, and which of them, bool [n], may be too short because a position was not decided."""
+        """Prefixes, and of which sequences, bool [n], they may be too short because a position was not decided."""
 
 
 class RecheckedEngine:
@@ -98,14 +96,14 @@ class RecheckedEngine:
         return self._screen.rows
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
+        """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
         if self.bound is None:
             if len(tokens) < _WORTH:
                 return self._exact.prefixes(tokens)
             self.bound = self._measured_bound(tokens[:: len(tokens) // _SAMPLE])
         values, unsure = self._screen.screened(tokens, self.bound)
         if unsure.any():
-            values[unsure] = self._exact.prefixes(tokens[unsure])
+            values[:, unsure] = self._exact.prefixes(tokens[unsure])
         return values
 
     def _measured_bound(self, sample: _Tokens) -> float:

@@ -23,7 +23,7 @@ NEAR = {"bfloat16": 0.5, "float16": 0.06}
 
 def margins(model: Any, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """By how much the true ids' logits exceed all others in float32, [n, continuation]; below 0 where they do not."""
-    return GenericEngine(model, Protocol()).margins(tokens)
+    return GenericEngine(model, [Protocol()]).margins(tokens)
 
 
 @pytest.mark.parametrize("name", ["neox_97", "neox_700", "llama", "bert"])
@@ -55,7 +55,7 @@ def test_prefixes_and_scores_are_those_of_generate_in_the_type(
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_arithmetic_is_in_the_type_and_errors_are_of_its_size(neox_700: Any, engine: Any, dtype: str) -> None:
     tokens = neox_700.rows[:, :64].astype(np.int64)
-    found = engine(in_type(neox_700.model, getattr(torch, dtype)), Protocol(dtype=dtype)).margins(tokens)
+    found = engine(in_type(neox_700.model, getattr(torch, dtype)), [Protocol(dtype=dtype)]).margins(tokens)
     error = np.abs(found - margins(neox_700.model, tokens)).max()
     assert NEAR[dtype] / 50 < error < NEAR[dtype] / 2
 

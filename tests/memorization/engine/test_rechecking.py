@@ -24,7 +24,7 @@ from seenat.registry.errors import InvalidValue
 
 def rechecked(model: Any, protocol: Protocol | None = None) -> tuple[Scorer, RecheckedEngine]:
     scorer = Scorer(model, protocol or Protocol(dtype=RECHECKED), "cpu")
-    engine = scorer._engine
+    engine = scorer._joint._engine
     assert isinstance(engine, RecheckedEngine)
     return scorer, engine
 
@@ -40,11 +40,11 @@ def test_trained_models_are_measured_as_in_float32(pocket_manifest: Path, name: 
     scorer, engine = rechecked(model)
     np.testing.assert_array_equal(scorer.prefixes(rows), expected)
     assert engine.bound is not None
-    certain, unsure = engine._screen.screened(rows, engine.bound)
+    (certain,), unsure = engine._screen.screened(rows, engine.bound)
     np.testing.assert_array_equal(certain[~unsure], expected[~unsure])
     assert (certain <= expected).all()
     assert 0.01 < unsure.mean() < 0.2
-    assert (engine._screen.prefixes(rows) != expected).any()
+    assert (engine._screen.prefixes(rows)[0] != expected).any()
 
 
 def test_rows_that_random_weights_follow_are_measured_as_in_float32() -> None:
