@@ -89,7 +89,9 @@ class JointScorer:
 
     def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], _Values], tokens: _Tokens) -> _Values:
         if tokens.ndim != 2 or tokens.shape[1] != self.longest.length:
-            raise InvalidValue(f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}.")
+            raise InvalidValue(
+                f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}."
+            )
         result = np.zeros((len(self.protocols), len(tokens)), dtype=np.uint8)
         size = max(1, _CHUNK_IDS // self.longest.length, self.at_once)
         for start in range(0, len(tokens), size):

@@ -20,9 +20,9 @@ from seenat.memorization.engine.decoding import scores
 from seenat.memorization.engine.devices import Arrivals, Rows, free_bytes
 from seenat.memorization.engine.head import Head, Judge
 from seenat.memorization.engine.neox import Body, NewKeys, folded
-from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.engine.rechecking import Screen
 from seenat.memorization.engine.schedule import best_stages, usual_stages
+from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
 
 __all__ = ["NeoxEngine"]

@@ -24,8 +24,8 @@ import torch
 
 from seenat.memorization.engine.devices import Rows
 from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
-from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.engine.rechecking import Screen
+from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores

@@ -111,7 +111,7 @@ class Head:
         order = torch.from_numpy(sorted_).to(self._weight.device)
         self._ranks = torch.empty_like(order)
         self._ranks[order] = torch.arange(len(order), device=order.device)
-        if 2 * _FREQUENT <= self.vocab_size:
+        if self.vocab_size >= 2 * _FREQUENT:
             ids = order[:_FREQUENT]
             linear = Linear(self._weight[ids], self._bias[ids], packed=self._packed)
             self._look = _Look(linear=linear, largest_norm=float(self._norms[ids].max()))
