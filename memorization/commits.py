@@ -24,7 +24,6 @@ import numpy.typing as npt
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from seenat.memorization.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
-from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import BlockFile, ResultArray, Values
 from seenat.memorization.trajectories import OnsetTable, onset_table
 from seenat.registry.bulk import insert_rows
@@ -76,7 +75,7 @@ class Committed(NamedTuple):
     """What counts of a block."""
 
     values: Values
-    """`[sequences of the block]`; 255 where there are none."""
+    """`[sequences of the block]`; not measured where there are none."""
     lost: bool
     """Whether values were committed that the file does not hold."""
 
@@ -87,6 +86,7 @@ def open_array(database: Database, measurement: Measurement) -> ResultArray:
         results_folder(database) / measurement.folder,
         sequences=measurement.sequences,
         block_sequences=measurement.block_sequences,
+        measure=measurement.protocol.kept,
     )
 
 
@@ -137,7 +137,7 @@ def committed_values(
     recorded = _recorded(connection, measurement, row, block)
     values = None if recorded is None else array.read_block(row, block, recorded)
     if values is None:
-        return Committed(np.full(len(span), NOT_MEASURED, np.uint8), lost=recorded is not None)
+        return Committed(measurement.protocol.kept.empty(len(span)), lost=recorded is not None)
     return Committed(values, lost=False)
 
 
@@ -153,14 +153,14 @@ def commit_block(
     sequences_per_batch: int,
 ) -> None:
     """Make a written block count: its digest, its sequences' onsets, its batches' counts."""
-    whole = measurement.protocol.continuation
+    protocol = measurement.protocol
     key = {"measurement_id": measurement.id, "array_row": row, "block": block}
     connection.execute(delete(blocks).filter_by(**key))
     connection.execute(
         insert(blocks).values(
             **key,
-            measured=int((values != NOT_MEASURED).sum()),
-            memorized=int((values == whole).sum()),
+            measured=int(protocol.kept.measured(values).sum()),
+            memorized=int(protocol.memorized(values).sum()),
             bytes=file.bytes,
             digest=file.digest,
         )
@@ -181,6 +181,8 @@ def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused
 
 
 def _replace_onsets(connection: Connection, array: ResultArray, measurement: Measurement, block: int) -> None:
+    if not measurement.protocol.kept.decodes:  # Nothing of it is memorized or not.
+        return
     span = measurement.block(block)
     steps, values = _present_values(connection, array, measurement, block)
     connection.execute(
@@ -200,7 +202,7 @@ def _present_values(
     """Every step at which values of the block count, ascending, and these values, `[steps, sequences of the block]`."""
     present = current_rows(connection, measurement)
     recorded = block_digests(connection, measurement, block, [row for row, _ in present])
-    values = np.empty((len(recorded), len(measurement.block(block))), np.uint8)
+    values = measurement.protocol.kept.empty(len(recorded), len(measurement.block(block)))
     steps: list[int] = []
     for row, step in present:
         found = array.read_block(row, block, recorded[row]) if row in recorded else None
@@ -228,8 +230,8 @@ def _replace_counts(
     connection: Connection, measurement: Measurement, row: int, block: int, values: Values, sequences_per_batch: int
 ) -> None:
     first = measurement.block(block).start // sequences_per_batch
-    measured = _sums(values != NOT_MEASURED, sequences_per_batch)
-    memorized = _sums(values == measurement.protocol.continuation, sequences_per_batch)
+    measured = _sums(measurement.protocol.kept.measured(values), sequences_per_batch)
+    memorized = _sums(measurement.protocol.memorized(values), sequences_per_batch)
     connection.execute(
         delete(batch_counts).where(
             batch_counts.c.measurement_id == measurement.id,
@@ -282,6 +284,7 @@ def _describe(array: ResultArray, rows: int, measurement: Measurement, model: Mo
             "order": model.order.name,
             "order_digest": measurement.order_digest,
             "protocol": measurement.protocol.to_json(),
+            "quantities": list(measurement.protocol.kept.quantities),
             "steps": [steps.get(row) for row in range(rows)],
         },
     )

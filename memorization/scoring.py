@@ -22,8 +22,10 @@ import torch
 from seenat.memorization.engine.devices import exact, fitting
 from seenat.memorization.engine.for_neox import NeoxEngine
 from seenat.memorization.engine.generic import GenericEngine
+from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox import suits
 from seenat.memorization.engine.rechecking import RecheckedEngine
+from seenat.memorization.measures import Values
 from seenat.memorization.protocol import RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
 
@@ -38,7 +40,8 @@ _BLOCKS = 16
 """Blocks in a call for which the few that are not full do not matter."""
 
 _Tokens = npt.NDArray[np.integer[Any]]
-_Values = npt.NDArray[np.uint8]
+_Engine = NeoxEngine | GenericEngine | RecheckedEngine
+_Reader = NeoxLosses | GenericLosses
 
 
 class JointScorer:
@@ -69,30 +72,53 @@ class JointScorer:
         """How many sequences a call should have at least for the device to be busy."""
         return _BLOCKS * self._engine.rows
 
-    def measure(self, tokens: _Tokens) -> _Values:
-        """What the protocols measure of each sequence: `prefixes` or `scores`."""
-        return self.scores(tokens) if self.longest.measure == "score" else self.prefixes(tokens)
+    def measure(self, tokens: _Tokens) -> Values:
+        """What the protocols measure of each sequence: `prefixes`, `scores` or `losses`."""
+        by_measure = {"prefix": self.prefixes, "score": self.scores, "loss": self.losses}
+        return by_measure[self.longest.measure](tokens)
 
-    def prefixes(self, tokens: _Tokens) -> _Values:
+    def prefixes(self, tokens: _Tokens) -> Values:
         """The prefixes of each sequence, 0 to `continuation`: uint8 [protocols, n], for integer ids [n, longest.length].
 
         `tokens` are the columns `longest.window` of an order. Raises `InvalidValue` for another shape and for an id that the
         model's vocabulary does not hold.
         """
-        return self._in_chunks(self._engine.prefixes, tokens)
+        return self._in_chunks(self._decoder.prefixes, tokens)
 
-    def scores(self, tokens: _Tokens) -> _Values:
+    def scores(self, tokens: _Tokens) -> Values:
         """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
-        if isinstance(self._engine, RecheckedEngine):
+        if isinstance(self._decoder, RecheckedEngine):
             raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
-        return self._in_chunks(self._engine.scores, tokens)
+        return self._in_chunks(self._decoder.scores, tokens)
 
-    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], _Values], tokens: _Tokens) -> _Values:
+    def losses(self, tokens: _Tokens) -> Values:
+        """The quantities of each sequence's loss, likewise: float32 [protocols, n, 4].
+
+        Raises `InvalidValue` also where one is not a finite number, which is the model's doing.
+        """
+        if not isinstance(self._engine, _Reader):
+            raise InvalidValue(f"Losses are not measured by a protocol of measure {self.longest.measure!r}.")
+        found = self._in_chunks(self._engine.losses, tokens)
+        odd = ~np.isfinite(found).all(axis=(0, 2))
+        if odd.any():
+            raise InvalidValue(
+                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
+                f"{self.longest.dtype}."
+            )
+        return found
+
+    @property
+    def _decoder(self) -> _Engine:
+        if isinstance(self._engine, _Reader):
+            raise InvalidValue("A protocol of measure 'loss' decodes nothing; choose one of measure prefix or score.")
+        return self._engine
+
+    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], Values], tokens: _Tokens) -> Values:
         if tokens.ndim != 2 or tokens.shape[1] != self.longest.length:
             raise InvalidValue(
                 f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}."
             )
-        result = np.zeros((len(self.protocols), len(tokens)), dtype=np.uint8)
+        result = self.longest.kept.empty(len(self.protocols), len(tokens))
         size = max(1, _CHUNK_IDS // self.longest.length, self.at_once)
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
@@ -124,20 +150,28 @@ class Scorer:
         """How many sequences a call should have at least for the device to be busy."""
         return self._joint.at_once
 
-    def measure(self, tokens: _Tokens) -> _Values:
-        """What the protocol measures of each sequence, uint8 [n]: `prefixes` or `scores`."""
-        return self._joint.measure(tokens)[0]
+    def measure(self, tokens: _Tokens) -> Values:
+        """What the protocol measures of each sequence: `prefixes`, `scores` or `losses`."""
+        measured: Values = self._joint.measure(tokens)[0]
+        return measured
 
-    def prefixes(self, tokens: _Tokens) -> _Values:
+    def prefixes(self, tokens: _Tokens) -> Values:
         """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
 
         `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` as `JointScorer.prefixes` does.
         """
-        return self._joint.prefixes(tokens)[0]
+        prefixes: Values = self._joint.prefixes(tokens)[0]
+        return prefixes
 
-    def scores(self, tokens: _Tokens) -> _Values:
+    def scores(self, tokens: _Tokens) -> Values:
         """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
-        return self._joint.scores(tokens)[0]
+        scores: Values = self._joint.scores(tokens)[0]
+        return scores
+
+    def losses(self, tokens: _Tokens) -> Values:
+        """The quantities of each sequence's loss, likewise: float32 [n, 4]; raises as `JointScorer.losses` does."""
+        losses: Values = self._joint.losses(tokens)[0]
+        return losses
 
 
 def default_device() -> str:
@@ -145,10 +179,13 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _engine(
-    module: Any, protocols: Sequence[Protocol], device: torch.device
-) -> NeoxEngine | GenericEngine | RecheckedEngine:
+def _engine(module: Any, protocols: Sequence[Protocol], device: torch.device) -> _Engine | _Reader:
     """The engine of a module that has the type of the protocols' weights."""
+    if not protocols[0].kept.decodes:
+        is_plain = device.type == "cpu" and module.dtype == torch.float32
+        if suits(module) and is_plain:
+            return NeoxLosses(module.to(device), protocols)
+        return GenericLosses(module.to(device), protocols)
     if protocols[0].dtype != RECHECKED:
         return _in_type(module, protocols, device, module.dtype)
     return RecheckedEngine(

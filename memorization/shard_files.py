@@ -48,6 +48,11 @@ class ShardLayout:
         """Length of the index at the end of a file."""
         return self.chunks * _ENTRY + self.check_bytes
 
+    def is_fill(self, values: _Array) -> npt.NDArray[np.bool_]:
+        """Which values are the fill value, NaN among them."""
+        flags: npt.NDArray[np.bool_] = np.isnan(values) if np.isnan(self.fill) else values == self.fill
+        return flags
+
     def encode(self, chunk: _Array) -> bytes:
         """The bytes of a chunk."""
         data: bytes = self.codec.encode(np.ascontiguousarray(chunk.transpose(self.axes)))
@@ -87,7 +92,7 @@ def encode_shard(values: _Array, layout: ShardLayout, head: bytes = b"") -> byte
     parts, index, end = [head], np.full((layout.chunks, 2), _NOTHING, "<u8"), len(head)
     for place in range(-(-values.shape[1] // size)):
         piece = values[:, place * size : (place + 1) * size]
-        if (piece == layout.fill).all():
+        if layout.is_fill(piece).all():
             continue
         chunk = np.full(layout.chunk, layout.fill, layout.dtype)
         chunk[:, : piece.shape[1]] = piece

@@ -1,14 +1,12 @@
 """GPT-NeoX: the forward pass, the output matrix, and what shares the sequences.
 
-On CPU every thread works on sequences of its own: threads that share a product spend their time waiting for each other. On
-two cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3. Another device
-works on all of them, in blocks as large as its memory allows.
+On CPU every thread works on sequences of its own. Another device works on all of them, in blocks as large as its memory
+allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from seenat.memorization.engine.head import Head, Judge
 from seenat.memorization.engine.neox import Body, NewKeys, folded
 from seenat.memorization.engine.rechecking import Screen
 from seenat.memorization.engine.schedule import best_stages, usual_stages
+from seenat.memorization.engine.sharing import shared
 from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
 
@@ -41,8 +40,6 @@ _LEAST_BLOCK = 8
 """Blocks are multiples of it, which oneDNN likes."""
 _ENOUGH = 256
 """Sequences whose prefixes say how those of the others fall off."""
-_LEAST_SHARE = 64
-"""Sequences for which a thread of its own is worth it."""
 
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
@@ -99,7 +96,7 @@ class NeoxEngine:
 
     def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
         """As `rechecking.Measuring` says; infinite where the true id is banned."""
-        made = self._rows.fit(lambda rows: self._shared(tokens, lambda some: (self._margins(some, rows),)))
+        made = self._rows.fit(lambda rows: shared(tokens, lambda some: (self._margins(some, rows),), self._threads))
         margins: npt.NDArray[np.float32] = made[0]
         return margins
 
@@ -114,7 +111,7 @@ class NeoxEngine:
             verdicts = Cascade(self._body, judge, some, self._pairs, stages, rows).run()
             return verdicts.prefixes.T, verdicts.unsure
 
-        values, unsure = self._rows.fit(lambda rows: self._shared(tokens, lambda some: work(some, rows)))
+        values, unsure = self._rows.fit(lambda rows: shared(tokens, lambda some: work(some, rows), self._threads))
         self._learn(values)
         return values.T, unsure
 
@@ -133,7 +130,7 @@ class NeoxEngine:
     def _scores(self, tokens: _Tokens, prompt: int) -> _Values:
         body, head = self._body, self._head
         made = self._decoding_rows.fit(
-            lambda rows: self._shared(tokens, lambda some: (scores(body, head, some, prompt, rows),))
+            lambda rows: shared(tokens, lambda some: (scores(body, head, some, prompt, rows),), self._threads)
         )
         values: _Values = made[0]
         return values
@@ -153,21 +150,3 @@ class NeoxEngine:
     def _block(self, most: int, budget: int) -> int:
         row = self._body.key_bytes * self._pairs.length
         return max(_LEAST_BLOCK, min(most, budget // row // _LEAST_BLOCK * _LEAST_BLOCK))
-
-    def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], tuple[torch.Tensor, ...]]) -> tuple[Any, ...]:
-        """What `work` makes of all sequences, arrays [n, ...], an equal share for each thread."""
-
-        def done(share: _Tokens) -> tuple[npt.NDArray[Any], ...]:
-            with torch.inference_mode():
-                return tuple(made.cpu().numpy() for made in work(torch.from_numpy(share)))
-
-        threads = max(1, min(self._threads, len(tokens) // _LEAST_SHARE))
-        if threads == 1:
-            return done(tokens)
-        before = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                shares = list(pool.map(done, np.array_split(tokens, threads)))
-        finally:
-            torch.set_num_threads(before)
-        return tuple(np.concatenate(parts) for parts in zip(*shares, strict=True))

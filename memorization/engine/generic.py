@@ -8,13 +8,12 @@ prefix ends at its first mistake, so from there the work follows the sequences t
   where it is all that stands between states and logits; where it is not, logits serve as states, and `Logits` reads them.
 * The pass is made over `prompt + 4` ids first; only sequences that got all 4 right are passed in full.
 
-Scores are taken from transformers' `generate`.
+Scores are taken from transformers' `generate`; `losses` has the losses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,12 +24,13 @@ import torch
 from seenat.memorization.engine.devices import Rows
 from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
 from seenat.memorization.engine.rechecking import Screen
+from seenat.memorization.engine.sharing import cut, over_blocks
 from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores
 
-__all__ = ["GenericEngine"]
+__all__ = ["GenericEngine", "split"]
 
 _FIRST_LOOK = 4
 """Ids of the continuation that the first pass decides."""
@@ -59,7 +59,7 @@ class GenericEngine:
         self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
         self._module = packed_copy(module)
-        self._states, is_apart = _split(module, self._module)
+        self._states, is_apart = split(module, self._module)
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
         self._workers = torch.get_num_threads() if self._device.type == "cpu" else 1
@@ -101,21 +101,7 @@ class GenericEngine:
 
     def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
         """What `work` makes of every block, of as many rows as fit."""
-        return self._rows.fit(lambda rows: self._map(work, _cut(tokens, rows)))
-
-    def _map(self, work: Callable[[_Tokens], _Made], blocks: list[_Tokens]) -> list[_Made]:
-        """What `work` makes of every block, one thread each: threads that share a block spend their time waiting.
-
-        On two cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3.
-        """
-        if self._workers == 1 or len(blocks) <= 1:
-            return list(map(work, blocks))
-        threads = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return list(pool.map(work, blocks))
-        finally:
-            torch.set_num_threads(threads)
+        return self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
 
     @torch.inference_mode()
     def _prefixes(self, judge: Judge, block: _Tokens) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
@@ -145,10 +131,6 @@ class GenericEngine:
         return self._states(ids[:, :-1])[:, self._pairs.first - 1 :], ids[:, self._pairs.first :]
 
 
-def _cut(tokens: _Tokens, rows: int) -> list[_Tokens]:
-    return [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
-
-
 def _rows(module: Any, length: int, is_apart: bool) -> int:
     """As many rows as suit the device, unless their logits at every position would be too many."""
     device = module.device.type
@@ -167,7 +149,7 @@ def _matrix(module: Any, banned: int | None) -> Head:
         return Head(weight, bias, banned)
 
 
-def _split(module: Any, model: Any) -> tuple[_States, bool]:
+def split(module: Any, model: Any) -> tuple[_States, bool]:
     """A model, packed or the module itself, as hidden states, and whether a matrix is all that makes logits of them.
 
     Some architectures put a scale, a cap or a layer between the two. So the halves are compared with the whole on a few
