@@ -34,6 +34,7 @@ from zarr.storage import MemoryStore
 from seenat.memorization.commits import block_digests, open_array
 from seenat.memorization.jobs import Job
 from seenat.memorization.measurements import Measurement, array_rows, find_measurement
+from seenat.memorization.measures import MEASURES
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.shard_files import ShardLayout, encode_shard, read_shard
 from seenat.memorization.store import ResultArray, Values
@@ -97,7 +98,7 @@ def compact(
     `progress` is told how many of how many blocks are done. Raises `NotMeasured` when nothing is committed.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         rows, chosen = array_rows(connection, measurement), _committed_blocks(connection, measurement)
     if not chosen:
         raise NotMeasured(f"Nothing of {model.name} has been measured yet; run `seenat memorize {model.name}`.")

@@ -98,7 +98,7 @@ def assert_derived(made, stored):
     onsets = []
     for sequence, path in enumerate(stored.T.tolist()):
         known = [(step, value) for step, value in zip(STEPS, path, strict=True) if value != NOT_MEASURED]
-        told = Trajectory(tuple(Point(step=s, seen=True, prefix=v, memorized=v == WHOLE) for s, v in known))
+        told = Trajectory(tuple(Point(step=s, seen=True, values={"prefix": v}, memorized=v == WHOLE) for s, v in known))
         if told.onset is not None:
             held = [step for step, value in known if value == WHOLE]
             onset, lost = told.onset, len(told.forgotten)

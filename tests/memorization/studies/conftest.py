@@ -43,7 +43,7 @@ class Seen:
         """Its seen points only."""
         return Trajectory(
             tuple(
-                Point(step=step, seen=True, prefix=int(value), memorized=bool(value == 32))
+                Point(step=step, seen=True, values={"prefix": int(value)}, memorized=bool(value == 32))
                 for step, value in zip(self.steps, self.values[:, sequence], strict=True)
                 if value != 255 and sequence < BATCH * step
             )
