@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_cells_and_blocks_are_what_counting_finds(given_selection):
 @given(asked())
 def test_a_selection_survives_being_stored(given_selection):
     *_, selection = given_selection
-    assert Selection.from_json(selection.to_json()) == selection
+    assert Selection.from_json(selection.to_json(), Path()) == selection
 
 
 @given(st.integers(1, 10**9), st.integers(1, 200_000))
