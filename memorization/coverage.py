@@ -5,6 +5,9 @@ only over sequences that it found memorized on the grid, and an audit's. So at a
 share of anything: what is measured there was chosen for being memorized elsewhere. What can be said is memorized among
 *asked*, the sequences that were measured or that the adaptive job would have measured were it exact. As those it left out
 count as not memorized, that is a lower bound; what it may lack is told by the audit (`misses`).
+
+In doubt more was left out rather than less, so that the bound holds: where a checkpoint's content was replaced, jobs over the
+earlier one do not count as having measured anything, and adaptive ones still as having left something out.
 """
 
 from __future__ import annotations
@@ -128,9 +131,7 @@ def read_coverage(database: Database, connection: Connection, model: Model, meas
     # A later refinement of a grid, planned when a checkpoint had another content, takes the place of an earlier one.
     refinements = {_part(row)["grid"]: row for row in rows if _part(row).get("role") == REFINEMENT}
     plans = tuple(
-        _plan(model.name, selections[row.id], row, refinements[row.id], folder)
-        for row in rows
-        if row.id in refinements and _may_be_of(model, measurement, selections[row.id], row)
+        _plan(model.name, selections[row.id], row, refinements[row.id], folder) for row in rows if row.id in refinements
     )
     present = (row for row in rows if plans and _is_of(model, measurement, selections[row.id], row))
     return Coverage(
@@ -165,11 +166,6 @@ def _is_of(model: Model, measurement: Measurement, selection: Selection, row: An
         return False
     digest: str = row.plan_digest
     return digest == plan_digest(measurement, selection, model, chosen, row.specification.get("part"))
-
-
-def _may_be_of(model: Model, measurement: Measurement, selection: Selection, row: AnyRow) -> bool:
-    """The same in doubt: what a hub's checkpoint is called may have changed since, and its content not."""
-    return model.repository is not None or _is_of(model, measurement, selection, row)
 
 
 def _plan(model: str, on_grid: Selection, grid: AnyRow, refinement: AnyRow | None, folder: Path) -> AdaptivePlan:
