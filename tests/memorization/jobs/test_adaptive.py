@@ -331,6 +331,14 @@ def test_where_nothing_is_memorized_the_miss_rate_is_unknown(mine_catalog):
     assert missed.of_all_interval == (0, pytest.approx(84 * (1 - 0.025 ** (1 / 84))))
 
 
+def interrupt_at(step):
+    def progress(now):
+        if now.step == step:
+            raise KeyboardInterrupt
+
+    return progress
+
+
 def test_two_adaptive_jobs_and_a_sample_know_what_was_asked_for(mine_catalog, new_catalog):
     """Overlapping: what is asked for at a step is what either would measure, or was measured."""
     finished(mine_catalog, sequences=SequenceRange(0, 1000), audit=50)
@@ -339,10 +347,14 @@ def test_two_adaptive_jobs_and_a_sample_know_what_was_asked_for(mine_catalog, ne
     model = mine_catalog.model("mine-a")
     drawn = plan(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(1300, 1900), sample=100).selection
     sampled = set(drawn.within(model.schedule, 200, SequenceRange(0, 2520)).tolist())
+    unfinished = plan(mine_catalog, "mine-a", SHORT, steps=(170, 195), sequences=SequenceRange(1900, 2400))
+    with pytest.raises(KeyboardInterrupt):
+        run_job(mine_catalog, unfinished, device="cpu", progress=interrupt_at(195))
     found = onsets(mine_catalog, model)
     assert len(found.adaptive) == 2
     for count in found.steps:
-        assert count.asked == len(set(range(1400)) | sampled)
+        beside = range(1900, 2040) if count.step == 170 else ()
+        assert count.asked == len(set(range(1400)) | sampled | set(beside))
         exactly = count.step == 200
         assert (count.share is not None) == exactly
     measure(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(0, 1400))
