@@ -103,6 +103,7 @@ def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
     )
     out.line()
     (_show_reproduced if decodes else _show_losses)(out, found)
+    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
 
 
 def _memorized_facts(path: Trajectory) -> list[tuple[str, str | None]]:
@@ -143,7 +144,6 @@ def _show_losses(out: Output, found: SequenceTrajectory) -> None:
             for point in found.trajectory.points
         ),
     )
-    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
 
 
 def _step(step: int | None) -> str:

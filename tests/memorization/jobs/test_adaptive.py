@@ -403,6 +403,13 @@ def test_what_cannot_be_planned_is_refused(mine_catalog, options, error, said):
     assert list_jobs(mine_catalog) == ()
 
 
+def test_a_measure_by_which_nothing_is_memorized_is_refused(mine_catalog):
+    with pytest.raises(
+        InvalidValue, match="By loss nothing is memorized that a grid could find; go without --adaptive"
+    ):
+        planned(mine_catalog, protocol=Protocol(measure="loss", eos="allowed"))
+
+
 def test_the_grid_of_pythia_looks_at_even_distances():
     grid = coarse_steps(pythia_steps(), 19)
     assert len(grid) == 19
