@@ -10,6 +10,7 @@ import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option, share
+from seenat.cli.words import adaptive_words, share_words
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.batches import BatchDispersion
@@ -236,9 +237,11 @@ def _answer(out: Output, found: Any, plot: Path | None, chart: str, show: Callab
 
         save(getattr(charts, chart)(found), plot)
         out.talk(f"Drawn to {plot}")
-    if out.data([one.to_json() for one in found] if isinstance(found, tuple) else found.to_json()):
+    answers = [one.to_json() for one in (found if isinstance(found, tuple) else (found,))]
+    if out.data(answers if isinstance(found, tuple) else answers[0]):
         return
     show(out, found)
+    out.talk_all(adaptive_words([plan for answer in answers for plan in answer["adaptive"]]))
 
 
 def _show_onsets(out: Output, found: tuple[Curve, ...]) -> None:
@@ -250,7 +253,7 @@ def _show_onsets(out: Output, found: tuple[Curve, ...]) -> None:
                 count(row.step),
                 count(row.measured),
                 count(row.memorized),
-                share(row.share),
+                share_words(row.share, row.share_at_least),
                 count(row.onsets),
                 count(row.onsets_so_far),
             )

@@ -9,7 +9,7 @@ import click
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option, plural
 from seenat.cli.progress import Moment, progress, resumable
-from seenat.cli.words import onset_words
+from seenat.cli.words import adaptive_words, onset_words
 
 if TYPE_CHECKING:
     from seenat.memorization.memorized import FirstMemorized, MemorizedByBatch
@@ -69,6 +69,7 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
     out = Output(as_json)
     if not out.data(found.to_json()):
         _show_first(out, found)
+        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
 
 
 @which.command(short_help="Memorized at a step, and ever since.")
@@ -98,6 +99,7 @@ def kept(
     out = Output(as_json)
     if not out.data(found.to_json()):
         _show_kept(out, found)
+        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
 
 
 @which.command(short_help="Forgotten and learned again.")
@@ -121,6 +123,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
     out = Output(as_json)
     if not out.data(found.to_json()):
         _show_relearned(out, found)
+        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
 
 
 @which.command(short_help="How many sequences of each batch, at a step.")
@@ -147,6 +150,7 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
     out = Output(as_json)
     if not out.data(found.to_json()):
         _show_batches(out, found)
+        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
 
 
 @click.command(short_help="Make reading single trajectories cheap.")

@@ -30,6 +30,7 @@ __all__ = [
     "ensure_measurement",
     "ensure_row",
     "find_measurement",
+    "lists_folder",
     "measurement_by_id",
     "measurements_of",
     "results_folder",
@@ -64,6 +65,11 @@ def results_folder(database: Database) -> Path:
         return Path(f"{database.url.database}.results")
     place = f"{database.url.host}:{database.url.port}/{database.url.database}"
     return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]
+
+
+def lists_folder(database: Database) -> Path:
+    """Where the sequences lie that plans list one by one."""
+    return results_folder(database) / "lists"
 
 
 def ensure_measurement(connection: Connection, model: Model, protocol: Protocol) -> Measurement:

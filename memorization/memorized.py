@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, tuple_
 
 from seenat.memorization.commits import refresh_onsets
+from seenat.memorization.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.measurements import current_rows, find_measurement
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import MemorizedSequence, memorized_sequence
@@ -46,6 +47,8 @@ class FirstMemorized:
     """By onset and sequence."""
     next: tuple[int, int] | None
     """Onset and sequence after which to go on; None where nothing follows."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that it rests on."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -57,6 +60,7 @@ class FirstMemorized:
             "count": self.count,
             "sequences": [sequence.to_json() for sequence in self.sequences],
             "next": None if self.next is None else {"step": self.next[0], "sequence": self.next[1]},
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -86,6 +90,8 @@ class MemorizedByBatch:
     batches: BatchRange
     counts: tuple[BatchCount, ...]
     """By ascending batch."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that it rests on."""
 
     @property
     def measured(self) -> int:
@@ -108,6 +114,7 @@ class MemorizedByBatch:
             "measured": self.measured,
             "memorized": self.memorized,
             "counts": [count.to_json() for count in self.counts],
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -135,6 +142,7 @@ def first_memorized(
     with catalog.database.read() as connection:
         count = connection.execute(select(func.count()).select_from(memorized_sequences).where(*chosen)).scalar_one()
         rows = connection.execute(page).all()
+        coverage = read_coverage(catalog.database, connection, model, measurement)
     last = rows[limit - 1] if 0 < limit < len(rows) else None
     return FirstMemorized(
         model=model.name,
@@ -144,6 +152,7 @@ def first_memorized(
         count=count,
         sequences=tuple(memorized_sequence(row) for row in rows[:limit]),
         next=None if last is None else (last.first_step, last.sequence),
+        adaptive=coverage.adaptive,
     )
 
 
@@ -168,6 +177,7 @@ def memorized_by_batch(
             )
             .order_by(batch_counts.c.batch)
         ).all()
+        coverage = read_coverage(catalog.database, connection, model, measurement)
     return MemorizedByBatch(
         model=model.name,
         order=model.order.name,
@@ -178,6 +188,7 @@ def memorized_by_batch(
             BatchCount(batch=row.batch, seen=row.batch < step, measured=row.measured, memorized=row.memorized)
             for row in found
         ),
+        adaptive=tuple(plan for plan in coverage.adaptive if step in plan.refined),
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, fu
 
 from seenat.memorization.commits import open_array, refresh_onsets
 from seenat.memorization.compaction import read_values
+from seenat.memorization.coverage import AdaptivePlan, Coverage, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement, measurements_of
 from seenat.memorization.measures import MEASURES, Values
 from seenat.memorization.protocol import Protocol
@@ -49,6 +50,8 @@ class SequenceTrajectory:
     protocol: Protocol
     trajectory: Trajectory
     first_checkpoint_seen: int | None
+    adaptive: tuple[AdaptivePlan, ...] = ()
+    """The adaptive jobs that left out some of its points."""
 
     def to_json(self) -> dict[str, Any]:
         """The trajectory under the keys of every JSON answer."""
@@ -62,6 +65,7 @@ class SequenceTrajectory:
             "onset": None if onset is None else onset.to_json(),
             "forgotten": list(self.trajectory.forgotten),
             "relearned": list(self.trajectory.relearned),
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -92,19 +96,28 @@ class StepCount:
     unseen_memorized: int
     onsets: int
     """Sequences first memorized at this checkpoint, seen or not."""
+    asked: int
+    """Of the seen, those that were measured or that an adaptive job left out; see `coverage`."""
 
     @property
     def share(self) -> float | None:
-        """Memorized among the seen sequences that were measured."""
-        return self.memorized / self.measured if self.measured else None
+        """Memorized among the seen sequences that were measured; None where adaptive jobs chose them."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
+
+    @property
+    def share_at_least(self) -> float | None:
+        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
+        return self.memorized / self.asked if self.asked else None
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the share."""
+        """Every field by name, and the shares."""
         return {
             "step": self.step,
             "measured": self.measured,
             "memorized": self.memorized,
+            "asked": self.asked,
             "share": self.share,
+            "share_at_least": self.share_at_least,
             "unseen_measured": self.unseen_measured,
             "unseen_memorized": self.unseen_memorized,
             "onsets": self.onsets,
@@ -144,6 +157,8 @@ class Onsets:
     """Those among them that a later checkpoint had forgotten, for a while or for good."""
     sequences: tuple[MemorizedSequence, ...]
     """The first of them, by onset and sequence."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that the counts rest on."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -155,6 +170,7 @@ class Onsets:
             "memorized": self.memorized,
             "lost": self.lost,
             "sequences": [sequence.to_json() for sequence in self.sequences],
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -200,7 +216,8 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         measurement = find_measurement(connection, model, protocol)
     refresh_onsets(catalog.database, measurement, model)
     with catalog.database.read() as connection:
-        steps = _step_counts(connection, measurement)
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+        steps = _step_counts(connection, measurement, coverage)
         if not steps:
             raise NotMeasured(
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
@@ -225,6 +242,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             memorized=total,
             lost=lost,
             sequences=tuple(memorized_sequence(row) for row in rows),
+            adaptive=coverage.adaptive,
         )
 
 
@@ -247,12 +265,15 @@ def _trajectory(
     rows = current_rows(connection, measurement)
     array, chosen = open_array(catalog.database, measurement), [row for row, _ in rows]
     values = read_values(connection, array, measurement, chosen, sequence, sequence + 1)[:, 0]
+    points = _points(model, measurement, sequence, rows, values)
+    coverage = read_coverage(catalog.database, connection, model, measurement)
     return SequenceTrajectory(
         model=model.name,
         sequence=sequence,
         protocol=measurement.protocol,
-        trajectory=Trajectory(_points(model, measurement, sequence, rows, values)),
+        trajectory=Trajectory(points),
         first_checkpoint_seen=model.schedule.first_checkpoint_seen(sequence),
+        adaptive=coverage.of_sequence(sequence, {point.step for point in points}),
     )
 
 
@@ -291,7 +312,7 @@ def memorized_sequence(row: AnyRow) -> MemorizedSequence:
     )
 
 
-def _step_counts(connection: Connection, measurement: Measurement) -> tuple[StepCount, ...]:
+def _step_counts(connection: Connection, measurement: Measurement, coverage: Coverage) -> tuple[StepCount, ...]:
     steps = dict(current_rows(connection, measurement))
     first = {
         row.first_step: row.sequences
@@ -310,6 +331,7 @@ def _step_counts(connection: Connection, measurement: Measurement) -> tuple[Step
             unseen_measured=int(found[row].unseen_measured),
             unseen_memorized=int(found[row].unseen_memorized),
             onsets=first.get(step, 0),
+            asked=coverage.asked(step, int(found[row].measured)),
         )
         for row, step in steps.items()
         if row in found

@@ -152,7 +152,7 @@ class _Run:
         self.model: Model = catalog.model(self.job.model)
         self.schedule = self.model.schedule
         self.claims = Claims(catalog.database, job.id)
-        self.total = sum(self.job.selection.cells(self.schedule, step) for step in self.job.selection.steps)
+        self.total = self.job.selection.all_cells(self.schedule)
         self.reused = self.job.progress.measured + self.job.progress.reused
         self.computed = 0
         self.array = open_array(self.database, self.measurement)
@@ -238,7 +238,9 @@ class _Run:
         with self.database.write() as connection:
             committed = committed_values(connection, self.array, self.measurement, bench.row, key.block)
             if committed.lost:
-                lost = finished_sequences(connection, self.measurement, self.model, bench.checkpoint, key.block)
+                lost = finished_sequences(
+                    self.database, connection, self.measurement, self.model, bench.checkpoint, key.block
+                )
                 due = np.unique(np.concatenate([asked, lost]))
             there = self.kept.measured(committed.values)
             values[there] = committed.values[there]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from seenat.memorization.commits import open_array
 from seenat.memorization.compaction import read_values
+from seenat.memorization.coverage import Coverage, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import ResultArray
@@ -61,6 +62,7 @@ class Results:
     array: ResultArray
     rows: dict[int, int]
     """The array's row of each measured step, ascending by step; never empty."""
+    coverage: Coverage
 
     @property
     def protocol(self) -> Protocol:
@@ -94,12 +96,13 @@ class Results:
             measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
         )
 
-    def names(self) -> dict[str, Any]:
-        """Model, order and protocol, under the keys of every JSON answer."""
+    def names(self, *others: Results) -> dict[str, Any]:
+        """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
         return {
             "model": self.model.name,
             "order": self.model.order.name,
             "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
         }
 
 
@@ -111,6 +114,7 @@ def open_results(catalog: Catalog, model: Model, protocol: str | None = None) ->
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
+        coverage = read_coverage(catalog.database, connection, model, measurement)
     if not rows:
         raise NotMeasured(
             f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
@@ -122,4 +126,5 @@ def open_results(catalog: Catalog, model: Model, protocol: str | None = None) ->
         measurement=measurement,
         array=open_array(catalog.database, measurement),
         rows=rows,
+        coverage=coverage,
     )
