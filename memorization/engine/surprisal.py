@@ -62,9 +62,8 @@ class _Truth:
         ties = logits[inside].clone().eq_(self.own[inside, None])
         if ties.sum():
             ties[torch.arange(tile.stop - tile.start) > columns] = 0
-        bars = torch.cat(
-            [self.own[: inside.stop], self.before[inside.stop :]]
-        )  # Beyond the tile, all its ids are lower.
+        # Where the true id lies beyond the tile, all ids of the tile are lower.
+        bars = torch.cat([self.own[: inside.stop], self.before[inside.stop :]])
         count = logits.gt_(bars[:, None]).sum(dim=-1)
         count[inside] += ties.sum(dim=-1)
         return count
