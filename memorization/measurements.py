@@ -88,8 +88,12 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
     return ensure_measurement(connection, model, protocol)
 
 
-def find_measurement(connection: Connection, model: Model, protocol_id: str | None = None) -> Measurement:
+def find_measurement(
+    connection: Connection, model: Model, protocol_id: str | None = None, prefer: str | None = None
+) -> Measurement:
     """The measurement to answer from: of the protocol whose id starts so, or else the only one or that of the defaults.
+
+    Without a protocol, those of the measure `prefer` come first, where there are any.
 
     Raises `NotMeasured` when there is none and `InvalidValue` when several fit.
     """
@@ -106,6 +110,8 @@ def find_measurement(connection: Connection, model: Model, protocol_id: str | No
             [one.protocol.id for one in found],
         )
     default = Protocol(eos_id=model.order.eos_id or 0)
+    if len(fitting) > 1 and protocol_id is None:
+        fitting = [one for one in fitting if one.protocol.measure == prefer] or fitting
     if len(fitting) > 1 and protocol_id is None:
         fitting = [one for one in fitting if one.protocol == default] or fitting
     if len(fitting) > 1:

@@ -17,6 +17,7 @@ from seenat.memorization.commits import open_array
 from seenat.memorization.measurements import current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import ResultArray
+from seenat.memorization.studies.quantities import Floats, Quantity
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.errors import NotMeasured
@@ -84,6 +85,10 @@ class Results:
             measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
         )
 
+    def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
+        """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
+        return quantity.of(self.array.read(list(self.rows.values()), sequences.start, sequences.stop))
+
     def names(self) -> dict[str, Any]:
         """Model, order and protocol, under the keys of every JSON answer."""
         return {
@@ -93,13 +98,13 @@ class Results:
         }
 
 
-def open_results(catalog: Catalog, model: Model, protocol: str | None = None) -> Results:
-    """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
+def open_results(catalog: Catalog, model: Model, protocol: str | None = None, *, prefer: str | None = None) -> Results:
+    """The results of a model by a protocol, named by the beginning of its id, or by the usual one of a preferred measure, or of all.
 
     Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement = find_measurement(connection, model, protocol, prefer)
         rows = {step: row for row, step in current_rows(connection, measurement)}
     if not rows:
         raise NotMeasured(
