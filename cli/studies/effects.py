@@ -68,8 +68,9 @@ def counterfactual(
 
     \b
     Examples:
+      seenat memorize pocket-230k --measure loss --unseen
       seenat study counterfactual pocket-230k --plot counterfactual.svg
-      seenat study counterfactual pocket-230k --quantity memorized --control not-yet
+      seenat study counterfactual pocket-230k --control not-yet --least 20
     """
     from seenat.memorization.studies.counterfactual import counterfactual_profiles
 

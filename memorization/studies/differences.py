@@ -19,15 +19,15 @@ Sequences arrive in panels, some at a time, and are read twice: memory grows wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from seenat.memorization.studies.contents import Indices
 from seenat.memorization.studies.panels import Panel
 from seenat.memorization.studies.quantities import Floats
+from seenat.memorization.studies.reading import Flags
 
 __all__ = ["CONTROLS", "Differences", "Means", "differences", "mean_changes", "normal_maxima"]
 
@@ -69,12 +69,10 @@ def mean_changes(panels: Iterable[Panel], checkpoints: int, control: str) -> Mea
     counts = np.zeros((2, checkpoints, checkpoints), np.int64)
     totals = np.zeros((2, checkpoints, checkpoints))
     for panel in panels:
-        for cohort in range(1, checkpoints):
-            change = panel.values - panel.values[cohort - 1]
-            for group, takes_part in enumerate(_groups(panel, cohort, control)):
-                known = takes_part & ~np.isnan(change)
-                counts[group, cohort] += known.sum(axis=1)
-                totals[group, cohort] += np.where(known, change, 0.0).sum(axis=1)
+        for one in _changes(panel, control):
+            for group, takes_part in enumerate(one.groups):
+                counts[group, one.cohort] += takes_part.sum(axis=1)
+                totals[group, one.cohort] += np.where(takes_part, one.change, 0.0).sum(axis=1)
     with np.errstate(invalid="ignore"):
         means = totals / counts
     return Means(treated=counts[0], treated_change=means[0], controls=counts[1], controls_change=means[1])
@@ -87,10 +85,10 @@ def differences(panels: Iterable[Panel], means: Means, control: str, weights: Fl
     covariance = np.zeros((len(weights), len(weights)))
     for panel in panels:
         added: Floats = np.zeros((len(weights), len(panel.cohorts)))
-        for cohort in range(1, len(squares)):
-            deviations = _deviations(panel, means, cohort, control)
-            squares[cohort] += (deviations**2).sum(axis=1)
-            added += weights[:, cohort] @ deviations
+        for one in _changes(panel, control):
+            deviations = _deviations(one, means)
+            squares[one.cohort] += (deviations**2).sum(axis=1)
+            added[:, one.places] += weights[:, one.cohort] @ deviations
         covariance += added @ added.T
     sure = (means.treated > 1) & (means.controls > 1)
     sums = (weights * np.nan_to_num(effects)).sum(axis=(1, 2))
@@ -114,26 +112,42 @@ def normal_maxima(covariance: Floats) -> Floats:
     return maxima
 
 
-def _groups(panel: Panel, cohort: int, control: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which sequences are of the cohort, and which are its controls at each checkpoint: `[1 or K, sequences]`."""
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """How a cohort and its controls, as far as they are in a panel, changed since the checkpoint before the cohort."""
+
+    cohort: int
+    places: Indices
+    """In the panel, `[n]`."""
+    change: Floats
+    """`[K, n]`."""
+    groups: tuple[Flags, Flags]
+    """Which changes are those of the cohort, and of controls, and known: `[K, n]`."""
+
+
+def _changes(panel: Panel, control: str) -> Iterator[_Changes]:
+    """Of every cohort that has something in a panel."""
     checkpoints = len(panel.values)
-    if control == "never":
-        unseen = panel.cohorts[None] == checkpoints + 1
-    else:
-        unseen = panel.cohorts[None] > np.maximum(np.arange(checkpoints), cohort)[:, None]
-    return panel.cohorts[None] == cohort, unseen
+    for cohort in range(1, checkpoints):
+        # At each checkpoint, controls are of later cohorts than this one.
+        last = np.full(checkpoints, checkpoints) if control == "never" else np.maximum(np.arange(checkpoints), cohort)
+        places = np.flatnonzero((panel.cohorts == cohort) | (panel.cohorts > last.min()))
+        if len(places):
+            change = panel.values[:, places] - panel.values[cohort - 1, places]
+            cohorts, known = panel.cohorts[places], ~np.isnan(change)
+            groups = known & (cohorts == cohort), known & (cohorts > last[:, None])
+            yield _Changes(cohort, places, change, groups)
 
 
-def _deviations(panel: Panel, means: Means, cohort: int, control: str) -> Floats:
-    """What each sequence adds to the chance in a cohort's effects, `[K, sequences]`; 0 where it takes no part."""
-    change = panel.values - panel.values[cohort - 1]
-    treated, controls = _groups(panel, cohort, control)
-    added: Floats = np.zeros(change.shape)
-    for sign, takes_part, count, mean in (
-        (1, treated, means.treated[cohort], means.treated_change[cohort]),
-        (-1, controls, means.controls[cohort], means.controls_change[cohort]),
+def _deviations(found: _Changes, means: Means) -> Floats:
+    """What each sequence adds to the chance in a cohort's effects, `[K, n]`; 0 where it takes no part."""
+    added: Floats = np.zeros(found.change.shape)
+    for sign, takes_part, counts, mean in (
+        (1, found.groups[0], means.treated, means.treated_change),
+        (-1, found.groups[1], means.controls, means.controls_change),
     ):
+        count = counts[found.cohort]
         scale = np.sqrt(np.maximum(count * (count - 1), 1))[:, None]
-        known = takes_part & ~np.isnan(change)
-        added += np.where(known, sign * (change - mean[:, None]) / scale, 0.0)
+        deviation = (found.change - mean[found.cohort][:, None]) / scale
+        added += np.where(takes_part, sign * deviation, 0.0)
     return added

@@ -49,7 +49,7 @@ def test_only_what_was_seen_counts_evenly_thinned(monkeypatch, most, kept):
     values[1, 8] = np.nan
     panels = [
         Panel(sequences=np.arange(100)[part], cohorts=np.zeros(100, np.int64)[part], values=values[:, part])
-        for part in (slice(0, 33), slice(33, 34), slice(34, 100))
+        for part in (slice(0, 33), slice(33, 34), slice(34, 83), slice(83, 100))
     ]
     chosen = np.arange(0, 100, kept)
     for (found, count), row, limit in zip(order_correlations(Seen(), panels), values, (30, 90), strict=True):

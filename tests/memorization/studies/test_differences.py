@@ -100,6 +100,22 @@ def test_cohorts_that_share_their_controls_are_not_independent():
     assert found.covariance == pytest.approx(expected)
 
 
+def test_a_cohort_that_is_another_ones_control_counts_in_both():
+    values = np.random.default_rng(4).normal(size=(K, len(COHORTS))).cumsum(axis=0)
+    weights = np.random.default_rng(5).normal(size=(2, K, K))
+    weights[:, 0] = 0
+    means = mean_changes([panel_of(values)], K, "not-yet")
+    found = differences([panel_of(values)], means, "not-yet", weights)
+    added = np.zeros((2, len(COHORTS)))
+    for g in range(1, K):
+        for c in range(K):
+            for sign, group in ((1, g == COHORTS), (-1, max(g, c) < COHORTS)):
+                change = (values[c] - values[g - 1])[group]
+                scale = np.sqrt(len(change) * (len(change) - 1))
+                added[:, group] += sign * weights[:, g, c, None] * (change - change.mean()) / scale
+    assert found.covariance == pytest.approx(added @ added.T)
+
+
 def test_intervals_hold_as_often_as_they_should():
     """400 draws of an average whose truth is 0: 95 % within 1.96 standard errors, give or take 3.3 %."""
     cohorts = np.repeat(np.arange(K + 2), 30).astype(np.int64)
