@@ -32,7 +32,8 @@ def export(
 ) -> None:
     """Write every value that was measured of a model: a row a sequence and checkpoint.
 
-    Its columns are sequence, batch, step, seen, prefix and memorized. A folder is one that `datasets.load_from_disk` opens.
+    Its columns are sequence, batch, step, seen, prefix and memorized; of losses prompt, continuation, min_k and rank instead
+    of the last two. A folder is one that `datasets.load_from_disk` opens.
 
     \b
     Examples:

@@ -13,7 +13,6 @@ from seenat.cli.words import protocol_words
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs import Job
-    from seenat.memorization.protocol import Protocol
     from seenat.memorization.running import Advance
     from seenat.memorization.selection import Selection
     from seenat.registry.catalog import Catalog
@@ -31,10 +30,10 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 @click.option("--unseen", is_flag=True, help="Also measure sequences that a checkpoint had not seen yet.")
 @click.option(
     "--measure",
-    type=click.Choice(["prefix", "score"]),
+    type=click.Choice(["prefix", "score", "loss"]),
     default="prefix",
     show_default=True,
-    help="How many ids are reproduced: before the first mistake (prefix), or at all (score).",
+    help="How many ids are reproduced, before the first mistake (prefix) or at all (score); or how surprising they are (loss).",
 )
 @click.option(
     "--prompt", type=Count("prompt length"), metavar="N", default=32, show_default=True, help="Ids given to the model."
@@ -53,8 +52,7 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 @click.option(
     "--eos",
     type=click.Choice(["banned", "allowed"]),
-    default="banned",
-    show_default=True,
+    show_default="banned",
     help="Whether decoding may end a document.",
 )
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
@@ -71,31 +69,36 @@ def memorize(
     prompt: int,
     continuation: int,
     offset: int,
-    eos: str,
+    eos: str | None,
     allow_suspect: bool,
     device: str | None,
     as_json: bool,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
 
-    Given the first 32 ids of a sequence, how many of the next 32 does greedy decoding reproduce? All 32: memorized. Stopping
-    and running the same command again goes on where it was; what some job has measured is not measured again.
+    Given the first 32 ids of a sequence, how many of the next 32 does greedy decoding reproduce? All 32: memorized. With
+    --measure loss: how likely are these 64 ids to it? Stopping and running the same command again goes on where it was; what
+    some job has measured is not measured again.
 
     \b
     Examples:
       seenat memorize pocket-230k
       seenat memorize pocket-230k --steps 64,128,384 --unseen
       seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
+      seenat memorize pocket-230k --measure loss --steps 64,384 --sequences 0:256 --unseen
     """
     from seenat.memorization.jobs import plan_job
     from seenat.memorization.loading import check_device
+    from seenat.memorization.protocol import Protocol
 
     out = Output(as_json)
     if device is not None:
         check_device(device)
     with open_catalog() as catalog:
         model = catalog.model(name)
-        protocol = _protocol(model, measure, prompt, continuation, offset, eos)
+        protocol = Protocol.usual(
+            model.order.eos_id, measure, eos, prompt=prompt, continuation=continuation, offset=offset
+        )
         chosen = _steps(out, model, steps, allow_suspect)
         selection = _selection(model, chosen, sequences, sample, seed, unseen)
         planned = plan_job(catalog, model, protocol, selection, allow_suspect=allow_suspect)
@@ -103,7 +106,7 @@ def memorize(
     if out.data(finished.to_json()):
         return
     out.line(_summary(finished))
-    out.talk(f"See when: seenat onset {model.name}")
+    out.talk(_advice(finished))
 
 
 @click.command(short_help="List the jobs, the newest first.")
@@ -201,18 +204,12 @@ def _moment(model: str, now: Advance) -> Moment:
     )
 
 
-def _protocol(model: Model, measure: str, prompt: int, continuation: int, offset: int, eos: str) -> Protocol:
-    from seenat.memorization.protocol import Protocol
-
-    eos_id = model.order.eos_id
-    return Protocol(
-        measure=measure,
-        prompt=prompt,
-        continuation=continuation,
-        offset=offset,
-        eos="allowed" if eos_id is None else eos,
-        eos_id=eos_id or 0,
-    )
+def _advice(finished: Job) -> str:
+    protocol = finished.measurement.protocol
+    if protocol.kept.decodes:
+        return f"See when: seenat onset {finished.model}"
+    first = finished.selection.sequences.start
+    return f"See it: seenat trajectory {finished.model} {first} --protocol {protocol.id}"
 
 
 def _selection(

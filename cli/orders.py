@@ -190,13 +190,16 @@ def _bytes(answer: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def _show_trajectories(out: Output, trajectories: list[dict[str, Any]]) -> None:
+    from seenat.memorization.measures import DECODED
+
     out.table(
-        ("<model", ">checkpoints measured", "<memorized", "<forgotten at"),
+        ("<model", "<measure", ">checkpoints measured", "<memorized", "<forgotten at"),
         (
             (
                 row["model"],
+                row["protocol"]["measure"],
                 len(row["points"]),
-                onset_words(row["onset"]),
+                onset_words(row["onset"]) if row["protocol"]["measure"] in DECODED else None,
                 ", ".join(f"{step:,}" for step in row["forgotten"]) or None,
             )
             for row in trajectories

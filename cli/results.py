@@ -13,6 +13,7 @@ from seenat.cli.words import onset_words, protocol_words
 
 if TYPE_CHECKING:
     from seenat.memorization.results import Onsets, SequenceTrajectory, StepCount
+    from seenat.memorization.trajectories import Trajectory
 
 __all__ = ["onset", "trajectory"]
 
@@ -31,7 +32,7 @@ _plot_option = click.option(
 @_plot_option
 @json_option
 def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
-    """Show one sequence over a model's checkpoints: memorized, forgotten, learned again.
+    """Show one sequence over a model's checkpoints: memorized, forgotten, learned again; or its loss.
 
     \b
     Examples:
@@ -91,29 +92,55 @@ def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path |
 
 
 def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
-    path, whole = found.trajectory, found.protocol.continuation
-    onset_ = None if path.onset is None else path.onset.to_json()
+    decodes = found.protocol.kept.decodes
     out.facts(
         [
             ("sequence", f"{found.sequence:,} in {found.model}"),
             ("protocol", protocol_words(found.protocol)),
             ("first checkpoint that saw it", _step(found.first_checkpoint_seen)),
-            ("memorized", onset_words(onset_)),
-            ("forgotten", _at(path.forgotten)),
-            ("learned again", _at(path.relearned)),
+            *(_memorized_facts(found.trajectory) if decodes else ()),
         ]
     )
     out.line()
+    (_show_reproduced if decodes else _show_losses)(out, found)
+
+
+def _memorized_facts(path: Trajectory) -> list[tuple[str, str | None]]:
+    return [
+        ("memorized", onset_words(None if path.onset is None else path.onset.to_json())),
+        ("forgotten", _at(path.forgotten)),
+        ("learned again", _at(path.relearned)),
+    ]
+
+
+def _show_reproduced(out: Output, found: SequenceTrajectory) -> None:
+    whole, measure = found.protocol.continuation, found.protocol.measure
     out.table(
         (">step", "<had seen it", ">reproduced", "<memorized"),
         (
             (
                 count(point.step),
                 "yes" if point.seen else "no",
-                f"{point.prefix} of {whole}",
+                f"{point.values[measure]} of {whole}",
                 "yes" if point.memorized else "no",
             )
-            for point in path.points
+            for point in found.trajectory.points
+        ),
+    )
+
+
+def _show_losses(out: Output, found: SequenceTrajectory) -> None:
+    """In nats, the sums of prompt and continuation, the mean of the least likely fifth, and the mean rank."""
+    quantities = found.protocol.kept.quantities
+    out.table(
+        (">step", "<had seen it", *(f">{name}" for name in quantities)),
+        (
+            (
+                count(point.step),
+                "yes" if point.seen else "no",
+                *(f"{point.values[name]:,.2f}" for name in quantities),
+            )
+            for point in found.trajectory.points
         ),
     )
 

@@ -24,7 +24,6 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from seenat.memorization.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
-from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import BlockFile, ResultArray, Values
 from seenat.memorization.trajectories import onset_table
 from seenat.registry.database import Database
@@ -60,7 +59,7 @@ class Committed(NamedTuple):
     """What counts of a block."""
 
     values: Values
-    """`[sequences of the block]`; 255 where there are none."""
+    """`[sequences of the block]`; not measured where there are none."""
     lost: bool
     """Whether values were committed that the file does not hold."""
 
@@ -71,6 +70,7 @@ def open_array(database: Database, measurement: Measurement) -> ResultArray:
         results_folder(database) / measurement.folder,
         sequences=measurement.sequences,
         block_sequences=measurement.block_sequences,
+        measure=measurement.protocol.kept,
     )
 
 
@@ -120,7 +120,7 @@ def committed_values(
     span = measurement.block(block)
     recorded = _recorded(connection, measurement, row, block)
     if recorded is None or array.digest_of(row, block) != recorded:
-        return Committed(np.full(len(span), NOT_MEASURED, np.uint8), lost=recorded is not None)
+        return Committed(measurement.protocol.kept.empty(len(span)), lost=recorded is not None)
     return Committed(array.read([row], span.start, span.stop)[0], lost=False)
 
 
@@ -136,14 +136,14 @@ def commit_block(
     sequences_per_batch: int,
 ) -> None:
     """Make a written block count: its digest, its sequences' onsets, its batches' counts."""
-    whole = measurement.protocol.continuation
+    protocol = measurement.protocol
     key = {"measurement_id": measurement.id, "array_row": row, "block": block}
     connection.execute(delete(blocks).filter_by(**key))
     connection.execute(
         insert(blocks).values(
             **key,
-            measured=int((values != NOT_MEASURED).sum()),
-            memorized=int((values == whole).sum()),
+            measured=int(protocol.kept.measured(values).sum()),
+            memorized=int(protocol.memorized(values).sum()),
             bytes=file.bytes,
             digest=file.digest,
         )
@@ -164,6 +164,8 @@ def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused
 
 
 def _replace_onsets(connection: Connection, array: ResultArray, measurement: Measurement, block: int) -> None:
+    if not measurement.protocol.kept.decodes:  # Nothing of it is memorized or not.
+        return
     span = measurement.block(block)
     recorded = {
         row.array_row: row.digest
@@ -216,8 +218,8 @@ def _replace_counts(
     connection: Connection, measurement: Measurement, row: int, block: int, values: Values, sequences_per_batch: int
 ) -> None:
     first = measurement.block(block).start // sequences_per_batch
-    measured = _sums(values != NOT_MEASURED, sequences_per_batch)
-    memorized = _sums(values == measurement.protocol.continuation, sequences_per_batch)
+    measured = _sums(measurement.protocol.kept.measured(values), sequences_per_batch)
+    memorized = _sums(measurement.protocol.memorized(values), sequences_per_batch)
     connection.execute(
         delete(batch_counts).where(
             batch_counts.c.measurement_id == measurement.id,
@@ -265,6 +267,7 @@ def _describe(array: ResultArray, rows: int, measurement: Measurement, model: Mo
             "order": model.order.name,
             "order_digest": measurement.order_digest,
             "protocol": measurement.protocol.to_json(),
+            "quantities": list(measurement.protocol.kept.quantities),
             "steps": [steps.get(row) for row in range(rows)],
         },
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seenat.memorization.measurements import find_measurement
-from seenat.memorization.protocol import NOT_MEASURED
+from seenat.memorization.measures import MEASURES
+from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import MeasuredValues, measured_values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
@@ -21,8 +22,8 @@ from seenat.registry.units import SequenceRange
 
 __all__ = ["export_results"]
 
-_SEQUENCES_READ = 1 << 16
-"""Sequences whose values are read together: 10 MB at 154 checkpoints."""
+_BYTES_READ = 1 << 16
+"""Bytes of a checkpoint's values that are read together: 10 MB at 154 checkpoints."""
 _SEQUENCES_WRITTEN = 1 << 12
 """Sequences whose rows are made together, some 630,000 at 154 checkpoints."""
 
@@ -39,15 +40,15 @@ def export_results(
 ) -> Exported:
     """Write what was measured of a model, by sequence and then by step; `progress` is told the sequences of each block.
 
-    The columns are `sequence`, its `batch`, the `step` of the checkpoint, whether that had `seen` it, the value under the
-    name of the protocol's measure (`prefix`, a number of ids) and whether it had it `memorized`.
+    The columns are `sequence`, its `batch`, the `step` of the checkpoint, whether that had `seen` it, the quantities of the
+    protocol's measure under their names (`prefix`, a number of ids) and, unless that is loss, whether it had it `memorized`.
 
     Raises `NotMeasured` where there is nothing, and `InvalidValue` for a path that exists or several protocols that fit.
     """
     format_ = format_of(path, format_, RECORD_FORMATS)
     chosen = model.order.sequences if sequences is None else sequences
     with catalog.database.read() as connection:
-        used = find_measurement(connection, model, protocol).protocol
+        used = find_measurement(connection, model, protocol, measures=tuple(MEASURES)).protocol
     metadata = {
         "model": model.name,
         "order": model.order.name,
@@ -56,8 +57,8 @@ def export_results(
         "sequences": chosen.to_json(),
     }
     rows = 0
-    with record_sink(path, format_, _schema(used.measure), metadata) as write:
-        for block in blocks_of(chosen, _SEQUENCES_READ):
+    with record_sink(path, format_, _schema(used), metadata) as write:
+        for block in blocks_of(chosen, _BYTES_READ // used.kept.bytes):
             found = measured_values(catalog, model, block, used.id)
             for columns in _rows(model, block, found):
                 write(columns)
@@ -73,10 +74,10 @@ def export_results(
 
 def _rows(model: Model, block: SequenceRange, found: MeasuredValues) -> Iterator[dict[str, Any]]:
     """The columns of some sequences at a time; nothing for those that were not measured."""
-    steps, measure = np.array(found.steps, np.int64), found.protocol.measure
+    steps, protocol = np.array(found.steps, np.int64), found.protocol
     for part in blocks_of(block, _SEQUENCES_WRITTEN):
-        values = found.values[:, part.start - block.start : part.stop - block.start].T
-        places, checkpoints = np.nonzero(values != NOT_MEASURED)
+        values = found.values[:, part.start - block.start : part.stop - block.start].swapaxes(0, 1)
+        places, checkpoints = np.nonzero(protocol.kept.measured(values))
         if not len(places):
             continue
         kept, sequences = values[places, checkpoints], part.start + places
@@ -86,12 +87,14 @@ def _rows(model: Model, block: SequenceRange, found: MeasuredValues) -> Iterator
             "batch": batches,
             "step": steps[checkpoints],
             "seen": batches < steps[checkpoints],
-            measure: kept,
-            "memorized": kept == found.protocol.continuation,
+            **protocol.kept.by_quantity(kept),
+            **({"memorized": protocol.memorized(kept)} if protocol.kept.decodes else {}),
         }
 
 
-def _schema(measure: str) -> Any:
+def _schema(protocol: Protocol) -> Any:
     pa = arrow()
     whole = [(name, pa.int64()) for name in ("sequence", "batch", "step")]
-    return pa.schema([*whole, ("seen", pa.bool_()), (measure, pa.uint8()), ("memorized", pa.bool_())])
+    measured = [(name, pa.from_numpy_dtype(protocol.kept.dtype)) for name in protocol.kept.quantities]
+    memorized = [("memorized", pa.bool_())] if protocol.kept.decodes else []
+    return pa.schema([*whole, ("seen", pa.bool_()), *measured, *memorized])

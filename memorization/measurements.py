@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
 
+from seenat.memorization.measures import DECODED
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import block_range, block_sequences
 from seenat.registry import settings
@@ -30,6 +31,7 @@ __all__ = [
     "ensure_row",
     "find_measurement",
     "measurement_by_id",
+    "measurements_of",
     "results_folder",
 ]
 
@@ -88,20 +90,34 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
     return ensure_measurement(connection, model, protocol)
 
 
+def measurements_of(connection: Connection, model: Model) -> list[Measurement]:
+    """Every measurement of a model over its order's present content, the first first."""
+    query = _MEASUREMENTS.where(
+        measurements.c.model_id == model.id, measurements.c.order_digest == model.order.digest
+    ).order_by(measurements.c.id)
+    return [_value(row) for row in connection.execute(query)]
+
+
 def find_measurement(
-    connection: Connection, model: Model, protocol_id: str | None = None, prefer: str | None = None
+    connection: Connection, model: Model, protocol_id: str | None = None, *, measures: tuple[str, ...] = DECODED
 ) -> Measurement:
     """The measurement to answer from: of the protocol whose id starts so, or else the only one or that of the defaults.
 
-    Without a protocol, those of the measure `prefer` come first, where there are any.
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
 
     Raises `NotMeasured` when there is none and `InvalidValue` when several fit.
     """
-    rows = connection.execute(
-        _MEASUREMENTS.where(measurements.c.model_id == model.id, measurements.c.order_digest == model.order.digest)
-    ).all()
-    found = [_value(row) for row in rows]
-    fitting = [one for one in found if protocol_id is None or one.protocol.id.startswith(protocol_id)]
+    found = measurements_of(connection, model)
+    named = [one for one in found if protocol_id is None or one.protocol.id.startswith(protocol_id)]
+    fitting = [one for one in named if one.protocol.measure in measures]
+    if named and not fitting:
+        only = " and ".join(sorted({one.protocol.measure for one in named}))
+        by = f" by protocol {protocol_id}" if protocol_id else ""
+        raise NotMeasured(
+            f"Of {model.name} only {only} has been measured{by}, and this needs {' or '.join(measures)}; "
+            f"run `seenat memorize {model.name} --measure {measures[0]}`.",
+            [one.protocol.id for one in found if one.protocol.measure in measures],
+        )
     if not fitting:
         known = f"; measured by {', '.join(one.protocol.id for one in found)}" if found else ""
         asked = f" by protocol {protocol_id}" if protocol_id else ""
@@ -109,11 +125,9 @@ def find_measurement(
             f"Nothing of {model.name} has been measured{asked} yet{known}; run `seenat memorize {model.name}`.",
             [one.protocol.id for one in found],
         )
-    default = Protocol(eos_id=model.order.eos_id or 0)
     if len(fitting) > 1 and protocol_id is None:
-        fitting = [one for one in fitting if one.protocol.measure == prefer] or fitting
-    if len(fitting) > 1 and protocol_id is None:
-        fitting = [one for one in fitting if one.protocol == default] or fitting
+        usual = [Protocol.usual(model.order.eos_id, measure) for measure in measures]
+        fitting = [one for protocol in usual for one in fitting if one.protocol == protocol][:1] or fitting
     if len(fitting) > 1:
         ids = ", ".join(one.protocol.id for one in fitting)
         raise InvalidValue(f"{model.name} was measured by several protocols; choose one of {ids} with --protocol.")

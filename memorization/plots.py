@@ -49,17 +49,23 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
 
 
 def trajectory_chart(found: SequenceTrajectory) -> Any:
-    """How many ids of the continuation each checkpoint reproduces; from the dashed line on it had been seen."""
+    """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
+    lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
+    if found.first_checkpoint_seen is None:
+        return lines
+    return _seen_rule(found.first_checkpoint_seen) + lines
+
+
+def _reproduced(found: SequenceTrajectory) -> Any:
     altair = altair_or_refuse()
-    whole = found.protocol.continuation
+    whole, measure = found.protocol.continuation, found.protocol.measure
     rows = [
         {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
         for point in found.trajectory.points
     ]
-    title = f"Sequence {found.sequence:,} in {found.model}"
     x = altair.X("step:Q", title="step (optimizer updates)")
-    y = altair.Y("prefix:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
-    base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
+    y = altair.Y(f"{measure}:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
+    base = _of_sequence(found, rows)
     line = base.mark_line(color="#888888").encode(x=x, y=y)
     colour = altair.Color(
         "state:N",
@@ -67,18 +73,47 @@ def trajectory_chart(found: SequenceTrajectory) -> Any:
         scale=altair.Scale(domain=["memorized", "not memorized"], range=["#d62728", "#1f77b4"]),
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=x, y=y, color=colour, tooltip=["step:Q", "prefix:Q", "seen:N", "memorized:N"]
+        x=x, y=y, color=colour, tooltip=["step:Q", f"{measure}:Q", "seen:N", "memorized:N"]
     )
-    seen = found.first_checkpoint_seen
-    if seen is None:
-        return line + points
+    return line + points
+
+
+def _surprisals(found: SequenceTrajectory) -> Any:
+    """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
+    altair = altair_or_refuse()
+    ids = {"prompt": max(1, found.protocol.prompt - 1), "continuation": found.protocol.continuation, "min_k": 1}
+    rows = [
+        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / count}
+        for point in found.trajectory.points
+        for name, count in ids.items()
+    ]
+    return (
+        _of_sequence(found, rows)
+        .mark_line(point=True)
+        .encode(
+            x=altair.X("step:Q", title="step (optimizer updates)"),
+            y=altair.Y("surprisal:Q", title="surprisal of an id (nats)"),
+            color=altair.Color("of:N", title=None, sort=list(ids)),
+            tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
+        )
+    )
+
+
+def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
+    altair = altair_or_refuse()
+    title = f"Sequence {found.sequence:,} in {found.model}"
+    return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
+
+
+def _seen_rule(seen: int) -> Any:
+    altair = altair_or_refuse()
     rule = (
         altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
         .mark_rule(strokeDash=[4, 4], color="#555555")
         .encode(x="step:Q", tooltip="label:N")
     )
     text = rule.mark_text(align="left", dx=4, dy=-118, color="#555555").encode(text="label:N")
-    return rule + text + line + points
+    return rule + text
 
 
 def check_plot_path(path: Path) -> None:

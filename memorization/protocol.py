@@ -10,6 +10,18 @@ Measure `score`. Greedy decoding goes on after a mistake, from what it chose its
 `continuation` positions its id is the true one. It is the number that the published tables hold. It is `continuation`
 exactly when `prefix` is, so both call the same sequences memorized, and otherwise it is no smaller.
 
+Measure `loss`. One pass over prompt and truth gives every id of the window but its first a probability, over all ids of the
+vocabulary, and its *surprisal*, -ln p, in nats. Four quantities are kept, as float32:
+
+* `prompt`: the sum of the surprisals of the prompt's ids from its second on; 0 for a prompt of one id;
+* `continuation`: the sum of those of the continuation's ids;
+* `min_k`: the mean of the fifth that are largest, of all of them, rounded down but at least one: Min-K% Prob at k = 20,
+  as a surprisal (arXiv 2310.16789);
+* `rank`: the mean, over the continuation's ids, of how many ids have a larger logit than the true one, or an equal one
+  and a lower id. 0 where greedy decoding, with no id banned, would choose every one of them.
+
+They say nothing of memorized or not. No id is excluded, so `eos` must be `"allowed"`.
+
 With `eos = "banned"` the end-of-document id is excluded at every one of the `continuation` positions. That is what
 `min_length = prompt + continuation` does in the published procedure (`predictable-memorization/eval_memorization.py` of
 https://github.com/EleutherAI/pythia, arXiv 2304.11158), whose lengths, 32 and 32 from id 0, are the defaults here. A
@@ -26,20 +38,21 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
+from seenat.memorization.measures import DECODED, MEASURES, NOT_MEASURED, Measure, Values
 from seenat.registry.durable import digest_of_bytes
 from seenat.registry.errors import InvalidValue
 
 __all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "Protocol"]
-
-NOT_MEASURED = 255
-"""What a stored byte holds where nothing was measured."""
 
 LONGEST_CONTINUATION = NOT_MEASURED - 1
 """A prefix or score is stored as one byte, and 255 is taken."""
 
 _DEFINITION = 1
 _CHOICES = {
-    "measure": ("prefix", "score"),
+    "measure": tuple(MEASURES),
     "eos": ("banned", "allowed"),
     "dtype": ("float32",),
     "definition": (_DEFINITION,),
@@ -52,15 +65,15 @@ class Protocol:
     """One way of measuring; the module's docstring is its definition. Raises `InvalidValue` for one that has no meaning."""
 
     measure: str = "prefix"
-    """`prefix` or `score`."""
+    """`prefix`, `score` or `loss`."""
     prompt: int = 32
     """Ids given to the model, at least 1."""
     continuation: int = 32
-    """Ids it must reproduce, 1 to 254."""
+    """Ids it must reproduce, at least 1; at most 254 unless the measure is `loss`."""
     offset: int = 0
     """Ids of the sequence before the prompt, which the model does not read."""
     eos: str = "banned"
-    """Whether greedy decoding may choose the end-of-document id: `banned` or `allowed`."""
+    """Whether greedy decoding may choose the end-of-document id: `banned` or `allowed`; for `loss` always `allowed`."""
     eos_id: int = 0
     """The end-of-document id of the order; 0 in Pythia."""
     dtype: str = "float32"
@@ -77,10 +90,40 @@ class Protocol:
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise InvalidValue(f"A protocol's {name} is a whole number from {least}, not {value!r}.")
-        if self.continuation > LONGEST_CONTINUATION:
+        if not self.kept.decodes:
+            self._check_nothing_is_banned()
+        elif self.continuation > LONGEST_CONTINUATION:
             raise InvalidValue(
                 f"A protocol's continuation is at most {LONGEST_CONTINUATION} ids, not {self.continuation}."
             )
+
+    @classmethod
+    def usual(
+        cls,
+        eos_id: int | None,
+        measure: str = "prefix",
+        eos: str | None = None,
+        *,
+        prompt: int = 32,
+        continuation: int = 32,
+        offset: int = 0,
+    ) -> Self:
+        """The protocol of a measure over an order with this end-of-document id, or with none.
+
+        Unless `eos` says otherwise, decoding may not choose the id; without one there is nothing to ban.
+        """
+        decodes = measure in DECODED
+        chosen = eos or ("banned" if decodes else "allowed")
+        if decodes and eos_id is None:
+            chosen = "allowed"
+        return cls(
+            measure=measure, prompt=prompt, continuation=continuation, offset=offset, eos=chosen, eos_id=eos_id or 0
+        )
+
+    @property
+    def kept(self) -> Measure:
+        """How the values of its measure are kept."""
+        return MEASURES[self.measure]
 
     @property
     def length(self) -> int:
@@ -91,6 +134,13 @@ class Protocol:
     def window(self) -> tuple[int, int]:
         """The half-open range of a sequence's ids that is read."""
         return self.offset, self.offset + self.length
+
+    def memorized(self, values: Values) -> npt.NDArray[np.bool_]:
+        """Which sequences of values of its measure have the whole continuation reproduced; by `loss` none has."""
+        if not self.kept.decodes:
+            return np.zeros(values.shape[: values.ndim - len(self.kept.axis)], np.bool_)
+        flags: npt.NDArray[np.bool_] = values == self.continuation
+        return flags
 
     def check_fits(self, tokens_per_sequence: int, vocab_size: int) -> None:
         """Raise `InvalidValue` unless an order's sequences hold the window and its vocabulary the end-of-document id."""
@@ -127,6 +177,12 @@ class Protocol:
     def id(self) -> str:
         """The first 12 hexadecimal digits of the digest: how results name their protocol."""
         return self.digest.removeprefix("sha256:")[:12]
+
+    def _check_nothing_is_banned(self) -> None:
+        if self.eos != "allowed":
+            raise InvalidValue(
+                f"A protocol of measure {self.measure!r} has eos 'allowed', not {self.eos!r}: its probabilities are over all ids."
+            )
 
 
 def _either(choices: tuple[object, ...]) -> str:

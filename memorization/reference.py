@@ -5,6 +5,9 @@ greedy generation from the prompt, `max_length` and `min_length` both prompt + c
 score that counts the positions at which the generated id is the true one. Two things are made explicit here, because
 transformers would otherwise take them from the model's files: the id that `min_length` bans (a default `GPTNeoXConfig`
 says 2, the order's end-of-document id is 0), and that nothing but the largest logit decides.
+
+Losses have no published procedure; `reference_losses` is their definition in `protocol`, step by step: transformers' forward
+pass, all logits, and the rest in float64.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from seenat.memorization.protocol import Protocol
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["ReferenceScores", "generate_continuations", "reference_scores"]
+__all__ = ["ReferenceLosses", "ReferenceScores", "generate_continuations", "reference_losses", "reference_scores"]
 
 
 class ReferenceScores(NamedTuple):
@@ -49,6 +52,46 @@ def reference_scores(
     right = generated == truth
     prefix = np.cumprod(right, axis=1).sum(axis=1).astype(np.uint8)
     return ReferenceScores(right.sum(axis=1).astype(np.uint8), prefix, right.all(axis=1))
+
+
+class ReferenceLosses(NamedTuple):
+    """What transformers' forward pass says of n sequences, id by id."""
+
+    surprisals: npt.NDArray[np.float64]
+    """[n, prompt + continuation - 1]: -ln p of every id but the first."""
+    ranks: npt.NDArray[np.int64]
+    """[n, prompt + continuation - 1]: how many ids have a larger logit, or an equal one and a lower id."""
+    quantities: npt.NDArray[np.float64]
+    """[n, 4]: `prompt`, `continuation`, `min_k` and `rank`."""
+
+
+@torch.inference_mode()
+def reference_losses(
+    model: PreTrainedModel, tokens: npt.NDArray[np.integer[Any]], protocol: Protocol, *, batch: int = 64
+) -> ReferenceLosses:
+    """Losses of integer ids [n, prompt + continuation], the columns `protocol.window` of an order."""
+    module: Any = model
+    surprisals = np.empty((len(tokens), protocol.length - 1))
+    ranks = np.empty(surprisals.shape, np.int64)
+    for start in range(0, len(tokens), batch):
+        ids = torch.from_numpy(tokens[start : start + batch].astype(np.int64)).to(module.device)
+        logits, truth = module(ids[:, :-1], use_cache=False).logits, ids[:, 1:, None]
+        own = logits.gather(2, truth)
+        lower = torch.arange(logits.shape[2], device=module.device) < truth
+        above = (logits > own) | ((logits == own) & lower)
+        likelihood = logits.double().log_softmax(dim=-1).gather(2, truth)[..., 0]
+        surprisals[start : start + batch] = -likelihood.cpu().numpy()
+        ranks[start : start + batch] = above.sum(dim=-1).cpu().numpy()
+    return ReferenceLosses(surprisals, ranks, _quantities(surprisals, ranks, protocol))
+
+
+def _quantities(
+    surprisals: npt.NDArray[np.float64], ranks: npt.NDArray[np.int64], protocol: Protocol
+) -> npt.NDArray[np.float64]:
+    given = protocol.prompt - 1
+    least_likely = -np.sort(-surprisals, axis=1)[:, : max(1, surprisals.shape[1] // 5)]
+    prompt, continuation = surprisals[:, :given].sum(axis=1), surprisals[:, given:].sum(axis=1)
+    return np.stack([prompt, continuation, least_likely.mean(axis=1), ranks[:, given:].mean(axis=1)], axis=1)
 
 
 @torch.inference_mode()

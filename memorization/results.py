@@ -14,13 +14,13 @@ import numpy.typing as npt
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, select
 
 from seenat.memorization.commits import open_array, refresh_onsets
-from seenat.memorization.measurements import Measurement, current_rows, find_measurement
-from seenat.memorization.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.store import Values
+from seenat.memorization.measurements import Measurement, current_rows, find_measurement, measurements_of
+from seenat.memorization.measures import MEASURES, Values
+from seenat.memorization.protocol import Protocol
 from seenat.memorization.trajectories import Onset, Point, Trajectory
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model, Order
-from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.errors import NotMeasured
 from seenat.registry.stored import AnyRow
 from seenat.registry.tables import batch_counts, checkpoints, measurement_rows, memorized_sequences
 from seenat.registry.units import SequenceRange
@@ -70,14 +70,13 @@ class MeasuredValues:
     steps: tuple[int, ...]
     """Ascending."""
     values: Values
-    """`[steps, sequences]`; 255 where nothing was measured."""
+    """`[steps, sequences]`, or `[steps, sequences, quantities]`, as `protocol.kept` says."""
     protocol: Protocol
 
     @property
     def memorized(self) -> npt.NDArray[np.bool_]:
         """`[steps, sequences]`: whether the whole continuation was reproduced."""
-        flags: npt.NDArray[np.bool_] = self.values == self.protocol.continuation
-        return flags
+        return self.protocol.memorized(self.values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,26 +163,28 @@ def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | No
     """
     model.order.batch_of(sequence)
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         found = _trajectory(catalog, connection, model, measurement, sequence)
     if not found.trajectory.points:
         raise NotMeasured(
             f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "
-            f"run `seenat memorize {model.name} --sequences {sequence}:{sequence + 1}"
+            f"run `seenat memorize {model.name} --measure {found.protocol.measure} --sequences {sequence}:{sequence + 1}"
             + ("`." if model.schedule.is_trained_on(sequence) else " --unseen`.")
         )
     return found
 
 
 def measured_trajectories(catalog: Catalog, order: Order, sequence: int) -> tuple[SequenceTrajectory, ...]:
-    """The trajectories of a sequence in every model of its order that has one, by the model's usual protocol."""
-    found = []
-    for model in catalog.models(order=order.name):
-        try:
-            found.append(trajectory(catalog, model, sequence))
-        except (NotMeasured, InvalidValue):
-            continue
-    return tuple(found)
+    """The trajectories of a sequence in every model of its order that has one, by every protocol it was measured by."""
+    order.batch_of(sequence)
+    models = catalog.models(order=order.name)
+    with catalog.database.read() as connection:
+        found = [
+            _trajectory(catalog, connection, model, measurement, sequence)
+            for model in models
+            for measurement in measurements_of(connection, model)
+        ]
+    return tuple(one for one in found if one.trajectory.points)
 
 
 def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int = 20) -> Onsets:
@@ -229,7 +230,7 @@ def measured_values(
     """The values of a range of sequences at every measured checkpoint; raises `UnknownSequence` beyond the order."""
     model.order.geometry.bytes_of(sequences)
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         rows = current_rows(connection, measurement)
     array = open_array(catalog.database, measurement)
     values = array.read([row for row, _ in rows], sequences.start, sequences.stop)
@@ -256,18 +257,23 @@ def _points(
     measurement: Measurement,
     sequence: int,
     rows: list[tuple[int, int]],
-    values: npt.NDArray[np.uint8],
+    values: Values,
 ) -> tuple[Point, ...]:
-    whole = measurement.protocol.continuation
+    protocol = measurement.protocol
+    places = np.flatnonzero(protocol.kept.measured(values))
+    quantities = {name: some[places].tolist() for name, some in protocol.kept.by_quantity(values).items()}
+    if protocol.measure == "score":  # It was first told under this name, where its readers look for it.
+        quantities["prefix"] = quantities["score"]
     return tuple(
         Point(
-            step=step,
-            seen=sequence in model.schedule.sequences_seen(step),
-            prefix=int(value),
-            memorized=bool(value == whole),
+            step=rows[place][1],
+            seen=sequence in model.schedule.sequences_seen(rows[place][1]),
+            values=dict(zip(quantities, numbers, strict=True)),
+            memorized=memorized if protocol.kept.decodes else None,
         )
-        for (_, step), value in zip(rows, values, strict=True)
-        if value != NOT_MEASURED
+        for place, memorized, *numbers in zip(
+            places.tolist(), protocol.memorized(values[places]).tolist(), *quantities.values(), strict=True
+        )
     )
 
 

@@ -39,7 +39,6 @@ from seenat.memorization.commits import (
     refresh_onsets,
 )
 from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
-from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -129,6 +128,7 @@ class _Run:
         self.database = catalog.database
         self.job = find_job(catalog, job.id)
         self.measurement = job.measurement
+        self.kept = job.measurement.protocol.kept
         self.device = device
         self.progress = progress
         self.model: Model = catalog.model(self.job.model)
@@ -202,7 +202,7 @@ class _Run:
     def _run_shard(self, bench: _Bench, key: ShardKey, source: TokenSource) -> None:
         began = time.perf_counter()
         span = self.measurement.block(key.block)
-        values = np.full(len(span), NOT_MEASURED, np.uint8)
+        values = self.kept.empty(len(span))
         measured = 0
         while len(todo := self._settle(bench, key, values, measured, began)):
             values[todo - span.start] = self._measure(bench, source, todo)
@@ -220,11 +220,13 @@ class _Run:
             if committed.lost:
                 lost = finished_sequences(connection, self.measurement, self.model, bench.checkpoint, key.block)
                 due = np.unique(np.concatenate([asked, lost]))
-            np.copyto(values, committed.values, where=values == NOT_MEASURED)
-            left: npt.NDArray[np.int64] = due[values[due - span.start] == NOT_MEASURED]
+            there = self.kept.measured(committed.values)
+            values[there] = committed.values[there]
+            here = self.kept.measured(values)
+            left: npt.NDArray[np.int64] = due[~here[due - span.start]]
             if len(left):
                 return left
-            if (values != committed.values).any():
+            if (here & ~there).any():
                 self._commit(connection, bench.row, key.block, values)
             reused = max(0, len(asked) - measured)
             finish_shard(connection, key, measured=measured, reused=reused, seconds=time.perf_counter() - began)
@@ -234,7 +236,7 @@ class _Run:
 
     def _measure(self, bench: _Bench, source: TokenSource, todo: npt.NDArray[np.int64]) -> Values:
         scorer = bench.ready()
-        found = np.empty(len(todo), np.uint8)
+        found = self.kept.empty(len(todo))
         for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
             some = todo[start : start + _SEQUENCES_AT_ONCE]
             found[start : start + len(some)] = scorer.measure(source.take(some, *self.measurement.protocol.window))

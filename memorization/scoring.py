@@ -1,7 +1,7 @@
 """Scoring: what a protocol measures of each sequence, by the definitions in `protocol`.
 
 GPT-NeoX on CPU has an engine of its own; every other causal language model, and every other device, goes through
-transformers' forward pass. Both give what transformers' `generate` gives, id for id.
+transformers' forward pass. Both give what transformers' `generate` gives, id for id, and losses within rounding of float32.
 
 Memory does not depend on the number of sequences: they go in chunks of 4,096, and a chunk in blocks of rows.
 """
@@ -9,6 +9,7 @@ Memory does not depend on the number of sequences: they go in chunks of 4,096, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,9 @@ import torch
 
 from seenat.memorization.engine.for_neox import NeoxEngine
 from seenat.memorization.engine.generic import GenericEngine
+from seenat.memorization.engine.losses import NeoxLosses
 from seenat.memorization.engine.neox import suits
+from seenat.memorization.measures import MEASURES, Values
 from seenat.memorization.protocol import Protocol
 from seenat.registry.errors import InvalidValue
 
@@ -30,7 +33,6 @@ _CHUNK = 4096
 """Sequences given to an engine at a time; it splits further as it likes."""
 
 _Tokens = npt.NDArray[np.integer[Any]]
-_Values = npt.NDArray[np.uint8]
 
 
 class Scorer:
@@ -48,30 +50,56 @@ class Scorer:
         self.vocab_size = int(module.get_input_embeddings().weight.shape[0])
         _check_positions(module, protocol)
         protocol.check_fits(protocol.window[1], self.vocab_size)
-        self._engine = NeoxEngine(module, protocol) if suits(module) else GenericEngine(module, protocol)
+        self._module = module
 
-    def measure(self, tokens: _Tokens) -> _Values:
-        """What the protocol measures of each sequence: `prefixes` or `scores`."""
-        return self.scores(tokens) if self.protocol.measure == "score" else self.prefixes(tokens)
+    def measure(self, tokens: _Tokens) -> Values:
+        """What the protocol measures of each sequence: `prefixes`, `scores` or `losses`."""
+        by_measure = {"prefix": self.prefixes, "score": self.scores, "loss": self.losses}
+        return by_measure[self.protocol.measure](tokens)
 
-    def prefixes(self, tokens: _Tokens) -> _Values:
+    def prefixes(self, tokens: _Tokens) -> Values:
         """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
 
         `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` for another shape and for an id
         that the model's vocabulary does not hold.
         """
-        return self._in_chunks(self._engine.prefixes, tokens)
+        return self._in_chunks(self._decoder.prefixes, tokens, "prefix")
 
-    def scores(self, tokens: _Tokens) -> _Values:
+    def scores(self, tokens: _Tokens) -> Values:
         """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
-        return self._in_chunks(self._engine.scores, tokens)
+        return self._in_chunks(self._decoder.scores, tokens, "score")
 
-    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], _Values], tokens: _Tokens) -> _Values:
+    def losses(self, tokens: _Tokens) -> Values:
+        """The quantities of each sequence's loss, likewise: float32 [n, 4].
+
+        Raises `InvalidValue` also where one is not a finite number, which is the model's doing.
+        """
+        found = self._in_chunks(self._reader.losses, tokens, "loss")
+        odd = ~np.isfinite(found).all(axis=1)
+        if odd.any():
+            raise InvalidValue(
+                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for {self.protocol.dtype}."
+            )
+        return found
+
+    @cached_property
+    def _decoder(self) -> NeoxEngine | GenericEngine:
+        return NeoxEngine(self._module, self.protocol) if suits(self._module) else self._generic
+
+    @cached_property
+    def _reader(self) -> NeoxLosses | GenericEngine:
+        return NeoxLosses(self._module, self.protocol) if suits(self._module) else self._generic
+
+    @cached_property
+    def _generic(self) -> GenericEngine:
+        return GenericEngine(self._module, self.protocol)
+
+    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], Values], tokens: _Tokens, measure: str) -> Values:
         if tokens.ndim != 2 or tokens.shape[1] != self.protocol.length:
             raise InvalidValue(
                 f"Scoring needs {self.protocol.length} ids of each sequence, not an array {tokens.shape}."
             )
-        result = np.zeros(len(tokens), dtype=np.uint8)
+        result = MEASURES[measure].empty(len(tokens))
         for start in range(0, len(tokens), _CHUNK):
             chunk = tokens[start : start + _CHUNK]
             self._check_ids(chunk, start)

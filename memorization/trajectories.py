@@ -1,6 +1,7 @@
 """Trajectories: one sequence's values over one model's checkpoints, and what they say about when it was memorized.
 
-* A *point* is one checkpoint at which the sequence was measured, seen or not seen by then; points ascend by step.
+* A *point* is one checkpoint at which the sequence was measured, seen or not seen by then; points ascend by step. By a
+  measure that does not say what is memorized, no point is, and there is no onset.
 * The *onset* is the first point at which it was memorized. Its bracket is half-open from below: memorized after
   `bracket_low`, the last point before it at which it was not, and by `step`. With no point before, `bracket_low` is None.
 * It is *forgotten* at a point that is not memorized and follows one that is, and *relearned* at a memorized point that
@@ -12,6 +13,7 @@ it right.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,12 +32,15 @@ class Point:
     step: int
     seen: bool
     """Whether the run had consumed the sequence by this step."""
-    prefix: int
-    memorized: bool
+    values: Mapping[str, int | float]
+    """What was measured there, by quantity."""
+    memorized: bool | None
+    """None where the measure does not say."""
 
-    def to_json(self) -> dict[str, int | bool]:
+    def to_json(self) -> dict[str, int | float | bool]:
         """The point under the keys of every JSON answer."""
-        return {"step": self.step, "seen": self.seen, "prefix": self.prefix, "memorized": self.memorized}
+        told = {} if self.memorized is None else {"memorized": self.memorized}
+        return {"step": self.step, "seen": self.seen, **self.values, **told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,7 @@
-"""GPT-NeoX on CPU: the forward pass, the output matrix, and the threads that share the sequences.
-
-Every thread works on sequences of its own: threads that share a product spend their time waiting for each other. On two
-cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3.
-"""
+"""GPT-NeoX on CPU: the forward pass, the output matrix, and the threads that share the sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +13,7 @@ from seenat.memorization.engine.decoding import scores
 from seenat.memorization.engine.head import Head
 from seenat.memorization.engine.neox import Body, folded
 from seenat.memorization.engine.schedule import best_stages, usual_stages
+from seenat.memorization.engine.sharing import shared
 from seenat.memorization.protocol import Protocol
 
 __all__ = ["NeoxEngine"]
@@ -33,8 +28,6 @@ _LEAST_BLOCK = 8
 """Blocks are multiples of it, which oneDNN likes."""
 _ENOUGH = 256
 """Sequences whose prefixes say how those of the others fall off."""
-_LEAST_SHARE = 64
-"""Sequences for which a thread of its own is worth it."""
 
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
@@ -66,7 +59,9 @@ class NeoxEngine:
                 self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
             self._knows_ids = True
         prompt, stages, block = self._protocol.prompt, self.stages, self._block(_BLOCK)
-        values = self._shared(tokens, lambda some: Cascade(self._body, self._head, some, prompt, stages, block).run())
+        values = shared(
+            tokens, lambda some: Cascade(self._body, self._head, some, prompt, stages, block).run(), self._threads
+        )
         self._learn(values)
         return values
 
@@ -80,25 +75,8 @@ class NeoxEngine:
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
         prompt, block = self._protocol.prompt, self._block(_DECODING_BLOCK)
-        return self._shared(tokens, lambda some: scores(self._body, self._head, some, prompt, block))
+        return shared(tokens, lambda some: scores(self._body, self._head, some, prompt, block), self._threads)
 
     def _block(self, most: int) -> int:
         row = self._body.key_bytes * self._protocol.length
         return max(_LEAST_BLOCK, min(most, _KEY_BYTES // row // _LEAST_BLOCK * _LEAST_BLOCK))
-
-    def _shared(self, tokens: _Tokens, work: Callable[[torch.Tensor], torch.Tensor]) -> _Values:
-        """`work` on all sequences, an equal share for each thread."""
-
-        def done(share: _Tokens) -> _Values:
-            with torch.inference_mode():
-                return work(torch.from_numpy(share)).numpy()
-
-        threads = max(1, min(self._threads, len(tokens) // _LEAST_SHARE))
-        if threads == 1:
-            return done(tokens)
-        before = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return np.concatenate(list(pool.map(done, np.array_split(tokens, threads))))
-        finally:
-            torch.set_num_threads(before)

@@ -7,7 +7,7 @@ prefix ends at its first mistake, so from there the work follows the sequences t
   most of the work: 6.4 of 7.6 million multiplications an id in Pythia-14m, whose vocabulary is 50,304.
 * The pass is made over `prompt + 4` ids first; only sequences that got all 4 right are passed in full.
 
-Scores are taken from transformers' `generate`.
+Scores are taken from transformers' `generate`. Losses take one pass and the output matrix at every position.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from seenat.memorization.engine.losses import quantities
+from seenat.memorization.engine.surprisal import of_logits
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores
@@ -31,6 +33,8 @@ _FIRST_LOOK = 4
 _ROWS = {"cpu": 64}
 """Rows in a block: 64 x 35 ids keep a layer's activations within a processor's caches."""
 _ROWS_ELSEWHERE = 1024
+_IDS = 64
+"""Ids of a row up to which a block has so many rows; of longer ones, which are passed in full, it has fewer."""
 _LOGIT_BYTES = 64 << 20
 """Most bytes of logits held at a time."""
 
@@ -58,7 +62,7 @@ class GenericEngine:
         for depth in sorted({min(_FIRST_LOOK, self._protocol.continuation), self._protocol.continuation}):
             blocks = [alive[start : start + self._rows] for start in range(0, len(alive), self._rows)]
             looks = [tokens[block, : self._protocol.prompt + depth] for block in blocks]
-            for block, prefixes in zip(blocks, self._map(looks), strict=True):
+            for block, prefixes in zip(blocks, self._map(self._prefixes_of_block, looks), strict=True):
                 result[block] = prefixes
             alive = alive[result[alive] == depth]
         return result
@@ -67,17 +71,23 @@ class GenericEngine:
         """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
         return reference_scores(self._module, tokens, self._protocol, batch=self._rows).score
 
-    def _map(self, looks: list[_Tokens]) -> Iterable[_Values]:
-        """The prefixes of every block, one thread each: threads that share a block spend their time waiting for each other.
+    def losses(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
+        """The quantities of `protocol`, float32 [n, 4], of int64 ids [n, prompt + continuation]."""
+        rows = max(1, self._rows * _IDS // max(_IDS, self._protocol.length))
+        blocks = [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
+        return np.concatenate([*self._map(self._losses_of_block, blocks)])
+
+    def _map(self, work: Callable[[_Tokens], npt.NDArray[Any]], looks: list[_Tokens]) -> Iterable[npt.NDArray[Any]]:
+        """`work` on every block, one thread each: threads that share a block spend their time waiting for each other.
 
         On two cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3.
         """
         if self._workers == 1 or len(looks) == 1:
-            return map(self._prefixes_of_block, looks)
+            return map(work, looks)
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return list(pool.map(self._prefixes_of_block, looks))
+                return list(pool.map(work, looks))
         finally:
             torch.set_num_threads(threads)
 
@@ -94,6 +104,16 @@ class GenericEngine:
                 break
             prefix[alive] = position + 1
         return prefix.cpu().numpy()
+
+    @torch.inference_mode()
+    def _losses_of_block(self, block: _Tokens) -> npt.NDArray[np.float32]:
+        ids = torch.from_numpy(block).to(self._device)
+        states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
+        most = max(1, _LOGIT_BYTES // (4 * self._vocab_size))
+        pieces = zip(torch.split(states, most), torch.split(truth, most), strict=True)
+        found = [of_logits(self._head(some), true) for some, true in pieces]
+        surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
+        return quantities(surprisals, ranks[:, self._protocol.prompt - 1 :], self._protocol.prompt).numpy()
 
     def _choices(self, states: torch.Tensor) -> torch.Tensor:
         """What greedy decoding would choose after each hidden state; the lowest id where logits are equal."""

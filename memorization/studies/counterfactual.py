@@ -36,7 +36,7 @@ from seenat.memorization.studies.differences import (
     normal_maxima,
 )
 from seenat.memorization.studies.panels import panels
-from seenat.memorization.studies.quantities import Floats, Quantity, quantity_of
+from seenat.memorization.studies.quantities import COMPARED, Floats, Quantity, quantity_of
 from seenat.memorization.studies.reading import Results, open_results
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
@@ -151,7 +151,7 @@ def counterfactual_profiles(
     contents: dict[int, Contents] = {}
     found = []
     for model in models:
-        results = open_results(catalog, model, protocol, prefer="loss")
+        results = open_results(catalog, model, protocol, measures=COMPARED)
         once = None if repeated else order_contents(model, contents, most).once
         found.append(_profile(results, quantity_of(results.protocol, quantity), once, control, least))
     return tuple(found)

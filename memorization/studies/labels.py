@@ -33,7 +33,7 @@ from seenat.memorization.studies.boundaries import Gaps, gaps
 from seenat.memorization.studies.contents import MOST_SEQUENCES, order_contents
 from seenat.memorization.studies.correlation import order_correlations
 from seenat.memorization.studies.panels import Panel, panels
-from seenat.memorization.studies.quantities import Quantity, quantity_of
+from seenat.memorization.studies.quantities import COMPARED, Quantity, quantity_of
 from seenat.memorization.studies.reading import open_results
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
@@ -153,7 +153,7 @@ def step_labels(
     Raises `NotMeasured` where no checkpoint was measured on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
-    results = open_results(catalog, model, protocol, prefer="loss")
+    results = open_results(catalog, model, protocol, measures=COMPARED)
     model.check_unaltered(results.steps[-1] - 1)
     contents = None if repeated else order_contents(model, {}, most)
     read = partial(panels, results, quantity_of(results.protocol, quantity))

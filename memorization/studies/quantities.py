@@ -10,15 +10,15 @@ A measure's first quantity here is its usual one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.measures import Values
+from seenat.memorization.protocol import Protocol
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["Floats", "Quantity", "quantity_of"]
+__all__ = ["COMPARED", "Floats", "Quantity", "quantity_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,8 +34,9 @@ _WORDS = {
     "score": "ids of the continuation reproduced",
     "memorized": "share memorized",
 }
-_CONTINUATION = 1
-"""Its place among the numbers that the measure `loss` keeps of a sequence."""
+
+COMPARED = tuple(_OF_MEASURES)
+"""The measures that give a quantity; the one that tells most of a single exposure first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,17 @@ class Quantity:
         """What it is, in a few words."""
         return _WORDS[self.name]
 
-    def of(self, values: npt.NDArray[Any]) -> Floats:
-        """The quantity of stored values, `[..., sequences]`; NaN where nothing was measured."""
+    def of(self, values: Values) -> Floats:
+        """The quantity of values of the protocol's measure, `[..., sequences]`; NaN where nothing was measured."""
+        kept = self.protocol.kept
+        by_quantity = kept.by_quantity(values)
         if self.name == "log_likelihood":
-            return -values[..., _CONTINUATION].astype(np.float64)
-        numbers = values == self.protocol.continuation if self.name == "memorized" else values
-        return np.where(values == NOT_MEASURED, np.nan, numbers.astype(np.float64))
+            numbers = -by_quantity["continuation"]
+        elif self.name == "memorized":
+            numbers = self.protocol.memorized(values)
+        else:
+            numbers = by_quantity[self.name]
+        return np.where(kept.measured(values), numbers.astype(np.float64), np.nan)
 
 
 def quantity_of(protocol: Protocol, name: str | None = None) -> Quantity:

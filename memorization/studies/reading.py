@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from seenat.memorization.commits import open_array
 from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.measures import DECODED
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import ResultArray
 from seenat.memorization.studies.quantities import Floats, Quantity
@@ -98,13 +99,15 @@ class Results:
         }
 
 
-def open_results(catalog: Catalog, model: Model, protocol: str | None = None, *, prefer: str | None = None) -> Results:
-    """The results of a model by a protocol, named by the beginning of its id, or by the usual one of a preferred measure, or of all.
+def open_results(
+    catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
+) -> Results:
+    """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
 
-    Raises `NotMeasured` when no checkpoint, as it is now, was measured.
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized. Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol, prefer)
+        measurement = find_measurement(connection, model, protocol, measures=measures)
         rows = {step: row for row, step in current_rows(connection, measurement)}
     if not rows:
         raise NotMeasured(

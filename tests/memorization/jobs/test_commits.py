@@ -88,7 +88,7 @@ def onset_rows(steps, values, start):
     for column, path in enumerate(values.T.tolist()):
         trajectory = Trajectory(
             tuple(
-                Point(step=step, seen=True, prefix=value, memorized=value == WHOLE)
+                Point(step=step, seen=True, values={"prefix": value}, memorized=value == WHOLE)
                 for step, value in zip(steps, path, strict=True)
                 if value != NOT_MEASURED
             )

@@ -28,7 +28,7 @@ COLUMNS = ["sequence", "batch", "step", "seen", "prefix", "memorized"]
 def test_every_measured_value_is_a_row(
     measured_pocket: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, read: int, written: int
 ) -> None:
-    monkeypatch.setattr(exporting, "_SEQUENCES_READ", read)
+    monkeypatch.setattr(exporting, "_BYTES_READ", read)
     monkeypatch.setattr(exporting, "_SEQUENCES_WRITTEN", written)
     model, told = measured_pocket.model(name), []
     found = measured_values(measured_pocket, model, model.order.sequences)

@@ -70,7 +70,7 @@ def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, mea
     drawn = charts["trajectory"].to_dict()
     points = next(layer["data"]["values"] for layer in drawn["layer"] if layer["mark"]["type"] == "point")
     assert [(row["step"], row["prefix"], row["seen"]) for row in points] == [
-        (point.step, point.prefix, point.seen) for point in found.trajectory.points
+        (point.step, point.values["prefix"], point.seen) for point in found.trajectory.points
     ]
     assert {row["memorized"] for row in points if row["prefix"] == 32} <= {True}
     assert drawn["data"]["values"] == [{"step": 192, "label": "seen by step 192"}]

@@ -49,7 +49,7 @@ def test_points_tell_what_was_seen_from_what_was_not(measured_pocket):
         points = answer.trajectory.points
         assert [point.step for point in points] == list(model.schedule.saved)
         assert [point.seen for point in points] == [sequence < 8 * step for step in model.schedule.saved]
-        assert [point.prefix for point in points] == found.values[:, sequence].tolist()
+        assert [point.values["prefix"] for point in points] == found.values[:, sequence].tolist()
         assert [point.memorized for point in points] == found.memorized[:, sequence].tolist()
         seen = [point.step for point in points if point.seen]
         assert answer.first_checkpoint_seen == (seen[0] if seen else None)

@@ -23,7 +23,7 @@ def measured(draw):
 def trajectory_of(steps, column):
     return Trajectory(
         tuple(
-            Point(step=step, seen=True, prefix=int(value), memorized=bool(value == WHOLE))
+            Point(step=step, seen=True, values={"prefix": int(value)}, memorized=bool(value == WHOLE))
             for step, value in zip(steps, column, strict=True)
             if value != NOT_MEASURED
         )
