@@ -25,8 +25,8 @@ _quantity_option = click.option(
 _repeated_option = click.option(
     "--repeated", is_flag=True, help="Take contents that occur again as they are; the order is not read."
 )
-_LISTED = 3
-"""Possible steps that are written out."""
+_LISTED = 4
+"""As many possible steps are written out; of more, all but the last are, and how many others there are."""
 
 
 @click.command(short_help="What having seen a sequence did to it.")
@@ -208,10 +208,10 @@ def _label_row(label: StepLabel) -> tuple[object, ...]:
 
 
 def _step_words(steps: tuple[int, ...]) -> str:
-    """`64 or 128`, `16, 64 or 1 of 9 more`, `none measured`."""
+    """`64 or 128`, `0, 1, 2 or 9 others`, `none of those measured`."""
     if not steps:
         return "none of those measured"
-    listed = [f"{step:,}" for step in steps[:_LISTED]]
+    listed = [f"{step:,}" for step in steps]
     if len(steps) > _LISTED:
-        return f"{', '.join(listed)} or {len(steps) - _LISTED} others"
+        listed[_LISTED - 1 :] = [f"{len(steps) - _LISTED + 1} others"]
     return " or ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)

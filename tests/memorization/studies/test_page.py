@@ -86,6 +86,20 @@ def test_what_the_page_says_of_the_pocket_suite_holds(call):
     assert recall["pocket-2m"] > recall["pocket-660k"] > recall["pocket-230k"]
 
 
+def test_what_the_page_says_of_effects_holds(call):
+    told = json.loads(call("study", "counterfactual", "pocket-230k", "pocket-660k", "--json")[1])
+    at_once = [point["effect"] for one in told for point in one["profile"] if point["checkpoints_since"] == 0]
+    assert at_once == pytest.approx([28, 37], rel=0.25)
+    assert all(one["parallel_trends"]["p_value"] > 0.01 for one in told)
+    assert told[0]["residual"]["effect"] == pytest.approx(21, rel=0.25)
+    repeated = call("study", "counterfactual", "pocket-230k", "--repeated")
+    assert "NOT parallel before training" in repeated[1]
+    labels = json.loads(call("study", "labels", "pocket-230k", "--json")[1])["labels"]
+    verdicts = [label["verdict"] for label in labels]
+    assert verdicts.count("inconsistent") == 0
+    assert verdicts.count("consistent") >= 5
+
+
 def test_sets_say_how_many_are_not_listed(call):
     code, out, err = call("study", "sets", "pocket-2m", "--never", "pocket-230k", "--limit", "2")
     assert code == 0
