@@ -50,13 +50,13 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
 
 def trajectory_chart(found: SequenceTrajectory) -> Any:
     """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
+    altair = altair_or_refuse()
     lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
-    if found.first_checkpoint_seen is None:
-        return lines
-    return _seen_rule(found.first_checkpoint_seen) + lines
+    seen = found.first_checkpoint_seen
+    return altair.layer(*([] if seen is None else _seen_rule(seen)), *lines)
 
 
-def _reproduced(found: SequenceTrajectory) -> Any:
+def _reproduced(found: SequenceTrajectory) -> list[Any]:
     altair = altair_or_refuse()
     whole, measure = found.protocol.continuation, found.protocol.measure
     rows = [
@@ -75,10 +75,10 @@ def _reproduced(found: SequenceTrajectory) -> Any:
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=x, y=y, color=colour, tooltip=["step:Q", f"{measure}:Q", "seen:N", "memorized:N"]
     )
-    return line + points
+    return [line, points]
 
 
-def _surprisals(found: SequenceTrajectory) -> Any:
+def _surprisals(found: SequenceTrajectory) -> list[Any]:
     """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
     altair = altair_or_refuse()
     ids = {"prompt": max(1, found.protocol.prompt - 1), "continuation": found.protocol.continuation, "min_k": 1}
@@ -87,7 +87,7 @@ def _surprisals(found: SequenceTrajectory) -> Any:
         for point in found.trajectory.points
         for name, count in ids.items()
     ]
-    return (
+    line = (
         _of_sequence(found, rows)
         .mark_line(point=True)
         .encode(
@@ -97,6 +97,7 @@ def _surprisals(found: SequenceTrajectory) -> Any:
             tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
         )
     )
+    return [line]
 
 
 def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
@@ -105,7 +106,7 @@ def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
     return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
 
 
-def _seen_rule(seen: int) -> Any:
+def _seen_rule(seen: int) -> list[Any]:
     altair = altair_or_refuse()
     rule = (
         altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
@@ -113,7 +114,7 @@ def _seen_rule(seen: int) -> Any:
         .encode(x="step:Q", tooltip="label:N")
     )
     text = rule.mark_text(align="left", dx=4, dy=-118, color="#555555").encode(text="label:N")
-    return rule + text
+    return [rule, text]
 
 
 def check_plot_path(path: Path) -> None:

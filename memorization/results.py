@@ -166,9 +166,11 @@ def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | No
         measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         found = _trajectory(catalog, connection, model, measurement, sequence)
     if not found.trajectory.points:
+        measure = found.protocol.measure
         raise NotMeasured(
             f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "
-            f"run `seenat memorize {model.name} --measure {found.protocol.measure} --sequences {sequence}:{sequence + 1}"
+            f"run `seenat memorize {model.name}{'' if measure == 'prefix' else f' --measure {measure}'} "
+            f"--sequences {sequence}:{sequence + 1}"
             + ("`." if model.schedule.is_trained_on(sequence) else " --unseen`.")
         )
     return found

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ protocols = st.builds(
     offset=st.integers(0, 2048),
     eos=st.sampled_from(["banned", "allowed"]),
     eos_id=st.integers(0, 60_000),
-)
+) | st.builds(Protocol, measure=st.just("loss"), eos=st.just("allowed"), continuation=st.integers(1, 2048))
 
 
 def test_default_is_the_published_procedure() -> None:
@@ -71,7 +72,7 @@ def test_a_window_past_the_end_says_which_ids_it_wanted() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("measure", "loss"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
+        ("measure", "perplexity"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
         ("prompt", 0), ("prompt", -1), ("prompt", "32"), ("prompt", 32.0), ("prompt", True), ("continuation", 0),
         ("continuation", NOT_MEASURED), ("offset", -1), ("eos_id", -1), ("eos_id", None),
     ],
@@ -89,3 +90,37 @@ def test_stored_fields_must_be_exactly_the_known_ones(change: dict[str, Any]) ->
     stored = {name: value for name, value in stored.items() if value is not ...}
     with pytest.raises(InvalidValue, match="fields differ in"):
         Protocol.from_json(stored)
+
+
+def test_loss_bans_nothing_and_its_continuation_may_be_any_length() -> None:
+    with pytest.raises(InvalidValue, match="measure 'loss' has eos 'allowed', not 'banned'"):
+        Protocol(measure="loss")
+    assert Protocol(measure="loss", eos="allowed", prompt=1, continuation=2048).window == (0, 2049)
+    with pytest.raises(InvalidValue, match="at most 254 ids, not 255"):
+        Protocol(continuation=255)
+
+
+@pytest.mark.parametrize(
+    ("eos_id", "measure", "eos", "expected"),
+    [
+        (0, "prefix", None, Protocol()),
+        (7, "score", None, Protocol(measure="score", eos_id=7)),
+        (7, "prefix", "allowed", Protocol(eos="allowed", eos_id=7)),
+        (None, "prefix", None, Protocol(eos="allowed")),
+        (None, "prefix", "banned", Protocol(eos="allowed")),
+        (7, "loss", None, Protocol(measure="loss", eos="allowed", eos_id=7)),
+        (None, "loss", None, Protocol(measure="loss", eos="allowed")),
+    ],
+)
+def test_the_usual_protocol_follows_measure_and_order(
+    eos_id: int | None, measure: str, eos: str | None, expected: Protocol
+) -> None:
+    assert Protocol.usual(eos_id, measure, eos) == expected
+
+
+def test_memorized_is_all_of_the_continuation_and_nothing_by_loss() -> None:
+    assert Protocol(continuation=8).memorized(np.array([7, 8, NOT_MEASURED], np.uint8)).tolist() == [False, True, False]
+    losses = np.full((3, 2, 4), 8, np.float32)
+    loss = Protocol.usual(0, "loss", continuation=8)
+    assert loss.memorized(losses).shape == (3, 2)
+    assert not loss.memorized(losses).any()

@@ -16,19 +16,20 @@ from seenat.memorization.measurements import ensure_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import onsets
 from seenat.memorization.trajectories import Point, Trajectory
-from seenat.registry.tables import batch_counts, checkpoints, memorized_sequences
+from seenat.registry.tables import batch_counts, blocks, checkpoints, memorized_sequences
 
 BLOCK = 624
-WHOLE = Protocol().continuation
+DEFAULT = Protocol()
+WHOLE = DEFAULT.continuation
 
 
 class Bench:
     """A measurement of mine-a, and values that are put into it."""
 
-    def __init__(self, catalog):
+    def __init__(self, catalog, protocol=DEFAULT):
         self.catalog, self.model = catalog, catalog.model("mine-a")
         with catalog.database.write() as connection:
-            self.measurement = ensure_measurement(connection, self.model, Protocol())
+            self.measurement = ensure_measurement(connection, self.model, protocol)
         self.array = open_array(catalog.database, self.measurement)
         self.steps = [checkpoint.step for checkpoint in self.model.checkpoints]
 
@@ -240,3 +241,25 @@ def test_nothing_is_derived_where_no_present_content_was_measured(bench):
     bench.becomes(0, "sha256:other")
     refresh_onsets(bench.catalog.database, bench.measurement, bench.model)
     assert bench.rows_of(memorized_sequences) == []
+
+
+def test_losses_are_counted_as_measured_and_never_as_memorized(mine_catalog):
+    bench = Bench(mine_catalog, Protocol.usual(0, "loss"))
+    rows = [bench.row(place) for place in (0, 1)]
+    values = np.random.default_rng(1).gamma(3, 20, (BLOCK, 4)).astype(np.float32)
+    values[::3] = np.nan
+    values[1] = WHOLE
+    for row in rows:
+        bench.commit(row, 2, values)
+    there = np.where(np.isnan(values[:, 0]), NOT_MEASURED, 0).astype(np.uint8)
+    assert bench.rows_of(batch_counts) == sorted(count for row in rows for count in count_rows(row, there, 2 * BLOCK))
+    assert bench.rows_of(memorized_sequences) == []
+    assert [row[:4] for row in bench.rows_of(blocks)] == [(row, 2, BLOCK - len(values[::3]), 0) for row in rows]
+    np.testing.assert_array_equal(bench.committed(rows[0], 2).values, values)
+    bench.becomes(1, "sha256:other")
+    refresh_onsets(mine_catalog.database, bench.measurement, bench.model)
+    assert bench.array.steps == {rows[0]: bench.steps[0]}
+    assert not bench.committed(rows[0], 1).lost
+    (bench.array.folder / "c" / str(rows[0]) / "2" / "0").write_bytes(b"damaged")
+    assert bench.committed(rows[0], 2).lost
+    assert np.isnan(bench.committed(rows[0], 2).values).all()

@@ -9,12 +9,13 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from seenat.memorization import exporting
 from seenat.memorization.exporting import export_results
-from seenat.memorization.protocol import NOT_MEASURED
+from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_values, trajectory
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -60,6 +61,23 @@ def test_a_dataset_holds_the_trajectories(measured_pocket: Catalog, tmp_path: Pa
     assert said == done.metadata
     assert said["protocol"]["id"] == path.protocol.id
     assert said["order_digest"] == model.order.digest
+
+
+def test_losses_are_a_column_a_quantity(
+    mine_catalog: Catalog, measured: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "_BYTES_READ", 16 * 100)
+    model, loss = mine_catalog.model("mine-a"), Protocol.usual(0, "loss")
+    measured(mine_catalog, "mine-a", loss, steps=(50, 200))
+    done = export_results(mine_catalog, model, tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.column_names == ["sequence", "batch", "step", "seen", "prompt", "continuation", "min_k", "rank"]
+    assert {table.schema.field(name).type for name in table.column_names[4:]} == {pa.float32()}
+    assert done.rows == table.num_rows == 12 * (50 + 200)
+    found = measured_values(mine_catalog, model, model.order.sequences, loss.id)
+    rows = np.searchsorted(found.steps, table.column("step").to_numpy())
+    exported = np.stack([table.column(name).to_numpy() for name in loss.kept.quantities], axis=1)
+    assert np.array_equal(found.values[rows, table.column("sequence").to_numpy()], exported)
 
 
 def test_what_was_not_measured_is_no_file(measured_pocket: Catalog, tmp_path: Path) -> None:

@@ -115,12 +115,12 @@ def test_a_job_killed_twenty_times_ends_as_an_undisturbed_one(
     assert half_written(killed) == []
 
 
-def test_a_job_killed_at_every_sync_ends_as_an_undisturbed_one(new_catalog, planned, measured, committed, forked):
-    undisturbed, killed, protocol = (
-        new_catalog("undisturbed"),
-        new_catalog("killed"),
-        Protocol(prompt=8, continuation=8),
-    )
+@pytest.mark.parametrize("measure", ["prefix", "loss"])
+def test_a_job_killed_at_every_sync_ends_as_an_undisturbed_one(
+    new_catalog, planned, measured, committed, forked, measure
+):
+    undisturbed, killed = new_catalog("undisturbed"), new_catalog("killed")
+    protocol = Protocol.usual(0, measure, prompt=8, continuation=8)
     steps = (120, 160, 200)
     first, second = SequenceRange(0, 800), SequenceRange(500, 2400)
     for catalog in (undisturbed, killed):

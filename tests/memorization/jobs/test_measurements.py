@@ -12,8 +12,10 @@ from seenat.memorization.measurements import (
     ensure_row,
     find_measurement,
     measurement_by_id,
+    measurements_of,
     results_folder,
 )
+from seenat.memorization.measures import MEASURES
 from seenat.memorization.protocol import Protocol
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
@@ -54,6 +56,28 @@ def test_the_one_to_answer_from_is_asked_for_or_the_usual_one(mine_catalog):
         with pytest.raises(NotMeasured, match=f"by protocol ffff yet; measured by {odd[0].id}") as caught:
             find_measurement(connection, model, "ffff")
     assert caught.value.nearest == (odd[0].id, odd[1].id, Protocol().id)
+
+
+def test_losses_do_not_answer_what_is_memorized(mine_catalog):
+    model, loss = mine_catalog.model("mine-a"), Protocol.usual(mine_catalog.model("mine-a").order.eos_id, "loss")
+    everything = tuple(MEASURES)
+    with mine_catalog.database.write() as connection:
+        ensure_measurement(connection, model, loss)
+        only = "Of mine-a only loss has been measured, and this needs prefix or score; run `seenat memorize mine-a --measure prefix`"
+        with pytest.raises(NotMeasured, match=only):
+            find_measurement(connection, model)
+        with pytest.raises(NotMeasured, match=f"measured by protocol {loss.id}, and this needs"):
+            find_measurement(connection, model, loss.id)
+        assert find_measurement(connection, model, measures=everything).protocol == loss
+        ensure_measurement(connection, model, Protocol(offset=1))
+        assert find_measurement(connection, model).protocol == Protocol(offset=1)
+        assert find_measurement(connection, model, measures=("loss",)).protocol == loss
+        # Of several the usual one, and of usual ones that of the first measure.
+        assert find_measurement(connection, model, measures=everything).protocol == loss
+        usual = Protocol.usual(model.order.eos_id)
+        ensure_measurement(connection, model, usual)
+        assert find_measurement(connection, model, measures=everything).protocol == usual
+        assert [one.protocol for one in measurements_of(connection, model)] == [loss, Protocol(offset=1), usual]
 
 
 def test_an_order_whose_content_is_not_known_cannot_be_measured(mine_catalog):

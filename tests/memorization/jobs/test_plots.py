@@ -1,5 +1,6 @@
 """Charts of the measured pocket suite in every format, and one definition behind all of them."""
 
+import json
 import struct
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -7,8 +8,10 @@ from xml.etree import ElementTree
 import pytest
 
 from seenat.memorization.plots import check_plot_path, onset_chart, save, trajectory_chart
+from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import onsets, trajectory
 from seenat.registry.errors import InvalidValue
+from seenat.registry.units import SequenceRange
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
@@ -32,6 +35,29 @@ def charts(measured_pocket):
         "trajectory": trajectory_chart(trajectory(measured_pocket, models[2], 1030)),
         "control": trajectory_chart(trajectory(measured_pocket, models[0], 3583)),
     }
+
+
+@pytest.fixture
+def mine_loss(mine_catalog, measured):
+    """The trajectory of a loss, of a sequence that the last two of three checkpoints had seen."""
+    protocol = Protocol.usual(0, "loss", prompt=9, continuation=4)
+    measured(mine_catalog, "mine-a", protocol, steps=(0, 100, 200), sequences=SequenceRange(0, 24), unseen=True)
+    return trajectory(mine_catalog, mine_catalog.model("mine-a"), 20)
+
+
+def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss, tmp_path):
+    drawn = trajectory_chart(mine_loss).to_dict()
+    line = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "line")
+    expected = [
+        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / ids}
+        for point in mine_loss.trajectory.points
+        for name, ids in (("prompt", 8), ("continuation", 4), ("min_k", 1))
+    ]
+    assert line["data"]["values"] == expected
+    assert [row["seen"] for row in expected[::3]] == [False, True, True]
+    assert "seen by step 1" in json.dumps(drawn)
+    save(trajectory_chart(mine_loss), tmp_path / "chart.svg")
+    assert "surprisal of an id (nats)" in (tmp_path / "chart.svg").read_text()
 
 
 @pytest.mark.parametrize("name", ["onset", "trajectory", "control"])

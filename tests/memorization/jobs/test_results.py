@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seenat.memorization.protocol import NOT_MEASURED
+from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_trajectories, measured_values, onsets, trajectory
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownSequence
 from seenat.registry.units import SequenceRange
@@ -137,3 +137,28 @@ def test_what_is_not_there_is_refused(measured_pocket, mine_catalog, measured):
     assert measured_trajectories(mine_catalog, mine_catalog.order("mine-bare"), 3) == ()
     with pytest.raises((NotMeasured, InvalidValue)):
         onsets(mine_catalog, mine_catalog.model("mine-b"))
+
+
+def test_a_point_tells_the_quantities_of_its_measure(mine_catalog, measured):
+    model = mine_catalog.model("mine-a")
+    score, loss = Protocol(measure="score", prompt=8, continuation=8), Protocol.usual(0, "loss", prompt=8)
+    for protocol in (score, loss):
+        measured(mine_catalog, "mine-a", protocol, steps=(1, 200), sequences=SequenceRange(0, 24))
+    scored, read = (trajectory(mine_catalog, model, 15, protocol.id).to_json() for protocol in (score, loss))
+    assert [point["step"] for point in scored["points"]] == [200]
+    assert set(scored["points"][0]) == {"step", "seen", "score", "prefix", "memorized"}
+    assert scored["points"][0]["prefix"] == scored["points"][0]["score"]
+    assert set(read["points"][0]) == {"step", "seen", "prompt", "continuation", "min_k", "rank"}
+    assert (read["onset"], read["forgotten"], read["relearned"]) == (None, [], [])
+    with pytest.raises(NotMeasured, match=r"run `seenat memorize mine-a --measure loss --sequences 30:31`\.$"):
+        trajectory(mine_catalog, model, 30, loss.id)
+    both = measured_trajectories(mine_catalog, model.order, 15)
+    assert [one.to_json() for one in both] == [scored, read]
+
+
+def test_onsets_of_a_loss_are_refused(mine_catalog, measured):
+    model, loss = mine_catalog.model("mine-a"), Protocol.usual(0, "loss", prompt=8)
+    measured(mine_catalog, "mine-a", loss, steps=(200,), sequences=SequenceRange(0, 24))
+    for asked in (None, loss.id):
+        with pytest.raises(NotMeasured, match="Of mine-a only loss has been measured"):
+            onsets(mine_catalog, model, asked)

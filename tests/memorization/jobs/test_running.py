@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from sqlalchemy import update
 
 from seenat.memorization.checkpoints import ensure_content
@@ -26,6 +27,7 @@ from seenat.registry.tables import shards
 from seenat.registry.units import SequenceRange
 
 SHORT = Protocol(prompt=8, continuation=8)
+SHORT_LOSS = Protocol.usual(0, "loss", prompt=8, continuation=8)
 STEPS = (185, 190, 195, 200)
 ALL = SequenceRange(0, 2520)
 
@@ -150,18 +152,47 @@ def test_an_id_that_no_model_knows_fails_its_shard_alone(own, measured):
     assert (np.delete(found, slice(624, 1248), axis=1) != NOT_MEASURED).all()
 
 
-def test_damaged_results_are_measured_again_and_not_trusted(own, measured, committed):
+@pytest.mark.parametrize("protocol", [SHORT, SHORT_LOSS], ids=["prefix", "loss"])
+def test_damaged_results_are_measured_again_and_not_trusted(own, measured, committed, protocol):
     catalog, _ = own
-    measured(catalog, "mine-a", SHORT, unseen=True)
-    whole = committed(catalog, "mine-a", SHORT)
-    path = next(results_folder(catalog.database).glob("mine-a/*.zarr")) / "c" / "1" / "2"
+    measured(catalog, "mine-a", protocol, unseen=True)
+    whole = committed(catalog, "mine-a", protocol)
+    files = next(results_folder(catalog.database).glob("mine-a/*.zarr")) / "c" / "1" / "2"
+    path = files if protocol == SHORT else files / "0"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    again = measured(catalog, "mine-a", SHORT, steps=(190,), sequences=SequenceRange(1300, 1301))
+    again = measured(catalog, "mine-a", protocol, steps=(190,), sequences=SequenceRange(1300, 1301))
     # All that was committed of the block, for nobody can tell which of its values are right.
     assert again.progress.measured == 624
-    assert committed(catalog, "mine-a", SHORT) == whole
+    assert committed(catalog, "mine-a", protocol) == whole
+
+
+def test_losses_of_changed_weights_get_rows_of_their_own(own, measured):
+    catalog, suite = own
+    measured(catalog, "mine-a", SHORT_LOSS, unseen=True)
+    before = measured_values(catalog, catalog.model("mine-a"), ALL)
+    assert (before.steps, before.values.shape) == (STEPS, (4, 2520, 4))
+    change_weights(suite, 190)
+    register_suite(catalog, suite.manifest, replace_changed=True)
+    assert measured_values(catalog, catalog.model("mine-a"), ALL).steps == (185, 195, 200)
+    again = measured(catalog, "mine-a", SHORT_LOSS, unseen=True)
+    assert (again.progress.measured, again.progress.reused) == (2520, 3 * 2520)
+    after = measured_values(catalog, catalog.model("mine-a"), ALL)
+    np.testing.assert_array_equal(after.values, before.values[[0, 0, 2, 3]])
+
+
+def test_a_model_without_numbers_fails_its_shards_and_does_not_ask_again(own, measured):
+    catalog, suite = own
+    for path in suite.checkpoint(195).glob("*.safetensors"):
+        weights = {name: tensor * float("nan") for name, tensor in load_file(path).items()}
+        save_file(weights, path, metadata={"format": "pt"})
+    register_suite(catalog, suite.manifest, replace_changed=True)
+    with pytest.raises(JobFailed, match="5 of 20 shards"):
+        measured(catalog, "mine-a", SHORT_LOSS, unseen=True)
+    told = failures(catalog, find_job(catalog, 1))
+    assert {one.step for one in told} == {195}
+    assert all("has no finite loss" in one.error and is_one_sentence(one.error) for one in told)
 
 
 def test_changed_weights_get_rows_of_their_own_once_they_are_registered(own, mine, measured):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
+from seenat.memorization.measures import MEASURES
 from seenat.memorization.protocol import NOT_MEASURED
 from seenat.memorization.store import ResultArray
 from seenat.registry.errors import CorruptFile
@@ -142,3 +143,57 @@ def test_a_damaged_file_has_another_digest_and_is_refused_in_one_sentence(array)
         array.read([0], 0, 300)
     assert str(array.folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def losses(tmp_path):
+    """The same of losses, with their quantities along a third axis."""
+    array = ResultArray(tmp_path / "losses.zarr", sequences=1000, block_sequences=300, measure=MEASURES["loss"])
+    array.describe(3, {"steps": [0, 10, None]})
+    return array
+
+
+def some_losses(length=300):
+    values = GENERATOR.gamma(3, 20, (length, 4)).astype(np.float32)
+    values[GENERATOR.random(length) < 0.2] = np.nan
+    return values
+
+
+def test_any_zarr_reader_opens_losses(losses):
+    values, short = some_losses(), some_losses(100)
+    losses.write(1, 2, values)
+    losses.write(2, 3, short)
+    opened = zarr.open_array(losses.folder, mode="r")
+    assert (opened.shape, opened.dtype, opened.shards) == ((3, 1000, 4), np.float32, (1, 300, 4))
+    assert opened.metadata.dimension_names == ("checkpoint", "sequence", "quantity")
+    expected = np.full((3, 1000, 4), np.nan, np.float32)
+    expected[1, 600:900], expected[2, 900:] = values, short
+    np.testing.assert_array_equal(opened[:], expected)
+    np.testing.assert_array_equal(losses.read([2, 1], 850, 950), expected[[2, 1], 850:950])
+    assert losses.read([], 0, 10).shape == (0, 10, 4)
+
+
+def test_losses_written_again_are_restored_or_accepted(losses):
+    before, after = some_losses(), some_losses()
+    first = losses.write(0, 1, before)
+    second = losses.write(0, 1, after)
+    assert losses.rewritten() == [(0, 1)]
+    assert losses.digest_of(0, 1) == second.digest
+    losses.restore(0, 1)
+    assert losses.digest_of(0, 1) == first.digest
+    np.testing.assert_array_equal(losses.read([0], 300, 600)[0], before)
+    left = losses.folder / "c" / "0" / "1" / "0.7.partial"
+    left.write_bytes(b"half")
+    losses.write(0, 1, after)
+    losses.accept(0, 1)
+    losses.remove_partials()
+    assert sorted(path.name for path in left.parent.iterdir()) == ["0"]
+    assert losses.write(0, 2, after) == second
+
+
+def test_losses_are_kept_without_a_bit_lost_in_fewer_bytes(losses):
+    """Of a float32 the last bits are noise, which nothing makes smaller; the others are."""
+    values = GENERATOR.gamma(3, 20, (300, 4)).astype(np.float32)
+    values[:, 3] = GENERATOR.integers(0, 3200, 300) / 32
+    assert losses.write(0, 0, values).bytes < 0.9 * values.nbytes
+    assert losses.read([0], 0, 300).tobytes() == values.tobytes()
