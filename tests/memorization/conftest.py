@@ -14,7 +14,6 @@ import torch
 import transformers
 from measuring import measure
 
-from seenat.memorization.protocol import Protocol
 from seenat.registry.catalog import Catalog
 from seenat.registry.registering import register_suite
 from seenat.registry.units import SequenceRange
@@ -77,8 +76,7 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
     """A catalog in which every model of the pocket suite is measured: at each checkpoint what it had seen.
 
     The smallest model is measured everywhere, the others at three checkpoints over the controls too. 72,176 values; 40
-    seconds of one core. Losses are measured of the smallest model everywhere, and of the next one late
-    in training; 20 seconds.
+    seconds of one core.
     """
     with Catalog.open(str(tmp_path_factory.mktemp("pocket") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
@@ -88,10 +86,6 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
                 measure(catalog, name, unseen=True)
             else:
                 measure(catalog, name, steps=(0, 64, 384), sequences=SequenceRange(3072, 3584), unseen=True)
-        losses = Protocol.usual(0, "loss")
-        measure(catalog, "pocket-230k", losses, unseen=True)
-        late = SequenceRange(8 * 192, 3584)
-        measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
         yield catalog
 
 

@@ -16,7 +16,7 @@ MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
 @pytest.fixture(scope="module")
-def found(measured_pocket):
+def found(measured_pocket, with_losses):
     models = [measured_pocket.model(name) for name in MODELS]
     return {
         "onsets": curves(measured_pocket, models),
@@ -25,8 +25,8 @@ def found(measured_pocket):
         "dispersion": batch_dispersion(measured_pocket, models[0], slice_sequences=64),
         "predictions": predictions(measured_pocket, models[2]),
         "sets": memorized_only_by(measured_pocket, models[2], models[0], 64),
-        "counterfactual": counterfactual_profiles(measured_pocket, models[:2]),
-        "labels": step_labels(measured_pocket, models[0]),
+        "counterfactual": counterfactual_profiles(with_losses, models[:2]),
+        "labels": step_labels(with_losses, models[0]),
     }
 
 

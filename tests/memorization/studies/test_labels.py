@@ -44,9 +44,9 @@ def swapped(pocket_manifest, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def panel(measured_pocket):
+def panel(with_losses):
     """The log-likelihoods of every content of the smallest model, and the steps."""
-    results = open_results(measured_pocket, measured_pocket.model("pocket-230k"), LOSS.id, measures=COMPARED)
+    results = open_results(with_losses, with_losses.model("pocket-230k"), LOSS.id, measures=COMPARED)
     first = contents_of(results.model.order.source(), 3584).first
     read = list(panels(results, quantity_of(LOSS), first))
     joined = Panel(
@@ -57,8 +57,8 @@ def panel(measured_pocket):
     return results.steps, joined
 
 
-def test_no_label_of_the_pocket_suite_is_called_wrong(measured_pocket):
-    found = step_labels(measured_pocket, measured_pocket.model("pocket-230k"))
+def test_no_label_of_the_pocket_suite_is_called_wrong(with_losses):
+    found = step_labels(with_losses, with_losses.model("pocket-230k"))
     assert found.quantity.name == "log_likelihood"
     verdicts = {label.step: label.verdict for label in found.labels}
     assert "inconsistent" not in verdicts.values()
@@ -115,23 +115,23 @@ def test_two_labels_with_the_same_files_are_not_both_right(panel):
     assert found / (len(steps) * (len(steps) - 1)) > 0.6
 
 
-def test_prefixes_decide_nothing(measured_pocket):
+def test_prefixes_decide_nothing(with_losses):
     """One exposure hardly makes a sequence reproducible."""
-    found = step_labels(measured_pocket, measured_pocket.model("pocket-230k"), Protocol().id)
+    found = step_labels(with_losses, with_losses.model("pocket-230k"), Protocol().id)
     assert {label.verdict for label in found.labels} == {"undecided"}
     assert found.quantity.name == "prefix"
 
 
-def test_repeated_contents_are_not_compared_with_what_is_never_read(measured_pocket):
-    found = step_labels(measured_pocket, measured_pocket.model("pocket-230k"), repeated=True)
+def test_repeated_contents_are_not_compared_with_what_is_never_read(with_losses):
+    found = step_labels(with_losses, with_losses.model("pocket-230k"), repeated=True)
     assert found.labels[-1].own is None
     assert found.labels[-1].after == 0
     assert found.labels[-2].own.shown
     assert "inconsistent" not in {label.verdict for label in found.labels}
 
 
-def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
+def test_what_cannot_be_answered_is_refused(with_losses, partly):
     with pytest.raises(NotMeasured, match=r"No checkpoint of pocket-230k .* both sides of its step; run .* --unseen"):
         step_labels(partly, partly.model("pocket-230k"))
     with pytest.raises(InvalidValue, match=r"all its 3,584 sequences must be read"):
-        step_labels(measured_pocket, measured_pocket.model("pocket-230k"), most=3583)
+        step_labels(with_losses, with_losses.model("pocket-230k"), most=3583)

@@ -17,9 +17,9 @@ LINES = re.findall(r"^seenat (study .+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture
-def call(measured_pocket, monkeypatch, capsys, tmp_path):
+def call(with_losses, monkeypatch, capsys, tmp_path):
     """Run `seenat` within this process over the measured catalog."""
-    monkeypatch.setenv("SEENAT_DATABASE_URL", measured_pocket.database.url.render_as_string())
+    monkeypatch.setenv("SEENAT_DATABASE_URL", with_losses.database.url.render_as_string())
     monkeypatch.chdir(tmp_path)
 
     def run(*args):
