@@ -87,7 +87,7 @@ def counterfactual(
     answer(Output(as_json), found, plot, "counterfactual_chart", _show_counterfactual)
 
 
-@click.command(short_help="Does a checkpoint behave like its step?")
+@click.command(short_help="Whether a checkpoint behaves like its step.")
 @click.argument("name", metavar="MODEL")
 @_quantity_option
 @_repeated_option
