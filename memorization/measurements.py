@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, select
 
-from seenat.memorization.measures import DECODED, MEASURES
+from seenat.memorization.measures import DECODED
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import block_range, block_sequences
 from seenat.registry import settings
@@ -107,7 +107,7 @@ def find_measurement(
 ) -> Measurement:
     """The measurement to answer from: of the protocol whose id starts so, or else the only one or that of the defaults.
 
-    `measures` are those that can answer; unless told otherwise those that say what is memorized.
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
 
     Raises `NotMeasured` when there is none and `InvalidValue` when several fit.
     """
@@ -130,7 +130,7 @@ def find_measurement(
             [one.protocol.id for one in found],
         )
     if len(fitting) > 1 and protocol_id is None:
-        usual = [Protocol.usual(model.order.eos_id, measure) for measure in MEASURES]
+        usual = [Protocol.usual(model.order.eos_id, measure) for measure in measures]
         fitting = [one for protocol in usual for one in fitting if one.protocol == protocol][:1] or fitting
     if len(fitting) > 1:
         ids = ", ".join(one.protocol.id for one in fitting)

@@ -10,15 +10,19 @@ from typing import Any
 
 from seenat.memorization.plots import altair_or_refuse
 from seenat.memorization.studies.batches import BatchDispersion
+from seenat.memorization.studies.counterfactual import CounterfactualProfile
 from seenat.memorization.studies.curves import Curve
 from seenat.memorization.studies.exposures import ExposureOnsets, quantile
+from seenat.memorization.studies.labels import StepLabels
 from seenat.memorization.studies.prediction import Predictions
 from seenat.memorization.studies.sets import SetDifference
 
 __all__ = [
+    "counterfactual_chart",
     "dispersion_chart",
     "exposures_chart",
     "forgetting_chart",
+    "labels_chart",
     "onsets_chart",
     "predictions_chart",
     "sets_chart",
@@ -26,6 +30,8 @@ __all__ = [
 
 _STEP = "step (optimizer updates)"
 _WIDTH, _HEIGHT = 320, 240
+_ASIDE = 0.1
+"""Of a checkpoint, between the points of two models."""
 
 
 def onsets_chart(curves: Sequence[Curve]) -> Any:
@@ -135,6 +141,123 @@ def sets_chart(found: SetDifference) -> Any:
             tooltip=["case:N", "sequences:Q"],
         )
     )
+
+
+def counterfactual_chart(found: Sequence[CounterfactualProfile]) -> Any:
+    """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model."""
+    altair = altair_or_refuse()
+    title = f"Effect of having been trained on: {found[0].quantity.words}, in {found[0].quantity.unit}"
+    names = [one.model for one in found]
+    maps = altair.hconcat(*(_effects_map(one, _largest_effect(found)) for one in found))
+    return (
+        altair.vconcat(_profiles(found, names), maps)
+        .resolve_scale(color="independent")
+        .properties(title=title)
+        .configure_axis(grid=False)
+    )
+
+
+def labels_chart(found: StepLabels) -> Any:
+    """The gap of every checkpoint at every step, and the steps at which it may be; the labels are the diagonal."""
+    altair = altair_or_refuse()
+    rows = [
+        {"label": label.step, "verdict": label.verdict, **one.to_json()}
+        for label in found.labels
+        for one in label.boundaries
+    ]
+    marks = [
+        {"label": label.step, "step": step, "verdict": label.verdict}
+        for label in found.labels
+        for step in label.possible
+    ]
+    steps = [label.step for label in found.labels]
+    size = min(_HEIGHT * 2, 34 * len(steps))
+    x = altair.X("step:O", title="step at which the gap is", sort=steps, scale=altair.Scale(domain=steps))
+    y = altair.Y("label:O", title="checkpoint, by its label", sort=steps, scale=altair.Scale(domain=steps))
+    largest = max(abs(row["gap"]) for row in rows)
+    gaps = (
+        altair.Chart(altair.Data(values=rows), width=size, height=size)
+        .mark_rect()
+        .encode(
+            x=x,
+            y=y,
+            color=altair.Color("gap:Q", title=f"gap ({found.quantity.unit})", scale=_diverging(altair, largest)),
+            tooltip=["label:O", "step:O", "gap:Q", "low:Q", "high:Q", "shown:N", "excluded:N", "verdict:N"],
+        )
+    )
+    possible = (
+        altair.Chart(altair.Data(values=marks))
+        .mark_point(size=70, strokeWidth=2, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            shape=altair.Shape(
+                "verdict:N",
+                title="possible steps, label is",
+                scale=altair.Scale(
+                    domain=["consistent", "undecided", "inconsistent"], range=["circle", "triangle-up", "cross"]
+                ),
+            ),
+            color=altair.value("black"),
+            tooltip=["label:O", "step:O", "verdict:N"],
+        )
+    )
+    return (gaps + possible).properties(title=f"{found.model}: {found.quantity.words}, just before less just after")
+
+
+def _profiles(found: Sequence[CounterfactualProfile], names: list[str]) -> Any:
+    """Mean effects with their intervals by checkpoints since training; 0 by definition at the one before it."""
+    altair = altair_or_refuse()
+    rows = [{"model": one.model, **point.to_json()} for one in found for point in one.profile]
+    rows += [{"model": name, "checkpoints_since": -1, "effect": 0, "low": 0, "high": 0} for name in names]
+    for row in rows:
+        # Side by side, or the intervals of several models cover each other.
+        row["place"] = row["checkpoints_since"] + (names.index(row["model"]) - (len(names) - 1) / 2) * _ASIDE
+    since = sorted({row["checkpoints_since"] for row in rows})
+    x = altair.X(
+        "place:Q",
+        title="checkpoints since the first that had seen it",
+        axis=altair.Axis(values=since, format="d"),
+        scale=altair.Scale(domain=[since[0] - 0.5, since[-1] + 0.5]),
+    )
+    title = f"effect ({found[0].quantity.unit})"
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH * 2, height=_HEIGHT).encode(
+        x=x,
+        color=altair.Color("model:N", title="model", sort=names, scale=altair.Scale(domain=names)),
+        tooltip=["model:N", "checkpoints_since:Q", "cohorts:Q", "sequences:Q", "effect:Q", "low:Q", "high:Q"],
+    )
+    lines = base.mark_line(point=True).encode(y=altair.Y("effect:Q", title=title))
+    intervals = base.mark_rule(strokeWidth=1.5).encode(y=altair.Y("low:Q", title=title), y2="high:Q")
+    zero = altair.Chart(altair.Data(values=[{"zero": 0}])).mark_rule(color="#888888").encode(y="zero:Q")
+    return zero + intervals + lines
+
+
+def _effects_map(found: CounterfactualProfile, largest: float) -> Any:
+    """Every effect of one model, by cohort and checkpoint."""
+    altair = altair_or_refuse()
+    rows = [one.to_json() for one in found.effects]
+    steps = sorted({row["step"] for row in rows} | {row["after"] for row in rows})
+    cohorts = sorted({row["cohort"] for row in rows})
+    return (
+        altair.Chart(altair.Data(values=rows), title=found.model, width=_HEIGHT, height=_HEIGHT * 0.7)
+        .mark_rect()
+        .encode(
+            x=altair.X("step:O", title="checkpoint (step)", sort=steps, scale=altair.Scale(domain=steps)),
+            y=altair.Y("cohort:O", title="first checkpoint that had seen it", sort=cohorts),
+            color=altair.Color("effect:Q", title=f"effect ({found.quantity.unit})", scale=_diverging(altair, largest)),
+            tooltip=["cohort:O", "after:O", "step:O", "effect:Q", "standard_error:Q", "treated:Q", "controls:Q"],
+        )
+    )
+
+
+def _largest_effect(found: Sequence[CounterfactualProfile]) -> float:
+    return max(abs(effect.effect) for one in found for effect in one.effects)
+
+
+def _diverging(altair: Any, largest: float) -> Any:
+    """Blue below 0, white at 0, red above; as wide where nothing differs from 0."""
+    end = largest or 1
+    return altair.Scale(scheme="redblue", reverse=True, domain=[-end, end], domainMid=0)
 
 
 def _changes(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:

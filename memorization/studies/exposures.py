@@ -1,64 +1,35 @@
 """How often a content had been seen when it was memorized first.
 
-A *content* is a whole sequence of ids; sequences of equal ids have one content. Its *exposures* at a checkpoint are how many
-sequences of that content the checkpoint had consumed, its *class* how many the part of the order that is read holds. Its
-onset is the first measured checkpoint at which any of its seen sequences was memorized; it happened after the exposures at
-the last checkpoint before it at which one was measured, and by those at the onset.
+A content's *exposures* at a checkpoint are how many sequences of that content the checkpoint had consumed, its *class* how
+many the part of the order that is read holds. Its onset is the first measured checkpoint at which any of its seen sequences
+was memorized; it happened after the exposures at the last checkpoint before it at which one was measured, and by those at the
+onset.
 
-Contents are told apart by 128-bit BLAKE2b digests of their ids. Two different ones among the 146,432,000 sequences of Pythia
-share a digest with a probability of 3e-23. Reading is sequential, 5 microseconds a sequence of Pythia's length
-beside what the disk takes. A sequence costs 16 bytes of memory while the order is read, 48 while it is sorted, and 80 at most
-while onsets are looked for.
+Beside what reading the order takes (see `contents`), a sequence costs 80 bytes of memory at most while onsets are looked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.studies.contents import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
 from seenat.memorization.studies.reading import Results, open_results
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 
 __all__ = [
-    "MOST_SEQUENCES",
-    "Contents",
     "ExposureClass",
     "ExposureOnsets",
-    "contents_of",
     "exposure_onsets",
     "quantile",
 ]
-
-MOST_SEQUENCES = 1 << 24
-"""Sequences that are read without being asked to: 1.3 GB of memory; of Pythia's order, 69 GB of ids up to step 16,384."""
-
-_MOST_BYTES = 80
-"""Of memory, a sequence."""
-
-_DIGEST = 16
-_READ_AT_ONCE = 1 << 24
-"""Bytes of ids: 16 MiB, four batches of Pythia."""
-
-Indices = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """Which of the first sequences of an order hold the same ids."""
-
-    content: Indices
-    """Of each sequence, `[sequences]`; numbered from 0."""
-    times: Indices
-    """How many of the sequences hold each content, `[contents]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,24 +117,6 @@ def exposure_onsets(
     return tuple(found)
 
 
-def contents_of(source: TokenSource, sequences: int, bytes_at_once: int = _READ_AT_ONCE) -> Contents:
-    """Compare the first sequences of an order with each other, reading so many bytes of ids at a time."""
-    digests = np.empty((sequences, 2), np.uint64)
-    at_once = max(1, bytes_at_once // source.geometry.sequence_bytes)
-    for start in range(0, sequences, at_once):
-        stop = min(start + at_once, sequences)
-        rows = source.tokens(SequenceRange(start, stop))
-        joined = b"".join(blake2b(row, digest_size=_DIGEST).digest() for row in np.ascontiguousarray(rows))
-        digests[start:stop] = np.frombuffer(joined, np.uint64).reshape(-1, 2)
-    order = np.lexsort((digests[:, 1], digests[:, 0]))
-    digests = digests[order]
-    new = np.ones(sequences, np.bool_)
-    new[1:] = (digests[1:] != digests[:-1]).any(axis=1)
-    content = np.empty(sequences, np.int64)
-    content[order] = np.cumsum(new) - 1
-    return Contents(content=content, times=np.bincount(content).astype(np.int64))
-
-
 def quantile(ascending: tuple[int, ...], share: float) -> int | None:
     """The value below which so large a share lies, one of the values; None of none. The upper one of two middle ones."""
     return ascending[int(share * len(ascending))] if ascending else None
@@ -187,7 +140,7 @@ def _too_many(results: Results, sequences: int, most: int) -> InvalidValue:
     return InvalidValue(
         f"To count exposures, all {sequences:,} sequences that {model.name} had seen must be read and compared: "
         f"{sequences * model.order.geometry.sequence_bytes / 1e9:,.1f} GB of ids and "
-        f"{sequences * _MOST_BYTES / 1e9:,.1f} GB of memory; name the last step to consider with --until, for example "
+        f"{sequences * MOST_BYTES / 1e9:,.1f} GB of memory; name the last step to consider with --until, for example "
         f"{most // model.schedule.sequences_per_batch}, or {results.steps[-1]} for all."
     )
 

@@ -17,8 +17,10 @@ from seenat.memorization.commits import open_array
 from seenat.memorization.compaction import read_values
 from seenat.memorization.coverage import Coverage, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.measures import DECODED
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.store import ResultArray
+from seenat.memorization.store import ResultArray, Values
+from seenat.memorization.studies.quantities import Floats, Quantity
 from seenat.registry.catalog import Catalog
 from seenat.registry.database import Database
 from seenat.registry.entities import Model
@@ -87,14 +89,16 @@ class Results:
     def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
         """The seen points of a range at some measured steps, or at all."""
         chosen = self.steps if steps is None else steps
-        rows = [self.rows[step] for step in chosen]
-        with self.database.read() as connection:
-            values = read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
+        values = self._stored([self.rows[step] for step in chosen], sequences)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
         seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
         return SeenPoints(
             measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
         )
+
+    def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
+        """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
+        return quantity.of(self._stored(list(self.rows.values()), sequences))
 
     def names(self, *others: Results) -> dict[str, Any]:
         """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
@@ -105,14 +109,21 @@ class Results:
             "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
         }
 
+    def _stored(self, rows: list[int], sequences: SequenceRange) -> Values:
+        with self.database.read() as connection:
+            return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
 
-def open_results(catalog: Catalog, model: Model, protocol: str | None = None) -> Results:
+
+def open_results(
+    catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
+) -> Results:
     """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
 
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
     Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement = find_measurement(connection, model, protocol, measures=measures)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         coverage = read_coverage(catalog.database, connection, model, measurement)
     if not rows:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +14,14 @@ import numpy.typing as npt
 import pytest
 from measuring import measure
 
+from seenat.memorization.measurements import results_folder
+from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import measured_values
 from seenat.memorization.trajectories import Point, Trajectory
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.registering import register_suite
+from seenat.registry.units import SequenceRange
 
 BATCH = 8
 """Sequences a batch in the pocket suite."""
@@ -60,6 +66,26 @@ def seen() -> Callable[[Catalog, str], Seen]:
         return Seen(model, found.steps, found.values)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """All that is measured of the pocket suite, and losses too: of the smallest model everywhere, of the next one late.
+
+    54,784 of them, 20 seconds of one core.
+    """
+    path = tmp_path_factory.mktemp("losses") / "catalog.sqlite"
+    with (
+        closing(sqlite3.connect(measured_pocket.database.url.database)) as measured,
+        closing(sqlite3.connect(path)) as copy,
+    ):
+        measured.backup(copy)
+    shutil.copytree(results_folder(measured_pocket.database), f"{path}.results")
+    with Catalog.open(str(path)) as catalog:
+        losses, late = Protocol.usual(0, "loss"), SequenceRange(BATCH * 192, 3584)
+        measure(catalog, "pocket-230k", losses, unseen=True)
+        measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
+        yield catalog
 
 
 @pytest.fixture(scope="session")

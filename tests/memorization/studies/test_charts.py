@@ -5,8 +5,10 @@ import pytest
 from seenat.memorization.plots import save
 from seenat.memorization.studies import charts
 from seenat.memorization.studies.batches import batch_dispersion
+from seenat.memorization.studies.counterfactual import counterfactual_profiles
 from seenat.memorization.studies.curves import curves
 from seenat.memorization.studies.exposures import exposure_onsets
+from seenat.memorization.studies.labels import step_labels
 from seenat.memorization.studies.prediction import predictions
 from seenat.memorization.studies.sets import memorized_only_by
 
@@ -14,7 +16,7 @@ MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
 @pytest.fixture(scope="module")
-def found(measured_pocket):
+def found(measured_pocket, with_losses):
     models = [measured_pocket.model(name) for name in MODELS]
     return {
         "onsets": curves(measured_pocket, models),
@@ -23,6 +25,8 @@ def found(measured_pocket):
         "dispersion": batch_dispersion(measured_pocket, models[0], slice_sequences=64),
         "predictions": predictions(measured_pocket, models[2]),
         "sets": memorized_only_by(measured_pocket, models[2], models[0], 64),
+        "counterfactual": counterfactual_profiles(with_losses, models[:2]),
+        "labels": step_labels(with_losses, models[0]),
     }
 
 
@@ -31,7 +35,10 @@ def drawn(found):
     return {name: getattr(charts, f"{name}_chart")(answer) for name, answer in found.items()}
 
 
-@pytest.mark.parametrize("name", ["onsets", "forgetting", "exposures", "dispersion", "predictions", "sets"])
+CHARTS = ("onsets", "forgetting", "exposures", "dispersion", "predictions", "sets", "counterfactual", "labels")
+
+
+@pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_is_saved_in_every_format(drawn, tmp_path, name):
     for ending in ("svg", "png", "html"):
         save(drawn[name], tmp_path / f"{name}.{ending}")
@@ -78,3 +85,32 @@ def test_other_charts_show_what_was_found(found, drawn):
     assert diagonal[1]["poisson"] == max(max(row["poisson"], row["observed"]) for row in points)
     bars = drawn["sets"].to_dict()["data"]["values"]
     assert [bar["sequences"] for bar in bars] == [found["sets"].never, found["sets"].also, found["sets"].not_measured]
+
+
+def test_effects_are_drawn_beside_zero_and_one_by_one(found, drawn):
+    profiles, maps = drawn["counterfactual"].to_dict()["vconcat"]
+    rows = profiles["layer"][1]["data"]["values"] if "data" in profiles["layer"][1] else profiles["data"]["values"]
+    for one, panel in zip(found["counterfactual"], maps["hconcat"], strict=True):
+        points = {row["checkpoints_since"]: row for row in rows if row["model"] == one.model}
+        assert sorted(points) == sorted([-1, *(point.checkpoints_since for point in one.profile)])
+        assert points[-1]["low"] == points[-1]["effect"] == points[-1]["high"] == 0
+        assert all(points[point.checkpoints_since]["high"] == point.high for point in one.profile)
+        assert [row["effect"] for row in panel["data"]["values"]] == [effect.effect for effect in one.effects]
+
+
+def test_possible_steps_are_marked(found, drawn):
+    gaps, marks = (layer["data"]["values"] for layer in drawn["labels"].to_dict()["layer"])
+    labels = found["labels"].labels
+    assert len(gaps) == sum(len(label.boundaries) for label in labels)
+    assert [(mark["label"], mark["step"]) for mark in marks] == [
+        (label.step, step) for label in labels for step in label.possible
+    ]
+
+
+def test_what_differs_nowhere_is_drawn_too(measured_pocket, tmp_path):
+    """Nothing is memorized before step 128."""
+    found = counterfactual_profiles(
+        measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
+    )
+    save(charts.counterfactual_chart(found), tmp_path / "nothing.svg")
+    assert "share" in (tmp_path / "nothing.svg").read_text()

@@ -1,4 +1,4 @@
-"""The two distributions against closed forms and printed tables."""
+"""The distributions against closed forms and printed tables."""
 
 import math
 
@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seenat.memorization.studies.distributions import chi_square_tail, poisson_quantiles, upper_gamma
+from seenat.memorization.studies.distributions import (
+    chi_square_tail,
+    poisson_quantiles,
+    student_quantile,
+    student_tail,
+    upper_gamma,
+)
 
 
 @given(st.floats(0, 600))
@@ -64,3 +70,42 @@ def test_quantiles_are_the_first_counts_to_reach_a_probability(mean, probabiliti
 
 def test_nothing_happens_at_a_rate_of_nothing():
     assert poisson_quantiles(0, np.array([0.1, 0.9])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("tail", "freedom", "critical"),
+    [
+        (0.025, 1, 12.706),
+        (0.025, 2, 4.303),
+        (0.025, 3, 3.182),
+        (0.005, 4, 4.604),
+        (0.005, 7, 3.499),
+        (0.001, 29, 3.396),
+        (0.001, 30, 3.385),
+        (0.05, 100, 1.660),
+    ],
+)
+def test_students_critical_values_of_printed_tables(tail, freedom, critical):
+    """NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2."""
+    assert student_quantile(tail, freedom) == pytest.approx(critical, abs=6e-4)
+
+
+@given(st.floats(0, 30), st.integers(1, 60))
+def test_students_tail_is_the_integral_of_its_density(t, freedom):
+    """By Simpson's rule over the angle, where the density is a power of a cosine."""
+    angle = math.atan2(t, math.sqrt(freedom))
+    angles = np.linspace(angle, math.pi / 2, 2001)
+    heights = np.cos(angles) ** (freedom - 1)
+    weights = np.array([1, *([4, 2] * 999), 4, 1])
+    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
+    integral = float(weights @ heights) * (angles[1] - angles[0]) / 3 * scale
+    assert student_tail(t, freedom) == pytest.approx(integral, abs=1e-9)
+
+
+@given(st.floats(1e-8, 0.4), st.integers(1, 1100))
+def test_quantiles_leave_their_tails(tail, freedom):
+    value = student_quantile(tail, freedom)
+    if freedom < 1000:
+        assert student_tail(value, freedom) == pytest.approx(tail, rel=1e-4)
+    else:
+        assert math.erfc(value / math.sqrt(2)) / 2 == pytest.approx(tail, rel=1e-6)

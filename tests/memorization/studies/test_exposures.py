@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.memorization.pocket.config import POCKET
-from seenat.memorization.studies.exposures import contents_of, exposure_onsets, quantile
+from seenat.memorization.studies.contents import contents_of
+from seenat.memorization.studies.exposures import exposure_onsets, quantile
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry
