@@ -1,0 +1,41 @@
+"""What measured: the machine, the versions, and how busy it was. Talk goes to stderr."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+__all__ = ["CACHE", "measured_on", "say"]
+
+CACHE = Path(__file__).parents[1] / ".cache"
+"""What is made once for the benchmarks and the tests; `make clean` removes it."""
+
+_BEGAN = time.monotonic()
+
+
+def say(line: str) -> None:
+    """Tell whoever waits what is being done, with the seconds since the start."""
+    print(f"{time.monotonic() - _BEGAN:6.0f} s  {line}", file=sys.stderr, flush=True)
+
+
+def measured_on() -> str:
+    """One line for the page: processor, threads, versions, date, and how many processes wanted the processor."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "numpy"))
+    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    return (
+        f"Measured {time.strftime('%Y-%m-%d')} on {_processor()}, {os.cpu_count()} cores{load}; "
+        f"{torch.get_num_threads()} thread, {versions}."
+    )
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
