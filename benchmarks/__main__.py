@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import torch
 
-from benchmarks.machine import say
+from benchmarks.machine import cpu_seconds, say
 from benchmarks.page import with_section
 
 _PARTS = {
@@ -36,6 +36,7 @@ def main(parts: tuple[str, ...], page: Path) -> None:
         section = importlib.import_module(_PARTS[part]).section(page)
         with_section(page, part, section)
         print(section, flush=True)
+    say(f"done in {cpu_seconds():.0f} s of CPU")
 
 
 if __name__ == "__main__":

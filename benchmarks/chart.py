@@ -33,9 +33,12 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
         for bar in bars
     ]
     ways = list(dict.fromkeys(row["way"] for row in rows))
-    floor = min(bar.rate for bar in bars) / 2
+    floor, most = min(bar.rate for bar in bars) / 2, 2 * max(bar.rate for bar in bars)
     x = altair.X(
-        "rate:Q", title="rows a second of one core", scale=altair.Scale(type="log", domainMin=floor, nice=False)
+        "rate:Q",
+        title="rows a second of one core",
+        scale=altair.Scale(type="log", domain=[floor, most], nice=False),
+        axis=altair.Axis(values=[10.0**power for power in range(-2, 7)], format="~g"),
     )
     y = altair.Y("way:N", title=None, sort=ways)
     colour = altair.Color(

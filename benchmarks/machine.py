@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["CACHE", "measured_on", "say"]
+__all__ = ["CACHE", "cpu_seconds", "measured_on", "say"]
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """What is made once for the benchmarks and the tests; `make clean` removes it."""
@@ -22,6 +22,12 @@ _BEGAN = time.monotonic()
 def say(line: str) -> None:
     """Tell whoever waits what is being done, with the seconds since the start."""
     print(f"{time.monotonic() - _BEGAN:6.0f} s  {line}", file=sys.stderr, flush=True)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of those that it has waited for."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def measured_on() -> str:

@@ -62,7 +62,7 @@ SHAPES = {
     "70m": Shape(
         name="70m",
         title="Pythia-70m's shape (6 layers, width 512, vocabulary 50,304), random weights",
-        prefixes=1024,
+        prefixes=768,
         scores=256,
         uncached=8,
     ),

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`benchmarks.page`, which is no part of what is installed."""
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """`benchmarks.page`, which is not installed with seenat."""
     monkeypatch.syspath_prepend(ROOT)
-    import benchmarks.page
-
-    return benchmarks.page
+    yield importlib.import_module("benchmarks.page")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
+        del sys.modules[name]
 
 
 def test_a_part_replaces_its_own_section_only(page: Any, tmp_path: Path) -> None:
