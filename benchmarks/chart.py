@@ -33,7 +33,7 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
         for bar in bars
     ]
     ways = list(dict.fromkeys(row["way"] for row in rows))
-    floor, most = min(bar.rate for bar in bars) / 2, 2 * max(bar.rate for bar in bars)
+    floor, most = min(bar.rate for bar in bars) / 2, 4 * max(bar.rate for bar in bars)
     x = altair.X(
         "rate:Q",
         title="rows a second of one core",

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.chart import Bar, draw
 from benchmarks.limit import counted_flop, peak
 from benchmarks.machine import say
 from benchmarks.page import Figure, figures, table
-from benchmarks.rounds import Variant, best_batch, differing, ratio
+from benchmarks.rounds import Rows, Values, Variant, best_batch, differing, ratio
 from benchmarks.shapes import SHAPES, Shape
+from benchmarks.ties import smallest_gaps, ties
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores
@@ -33,8 +33,8 @@ _ROUNDS = 5
 _BATCHES = (32, 64, 128, 256)
 _TEXT = """## The engine against the reference procedure
 
-In a round every line of a table measures rows that are new to it, in turn; {rounds} rounds after one in which seenat filled
-the table of its first layer and chose its stages. `rows/s` is of the median round; a factor is how many times seenat's time
+In a round every line of a table measures rows that are new to it, in turn; {rounds} rounds after two in which seenat filled
+the table of its first layer and chose its stages, and its operations were counted. `rows/s` is of the median round; a factor is how many times seenat's time
 the other takes for a row, round by round: the median with the least and the largest. `generate` is transformers', as
 `memorization/reference.py` calls it, with its cache at the fastest of batches of {batches}; *packed* has the linear layers of
 the same model packed for oneDNN, as seenat's are, so that both multiply by the same library; *as published* is without a
@@ -66,6 +66,8 @@ class _Measured:
     shares: tuple[float, float]
     """Of the peak, per cent: prefixes and scores."""
     survival: str
+    gaps: list[float]
+    """Of every score that differs, `ties.smallest_gaps`."""
 
     @property
     def all(self) -> tuple[Variant, ...]:
@@ -85,18 +87,19 @@ def section(page: Path) -> str:
 def _measure(shape: Shape) -> _Measured:
     say(f"{shape.name}: model and rows")
     model = shape.model()
-    rounds = np.array_split(shape.rows(model, (1 + _ROUNDS) * shape.prefixes), 1 + _ROUNDS)
+    first, second, *rounds = np.array_split(shape.rows(model, (2 + _ROUNDS) * shape.prefixes), 2 + _ROUNDS)
     scorer = Scorer(model, Protocol(), "cpu")
     prefix = Variant(name="seenat, prefix", rows=shape.prefixes, run=lambda rows: {"prefix": scorer.prefixes(rows)})
     score = Variant(name="seenat, score", rows=shape.scores, run=lambda rows: {"score": scorer.scores(rows)})
-    cached = _generate(shape, model, "generate", rounds[0])
-    packed = _generate(shape, packed_copy(model), "generate, packed", rounds[0])
+    cached = _generate(shape, model, "generate", first)
+    packed = _generate(shape, packed_copy(model), "generate, packed", first)
     published = Variant(
         name="generate, as published", rows=shape.uncached, run=_reference(model, shape.uncached, use_cache=False)
     )
-    flop = [_flop(variant, rounds[0]) for variant in (prefix, score)]
+    prefix.run(first)
+    flop = [_flop(variant, second) for variant in (prefix, score)]
     peaks = []
-    for number, rows in enumerate(rounds[1:], start=1):
+    for number, rows in enumerate(rounds, start=1):
         for variant in (prefix, score, cached, packed, published):
             variant.take(rows)
         peaks.append(peak())
@@ -106,16 +109,17 @@ def _measure(shape: Shape) -> _Measured:
     return _Measured(
         shape=shape, prefix=prefix, score=score, cached=cached, packed=packed, published=published, shares=shares,
         survival=_survival(np.concatenate([values["prefix"] for values in prefix.values])),
+        gaps=smallest_gaps(model, _differing_rows(rounds, score, cached)),
     )  # fmt: skip
 
 
-def _flop(variant: Variant, rows: npt.NDArray[np.int64]) -> float:
-    """Operations a row, of a run that also readies what the next ones use."""
+def _flop(variant: Variant, rows: Rows) -> float:
+    """Operations a row."""
     some = rows[: variant.rows]
     return counted_flop(lambda: variant.run(some)) / len(some)
 
 
-def _generate(shape: Shape, model: Any, name: str, rows: npt.NDArray[np.int64]) -> Variant:
+def _generate(shape: Shape, model: Any, name: str, rows: Rows) -> Variant:
     """The reference with its cache, at the batch at which it is fastest here."""
     some = rows[: max(_BATCHES)]
     batch = best_batch(_BATCHES, some, lambda batch, some: _reference(model, batch)(some))
@@ -124,14 +128,22 @@ def _generate(shape: Shape, model: Any, name: str, rows: npt.NDArray[np.int64]) 
 
 
 def _reference(model: Any, batch: int, *, use_cache: bool = True) -> Any:
-    def run(rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.uint8]]:
+    def run(rows: Rows) -> dict[str, Values]:
         found = reference_scores(model, rows, Protocol(), batch=batch, use_cache=use_cache)
         return {"prefix": found.prefix, "score": found.score}
 
     return run
 
 
-def _survival(prefixes: npt.NDArray[np.uint8]) -> str:
+def _differing_rows(rounds: list[Rows], score: Variant, cached: Variant) -> Rows:
+    found = []
+    for rows, mine, other in zip(rounds, score.values, cached.values, strict=True):
+        both = min(len(mine["score"]), len(other["score"]))
+        found.append(rows[:both][mine["score"][:both] != other["score"][:both]])
+    return np.concatenate(found)
+
+
+def _survival(prefixes: Values) -> str:
     shares = (f"{(prefixes >= length).mean():.1%} for {length}" for length in (1, 2, 4, 8, 16, 32))
     return f"The model decodes as the row goes on {', '.join(shares)} ids or more."
 
@@ -160,7 +172,7 @@ def _told(found: _Measured) -> str:
     rates = table(
         ("", "rows/s", "rows a round"), [(one.name, f"{one.rate:,.1f}", f"{one.rows:,}") for one in found.all]
     )
-    return "\n".join([f"### {found.shape.title}\n", f"{found.survival}\n", rates, figures(told)])
+    return "\n".join([f"### {found.shape.title}\n", f"{found.survival}\n", rates, figures(told), ties(found.gaps)])
 
 
 def _share(measure: str, share: float, least: float | None) -> Figure:

@@ -1,12 +1,10 @@
 """Part `equality`: flag, prefix and score of each (sequence, checkpoint) cell, by the engine and by the reference.
 
-Two suites: `trained`'s model, and the pocket suite's largest. Where a score differs, the reference's own decoding is gone
-over in float64: how near its two largest logits come to each other says whether float32 can tell them apart at all.
+Two suites: `trained`'s model, and the pocket suite's largest.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,18 +13,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from benchmarks import trained
 from benchmarks.machine import CACHE, say
 from benchmarks.page import Figure, figures, table
+from benchmarks.ties import smallest_gaps, ties
 from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 from seenat.memorization.pocket import POCKET, build_pocket_suite, pocket_folder
 from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import generate_continuations, reference_scores
+from seenat.memorization.reference import reference_scores
 from seenat.memorization.scoring import Scorer
 
-__all__ = ["section", "smallest_gaps"]
+__all__ = ["section"]
 
 _ROWS = 512
 _TEXT_STEPS = trained.CONFIG.saved[-16::2]
@@ -59,7 +57,7 @@ class _Compared:
 
 def section(page: Path) -> str:
     """Compare both suites."""
-    told = [_TEXT]
+    parts = [_TEXT]
     for name, steps, checkpoints in (
         (trained.NAME, _TEXT_STEPS, _text_checkpoints()),
         (_POCKET_MODEL, _POCKET_STEPS, _pocket_checkpoints()),
@@ -68,8 +66,8 @@ def section(page: Path) -> str:
         for step, (folder, rows) in zip(steps, checkpoints, strict=True):
             _compare(found, load_checkpoint(CheckpointLocation.local(folder)), rows)
             say(f"{name}: step {step}, {found.prefix} prefixes and {found.score} scores differ so far")
-        told.append(_told(found))
-    return "\n".join(told)
+        parts.append(_told(found))
+    return "\n".join(parts)
 
 
 def _text_checkpoints() -> Iterator[tuple[Path, Rows]]:
@@ -95,21 +93,8 @@ def _compare(found: _Compared, model: Any, rows: Rows) -> None:
     found.flags += int(((prefixes == Protocol().continuation) != expected.memorized).sum())
     found.prefix += int((prefixes != expected.prefix).sum())
     found.score += int((scores != expected.score).sum())
-    wrong = np.flatnonzero((prefixes != expected.prefix) | (scores != expected.score))
-    if len(wrong):
-        found.gaps.extend(smallest_gaps(model, rows[wrong]))
-
-
-@torch.inference_mode()
-def smallest_gaps(model: Any, rows: Rows) -> list[float]:
-    """Along the reference's decoding of each row, the smallest distance of the two largest logits, in float64."""
-    prompts = rows[:, : Protocol().prompt]
-    ids = torch.from_numpy(np.concatenate([prompts, generate_continuations(model, prompts, Protocol())], axis=1))
-    logits = copy.deepcopy(model).double()(ids[:, :-1]).logits[:, Protocol().prompt - 1 :]
-    logits[:, :, Protocol().eos_id] = -torch.inf
-    two = logits.topk(2, dim=-1).values
-    gaps: list[float] = (two[..., 0] - two[..., 1]).amin(dim=1).tolist()
-    return gaps
+    wrong = (prefixes != expected.prefix) | (scores != expected.score)
+    found.gaps.extend(smallest_gaps(model, rows[wrong]))
 
 
 def _told(found: _Compared) -> str:
@@ -125,8 +110,6 @@ def _told(found: _Compared) -> str:
         f"### {found.name}\n\n{cells}; prefixes by length:\n",
         table(("ids", *lengths), [("cells", *(f"{count:,}" for count in counts))]),
         figures([Figure(what="cells", value=len(prefixes), told=f"{len(prefixes):,}", least=4096), *compared]),
+        ties(found.gaps),
     ]
-    if found.gaps:
-        gaps = ", ".join(f"{gap:.1e}" for gap in found.gaps)
-        parts.append(f"Where they differ the two largest logits are, computed in float64, this far apart: {gaps}.\n")
     return "\n".join(parts)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ratio", "Variant", "best_batch", "differing", "ratio"]
+__all__ = ["Ratio", "Rows", "Values", "Variant", "best_batch", "differing", "ratio"]
 
 Rows = npt.NDArray[np.int64]
 Values = npt.NDArray[np.uint8]
