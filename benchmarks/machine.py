@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["CACHE", "cpu_seconds", "measured_on", "say"]
+__all__ = ["CACHE", "cpu_seconds", "measured_on", "multiplies_bfloat16", "say"]
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """What is made once for the benchmarks and the tests; `make clean` removes it."""
@@ -40,8 +40,17 @@ def measured_on() -> str:
     )
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the processor is known to have instructions for products of bfloat16."""
+    return bool({"avx512_bf16", "amx_bf16"} & set(_told("flags").split()))
+
+
 def _processor() -> str:
+    return _told("model name") or platform.processor() or platform.machine()
+
+
+def _told(field: str) -> str:
+    """What Linux tells of the first processor; empty elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
