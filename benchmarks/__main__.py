@@ -6,7 +6,6 @@ import importlib
 from pathlib import Path
 
 import click
-import torch
 
 from benchmarks.machine import cpu_seconds, say
 from benchmarks.page import with_section
@@ -16,6 +15,7 @@ _PARTS = {
     "engine": "benchmarks.engine",
     "memory": "benchmarks.memory",
     "job": "benchmarks.whole_job",
+    "scale": "benchmarks.scale",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -28,6 +28,8 @@ _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 )
 def main(parts: tuple[str, ...], page: Path) -> None:
     """Measure PARTS, or all, and write each one's section of the page; the page anew where all are measured."""
+    import torch
+
     torch.set_num_threads(1)
     if not parts:
         page.unlink(missing_ok=True)

@@ -9,8 +9,6 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
 __all__ = ["CACHE", "cpu_seconds", "measured_on", "multiplies_bfloat16", "say"]
 
 CACHE = Path(__file__).parents[1] / ".cache"
@@ -32,6 +30,8 @@ def cpu_seconds() -> float:
 
 def measured_on() -> str:
     """One line for the page: processor, threads, versions, date, and how many processes wanted the processor."""
+    import torch
+
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "numpy"))
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     return (

@@ -1,8 +1,7 @@
 """Part `job`: a job as users run it, beside the engine alone on the same rows of the same checkpoints.
 
-Both in processes of their own, over `trained`'s suite, in a catalog of its own. The engine
-takes half of the checkpoints before the job and half after it. `python -m benchmarks.whole_job WAY FOLDER STEPS` is such a
-process.
+Both in processes of their own, in turn, over four times a quarter of the checkpoints of `trained`'s suite, every fourth one,
+in a catalog of its own. `python -m benchmarks.whole_job WAY FOLDER STEPS` is such a process.
 """
 
 from __future__ import annotations
@@ -38,27 +37,30 @@ from seenat.registry.units import SequenceRange
 __all__ = ["section"]
 
 _SEQUENCES = SequenceRange(trained.CONFIG.trained, trained.CONFIG.trained + 4096)
+_PARTS = 4
 _ASKED = 200
 _TEXT = """## A whole job
 
-{checkpoints} checkpoints of Pythia-14m's shape (float16 safetensors on this disk), {rows:,} sequences of text at each:
-registered by their SUITE.toml, planned by `plan_job`, run by `run_job`: weights read, digested and loaded, prefixes
-measured and committed with their onsets. *The engine alone* measures the same rows of the same checkpoints, whose loading is
-not counted. A shard of a real order has 65,536 sequences, 16 times as many as a checkpoint has here, and what a checkpoint
-costs once weighs as much less.
+{checkpoints} checkpoints of Pythia-14m's shape (float16 safetensors on this disk), {rows:,} sequences of text at each, in
+{parts} jobs: registered by their SUITE.toml, planned by `plan_job`, run by `run_job`: weights read, digested and loaded,
+prefixes measured and committed with their onsets. *The engine alone* measures the same rows of the same checkpoints before
+each job, loading not counted; a share is the median of the jobs with the least and the largest. A shard of a real order has
+65,536 sequences, 16 times as many as a checkpoint has here, and what a checkpoint costs once weighs as much less.
 """
 
 
 def section(page: Path) -> str:
-    """Run the job, and the engine on what it measured."""
+    """Run the job in four parts, and the engine on what each measured."""
     manifest, steps = trained.build(), trained.CONFIG.saved
+    alone, job = [], []
     with tempfile.TemporaryDirectory(prefix="seenat-job-") as folder:
-        alone = [_apart("engine", folder, steps[::2])]
         _register(Path(folder), manifest)
-        job = _apart("job", folder, steps)
-        alone.append(_apart("engine", folder, steps[1::2]))
+        for number in range(_PARTS):
+            alone.append(_apart("engine", folder, steps[number::_PARTS]))
+            job.append(_apart("job", folder, steps[number::_PARTS]))
         told = _told(job, alone, Path(folder))
-    return "\n".join([_TEXT.format(checkpoints=len(steps), rows=len(_SEQUENCES)), figures(told)])
+    text = _TEXT.format(checkpoints=len(steps), parts=_PARTS, rows=len(_SEQUENCES))
+    return "\n".join([text, figures(told)])
 
 
 def _apart(way: str, folder: str, steps: tuple[int, ...]) -> dict[str, float]:
@@ -67,24 +69,31 @@ def _apart(way: str, folder: str, steps: tuple[int, ...]) -> dict[str, float]:
     return found
 
 
-def _told(job: dict[str, float], alone: list[dict[str, float]], folder: Path) -> list[Figure]:
-    cells = len(_SEQUENCES) * len(trained.CONFIG.saved)
-    shares = {unit: 100 * sum(one[unit] for one in alone) / job[unit] for unit in ("cpu", "seconds")}
+def _told(job: list[dict[str, float]], alone: list[dict[str, float]], folder: Path) -> list[Figure]:
+    steps = trained.CONFIG.saved
+    cells = len(_SEQUENCES) * len(steps)
+    rate = cells / sum(one["cpu"] for one in job)
+    memory = {what: max(one["peak"] for one in found) for what, found in (("job", job), ("engine", alone))}
     size, query, table = _stored(folder)
     return [
-        Figure(what="values a CPU second, the job", value=cells / job["cpu"], told=f"{cells / job['cpu']:,.0f}"),
-        _share("share of the engine's own rate, CPU time", shares["cpu"], 90),
-        _share("share of the engine's own rate, time by the clock", shares["seconds"], None),
-        Figure(what="most memory of the job's process", value=job["peak"], told=f"{job['peak']:,.0f} MB"),
-        Figure(what="most memory, the engine alone", value=alone[0]["peak"], told=f"{alone[0]['peak']:,.0f} MB"),
+        Figure(what="values a CPU second, the job", value=rate, told=f"{rate:,.0f}"),
+        _share("share of the engine's own rate, CPU time", "cpu", job, alone, 90),
+        _share("share of the engine's own rate, time by the clock", "seconds", job, alone, None),
+        Figure(what="most memory of a job's process", value=memory["job"], told=f"{memory['job']:,.0f} MB"),
+        Figure(what="most memory, the engine alone", value=memory["engine"], told=f"{memory['engine']:,.0f} MB"),
         Figure(what="bytes stored a value", value=size / cells, told=f"{size / cells:.2f}", most=0.4),
-        Figure(what=f"one sequence's {len(trained.CONFIG.saved)} values", value=query, told=f"{query:.1f} ms"),
+        Figure(what=f"one sequence's {len(steps)} values", value=query, told=f"{query:.1f} ms"),
         Figure(what="when each was memorized, by step", value=table, told=f"{table:.1f} ms"),
     ]
 
 
-def _share(what: str, share: float, least: float | None) -> Figure:
-    return Figure(what=what, value=share, told=f"{share:.0f} %", least=least, unit=" %")
+def _share(
+    what: str, unit: str, job: list[dict[str, float]], alone: list[dict[str, float]], least: float | None
+) -> Figure:
+    shares = [100 * mine[unit] / whole[unit] for mine, whole in zip(alone, job, strict=True)]
+    middle = statistics.median(shares)
+    told = f"{middle:.0f} % [{min(shares):.0f}, {max(shares):.0f}]"
+    return Figure(what=what, value=middle, told=told, least=least, unit=" %")
 
 
 def _stored(folder: Path) -> tuple[int, float, float]:
