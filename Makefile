@@ -10,7 +10,7 @@ help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
 	@echo "make test    run the tests"
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
-	@echo "make bench   speed and memory against the reference procedure"
+	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (about 20 minutes)"
 	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
 $(VENV)/.made:

@@ -17,12 +17,12 @@ __all__ = ["counted_flop", "peak"]
 _SIDE = 2048
 
 
-class _Products(TorchDispatchMode):
+class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the floating-point operations of linear maps."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.flop = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flop: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -35,7 +35,7 @@ def counted_flop(run: Callable[[], object]) -> int:
     """Floating-point operations of the linear maps that a run on this thread issues."""
     with _Products() as products:
         run()
-    return products.flop
+    return int(products.flop)
 
 
 def peak() -> float:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import say
 from benchmarks.synthetic import BATCH, SyntheticResults, entropy, synthetic_catalog
 from seenat.memorization.compaction import compact
 from seenat.memorization.jobs import plan_job
@@ -52,7 +53,15 @@ class Figure:
 
 
 def main() -> None:
-    """Run every part; print the figures, and write them to the file that is named."""
+    """Print the section, and write it to the file that is named."""
+    text = section(Path())
+    print(text)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+
+
+def section(page: Path) -> str:
+    """Run every part and tell its figures."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="seenat-scale-") as folder:
         figures: list[Figure] = []
@@ -62,17 +71,14 @@ def main() -> None:
             written = _alone(_write, path, size)
             asked = _alone(_ask, path, size)
             memory[size] = {"writing": written.pop("memory"), "reading": asked.pop("memory")}
-            print(f"{size:,} sequences: {memory[size]} MB", flush=True)
+            say(f"{size:,} sequences: {memory[size]} MB")
         figures += [*written["figures"], *asked["figures"]]
         for part in (_long, _insert, _plan):
             figures += _alone(part, Path(folder, f"{part.__name__}.sqlite"))["figures"]
     for kind in ("writing", "reading"):
         told = ", ".join(f"{memory[size][kind]:,} at {size:,}" for size in _SIZES)
         figures.append(Figure(what=f"largest memory, {kind}", value=f"{told} sequences (MB)", target="flat"))
-    text = _told(figures, time.perf_counter() - began)
-    print(text)
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    return _told(figures, time.perf_counter() - began)
 
 
 def _alone(part: Callable[..., Any], *arguments: Any) -> Any:
@@ -272,8 +278,8 @@ def _memory() -> int:
 
 def _told(figures: list[Figure], seconds: float) -> str:
     head = (
-        f"Two models of {_SIZES[-1]:,} sequences x 10 checkpoints, values of {entropy():.2f} bits, SQLite; CPU time. "
-        f"{time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} minutes in all.\n"
+        f"## Results of ten million sequences\n\nTwo models of {_SIZES[-1]:,} sequences x 10 checkpoints, values of {entropy():.2f} bits, SQLite; CPU time. "
+        f"{seconds / 60:.0f} minutes in all.\n"
     )
     lines = ["| | measured | target |", "|---|---|---|"]
     lines += [f"| {one.what} | {one.value} | {one.target} |" for one in figures]

@@ -1,0 +1,74 @@
+"""The page: a heading, and one section a part, each between a pair of markers, so that a part measured again replaces its own.
+
+A figure is told beside its target, and whether it meets it. Targets are goals that were set before measuring, not limits
+that anything enforces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.machine import measured_on
+
+__all__ = ["Figure", "figures", "table", "with_section"]
+
+_HEAD = """# Benchmarks
+
+`make bench` measures all of this and writes this page; `python -m benchmarks PART` measures one part again and replaces its
+section. Times are CPU time of one thread, so that other programs on the machine disturb them little; each section says
+where and when it was measured. Targets were set before measuring.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A number, as it is told, and the target that it should reach: at least, or at most; None where there is none."""
+
+    what: str
+    value: float
+    told: str
+    least: float | None = None
+    most: float | None = None
+    unit: str = ""
+
+    @property
+    def _target(self) -> str:
+        if self.least is not None:
+            return f"at least {self.least:,g}{self.unit}"
+        return "" if self.most is None else f"at most {self.most:,g}{self.unit}" if self.most else "none"
+
+    @property
+    def _verdict(self) -> str:
+        if self.least is None and self.most is None:
+            return ""
+        reached = self.value >= self.least if self.least is not None else self.value <= (self.most or 0)
+        return "met" if reached else "**not met**"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What it is, how much, its target, and whether that is met."""
+        return self.what, self.told, self._target, self._verdict
+
+
+def figures(found: Sequence[Figure]) -> str:
+    """A table of figures beside their targets."""
+    return table(("", "measured", "target", ""), [figure.cells for figure in found], ":---")
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], alignment: str = "---:") -> str:
+    """A Markdown table; the first column to the left, the others as `alignment` says."""
+    lines = [heads, (":---", *(alignment for _ in heads[1:])), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def with_section(path: Path, part: str, text: str) -> None:
+    """Put a part's section into the page, in the place of the one before it, or at the end."""
+    page = path.read_text(encoding="utf-8") if path.exists() else _HEAD
+    began, ended = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    section = f"{began}\n\n{text.strip()}\n\n{measured_on()}\n\n{ended}"
+    found = re.search(f"{re.escape(began)}.*{re.escape(ended)}", page, re.DOTALL)
+    page = page[: found.start()] + section + page[found.end() :] if found else f"{page.rstrip()}\n\n{section}\n"
+    path.write_text(page, encoding="utf-8")
