@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench bench-gpu clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
 	@echo "make test    run the tests"
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
 	@echo "make bench   speed and memory against the reference procedure"
+	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
 $(VENV)/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seenat needs Python 3.11 or newer, not " + sys.version.split()[0])'
@@ -43,6 +44,9 @@ check: $(VENV)/.developing
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+bench-gpu: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.gpu
 
 clean:
 	rm -rf $(VENV) .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

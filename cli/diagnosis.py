@@ -40,6 +40,7 @@ def diagnose() -> dict[str, Any]:
             "platform": platform.platform(),
             "home": str(settings.home()),
             "catalog": _catalog(problems),
+            "columns": _columns(),
             "devices": _devices(),
         },
         "packages": [{"name": name, "version": _version(name), "for": use} for name, use in _PACKAGES.items()],
@@ -61,6 +62,12 @@ def _catalog(problems: list[str]) -> str | None:
     except SeenatError as error:
         problems.append(str(error))
         return None
+
+
+def _columns() -> str:
+    from seenat.memorization.columns import columns_bytes, columns_folder
+
+    return f"{columns_bytes():,} bytes in {columns_folder()}, made again where they are deleted and needed"
 
 
 def _exists(path: str | None) -> bool:

@@ -12,7 +12,7 @@ import click
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option, plural, share
 from seenat.cli.progress import Moment, progress
-from seenat.cli.words import protocol_words
+from seenat.cli.words import adaptive_words, protocol_words
 
 if TYPE_CHECKING:
     from seenat.memorization.comparing import Agreement, Comparison
@@ -329,6 +329,7 @@ def _show_comparison(out: Output, found: Comparison) -> None:
     if found.not_compared:
         out.line()
         out.line(f"Not measured here, or not comparably: {', '.join(found.not_compared)}")
+    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
 
 
 def _agreement_row(one: Agreement) -> tuple[object, ...]:

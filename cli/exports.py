@@ -11,6 +11,7 @@ import click
 
 from seenat.cli.context import open_catalog, protocol_option
 from seenat.cli.output import Output, json_option, plural
+from seenat.cli.words import adaptive_words
 
 if TYPE_CHECKING:
     from seenat.registry.entities import Model, Order
@@ -51,7 +52,8 @@ def export(
             written = export_results(
                 catalog, model, path, format_=format_, protocol=protocol, sequences=chosen, progress=advance
             )
-    _tell(as_json, written, f"of {model.name}, measured by protocol {written.metadata['protocol']['id']}")
+    out = _tell(as_json, written, f"of {model.name}, measured by protocol {written.metadata['protocol']['id']}")
+    out.talk_all(adaptive_words(written.metadata["adaptive"]))
 
 
 @click.command("export-batches", short_help="Write the ids of batches to a file.")
@@ -134,7 +136,8 @@ def _advance(task: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _tell(as_json: bool, written: Exported, what: str) -> None:
+def _tell(as_json: bool, written: Exported, what: str) -> Output:
     out = Output(as_json)
     if not out.data(written.to_json()):
         out.line(f"Written to {written.path}: {plural(written.rows, 'row')} {what}.")
+    return out

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from seenat.cli.adaptive import adaptive_facts, coarse_of, cost_words, outcome_words, part_words
 from seenat.cli.context import Count, open_catalog
 from seenat.cli.output import Output, count, json_option, moment, plural
 from seenat.cli.progress import Moment, progress, resumable
@@ -13,6 +15,7 @@ from seenat.cli.words import protocol_words
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs import Job
+    from seenat.memorization.protocol import Protocol
     from seenat.memorization.running import Advance
     from seenat.memorization.selection import Selection
     from seenat.registry.catalog import Catalog
@@ -26,7 +29,21 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
 @click.option("--steps", default="all", show_default=True, metavar="all|1,2,4", help="Checkpoints to measure.")
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
 @click.option("--sample", type=Count("number of sequences"), metavar="N", help="Only N sequences, drawn at random.")
-@click.option("--seed", type=Count("seed"), metavar="N", default=0, show_default=True, help="Of the sample.")
+@click.option(
+    "--seed", type=Count("seed"), metavar="N", default=0, show_default=True, help="Of the sample and the audit."
+)
+@click.option(
+    "--adaptive", is_flag=True, help="Measure some checkpoints over all, the others over what these find memorized."
+)
+@click.option(
+    "--coarse", metavar="N|1,2,4", help="With --adaptive: how many those are, or which; one in 8 unless given."
+)
+@click.option(
+    "--audit",
+    type=Count("number of sequences"),
+    metavar="N",
+    help="With --adaptive: drawn to tell what it missed; 1 in 1,000 unless given.",
+)
 @click.option("--unseen", is_flag=True, help="Also measure sequences that a checkpoint had not seen yet.")
 @click.option(
     "--measure",
@@ -55,8 +72,21 @@ __all__ = ["job", "jobs", "memorize", "run_with_progress"]
     show_default="banned",
     help="Whether decoding may end a document.",
 )
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16", "bfloat16-rechecked"]),
+    default="float32",
+    show_default=True,
+    help="Type of weights and arithmetic; rechecked: float32's numbers, got by bfloat16 where it is beyond doubt.",
+)
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; by default cuda where there is one, else cpu.")
+@click.option(
+    "--keep-checkpoints",
+    type=Count("number of checkpoints"),
+    metavar="N",
+    help="Of those fetched from a hub, keep N once they are measured; by default all.",
+)
 @json_option
 def memorize(
     name: str,
@@ -64,15 +94,15 @@ def memorize(
     sequences: str | None,
     sample: int | None,
     seed: int,
+    adaptive: bool,
+    coarse: str | None,
+    audit: int | None,
     unseen: bool,
-    measure: str,
-    prompt: int,
-    continuation: int,
-    offset: int,
-    eos: str | None,
     allow_suspect: bool,
     device: str | None,
+    keep_checkpoints: int | None,
     as_json: bool,
+    **protocol: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
 
@@ -80,33 +110,84 @@ def memorize(
     --measure loss: how likely are these 64 ids to it? Stopping and running the same command again goes on where it was; what
     some job has measured is not measured again.
 
+    An --adaptive job costs about a sixth and misses some sequences; it tells how many (docs/memorization.md).
+
     \b
     Examples:
       seenat memorize pocket-230k
       seenat memorize pocket-230k --steps 64,128,384 --unseen
       seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
+      seenat memorize pocket-2m --steps 384 --sample 300 --dtype bfloat16-rechecked
       seenat memorize pocket-230k --measure loss --steps 64,384 --sequences 0:256 --unseen
+      seenat memorize pocket-660k --adaptive --coarse 4
     """
-    from seenat.memorization.jobs import plan_job
     from seenat.memorization.loading import check_device
-    from seenat.memorization.protocol import Protocol
 
     out = Output(as_json)
+    if not adaptive and (coarse, audit) != (None, None):
+        raise click.UsageError("--coarse and --audit are of an adaptive job; add --adaptive.")
     if device is not None:
         check_device(device)
     with open_catalog() as catalog:
         model = catalog.model(name)
-        protocol = Protocol.usual(
-            model.order.eos_id, measure, eos, prompt=prompt, continuation=continuation, offset=offset
-        )
-        chosen = _steps(out, model, steps, allow_suspect)
-        selection = _selection(model, chosen, sequences, sample, seed, unseen)
-        planned = plan_job(catalog, model, protocol, selection, allow_suspect=allow_suspect)
-        finished = run_with_progress(out, catalog, planned, device)
+        selection = _selection(model, _steps(out, model, steps, allow_suspect), sequences, sample, seed, unseen)
+        asked = _Asked(catalog, model, _protocol(model, **protocol), selection, allow_suspect, device, keep_checkpoints)
+        if adaptive:
+            _measure_adaptively(out, asked, coarse_of(model, coarse), audit, seed)
+        else:
+            _measure(out, asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `seenat memorize` is asked for, parsed."""
+
+    catalog: Catalog
+    model: Model
+    protocol: Protocol
+    selection: Selection
+    allow_suspect: bool
+    device: str | None
+    keep_checkpoints: int | None
+
+
+def _measure(out: Output, asked: _Asked) -> None:
+    from seenat.memorization.jobs import plan_job
+
+    planned = plan_job(asked.catalog, asked.model, asked.protocol, asked.selection, allow_suspect=asked.allow_suspect)
+    finished = run_with_progress(out, asked.catalog, planned, asked.device, asked.keep_checkpoints)
     if out.data(finished.to_json()):
         return
     out.line(_summary(finished))
     out.talk(_advice(finished))
+
+
+def _measure_adaptively(
+    out: Output, asked: _Asked, coarse: int | tuple[int, ...] | None, audit: int | None, seed: int
+) -> None:
+    from seenat.memorization.adaptive import plan_adaptive, run_adaptive
+
+    planned = plan_adaptive(
+        asked.catalog,
+        asked.model,
+        asked.protocol,
+        asked.selection,
+        coarse=coarse,
+        audit=audit,
+        seed=seed,
+        allow_suspect=asked.allow_suspect,
+    )
+    out.talk_all(cost_words(planned))
+    finished = run_adaptive(
+        asked.catalog,
+        planned,
+        lambda part: run_with_progress(out, asked.catalog, part, asked.device, asked.keep_checkpoints),
+        allow_suspect=asked.allow_suspect,
+    )
+    if out.data(finished.to_json()):
+        return
+    out.line(outcome_words(finished))
+    out.talk(f"See when: seenat onset {asked.model.name}")
 
 
 @click.command(short_help="List the jobs, the newest first.")
@@ -127,22 +208,24 @@ def jobs(as_json: bool) -> None:
         out.talk("There are no jobs yet; `seenat memorize MODEL` makes one.")
     if out.data([one.to_json() for one in found]) or not found:
         return
-    out.table(
-        (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused"),
-        (
-            (
-                one.id,
-                one.model,
-                one.state,
-                moment(one.created_at),
-                f"{one.progress.done:,} of {one.progress.shards:,}",
-                count(one.progress.measured),
-                count(one.progress.reused),
-            )
-            for one in found
-        ),
-        spare=("created (UTC)",),
-    )
+    columns: tuple[str, ...] = (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused")
+    rows = [
+        [
+            one.id,
+            one.model,
+            one.state,
+            moment(one.created_at),
+            f"{one.progress.done:,} of {one.progress.shards:,}",
+            count(one.progress.measured),
+            count(one.progress.reused),
+        ]
+        for one in found
+    ]
+    if any(one.part for one in found):
+        columns = (*columns, "<part")
+        for cells, one in zip(rows, found, strict=True):
+            cells.append(part_words(one.part))
+    out.table(columns, rows, spare=("created (UTC)",))
 
 
 @click.command(short_help="Show one job: what it measures, how far it is.")
@@ -155,15 +238,18 @@ def job(id_: int, as_json: bool) -> None:
     Example:
       seenat job 1
     """
+    from seenat.memorization.adaptive import find_adaptive
     from seenat.memorization.jobs import failures, find_job
 
     with open_catalog() as catalog:
         found = find_job(catalog, id_)
         failed = failures(catalog, found)
+        whole = find_adaptive(catalog, found)
     out = Output(as_json)
-    if out.data({**found.to_json(), "failures": [one.to_json() for one in failed]}):
+    told = {"adaptive": whole.to_json() if whole else None, "failures": [one.to_json() for one in failed]}
+    if out.data({**found.to_json(), **told}):
         return
-    out.facts(_job_facts(found))
+    out.facts([*_job_facts(found), *(adaptive_facts(whole) if whole else ())])
     if failed:
         out.line()
         out.table(
@@ -172,7 +258,9 @@ def job(id_: int, as_json: bool) -> None:
         )
 
 
-def run_with_progress(out: Output, catalog: Catalog, planned: Job, device: str | None) -> Job:
+def run_with_progress(
+    out: Output, catalog: Catalog, planned: Job, device: str | None, keep_checkpoints: int | None = None
+) -> Job:
     """Run a job and show how far it is; say before what is done already."""
     from seenat.memorization.running import run_job
 
@@ -181,7 +269,13 @@ def run_with_progress(out: Output, catalog: Catalog, planned: Job, device: str |
         return planned
     out.talk(_announcement(planned))
     with resumable(), progress() as show:
-        return run_job(catalog, planned, device=device, progress=lambda now: show(_moment(planned.model, now)))
+        return run_job(
+            catalog,
+            planned,
+            device=device,
+            keep_checkpoints=keep_checkpoints,
+            progress=lambda now: show(_moment(planned.model, now)),
+        )
 
 
 def _announcement(planned: Job) -> str:
@@ -200,7 +294,7 @@ def _moment(model: str, now: Advance) -> Moment:
         total=now.total,
         skipped=now.reused,
         unit="sequences",
-        note=f"step {now.step:,}",
+        note=f"step {now.step:,}" + (f", {now.fetched:,} bytes fetched" if now.fetched else ""),
     )
 
 
@@ -210,6 +304,12 @@ def _advice(finished: Job) -> str:
         return f"See when: seenat onset {finished.model}"
     first = finished.selection.sequences.start
     return f"See it: seenat trajectory {finished.model} {first} --protocol {protocol.id}"
+
+
+def _protocol(model: Model, **fields: Any) -> Protocol:
+    from seenat.memorization.protocol import Protocol
+
+    return Protocol.usual(model.order.eos_id, **fields)
 
 
 def _selection(
@@ -230,7 +330,7 @@ def _selection(
 
 def _steps(out: Output, model: Model, text: str, allow_suspect: bool) -> tuple[int, ...]:
     """The steps that are named; `all` are those that can be trusted, and the others are told."""
-    from seenat.memorization.jobs import runnable_steps
+    from seenat.memorization.plan_checks import runnable_steps
 
     if text.strip() != "all":
         return tuple(sorted({model.checkpoint(part).step for part in text.split(",")}))
@@ -259,9 +359,12 @@ def _job_facts(found: Job) -> list[tuple[str, Any]]:
     states = {"done": progress_.done, "running": progress_.running, "failed": progress_.failed}
     told = [f"{number:,} {state}" for state, number in states.items() if number or state == "done"]
     sampled = f", a sample of {selection.sample:,}" if selection.sample else ""
+    if selection.listed is not None:
+        sampled = f", {selection.listed.count:,} listed ones"
     return [
         ("job", f"{found.id}, {found.state}"),
         ("model", found.model),
+        ("part", part_words(found.part)),
         ("protocol", protocol_words(found.measurement.protocol)),
         ("checkpoints", _span(selection.steps)),
         ("sequences", f"{selection.sequences}{sampled}, {'seen or not' if selection.unseen else 'those seen'}"),

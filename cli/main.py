@@ -24,6 +24,7 @@ from seenat.cli import (
     results,
     studies,
     suites,
+    which,
 )
 from seenat.registry import settings
 from seenat.registry.durable import PARTIAL
@@ -76,6 +77,8 @@ for _command in (
     jobs.job,
     results.trajectory,
     results.onset,
+    which.which,
+    which.compact,
     studies.study,
     evaluations.compare,
     exports.export,

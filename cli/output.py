@@ -53,6 +53,11 @@ class Output:
         """A word to the person, never part of the answer."""
         click.echo(text, err=True)
 
+    def talk_all(self, sentences: Iterable[str]) -> None:
+        """Words to the person, a line each."""
+        for sentence in sentences:
+            self.talk(sentence)
+
 
 def count(number: int | None) -> str | None:
     """A number with thousands apart; None stays None."""

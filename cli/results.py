@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
-from seenat.cli.output import Output, count, json_option, share
-from seenat.cli.words import onset_words, protocol_words
+from seenat.cli.output import Output, count, json_option
+from seenat.cli.words import adaptive_words, onset_words, protocol_words, share_words
 
 if TYPE_CHECKING:
     from seenat.memorization.results import Onsets, SequenceTrajectory, StepCount
@@ -103,6 +103,7 @@ def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
     )
     out.line()
     (_show_reproduced if decodes else _show_losses)(out, found)
+    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
 
 
 def _memorized_facts(path: Trajectory) -> list[tuple[str, str | None]]:
@@ -169,13 +170,20 @@ def _show_onsets(out: Output, found: Onsets) -> None:
     left = found.memorized - len(found.sequences)
     if left and found.sequences:
         out.talk(f"... and {left:,} more; `--limit {found.memorized}` lists all.")
+    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
 
 
 def _show_steps(out: Output, steps: tuple[StepCount, ...]) -> None:
     """Counts of sequences seen by each checkpoint; of those not seen only where some were measured."""
     columns: tuple[str, ...] = (">step", ">measured", ">memorized", ">share", ">for the first time")
     rows = [
-        [count(row.step), count(row.measured), count(row.memorized), share(row.share), count(row.onsets)]
+        [
+            count(row.step),
+            count(row.measured),
+            count(row.memorized),
+            share_words(row.share, row.share_at_least),
+            count(row.onsets),
+        ]
         for row in steps
     ]
     if any(row.unseen_measured for row in steps):

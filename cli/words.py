@@ -1,14 +1,16 @@
-"""What several commands say in the same words: onsets and protocols."""
+"""What several commands say in the same words: onsets, protocols, shares, and what adaptive jobs left out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seenat.cli.output import plural, share
 
 if TYPE_CHECKING:
     from seenat.memorization.protocol import Protocol
 
-__all__ = ["onset_words", "protocol_words"]
+__all__ = ["adaptive_words", "miss_words", "onset_words", "protocol_words", "share_words"]
 
 
 def onset_words(onset: Mapping[str, int | None] | None) -> str:
@@ -24,4 +26,43 @@ def onset_words(onset: Mapping[str, int | None] | None) -> str:
 def protocol_words(protocol: Protocol) -> str:
     """A protocol's id and what it means: `243582cf555b: 32 + 32 ids from 0, EOS banned`."""
     ids = f"{protocol.prompt:,} + {protocol.continuation:,} ids from {protocol.offset:,}"
-    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}"
+    dtype = "" if protocol.dtype == "float32" else f", in {protocol.dtype}"
+    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}{dtype}"
+
+
+def share_words(exact: float | None, at_least: float | None) -> str | None:
+    """A share, or its lower bound: `1.94%`, `>= 1.94%`."""
+    if exact is not None or at_least is None:
+        return share(exact)
+    return f">= {share(at_least)}"
+
+
+def adaptive_words(adaptive: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence for each adaptive job that an answer rests on: what it left out, and what that may hide."""
+    for one in adaptive:
+        refined = one["checkpoints"] - len(one["grid"])
+        yield (
+            f"This rests on adaptive job {one['job']} of {one['model']}: at {plural(refined, 'checkpoint')} it measures only "
+            f"what it found memorized at the other {len(one['grid'])}, and an audit. {miss_words(one)}"
+        )
+
+
+def miss_words(one: Mapping[str, Any]) -> str:
+    """What an adaptive job missed, by its audit."""
+    missed, drawn = one["missed"], plural(one["audit"]["count"], "sequence")
+    if missed is None:
+        return "It is not finished, so how much it misses is not known yet."
+    low, high = missed["of_all_interval"]
+    confidence = f"{missed['confidence']:.0%}"
+    if missed["rate"] is None:
+        return (
+            f"None of the {drawn} of the audit is memorized at any checkpoint, so its miss rate is not known; of "
+            f"{missed['sequences']:,} sequences at most {high:,.0f} are missed ({confidence}, {missed['method']})."
+        )
+    rates = " to ".join(str(share(end)) for end in missed["rate_interval"])
+    return (
+        f"Miss rate: {share(missed['rate'])}, {missed['missed']:,} of {missed['memorized']:,} memorized ones among "
+        f"the {drawn} of the audit ({confidence} {missed['method']} interval {rates}), and {share(missed['cell_rate'])} of "
+        f"their memorized checkpoints; so about {missed['of_all']:,.0f} of {missed['sequences']:,} sequences are missed "
+        f"({low:,.0f} to {high:,.0f})."
+    )

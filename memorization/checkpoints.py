@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from seenat.registry.weights import checkpoint_digest, determining_files
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
 
-__all__ = ["ensure_content", "ensure_tokens", "location_of"]
+__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "location_of"]
 
 _READ = Finding(
     kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
@@ -37,41 +39,79 @@ def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
     return CheckpointLocation.hub(model.repository, checkpoint.revision, checkpoint.commit_id)
 
 
-def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path) -> str:
-    """The digest of a checkpoint's files, which lie in `folder`, as they are now.
+@dataclass(frozen=True, kw_only=True)
+class FileContent:
+    """What a file held when it had this length and this time of change."""
 
-    A content that the catalog did not know is recorded; raises `CorruptFile` when it knew another one. A file of the same
-    size and time of change as recorded is not read again.
+    name: str
+    bytes: int
+    sha256: str
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """The files that determine a checkpoint's numbers, in a folder of this machine."""
+
+    folder: Path
+    files: tuple[FileContent, ...]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the checkpoint."""
+        return checkpoint_digest({file.name: file.sha256 for file in self.files})
+
+
+def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> Content:
+    """What the files of a checkpoint in `folder` hold now.
+
+    A file of the same length and time of change as recorded, or as when it was `read`, is not read again.
     """
-    names = determining_files(folder)
     with catalog.database.read() as connection:
-        known = {
-            row.name: row
-            for row in connection.execute(
-                select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
-            )
+        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
+        recorded = {
+            (row.name, row.bytes, row.modified_ns): row.sha256 for row in connection.execute(query) if row.sha256
         }
+    known = recorded | {(file.name, file.bytes, file.modified_ns): file.sha256 for file in read}
     found = []
-    for name in names:
+    for name in determining_files(folder):
         status = (folder / name).stat()
-        row = known.get(name)
-        same = row is not None and (row.bytes, row.modified_ns) == (status.st_size, status.st_mtime_ns)
-        sha256 = row.sha256 if row is not None and same and row.sha256 else digest_of_file(folder / name)
-        found.append({"name": name, "bytes": status.st_size, "sha256": sha256, "modified_ns": status.st_mtime_ns})
-    digest = checkpoint_digest({str(file["name"]): str(file["sha256"]) for file in found})
-    if checkpoint.digest is not None and digest != checkpoint.digest:
-        changed = [name for name in names if name in known and known[name].sha256 != _sha256(found, name)]
+        state = name, status.st_size, status.st_mtime_ns
+        sha256 = known.get(state) or digest_of_file(folder / name)
+        found.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
+    return Content(folder, tuple(found))
+
+
+def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> str:
+    """The digest of a checkpoint's files, which lie in `folder`, as they are now; `read` as for `content_of`.
+
+    A content that the catalog did not know is recorded; raises `CorruptFile` when it knew another one.
+    """
+    content = content_of(catalog, checkpoint, folder, read)
+    if checkpoint.digest is not None and content.digest != checkpoint.digest:
         raise CorruptFile(
             f"{folder} is not what {checkpoint.model} at step {checkpoint.step} was when it was recorded "
-            f"({', '.join(changed) or 'its files'} changed); restore it, or register its suite again with --replace."
+            f"({_changed(catalog, checkpoint, content) or 'its files'} changed); restore it, or register its suite again "
+            "with --replace."
         )
     if checkpoint.digest is None:
         with catalog.database.write() as connection:
             connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id))
-            connection.execute(insert(checkpoint_files), [{"checkpoint_id": checkpoint.id, **file} for file in found])
-            connection.execute(update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(digest=digest))
+            rows = [{"checkpoint_id": checkpoint.id, **asdict(file)} for file in content.files]
+            connection.execute(insert(checkpoint_files), rows)
+            connection.execute(
+                update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(digest=content.digest)
+            )
             replace_evidence(connection, MEASURE, {checkpoint.id: [_READ]})
-    return digest
+    return content.digest
+
+
+def _changed(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> str:
+    """The names of the files that the catalog knows with another content."""
+    with catalog.database.read() as connection:
+        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
+        recorded = {row.name: row.sha256 for row in connection.execute(query)}
+    return ", ".join(file.name for file in content.files if recorded.get(file.name, file.sha256) != file.sha256)
 
 
 def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
@@ -96,7 +136,3 @@ def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
             is_file = (token_files.c.order_id == order.id, token_files.c.name == file.name)
             connection.execute(update(token_files).where(*is_file).values(modified_ns=modified_ns))
     return source
-
-
-def _sha256(files: list[dict[str, object]], name: str) -> object:
-    return next(file["sha256"] for file in files if file["name"] == name)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from seenat.memorization.commits import committed_values, open_array
+from seenat.memorization.coverage import AdaptivePlan
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.result_sets import PUBLISHED_PROTOCOL, ResultSet, SetContent, result_sets_of
@@ -51,6 +52,8 @@ class CountComparison:
     measured: int
     """Of the sequences seen; 0 where nothing was."""
     memorized: int
+    asked: int
+    """Measured, or left out by adaptive jobs."""
     source: str
     note: str | None
 
@@ -61,8 +64,8 @@ class CountComparison:
 
     @property
     def share(self) -> float | None:
-        """Ours; None where nothing was measured."""
-        return self.memorized / self.measured if self.measured else None
+        """Ours; None where nothing was measured, or adaptive jobs chose what."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
 
     def to_json(self) -> dict[str, Any]:
         """Every field by name, and both shares."""
@@ -112,6 +115,8 @@ class Comparison:
     agreements: tuple[Agreement, ...]
     not_compared: tuple[str, ...]
     """Published sets at whose number of sequences nothing was measured here, or by a protocol that means something else."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that ours rest on."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -123,6 +128,7 @@ class Comparison:
             "counts": [count.to_json() for count in self.counts],
             "agreements": [agreement.to_json() for agreement in self.agreements],
             "not_compared": list(self.not_compared),
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -133,7 +139,8 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
     """
     related = _related(catalog, model)
     ours = _measurement(catalog, model, protocol)
-    steps = {count.step: count for count in onsets(catalog, model, protocol, 0).steps} if ours else {}
+    found = onsets(catalog, model, protocol, 0) if ours else None
+    steps = {count.step: count for count in found.steps} if found else {}
     with catalog.database.read() as connection:
         counts = tuple(_counts(connection, model, related, steps))
         sets = result_sets_of(catalog.database, connection, list(related))
@@ -150,6 +157,7 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
         counts=counts,
         agreements=agreements,
         not_compared=tuple(one.name for one in sets if one.name not in {agreement.name for agreement in agreements}),
+        adaptive=found.adaptive if found else (),
     )
 
 
@@ -203,6 +211,7 @@ def _counts(
             step=step,
             measured=count.measured if count else 0,
             memorized=count.memorized if count else 0,
+            asked=count.asked if count else 0,
             source=row.source,
             note=row.note,
         )

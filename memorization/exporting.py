@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seenat.memorization.coverage import read_coverage
 from seenat.memorization.measurements import find_measurement
 from seenat.memorization.measures import MEASURES
 from seenat.memorization.protocol import Protocol
@@ -48,13 +49,16 @@ def export_results(
     format_ = format_of(path, format_, RECORD_FORMATS)
     chosen = model.order.sequences if sequences is None else sequences
     with catalog.database.read() as connection:
-        used = find_measurement(connection, model, protocol, measures=tuple(MEASURES)).protocol
+        measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+    used = measurement.protocol
     metadata = {
         "model": model.name,
         "order": model.order.name,
         "order_digest": model.order.digest,
         "protocol": {"id": used.id, **used.to_json()},
         "sequences": chosen.to_json(),
+        "adaptive": [plan.to_json() for plan in coverage.adaptive],
     }
     rows = 0
     with record_sink(path, format_, _schema(used), metadata) as write:

@@ -3,12 +3,14 @@
 A *plan* is a measurement and a selection, cut into shards of one checkpoint over one block. It is stored before anything
 runs, under a digest of what it asks for: asking for the same again finds the same job and resumes it. A plan never changes;
 another selection, or a checkpoint or order with other content, is another job, which computes only what no job has yet.
+
+A job may be a *part* of something larger; what that is, is kept with its plan and is for others to read (`adaptive`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,15 +19,17 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 
-from seenat.memorization.measurements import Measurement, ensure_measurement, measurement_by_id
+from seenat.memorization.measurements import Measurement, ensure_measurement, lists_folder, measurement_by_id
+from seenat.memorization.plan_checks import check_plan
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import Selection
 from seenat.registry.catalog import Catalog
+from seenat.registry.database import Database
 from seenat.registry.durable import digest_of_bytes
 from seenat.registry.entities import Checkpoint, Model
-from seenat.registry.errors import InvalidValue, UnknownCheckpoint, UnknownJob
+from seenat.registry.errors import UnknownJob
 from seenat.registry.recording import now
-from seenat.registry.stored import NO_LONGER_STATED, AnyRow
+from seenat.registry.stored import AnyRow
 from seenat.registry.tables import checkpoints, jobs, measurements, models, shards
 
 __all__ = [
@@ -37,8 +41,8 @@ __all__ = [
     "finished_sequences",
     "list_jobs",
     "mark_finished",
+    "plan_digest",
     "plan_job",
-    "runnable_steps",
 ]
 
 _ROWS_AT_ONCE = 20_000
@@ -91,6 +95,8 @@ class Job:
     created_at: str
     finished_at: str | None
     progress: Progress
+    part: Mapping[str, Any] | None = None
+    """What the job is a part of; None where it stands alone."""
 
     @property
     def state(self) -> str:
@@ -109,6 +115,7 @@ class Job:
             "state": self.state,
             "protocol": {"id": self.measurement.protocol.id, **self.measurement.protocol.to_json()},
             "selection": self.selection.to_json(),
+            "part": None if self.part is None else dict(self.part),
             "created_at": self.created_at,
             "finished_at": self.finished_at,
             "progress": self.progress.to_json(),
@@ -130,43 +137,27 @@ class ShardRecord:
 
 
 def plan_job(
-    catalog: Catalog, model: Model, protocol: Protocol, selection: Selection, *, allow_suspect: bool = False
+    catalog: Catalog,
+    model: Model,
+    protocol: Protocol,
+    selection: Selection,
+    *,
+    allow_suspect: bool = False,
+    part: Mapping[str, Any] | None = None,
 ) -> Job:
-    """The job of a model, a protocol and a selection: the one planned before, or a new one.
+    """The job of a model, a protocol and a selection: the one planned before, or a new one; `part` is a part of the plan.
 
-    Raises `InvalidValue` where the protocol does not fit the order or nothing is asked for, `UnknownSequence` beyond the
-    order, and `UnknownCheckpoint` for a step that was not saved, is known to be wrong, or is suspect unless `allow_suspect`.
+    Raises as `check_plan` does; but a list of sequences, which is not chosen by hand, may be one of nothing.
     """
-    _check_order(model, protocol, selection)
-    chosen = [_runnable(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
-    if not any(selection.cells(model.schedule, step) for step in selection.steps):
-        among = f"the sample of {selection.sample} from " if selection.sample else ""
-        raise InvalidValue(
-            f"Nothing is asked for: none of the chosen checkpoints of {model.name} had seen a sequence of {among}"
-            f"{selection.sequences}; choose later steps, or --unseen."
-        )
+    chosen = check_plan(model, protocol, selection, allow_suspect=allow_suspect)
     with catalog.database.write() as connection:
         measurement = ensure_measurement(connection, model, protocol)
-        digest = _plan_digest(measurement, selection, model, chosen)
+        digest = plan_digest(measurement, selection, model, chosen, part)
         found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
         if found is None:
-            found = _store(connection, measurement, selection, digest)
+            found = _store(connection, measurement, selection, digest, part)
             _insert(connection, _shards(found, measurement, selection, model, chosen))
-        return _job(connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
-
-
-def _check_order(model: Model, protocol: Protocol, selection: Selection) -> None:
-    """Refuse what the model's order cannot answer."""
-    order = model.order
-    protocol.check_fits(order.geometry.tokens_per_sequence, order.vocab_size or 2**31)
-    order.geometry.bytes_of(selection.sequences)
-    if model.altered_from_step is not None:
-        known = model.altered_from_step * model.schedule.sequences_per_batch
-        if selection.sequences.stop > known:
-            raise InvalidValue(
-                f"{model.name} was trained on altered batches from step {model.altered_from_step} on, so only sequences "
-                f"0:{known} of {order.name} are what it saw; ask for --sequences 0:{known} or fewer."
-            )
+        return _job(catalog.database, connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
 
 
 def find_job(catalog: Catalog, id_: int) -> Job:
@@ -177,13 +168,14 @@ def find_job(catalog: Catalog, id_: int) -> Job:
             last = connection.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(3)).scalars().all()
             known = f"the last are {', '.join(map(str, last))}" if last else "there are none yet; see `seenat memorize`"
             raise UnknownJob(f"There is no job {id_}; {known}.", last)
-        return _job(connection, row)
+        return _job(catalog.database, connection, row)
 
 
 def list_jobs(catalog: Catalog) -> tuple[Job, ...]:
     """All jobs, the newest first."""
     with catalog.database.read() as connection:
-        return tuple(_job(connection, row) for row in connection.execute(_JOBS.order_by(jobs.c.id.desc())).all())
+        rows = connection.execute(_JOBS.order_by(jobs.c.id.desc())).all()
+        return tuple(_job(catalog.database, connection, row) for row in rows)
 
 
 def failures(catalog: Catalog, job: Job, limit: int = 20) -> tuple[ShardRecord, ...]:
@@ -214,7 +206,12 @@ def mark_finished(connection: Connection, job_id: int) -> None:
 
 
 def finished_sequences(
-    connection: Connection, measurement: Measurement, model: Model, checkpoint: Checkpoint, block: int
+    database: Database,
+    connection: Connection,
+    measurement: Measurement,
+    model: Model,
+    checkpoint: Checkpoint,
+    block: int,
 ) -> npt.NDArray[np.int64]:
     """The sequences of a block that finished shards, of whichever jobs, asked for at a checkpoint; ascending."""
     query = (
@@ -227,7 +224,8 @@ def finished_sequences(
             shards.c.state == "done",
         )
     )
-    selections = [Selection.from_json(row.specification) for row in connection.execute(query)]
+    lists = lists_folder(database)
+    selections = [Selection.from_json(row.specification, lists) for row in connection.execute(query)]
     span = measurement.block(block)
     asked = [selection.within(model.schedule, checkpoint.step, span) for selection in selections]
     return np.unique(np.concatenate([np.empty(0, np.int64), *asked]))
@@ -240,60 +238,37 @@ _JOBS = (
 )
 
 
-def runnable_steps(model: Model, *, allow_suspect: bool = False) -> tuple[tuple[int, ...], tuple[Checkpoint, ...]]:
-    """The steps of all checkpoints that can be trusted, and the checkpoints that are left out.
-
-    `allow_suspect` keeps those that are suspect.
-    """
-    known = [one for one in model.checkpoints if one.reason != NO_LONGER_STATED]
-    refused = _refused(allow_suspect)
-    return (
-        tuple(one.step for one in known if one.status not in refused),
-        tuple(one for one in known if one.status in refused),
-    )
-
-
-def _refused(allow_suspect: bool) -> tuple[str, ...]:
-    return ("wrong", "missing") if allow_suspect else ("wrong", "missing", "suspect")
-
-
-def _runnable(model: Model, checkpoint: Checkpoint, allow_suspect: bool) -> Checkpoint:
-    if checkpoint.status not in _refused(allow_suspect):
-        return checkpoint
-    steps, _ = runnable_steps(model, allow_suspect=allow_suspect)
-    below = [step for step in steps if step < checkpoint.step][-1:]
-    above = [step for step in steps if step > checkpoint.step][:1]
-    nearest = [*below, *above]
-    advice = "none of its checkpoints can be measured" if not nearest else f"measure {' or '.join(map(str, nearest))}"
-    if below and above:
-        advice += f", between which batches {below[0]} to {above[0] - 1} were trained on"
-    if checkpoint.status == "suspect":
-        advice += ", or measure it all the same with --allow-suspect"
-    reason = (checkpoint.reason or "no reason is recorded").rstrip(".")
-    raise UnknownCheckpoint(
-        f"{model.name} at step {checkpoint.step} is {checkpoint.status}: {reason} ({checkpoint.source or 'its suite'}); "
-        f"{advice}.",
-        nearest=nearest,
-    )
-
-
-def _plan_digest(measurement: Measurement, selection: Selection, model: Model, chosen: list[Checkpoint]) -> str:
+def plan_digest(
+    measurement: Measurement,
+    selection: Selection,
+    model: Model,
+    chosen: list[Checkpoint],
+    part: Mapping[str, Any] | None,
+) -> str:
+    """What a plan is known by: what is measured, of which sequences at which contents, and what it is a part of."""
     # A hub's checkpoint gets its digest while the job runs, and the job must stay the same.
     contents = [
         checkpoint.digest if model.repository is None else checkpoint.commit_id or checkpoint.revision
         for checkpoint in chosen
     ]
     plan = {"measurement": measurement.id, "selection": selection.to_json(), "contents": contents}
+    plan |= {} if part is None else {"part": part}
     return digest_of_bytes(json.dumps(plan, sort_keys=True).encode())
 
 
-def _store(connection: Connection, measurement: Measurement, selection: Selection, digest: str) -> int:
+def _store(
+    connection: Connection,
+    measurement: Measurement,
+    selection: Selection,
+    digest: str,
+    part: Mapping[str, Any] | None,
+) -> int:
     made = connection.execute(
         insert(jobs)
         .values(
             measurement_id=measurement.id,
             plan_digest=digest,
-            specification=selection.to_json(),
+            specification=selection.to_json() | ({} if part is None else {"part": dict(part)}),
             created_at=now(),
         )
         .returning(jobs.c.id)
@@ -324,15 +299,16 @@ def _insert(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         connection.execute(insert(shards), piece)
 
 
-def _job(connection: Connection, row: AnyRow) -> Job:
+def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
     return Job(
         id=row.id,
         model=row.model,
         measurement=measurement_by_id(connection, row.measurement_id),
-        selection=Selection.from_json(row.specification),
+        selection=Selection.from_json(row.specification, lists_folder(database)),
         created_at=row.created_at,
         finished_at=row.finished_at,
         progress=_progress(connection, row.id),
+        part=row.specification.get("part"),
     )
 
 

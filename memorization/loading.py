@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
-from seenat.registry.hub import fetch_checkpoint
+from seenat.registry.hub import Watch, fetch_checkpoint
 from seenat.registry.weights import determining_files, read_config
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class CheckpointLocation:
     def __str__(self) -> str:
         return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
 
-    def fetch(self) -> Path:
+    def fetch(self, watch: Watch | None = None) -> Path:
         """The folder that holds the files, after fetching what is not on this machine; raises as `fetch_checkpoint`."""
         if self.folder is not None:
             return self.folder
         assert self.repository is not None and self.revision is not None  # noqa: PT018 - by __post_init__
-        return fetch_checkpoint(self.repository, self.revision, self.commit)
+        return fetch_checkpoint(self.repository, self.revision, self.commit, watch=watch)
 
 
 def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", device: str = "cpu") -> PreTrainedModel:

@@ -2,7 +2,8 @@
 
 torch multiplies float32 matrices on CPU by MKL, which is slow on processors that are not Intel's: 82 to 103 GFLOP/s on one
 core of an AMD EPYC with AVX-512, against 159 to 232 through oneDNN with packed weights (widths 256 to 1,024, torch 2.13).
-Both add up in float32, in another order of additions.
+Both add up in float32, in another order of additions. In bfloat16 the same core does 447 plainly and 505 packed (width
+2,048); float16 cannot be packed unless the processor has instructions for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ROWS_HINT = 4096
 
 
 class _PackedLinear(torch.nn.Module):
-    """`torch.nn.Linear` for inference on CPU in float32."""
+    """`torch.nn.Linear` for inference on CPU."""
 
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
@@ -36,11 +37,11 @@ class _PackedLinear(torch.nn.Module):
 
 
 def packed_copy(model: Any) -> Any:
-    """The model with packed linear layers, or the model itself where this build of torch cannot pack.
+    """The model with packed linear layers, or the model itself off the CPU and where this build of torch cannot pack.
 
     The copy shares every other tensor with the model, which stays as it is.
     """
-    if not can_pack():
+    if model.device.type != "cpu" or not can_pack(model.dtype):
         return model
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     packed = copy.deepcopy(model, shared)
@@ -52,25 +53,25 @@ def packed_copy(model: Any) -> Any:
 
 
 def pack_weight(weight: torch.Tensor) -> torch.Tensor:
-    """A weight [out, in] as oneDNN's operators want it, a copy; only where `can_pack()`."""
+    """A weight [out, in] as oneDNN's operators want it, a copy; only where `can_pack` of its type."""
     packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
     return packed
 
 
 @cache
-def can_pack() -> bool:
-    """Whether this build of torch has the operators, and they compute rightly."""
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this build of torch has the operators, on this processor, and they compute rightly."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
         with torch.inference_mode():
-            return _computes_rightly()
+            return _computes_rightly(dtype)
     except (AttributeError, NotImplementedError, RuntimeError):
         return False  # The operators are torch's own and may be missing or change.
 
 
-def _computes_rightly() -> bool:
-    linear, states = torch.nn.Linear(8, 8), torch.ones(2, 8)
+def _computes_rightly(dtype: torch.dtype) -> bool:
+    linear, states = torch.nn.Linear(8, 8, dtype=dtype), torch.ones(2, 8, dtype=dtype)
     expected, packed = linear(states), pack_weight(linear.weight)
     pointwise = torch.ops.mkldnn._linear_pointwise
     found = {
@@ -78,4 +79,5 @@ def _computes_rightly() -> bool:
         pointwise(states, packed, linear.bias, "gelu", [], "none"): torch.nn.functional.gelu(expected),
         pointwise.binary(states, states, packed, linear.bias, "add"): expected + states,
     }
-    return all(torch.allclose(product, wanted, atol=1e-5) for product, wanted in found.items())
+    near = 16 * torch.finfo(dtype).eps
+    return all(torch.allclose(product, wanted, rtol=near, atol=near) for product, wanted in found.items())

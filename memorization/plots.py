@@ -21,31 +21,42 @@ _PIXELS_PER_POINT = 2
 
 
 def onset_chart(models: Sequence[Onsets]) -> Any:
-    """Share of the seen sequences that each checkpoint has memorized, a line a model."""
+    """Share of the seen sequences that each checkpoint has memorized, a line a model.
+
+    Where adaptive jobs left sequences out it is the lower bound, and its point a triangle.
+    """
     altair = altair_or_refuse()
     rows = [
         {
             "model": one.model,
             "step": count.step,
-            "share": count.share,
+            "share": count.share_at_least,
+            "known": "exact" if count.share is not None else "at least",
             "memorized": count.memorized,
             "measured": count.measured,
         }
         for one in models
         for count in one.steps
-        if count.share is not None
+        if count.share_at_least is not None
     ]
     title = f"Memorized of what was seen, {models[0].order}" if models else "Memorized of what was seen"
-    return (
-        altair.Chart(altair.Data(values=rows), title=title, width=520, height=300)
-        .mark_line(point=True)
-        .encode(
-            x=altair.X("step:Q", title="step (optimizer updates)"),
-            y=altair.Y("share:Q", title="share of seen sequences memorized", axis=altair.Axis(format="%")),
-            color=altair.Color("model:N", title="model", sort=[one.model for one in models]),
-            tooltip=["model:N", "step:Q", altair.Tooltip("share:Q", format=".3%"), "memorized:Q", "measured:Q"],
-        )
+    base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=300).encode(
+        x=altair.X("step:Q", title="step (optimizer updates)"),
+        y=altair.Y("share:Q", title="share of seen sequences memorized", axis=altair.Axis(format="%")),
+        color=altair.Color("model:N", title="model", sort=[one.model for one in models]),
     )
+    some_bounds = any(row["known"] != "exact" for row in rows)
+    shape = altair.Shape(
+        "known:N",
+        title="share",
+        scale=altair.Scale(domain=["exact", "at least"], range=["circle", "triangle-up"]),
+        legend=altair.Legend() if some_bounds else None,
+    )
+    points = base.mark_point(filled=True, opacity=1).encode(
+        shape=shape,
+        tooltip=["model:N", "step:Q", altair.Tooltip("share:Q", format=".3%"), "known:N", "memorized:Q", "measured:Q"],
+    )
+    return base.mark_line() + points
 
 
 def trajectory_chart(found: SequenceTrajectory) -> Any:

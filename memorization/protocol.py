@@ -27,6 +27,11 @@ With `eos = "banned"` the end-of-document id is excluded at every one of the `co
 https://github.com/EleutherAI/pythia, arXiv 2304.11158), whose lengths, 32 and 32 from id 0, are the defaults here. A
 sequence with that id in its truth can then never be memorized. With `"allowed"` it is an id like any other.
 
+Definition 1 says nothing of rounding; `dtype` does. `float32`, `bfloat16` and `float16` are the type of weights and of
+arithmetic, as in a model that transformers loads in that type: where two logits are nearly equal, it decides which is the
+larger one. `bfloat16-rechecked` means float32's numbers: bfloat16 decides where two logits are far enough apart, float32
+everywhere else. How far is enough is measured and not proven (`engine/rechecking`), so it is a type of its own.
+
 A protocol's digest covers every field, and results are kept by it, so numbers of two protocols are never mixed.
 """
 
@@ -45,16 +50,19 @@ from seenat.memorization.measures import DECODED, MEASURES, NOT_MEASURED, Measur
 from seenat.registry.durable import digest_of_bytes
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "Protocol"]
+__all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "RECHECKED", "Protocol"]
 
 LONGEST_CONTINUATION = NOT_MEASURED - 1
 """A prefix or score is stored as one byte, and 255 is taken."""
+
+RECHECKED = "bfloat16-rechecked"
+"""The dtype of float32's numbers, most of them got by bfloat16."""
 
 _DEFINITION = 1
 _CHOICES = {
     "measure": tuple(MEASURES),
     "eos": ("banned", "allowed"),
-    "dtype": ("float32",),
+    "dtype": ("float32", "bfloat16", "float16", RECHECKED),
     "definition": (_DEFINITION,),
 }
 _LEAST = {"prompt": 1, "continuation": 1, "offset": 0, "eos_id": 0}
@@ -77,7 +85,7 @@ class Protocol:
     eos_id: int = 0
     """The end-of-document id of the order; 0 in Pythia."""
     dtype: str = "float32"
-    """Type of the weights and of all arithmetic: only `float32`, whatever type the files store."""
+    """Type of weights and arithmetic, whatever type the files store: `float32`, `bfloat16`, `float16`, or `RECHECKED`."""
     definition: int = _DEFINITION
     """Version of the definition in the module's docstring."""
 
@@ -96,6 +104,16 @@ class Protocol:
             raise InvalidValue(
                 f"A protocol's continuation is at most {LONGEST_CONTINUATION} ids, not {self.continuation}."
             )
+        if self.dtype == RECHECKED and self.measure != "prefix":
+            raise InvalidValue(
+                f"A protocol of dtype {RECHECKED} measures only the prefix, not the {self.measure}, in which every id "
+                "decides; choose float32, or bfloat16 for bfloat16's own numbers."
+            )
+
+    @property
+    def weights(self) -> str:
+        """Type in which a checkpoint's weights are loaded."""
+        return "float32" if self.dtype == RECHECKED else self.dtype
 
     @classmethod
     def usual(
@@ -107,6 +125,7 @@ class Protocol:
         prompt: int = 32,
         continuation: int = 32,
         offset: int = 0,
+        dtype: str = "float32",
     ) -> Self:
         """The protocol of a measure over an order with this end-of-document id, or with none.
 
@@ -117,7 +136,13 @@ class Protocol:
         if decodes and eos_id is None:
             chosen = "allowed"
         return cls(
-            measure=measure, prompt=prompt, continuation=continuation, offset=offset, eos=chosen, eos_id=eos_id or 0
+            measure=measure,
+            prompt=prompt,
+            continuation=continuation,
+            offset=offset,
+            eos=chosen,
+            eos_id=eos_id or 0,
+            dtype=dtype,
         )
 
     @property

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, func, select
 
 from seenat.memorization.commits import open_array, refresh_onsets
+from seenat.memorization.compaction import read_values
+from seenat.memorization.coverage import AdaptivePlan, Coverage, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement, measurements_of
 from seenat.memorization.measures import MEASURES, Values
 from seenat.memorization.protocol import Protocol
@@ -33,6 +35,7 @@ __all__ = [
     "StepCount",
     "measured_trajectories",
     "measured_values",
+    "memorized_sequence",
     "onsets",
     "trajectory",
 ]
@@ -47,6 +50,8 @@ class SequenceTrajectory:
     protocol: Protocol
     trajectory: Trajectory
     first_checkpoint_seen: int | None
+    adaptive: tuple[AdaptivePlan, ...] = ()
+    """The adaptive jobs that left out some of its points."""
 
     def to_json(self) -> dict[str, Any]:
         """The trajectory under the keys of every JSON answer."""
@@ -60,6 +65,7 @@ class SequenceTrajectory:
             "onset": None if onset is None else onset.to_json(),
             "forgotten": list(self.trajectory.forgotten),
             "relearned": list(self.trajectory.relearned),
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -90,19 +96,28 @@ class StepCount:
     unseen_memorized: int
     onsets: int
     """Sequences first memorized at this checkpoint, seen or not."""
+    asked: int
+    """Of the seen, those that were measured or that an adaptive job left out; see `coverage`."""
 
     @property
     def share(self) -> float | None:
-        """Memorized among the seen sequences that were measured."""
-        return self.memorized / self.measured if self.measured else None
+        """Memorized among the seen sequences that were measured; None where adaptive jobs chose them."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
+
+    @property
+    def share_at_least(self) -> float | None:
+        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
+        return self.memorized / self.asked if self.asked else None
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the share."""
+        """Every field by name, and the shares."""
         return {
             "step": self.step,
             "measured": self.measured,
             "memorized": self.memorized,
+            "asked": self.asked,
             "share": self.share,
+            "share_at_least": self.share_at_least,
             "unseen_measured": self.unseen_measured,
             "unseen_memorized": self.unseen_memorized,
             "onsets": self.onsets,
@@ -142,6 +157,8 @@ class Onsets:
     """Those among them that a later checkpoint had forgotten, for a while or for good."""
     sequences: tuple[MemorizedSequence, ...]
     """The first of them, by onset and sequence."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that the counts rest on."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -153,6 +170,7 @@ class Onsets:
             "memorized": self.memorized,
             "lost": self.lost,
             "sequences": [sequence.to_json() for sequence in self.sequences],
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -198,7 +216,8 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         measurement = find_measurement(connection, model, protocol)
     refresh_onsets(catalog.database, measurement, model)
     with catalog.database.read() as connection:
-        steps = _step_counts(connection, measurement)
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+        steps = _step_counts(connection, measurement, coverage)
         if not steps:
             raise NotMeasured(
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
@@ -222,7 +241,8 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             steps=steps,
             memorized=total,
             lost=lost,
-            sequences=tuple(_memorized(row) for row in rows),
+            sequences=tuple(memorized_sequence(row) for row in rows),
+            adaptive=coverage.adaptive,
         )
 
 
@@ -234,8 +254,8 @@ def measured_values(
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         rows = current_rows(connection, measurement)
-    array = open_array(catalog.database, measurement)
-    values = array.read([row for row, _ in rows], sequences.start, sequences.stop)
+        array, chosen = open_array(catalog.database, measurement), [row for row, _ in rows]
+        values = read_values(connection, array, measurement, chosen, sequences.start, sequences.stop)
     return MeasuredValues(steps=tuple(step for _, step in rows), values=values, protocol=measurement.protocol)
 
 
@@ -243,14 +263,17 @@ def _trajectory(
     catalog: Catalog, connection: Connection, model: Model, measurement: Measurement, sequence: int
 ) -> SequenceTrajectory:
     rows = current_rows(connection, measurement)
-    array = open_array(catalog.database, measurement)
-    values = array.read([row for row, _ in rows], sequence, sequence + 1)[:, 0]
+    array, chosen = open_array(catalog.database, measurement), [row for row, _ in rows]
+    values = read_values(connection, array, measurement, chosen, sequence, sequence + 1)[:, 0]
+    points = _points(model, measurement, sequence, rows, values)
+    coverage = read_coverage(catalog.database, connection, model, measurement)
     return SequenceTrajectory(
         model=model.name,
         sequence=sequence,
         protocol=measurement.protocol,
-        trajectory=Trajectory(_points(model, measurement, sequence, rows, values)),
+        trajectory=Trajectory(points),
         first_checkpoint_seen=model.schedule.first_checkpoint_seen(sequence),
+        adaptive=coverage.of_sequence(sequence, {point.step for point in points}),
     )
 
 
@@ -279,7 +302,8 @@ def _points(
     )
 
 
-def _memorized(row: AnyRow) -> MemorizedSequence:
+def memorized_sequence(row: AnyRow) -> MemorizedSequence:
+    """What a row of the onset table says."""
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
@@ -288,7 +312,7 @@ def _memorized(row: AnyRow) -> MemorizedSequence:
     )
 
 
-def _step_counts(connection: Connection, measurement: Measurement) -> tuple[StepCount, ...]:
+def _step_counts(connection: Connection, measurement: Measurement, coverage: Coverage) -> tuple[StepCount, ...]:
     steps = dict(current_rows(connection, measurement))
     first = {
         row.first_step: row.sequences
@@ -307,6 +331,7 @@ def _step_counts(connection: Connection, measurement: Measurement) -> tuple[Step
             unseen_measured=int(found[row].unseen_measured),
             unseen_memorized=int(found[row].unseen_memorized),
             onsets=first.get(step, 0),
+            asked=coverage.asked(step, int(found[row].measured)),
         )
         for row, step in steps.items()
         if row in found

@@ -1,9 +1,8 @@
 """Running a job: one process takes its shards one by one, checkpoint after checkpoint, until none is left.
 
-A shard is claimed (a row says who holds it and until when), measured, written and committed; killed anywhere in between it is
-claimed again by whoever runs the job next. A claim of a dead process of this machine is void at once, one of another
-machine when its lease has run out. Claims only save work: a shard's values are a function of protocol, checkpoint content,
-order content and sequences, so two processes that measure the same one commit the same.
+A shard is claimed (`claims`), measured, written and committed; killed anywhere in between it is claimed again by whoever runs
+the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two processes that
+measure the same one commit the same.
 
 A commit takes over what others have committed of the block meanwhile, under the catalog's write lock, so jobs that share
 blocks lose nothing to each other.
@@ -14,20 +13,19 @@ with the reason and the job goes on; running it again tries them again.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
+from sqlalchemy import Connection
 
-from seenat.memorization.checkpoints import ensure_content, ensure_tokens, location_of
+from seenat.memorization.checkpoints import Content, content_of, ensure_content, ensure_tokens, location_of
+from seenat.memorization.claims import Claims
+from seenat.memorization.columns import Rows, rows_of
 from seenat.memorization.commits import (
     ShardKey,
     commit_block,
@@ -38,7 +36,10 @@ from seenat.memorization.commits import (
     recover,
     refresh_onsets,
 )
+from seenat.memorization.compaction import compact_finished
+from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
+from seenat.memorization.memory import free_memory
 from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -48,25 +49,27 @@ from seenat.registry.errors import (
     HubUnavailable,
     JobFailed,
     MissingExtra,
+    NoRoom,
+    OutOfMemory,
     PlanChanged,
     SeenatError,
 )
-from seenat.registry.tables import checkpoints, shards
+from seenat.registry.hub import Watch
 
 if TYPE_CHECKING:
     from seenat.memorization.scoring import Scorer
-    from seenat.registry.orders.source import TokenSource
 
 __all__ = ["Advance", "run_job"]
 
-_LEASE = timedelta(minutes=30)
-"""Longer than any block should take; only a machine that is not this one has to wait for it."""
-
 _SEQUENCES_AT_ONCE = 1024
-"""Between two reports of progress; the engine splits further as it likes."""
+"""Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
 
-_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra)
+_MEMORY_A_BYTE = 10
+"""Free memory for each byte of stored weights that allows to load them ahead: stored as float16 they are 2 bytes in float32
+and 2 more as the engine packs them, beside the file itself while it is read; and half of what is free stays so."""
+
+_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
 """They end the run: no other shard would fare better."""
 
 
@@ -83,6 +86,8 @@ class Advance:
     """Cells among `done` that this run did not have to compute."""
     computed: int
     """Cells among `done` that this run computed."""
+    fetched: int | None = None
+    """Bytes of the checkpoint that have come from the hub so far, while the run waits for it."""
 
 
 def run_job(
@@ -90,21 +95,26 @@ def run_job(
     job: Job,
     *,
     device: str | None = None,
+    keep_checkpoints: int | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> Job:
     """Measure what is left of a job and return it as it stands then.
 
+    `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
+    beside the one that is measured and the one that is fetched meanwhile; None keeps all.
+
     Raises `JobFailed` when shards could not be measured; what could be is committed. Raises `PlanChanged` when the order has
-    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, and as `Order.source`
-    does.
+    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, `NoRoom` when the next
+    one does not fit on the disk, and as `Order.source` does.
     """
-    _Run(catalog, job, device, progress).run()
+    _Run(catalog, job, device, keep_checkpoints, progress).run()
     finished = find_job(catalog, job.id)
     if finished.progress.failed:
         raise JobFailed(
             f"{finished.progress.failed} of {finished.progress.shards} shards of job {job.id} could not be measured; "
             f"`seenat job {job.id}` tells why, and running it again tries them again."
         )
+    compact_finished(catalog, finished)
     return finished
 
 
@@ -123,18 +133,26 @@ class _Bench:
 
 
 class _Run:
-    def __init__(self, catalog: Catalog, job: Job, device: str | None, progress: Callable[[Advance], None]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        job: Job,
+        device: str | None,
+        keep_checkpoints: int | None,
+        progress: Callable[[Advance], None],
+    ) -> None:
         self.catalog = catalog
         self.database = catalog.database
         self.job = find_job(catalog, job.id)
         self.measurement = job.measurement
         self.kept = job.measurement.protocol.kept
         self.device = device
+        self.keep_checkpoints = keep_checkpoints
         self.progress = progress
         self.model: Model = catalog.model(self.job.model)
         self.schedule = self.model.schedule
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.total = sum(self.job.selection.cells(self.schedule, step) for step in self.job.selection.steps)
+        self.claims = Claims(catalog.database, job.id)
+        self.total = self.job.selection.all_cells(self.schedule)
         self.reused = self.job.progress.measured + self.job.progress.reused
         self.computed = 0
         self.array = open_array(self.database, self.measurement)
@@ -147,65 +165,67 @@ class _Run:
                 f"`seenat memorize {self.model.name}`."
             )
         with self.database.write() as connection:
-            self._void_dead_claims(connection)
+            self.claims.void_dead(connection)
             recover(connection, self.array, self.measurement)
         refresh_onsets(self.database, self.measurement, self.model)
         try:
             self._run_checkpoints()
         except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
             with self.database.write() as connection:
-                self._void_dead_claims(connection)
+                self.claims.void_dead(connection)
             raise
         with self.database.write() as connection:
             mark_finished(connection, self.job.id)
 
     def _run_checkpoints(self) -> None:
-        chosen = self._open_checkpoints()
+        chosen = [self.model.checkpoint(step) for step in self.claims.open_steps()]
         if not chosen:
             return
         try:
             source = ensure_tokens(self.catalog, self.model.order)
         except CorruptFile as error:
             for checkpoint in chosen:
-                self._fail(checkpoint, error)
+                self.claims.fail(checkpoint.id, error)
             return
+        rows = rows_of(self.model.order, source, self.measurement.protocol.window, readings=len(chosen))
         faults = []
-        for checkpoint in chosen:
-            try:
-                self._run_checkpoint(checkpoint, source)
-            except _FAULTS_OF_THE_MACHINE:
-                raise
-            except SeenatError as error:
-                self._fail(checkpoint, error)
-                faults.append(error)
+        with self._feed(chosen) as feed:
+            for fed in feed:
+                try:
+                    self._run_checkpoint(fed, rows)
+                except _FAULTS_OF_THE_MACHINE:
+                    raise
+                except SeenatError as error:
+                    self.claims.fail(fed.checkpoint.id, error)
+                    faults.append(error)
         if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
 
     # -- one checkpoint
 
-    def _run_checkpoint(self, checkpoint: Checkpoint, source: TokenSource) -> None:
-        folder = location_of(self.model, checkpoint).fetch()
-        digest = ensure_content(self.catalog, checkpoint, folder)
+    def _run_checkpoint(self, fed: Fed, rows: Rows) -> None:
+        checkpoint, content = fed.checkpoint, fed.content()
+        digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
             row = described_row(connection, self.array, self.measurement, self.model, checkpoint, digest)
-        bench = _Bench(checkpoint, row, lambda: self._scorer(folder))
-        for key in self._claims(checkpoint):
+        bench = _Bench(checkpoint, row, fed.scorer)
+        for key in self.claims.take(checkpoint.id):
             try:
-                self._run_shard(bench, key, source)
+                self._run_shard(bench, key, rows)
             except _FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
                 if bench.scorer is None:  # It does not load, so no other shard of it can be measured.
                     raise
-                self._fail(checkpoint, error, only_claimed=True)
+                self.claims.fail(checkpoint.id, error, only_claimed=True)
 
-    def _run_shard(self, bench: _Bench, key: ShardKey, source: TokenSource) -> None:
+    def _run_shard(self, bench: _Bench, key: ShardKey, rows: Rows) -> None:
         began = time.perf_counter()
         span = self.measurement.block(key.block)
         values = self.kept.empty(len(span))
         measured = 0
         while len(todo := self._settle(bench, key, values, measured, began)):
-            values[todo - span.start] = self._measure(bench, source, todo)
+            values[todo - span.start] = self._measure(bench, rows, todo)
             measured += len(todo)
         self._tell(bench.checkpoint)
 
@@ -218,7 +238,9 @@ class _Run:
         with self.database.write() as connection:
             committed = committed_values(connection, self.array, self.measurement, bench.row, key.block)
             if committed.lost:
-                lost = finished_sequences(connection, self.measurement, self.model, bench.checkpoint, key.block)
+                lost = finished_sequences(
+                    self.database, connection, self.measurement, self.model, bench.checkpoint, key.block
+                )
                 due = np.unique(np.concatenate([asked, lost]))
             there = self.kept.measured(committed.values)
             values[there] = committed.values[there]
@@ -234,20 +256,46 @@ class _Run:
         self.reused += reused
         return left
 
-    def _measure(self, bench: _Bench, source: TokenSource, todo: npt.NDArray[np.int64]) -> Values:
+    def _measure(self, bench: _Bench, rows: Rows, todo: npt.NDArray[np.int64]) -> Values:
         scorer = bench.ready()
+        rows.prepare(todo)
         found = self.kept.empty(len(todo))
-        for start in range(0, len(todo), _SEQUENCES_AT_ONCE):
-            some = todo[start : start + _SEQUENCES_AT_ONCE]
-            found[start : start + len(some)] = scorer.measure(source.take(some, *self.measurement.protocol.window))
+        size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
+        for start in range(0, len(todo), size):
+            some = todo[start : start + size]
+            found[start : start + len(some)] = scorer.measure(rows.take(some))
             self.computed += len(some)
             self._tell(bench.checkpoint)
         return found
 
+    # -- feeding
+
+    def _feed(self, chosen: list[Checkpoint]) -> Feed:
+        return Feed(
+            chosen,
+            fetch=self._fetch,
+            load=self._scorer,
+            may_load_ahead=self._may_load_ahead,
+            shelf=Shelf(self.keep_checkpoints, self.claims.others_hold),
+            waiting=self._tell,
+        )
+
+    def _fetch(self, checkpoint: Checkpoint, watch: Watch) -> Content:
+        return content_of(self.catalog, checkpoint, location_of(self.model, checkpoint).fetch(watch))
+
+    def _may_load_ahead(self, content: Content) -> bool:
+        """Whether a scorer fits beside the one that measures; while one of another type is built, torch's default is that."""
+        from seenat.memorization.scoring import default_device
+
+        free, stored = free_memory(), sum(file.bytes for file in content.files)
+        on_cpu = (self.device or default_device()).startswith("cpu")
+        plain = self.measurement.protocol.weights == "float32"
+        return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
+
     def _scorer(self, folder: Path) -> Scorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 
-        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.dtype)
+        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.weights)
         from seenat.memorization.scoring import Scorer  # It imports torch; where there is none, loading says so.
 
         return Scorer(model, self.measurement.protocol, self.device)
@@ -264,76 +312,7 @@ class _Run:
             sequences_per_batch=self.schedule.sequences_per_batch,
         )
 
-    # -- claims
-
-    def _open_checkpoints(self) -> list[Checkpoint]:
-        """The checkpoints that have shards to take, ascending by step."""
-        with self.database.read() as connection:
-            query = (
-                select(checkpoints.c.step)
-                .where(checkpoints.c.id.in_(select(shards.c.checkpoint_id).where(self._is_open())))
-                .order_by(checkpoints.c.step)
-            )
-            steps = connection.execute(query).scalars().all()
-        return [self.model.checkpoint(step) for step in steps]
-
-    def _claims(self, checkpoint: Checkpoint) -> Iterator[ShardKey]:
-        """Claim the checkpoint's shards one after the other, each when the one before is committed."""
-        with self.database.read() as connection:
-            query = (
-                select(shards.c.block)
-                .where(self._is_open(), shards.c.checkpoint_id == checkpoint.id)
-                .order_by(shards.c.block)
-            )
-            open_blocks = connection.execute(query).scalars().all()
-        for block in open_blocks:
-            with self.database.write() as connection:
-                claimed = connection.execute(
-                    update(shards)
-                    .where(self._is_open(), shards.c.checkpoint_id == checkpoint.id, shards.c.block == block)
-                    .values(
-                        state="running",
-                        owner=self.owner,
-                        lease_until=_stamp(datetime.now(UTC) + _LEASE),
-                        attempts=shards.c.attempts + 1,
-                    )
-                ).rowcount
-            if claimed:
-                yield ShardKey(job_id=self.job.id, checkpoint_id=checkpoint.id, block=block)
-
-    def _is_open(self) -> ColumnElement[bool]:
-        expired = and_(shards.c.state == "running", shards.c.lease_until < _stamp(datetime.now(UTC)))
-        return and_(shards.c.job_id == self.job.id, or_(shards.c.state.in_(("pending", "failed")), expired))
-
-    def _void_dead_claims(self, connection: Connection) -> None:
-        owners = connection.execute(
-            select(shards.c.owner).distinct().where(shards.c.job_id == self.job.id, shards.c.state == "running")
-        ).scalars()
-        dead = [owner for owner in owners if owner is not None and _is_dead(owner)]
-        connection.execute(
-            update(shards)
-            .where(shards.c.job_id == self.job.id, shards.c.state == "running", shards.c.owner.in_(dead))
-            .values(state="pending", owner=None, lease_until=None)
-        )
-
-    def _fail(self, checkpoint: Checkpoint, error: SeenatError, *, only_claimed: bool = False) -> None:
-        """Fail the shard of a checkpoint that is claimed here, and unless told otherwise those that nobody has claimed."""
-        claimed = and_(shards.c.state == "running", shards.c.owner == self.owner)
-        failed = claimed if only_claimed else or_(claimed, self._is_open())
-        with self.database.write() as connection:
-            connection.execute(
-                update(shards)
-                .where(shards.c.job_id == self.job.id, shards.c.checkpoint_id == checkpoint.id, failed)
-                .values(
-                    state="failed",
-                    owner=None,
-                    lease_until=None,
-                    error=str(error),
-                    attempts=shards.c.attempts + case((claimed, 0), else_=1),
-                )
-            )
-
-    def _tell(self, checkpoint: Checkpoint) -> None:
+    def _tell(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
         self.progress(
             Advance(
                 step=checkpoint.step,
@@ -341,25 +320,6 @@ class _Run:
                 total=self.total,
                 reused=self.reused,
                 computed=self.computed,
+                fetched=fetched,
             )
         )
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_dead(owner: str) -> bool:
-    """Whether a claim's process ran on this machine and is gone."""
-    host, _, pid = owner.rpartition(":")
-    if host != socket.gethostname():
-        return False
-    if int(pid) == os.getpid():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -1,109 +1,130 @@
 """Scoring: what a protocol measures of each sequence, by the definitions in `protocol`.
 
-GPT-NeoX on CPU has an engine of its own; every other causal language model, and every other device, goes through
-transformers' forward pass. Both give what transformers' `generate` gives, id for id, and losses within rounding of float32.
+GPT-NeoX has an engine of its own; every other causal language model goes through transformers' forward pass. In float32
+both give what transformers' `generate` gives, id for id, unless two logits are so near to each other that the order of
+additions decides. In 16 bits they give what a model loaded in that type may give: where two logits are within that type's
+rounding of each other, batch sizes, devices and kernels decide differently, `generate`'s own included.
 
-Memory does not depend on the number of sequences: they go in chunks of 4,096, and a chunk in blocks of rows.
+Memory does not depend on the number of sequences: they go in chunks, and a chunk in blocks of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from seenat.memorization.engine.devices import exact, fitting
 from seenat.memorization.engine.for_neox import NeoxEngine
 from seenat.memorization.engine.generic import GenericEngine
-from seenat.memorization.engine.losses import NeoxLosses
+from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox import suits
-from seenat.memorization.measures import MEASURES, Values
-from seenat.memorization.protocol import Protocol
+from seenat.memorization.engine.rechecking import RecheckedEngine
+from seenat.memorization.measures import Values
+from seenat.memorization.protocol import RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Scorer", "default_device"]
+__all__ = ["JointScorer", "Scorer", "default_device", "in_type"]
 
-_CHUNK = 4096
-"""Sequences given to an engine at a time; it splits further as it likes."""
+_CHUNK_IDS = 1 << 20
+"""Ids given to an engine at a time, 8 MiB, or more where its blocks are large; it splits further as it likes."""
+_BLOCKS = 16
+"""Blocks in a call for which the few that are not full do not matter."""
 
 _Tokens = npt.NDArray[np.integer[Any]]
+_Engine = NeoxEngine | GenericEngine | RecheckedEngine
+_Reader = NeoxLosses | GenericLosses
 
 
-class Scorer:
-    """One model under one protocol, on one device; the model is taken over: moved, made float32 and set to evaluate.
+class JointScorer:
+    """One model under several protocols that differ in prompt and continuation alone, on one device.
 
-    `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`. Raises `InvalidValue` when the model's
-    vocabulary or positions cannot hold the protocol.
+    Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
+    over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
+    Raises `InvalidValue` when the protocols differ in more, or the model's vocabulary or positions cannot hold one of them,
+    and `OutOfMemory` when the device cannot hold the model.
     """
 
-    def __init__(self, model: PreTrainedModel, protocol: Protocol, device: str | None = None) -> None:
-        self.protocol = protocol
+    def __init__(self, model: PreTrainedModel, protocols: Sequence[Protocol], device: str | None = None) -> None:
+        self.protocols = tuple(protocols)
+        _check_alike(self.protocols)
+        self.longest = max(self.protocols, key=lambda protocol: protocol.length)
+        """The protocol whose `window` is measured."""
         self.device = torch.device(device or default_device())
         module: Any = model
-        module.to(device=self.device, dtype=torch.float32).eval()
+        module = in_type(module.eval(), getattr(torch, self.longest.weights))
         self.vocab_size = int(module.get_input_embeddings().weight.shape[0])
-        _check_positions(module, protocol)
-        protocol.check_fits(protocol.window[1], self.vocab_size)
-        self._module = module
+        _check_positions(module, self.longest)
+        self.longest.check_fits(self.longest.window[1], self.vocab_size)
+        with fitting(self.device), exact():
+            self._engine = _engine(module, self.protocols, self.device)
+
+    @property
+    def at_once(self) -> int:
+        """How many sequences a call should have at least for the device to be busy."""
+        return _BLOCKS * self._engine.rows
 
     def measure(self, tokens: _Tokens) -> Values:
-        """What the protocol measures of each sequence: `prefixes`, `scores` or `losses`."""
+        """What the protocols measure of each sequence: `prefixes`, `scores` or `losses`."""
         by_measure = {"prefix": self.prefixes, "score": self.scores, "loss": self.losses}
-        return by_measure[self.protocol.measure](tokens)
+        return by_measure[self.longest.measure](tokens)
 
     def prefixes(self, tokens: _Tokens) -> Values:
-        """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
+        """The prefixes of each sequence, 0 to `continuation`: uint8 [protocols, n], for integer ids [n, longest.length].
 
-        `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` for another shape and for an id
-        that the model's vocabulary does not hold.
+        `tokens` are the columns `longest.window` of an order. Raises `InvalidValue` for another shape and for an id that the
+        model's vocabulary does not hold.
         """
-        return self._in_chunks(self._decoder.prefixes, tokens, "prefix")
+        return self._in_chunks(self._decoder.prefixes, tokens)
 
     def scores(self, tokens: _Tokens) -> Values:
-        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
-        return self._in_chunks(self._decoder.scores, tokens, "score")
+        """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        if isinstance(self._decoder, RecheckedEngine):
+            raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
+        return self._in_chunks(self._decoder.scores, tokens)
 
     def losses(self, tokens: _Tokens) -> Values:
-        """The quantities of each sequence's loss, likewise: float32 [n, 4].
+        """The quantities of each sequence's loss, likewise: float32 [protocols, n, 4].
 
         Raises `InvalidValue` also where one is not a finite number, which is the model's doing.
         """
-        found = self._in_chunks(self._reader.losses, tokens, "loss")
-        odd = ~np.isfinite(found).all(axis=1)
+        if not isinstance(self._engine, _Reader):
+            raise InvalidValue(f"Losses are not measured by a protocol of measure {self.longest.measure!r}.")
+        found = self._in_chunks(self._engine.losses, tokens)
+        odd = ~np.isfinite(found).all(axis=(0, 2))
         if odd.any():
             raise InvalidValue(
-                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for {self.protocol.dtype}."
+                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
+                f"{self.longest.dtype}."
             )
         return found
 
-    @cached_property
-    def _decoder(self) -> NeoxEngine | GenericEngine:
-        return NeoxEngine(self._module, self.protocol) if suits(self._module) else self._generic
+    @property
+    def _decoder(self) -> _Engine:
+        if isinstance(self._engine, _Reader):
+            raise InvalidValue("A protocol of measure 'loss' decodes nothing; choose one of measure prefix or score.")
+        return self._engine
 
-    @cached_property
-    def _reader(self) -> NeoxLosses | GenericEngine:
-        return NeoxLosses(self._module, self.protocol) if suits(self._module) else self._generic
-
-    @cached_property
-    def _generic(self) -> GenericEngine:
-        return GenericEngine(self._module, self.protocol)
-
-    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], Values], tokens: _Tokens, measure: str) -> Values:
-        if tokens.ndim != 2 or tokens.shape[1] != self.protocol.length:
+    def _in_chunks(self, measured: Callable[[npt.NDArray[np.int64]], Values], tokens: _Tokens) -> Values:
+        if tokens.ndim != 2 or tokens.shape[1] != self.longest.length:
             raise InvalidValue(
-                f"Scoring needs {self.protocol.length} ids of each sequence, not an array {tokens.shape}."
+                f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}."
             )
-        result = MEASURES[measure].empty(len(tokens))
-        for start in range(0, len(tokens), _CHUNK):
-            chunk = tokens[start : start + _CHUNK]
+        result = self.longest.kept.empty(len(self.protocols), len(tokens))
+        size = max(1, _CHUNK_IDS // self.longest.length, self.at_once)
+        for start in range(0, len(tokens), size):
+            chunk = tokens[start : start + size]
             self._check_ids(chunk, start)
-            result[start : start + _CHUNK] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
+            with exact():
+                result[:, start : start + size] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
         return result
 
     def _check_ids(self, chunk: npt.NDArray[np.integer[Any]], start: int) -> None:
@@ -116,9 +137,91 @@ class Scorer:
             )
 
 
+class Scorer:
+    """One model under one protocol: a `JointScorer` of one, whose arrays have no axis of protocols."""
+
+    def __init__(self, model: PreTrainedModel, protocol: Protocol, device: str | None = None) -> None:
+        self.protocol = protocol
+        self._joint = JointScorer(model, [protocol], device)
+        self.device, self.vocab_size = self._joint.device, self._joint.vocab_size
+
+    @property
+    def at_once(self) -> int:
+        """How many sequences a call should have at least for the device to be busy."""
+        return self._joint.at_once
+
+    def measure(self, tokens: _Tokens) -> Values:
+        """What the protocol measures of each sequence: `prefixes`, `scores` or `losses`."""
+        measured: Values = self._joint.measure(tokens)[0]
+        return measured
+
+    def prefixes(self, tokens: _Tokens) -> Values:
+        """The prefix of each sequence: uint8 [n], 0 to `continuation`, for integer ids [n, prompt + continuation].
+
+        `tokens` are the columns `protocol.window` of an order. Raises `InvalidValue` as `JointScorer.prefixes` does.
+        """
+        prefixes: Values = self._joint.prefixes(tokens)[0]
+        return prefixes
+
+    def scores(self, tokens: _Tokens) -> Values:
+        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        scores: Values = self._joint.scores(tokens)[0]
+        return scores
+
+    def losses(self, tokens: _Tokens) -> Values:
+        """The quantities of each sequence's loss, likewise: float32 [n, 4]; raises as `JointScorer.losses` does."""
+        losses: Values = self._joint.losses(tokens)[0]
+        return losses
+
+
 def default_device() -> str:
     """`cuda` where there is one, else `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _engine(module: Any, protocols: Sequence[Protocol], device: torch.device) -> _Engine | _Reader:
+    """The engine of a module that has the type of the protocols' weights."""
+    if not protocols[0].kept.decodes:
+        is_plain = device.type == "cpu" and module.dtype == torch.float32
+        if suits(module) and is_plain:
+            return NeoxLosses(module.to(device), protocols)
+        return GenericLosses(module.to(device), protocols)
+    if protocols[0].dtype != RECHECKED:
+        return _in_type(module, protocols, device, module.dtype)
+    return RecheckedEngine(
+        _in_type(module, protocols, device, torch.bfloat16), _in_type(module, protocols, device, torch.float32)
+    )
+
+
+def _in_type(
+    module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype
+) -> NeoxEngine | GenericEngine:
+    if suits(module):
+        return NeoxEngine(module, protocols, device=device, dtype=dtype)
+    return GenericEngine(in_type(module, dtype).to(device), protocols)
+
+
+def in_type(module: Any, dtype: torch.dtype) -> Any:
+    """The module, or a copy with parameters of this type where they have another.
+
+    In 16 bits its buffers stay as they are, which is what transformers does on loading: rotary frequencies must not be rounded.
+    """
+    if module.dtype == dtype:
+        return module
+    parameters = {id(one): torch.nn.Parameter(one.detach().to(dtype), False) for one in module.parameters()}
+    copied = copy.deepcopy(module, parameters)
+    return copied.float() if dtype == torch.float32 else copied
+
+
+def _check_alike(protocols: Sequence[Protocol]) -> None:
+    if not protocols:
+        raise InvalidValue("There is no protocol to measure; give at least one.")
+    first = protocols[0]
+    for other in protocols[1:]:
+        if replace(other, prompt=first.prompt, continuation=first.continuation) != first:
+            raise InvalidValue(
+                f"Protocols {first.id} and {other.id} differ in more than prompt and continuation; measure them one by one."
+            )
 
 
 def _check_positions(model: Any, protocol: Protocol) -> None:

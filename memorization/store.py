@@ -15,18 +15,24 @@ Writing, describing and clearing away what killed writers left are done under th
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import zarr
+from numcodecs.abc import Codec
+from numcodecs.blosc import Blosc
+from numcodecs.zstd import Zstd
 from zarr.codecs import BloscCodec, TransposeCodec, ZstdCodec
 from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore, MemoryStore
+from zarr.storage import MemoryStore
 
 from seenat.memorization.measures import MEASURES, Measure, Values
+from seenat.memorization.shard_files import ShardLayout, read_shard
 from seenat.registry.durable import PARTIAL, digest_of_bytes, digest_of_file, write_durably
 from seenat.registry.errors import CorruptFile
 
@@ -71,12 +77,17 @@ class ResultArray:
             write_durably(self._metadata, metadata)
 
     @property
-    def steps(self) -> dict[int, int]:
-        """The step of each row, as the array describes itself; empty where it is not described yet."""
+    def attributes(self) -> dict[str, Any]:
+        """What the array says of itself; empty where it is not described yet."""
         if not self._is_described:
             return {}
-        listed = json.loads(self._metadata.read_bytes())["attributes"]["steps"]
-        return {row: step for row, step in enumerate(listed) if step is not None}
+        found: dict[str, Any] = json.loads(self._metadata.read_bytes())["attributes"]
+        return found
+
+    @property
+    def steps(self) -> dict[int, int]:
+        """The step of each row, as the array describes itself."""
+        return {row: step for row, step in enumerate(self.attributes.get("steps", ())) if step is not None}
 
     def write(self, row: int, block: int, values: Values) -> BlockFile:
         """Write one block, `[sequences of the block]`, durably; equal values always make equal bytes."""
@@ -110,18 +121,29 @@ class ResultArray:
 
         Raises `CorruptFile` for a file that cannot be decoded.
         """
-        if not rows:
-            return self.measure.empty(0, stop - start)
-        # Slices, not lists of indices: reading 154 rows of a block of 65,536 takes 0.07 s instead of 0.6 s.
-        runs = np.split(np.asarray(rows), np.flatnonzero(np.diff(rows) != 1) + 1)
-        try:
-            array = self._open()
-            return np.concatenate([np.asarray(array[run[0] : run[-1] + 1, start:stop]) for run in runs])
-        except Exception as error:  # Every codec has its own.
-            raise CorruptFile(
-                f"{self.folder} cannot be read for the sequences {start}:{stop}: {str(error).rstrip('.') or type(error).__name__}; "
-                "a job that measures some of them again restores them."
-            ) from error
+        found = self.measure.empty(len(rows), stop - start)
+        for block, first, last in self.spans(start, stop):
+            for place, row in enumerate(rows):
+                path = self._path(row, block)
+                if path.exists():
+                    with path.open("rb") as file:
+                        found[place, first - start : last - start] = self._decoded(file, first, last)
+        return found
+
+    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """The blocks that a range of sequences meets, each with the first and the stop of what lies in it."""
+        size = self.block_sequences
+        for block in range(start // size, -(-stop // size) if start < stop else 0):
+            yield block, max(start, block * size), min(stop, (block + 1) * size)
+
+    def read_block(self, row: int, block: int, digest: str) -> Values | None:
+        """The values of a block, `[sequences of the block]`, if its file is there and has this digest."""
+        path = self._path(row, block)
+        data = path.read_bytes() if path.exists() else b""
+        if digest_of_bytes(data) != digest:
+            return None
+        start = block * self.block_sequences
+        return self._decoded(io.BytesIO(data), start, min(start + self.block_sequences, self.sequences))
 
     def digest_of(self, row: int, block: int) -> str | None:
         """The digest of a block's file as it is now; None when there is none."""
@@ -142,8 +164,31 @@ class ResultArray:
     def _is_described(self) -> bool:
         return self._metadata.exists()
 
-    def _open(self) -> zarr.Array[Any]:
-        return zarr.open_array(LocalStore(self.folder, read_only=True), mode="r")
+    def _decoded(self, file: BinaryIO, start: int, stop: int) -> Values:
+        """Values of a range of sequences within one block, from its file."""
+        before = start // self.block_sequences * self.block_sequences
+        try:
+            values: Values = read_shard(file, self.layout, start - before, stop - before)[0]
+        except Exception as error:  # Of reading, of decompressing, of a shape that does not fit.
+            raise CorruptFile(
+                f"{self.folder} cannot be read for the sequences {start}:{stop}: {str(error).rstrip('.') or type(error).__name__}; "
+                "a job that measures some of them again restores them."
+            ) from error
+        return values
+
+    @property
+    def layout(self) -> ShardLayout:
+        """How a block's values lie in its file."""
+        chunk = _chunk(self.block_sequences, self.measure.bytes)
+        return ShardLayout(
+            chunks=self.block_sequences // chunk,
+            chunk=(1, chunk, *self.measure.axis),
+            dtype=np.dtype(self.measure.dtype),
+            fill=self.measure.fill,
+            codec=_codec(self.measure),
+            check_bytes=4,
+            axes=_axes(self.measure),
+        )
 
     @property
     def _files(self) -> str:
@@ -184,6 +229,16 @@ def _create(
     )
 
 
+def _axes(measure: Measure) -> tuple[int, ...]:
+    """The order in which a chunk's axes are stored: the values of one quantity side by side."""
+    return (0, 2, 1) if measure.axis else (0, 1)
+
+
+def _codec(measure: Measure) -> Codec:
+    """What reads a chunk's bytes, which `_codecs` tells Zarr how to write."""
+    return Blosc() if measure.axis else Zstd()
+
+
 def _codecs(measure: Measure) -> dict[str, Any]:
     """How a chunk becomes bytes.
 
@@ -194,7 +249,7 @@ def _codecs(measure: Measure) -> dict[str, Any]:
         return {"compressors": ZstdCodec(level=3)}
     size = np.dtype(measure.dtype).itemsize
     return {
-        "filters": [TransposeCodec(order=(0, 2, 1))],
+        "filters": [TransposeCodec(order=_axes(measure))],
         "compressors": BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle", typesize=size),
     }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["PARTIAL", "digest_of_bytes", "digest_of_file", "sync_folder", "write_durably"]
+__all__ = ["PARTIAL", "digest_of_bytes", "digest_of_file", "sync_folder", "write_durably", "write_whole"]
 
 PARTIAL = ".partial"
 """Suffix of a file that is still being written; anything that carries it may be deleted."""
@@ -28,6 +29,23 @@ def write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)
+
+
+def write_whole(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a file that appears under its name whole, whichever of several threads and processes writes it.
+
+    It is not forced to the disk, which is for what can be made again and carries a digest of itself.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, partial = tempfile.mkstemp(PARTIAL, f"{path.name}.", path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for part in parts:
+                file.write(part)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

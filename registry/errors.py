@@ -16,6 +16,8 @@
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
+    ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is about to be fetched
+    ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
     ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
     └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
         ├── HubUnavailable
@@ -114,6 +116,18 @@ class MissingExtra(SeenatError):
     """A feature needs packages that are not installed."""
 
     http_status = 501
+
+
+class NoRoom(SeenatError):
+    """A disk has not enough free space for what is about to be fetched; nothing of it was."""
+
+    http_status = 507
+
+
+class OutOfMemory(SeenatError):
+    """A device's memory does not hold a model, or what the model makes of a single sequence."""
+
+    http_status = 507
 
 
 class StaleSchema(SeenatError):

@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seenat.registry.durable import digest_of_file
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, NotFound, SeenatError, UnknownCheckpoint
+from seenat.registry.hub_cache import check_room
 from seenat.registry.weights import CONFIG, determining_files, weight_files_among
 
-__all__ = ["fetch_checkpoint", "hub_errors"]
+__all__ = ["Watch", "fetch_checkpoint", "hub_errors"]
 
 _TIMEOUT = 5.0
 """Seconds within which the hub answers a look-up."""
@@ -31,12 +34,22 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
-def fetch_checkpoint(repository: str, revision: str, commit: str | None = None) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who is told how a fetch goes on, in place of huggingface_hub's own bars; what is raised here ends the fetch."""
+
+    arrived: Callable[[int], None]
+    """Is told the bytes of each piece that arrived."""
+    added: Callable[[Path], None]
+    """Is told each file that was not in the cache under this revision before."""
+
+
+def fetch_checkpoint(repository: str, revision: str, commit: str | None = None, *, watch: Watch | None = None) -> Path:
     """Fetch the files that determine a checkpoint's numbers; returns their folder, named after the commit.
 
     `commit`, 40 hexadecimal digits, pins the files whatever the revision has come to mean. Raises `UnknownCheckpoint`,
-    `HubUnavailable`, `CorruptFile` for a file that is not the one the hub described, `InvalidValue` for a name that no
-    repository can have.
+    `HubUnavailable`, `CorruptFile` for a file that is not the one the hub described, `NoRoom` before any weights are fetched
+    that the disk cannot hold, `InvalidValue` for a name that no repository can have.
     """
     wanted = commit or revision
     with hub_errors(f"{repository}@{wanted}"):
@@ -44,7 +57,7 @@ def fetch_checkpoint(repository: str, revision: str, commit: str | None = None) 
         if cached is not None and commit:
             return cached
         try:
-            return _fetch(repository, wanted)
+            return _fetch(repository, wanted, watch)
         except Exception as error:
             if cached is None or not _is_unreachable(error):
                 raise
@@ -73,22 +86,23 @@ def hub_errors(subject: str, unknown: type[NotFound] = UnknownCheckpoint) -> Ite
         raise HubUnavailable(f"{_hub()} did not send all of {subject}: {_line(error)}") from error
 
 
-def _fetch(repository: str, revision: str) -> Path:
+def _fetch(repository: str, revision: str, watch: Watch | None) -> Path:
     from huggingface_hub import HfApi
 
-    folder = _download(repository, CONFIG, revision).parent
+    folder = _download(repository, CONFIG, revision, watch).parent
     commit = folder.name
-    listed = HfApi().model_info(repository, revision=commit, timeout=_TIMEOUT).siblings or []
-    present = {file.rfilename for file in listed}
-    names = weight_files_among(present, lambda name: _download(repository, name, commit).read_bytes())
+    info = HfApi().model_info(repository, revision=commit, files_metadata=True, timeout=_TIMEOUT)
+    listed = {file.rfilename: file for file in info.siblings or []}
+    names = weight_files_among(set(listed), lambda name: _download(repository, name, commit, watch).read_bytes())
     if not names:
         raise UnknownCheckpoint(f"{repository}@{revision} holds no weights in a form that transformers writes.")
+    check_room(f"{repository}@{revision}", folder, [listed[name] for name in names if name in listed])
     for name in names:
-        _download(repository, name, commit)
+        _download(repository, name, commit, watch)
     return folder
 
 
-def _download(repository: str, name: str, revision: str) -> Path:
+def _download(repository: str, name: str, revision: str, watch: Watch | None) -> Path:
     """One file into the cache.
 
     The look-up before the transfer fails at once where the transfer's own would ask a silent hub six times, for a minute
@@ -98,10 +112,30 @@ def _download(repository: str, name: str, revision: str) -> Path:
 
     known = get_hf_file_metadata(hf_hub_url(repository, name, revision=revision), timeout=_TIMEOUT)
     cached = try_to_load_from_cache(repository, name, revision=known.commit_hash)
-    path = Path(hf_hub_download(repository, name, revision=revision, etag_timeout=_TIMEOUT))
-    if not isinstance(cached, str) and _SHA256.fullmatch(known.etag or ""):
+    bars = None if watch is None else _silent_bars(watch)
+    path = Path(hf_hub_download(repository, name, revision=revision, etag_timeout=_TIMEOUT, tqdm_class=bars))
+    if isinstance(cached, str):
+        return path
+    if watch is not None:
+        watch.added(path)
+    if _SHA256.fullmatch(known.etag or ""):
         _verify(path, f"sha256:{known.etag}")
     return path
+
+
+def _silent_bars(watch: Watch) -> type[Any]:
+    """What huggingface_hub takes for a bar: shows nothing, and tells who watches."""
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # Documented, exported lazily.
+
+    class Silent(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options | {"disable": True})  # type: ignore[no-untyped-call]
+
+        def update(self, n: float | None = 1) -> bool | None:
+            watch.arrived(int(n or 0))
+            return None
+
+    return Silent
 
 
 def _verify(path: Path, expected: str) -> None:

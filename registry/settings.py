@@ -1,6 +1,6 @@
 """The only module that reads the environment, at the time of the call.
 
-    SEENAT_HOME           seenat's own folder: the embedded catalog, results, the pocket suite
+    SEENAT_HOME           seenat's own folder: the embedded catalog, results, columns, the pocket suite
     SEENAT_DATABASE_URL   the catalog, instead of the SQLite file in that folder
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors

@@ -85,6 +85,8 @@ class HubServer:
     repositories: dict[str, dict[str, Path]] = field(default_factory=dict)
     """Repository -> revision -> folder; a revision that gets another folder has another commit."""
     faults: dict[str, Fault] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Repository -> the size that its listing tells of every large file, instead of the file's own."""
     formulas: dict[str, Formula] = field(default_factory=dict)
     """Repository -> its one revision, in place of folders."""
     requests: list[str] = field(default_factory=list)
@@ -196,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         info: dict[str, object] = {
             "id": repository,
             "sha": commit_of(folder),
-            "siblings": [_sibling(path) for path in files],
+            "siblings": [_sibling(path, self.hub.sizes.get(repository)) for path in files],
         }
         with suppress(ValueError):  # Of files that are no safetensors the hub tells nothing.
             info |= _elements(files)
@@ -338,11 +340,12 @@ def _entry(path: Path) -> dict[str, object]:
     return entry
 
 
-def _sibling(path: Path) -> dict[str, object]:
+def _sibling(path: Path, told: int | None) -> dict[str, object]:
     entry = _entry(path)
     described = {"rfilename": path.name, "size": entry["size"], "blobId": entry["oid"]}
     if "lfs" in entry:
-        described["lfs"] = {"sha256": _sha256(path), "size": entry["size"], "pointerSize": 134}
+        size = entry["size"] if told is None else told
+        described |= {"size": size, "lfs": {"sha256": _sha256(path), "size": size, "pointerSize": 134}}
     return described
 
 

@@ -10,6 +10,7 @@ import click
 
 from seenat.cli.context import Count
 from seenat.cli.output import Output
+from seenat.cli.words import adaptive_words
 
 __all__ = ["answer", "models_argument", "plot_option", "step_option"]
 
@@ -42,6 +43,8 @@ def answer(out: Output, found: Any, plot: Path | None, chart: str, show: Callabl
 
         save(getattr(charts, chart)(found), plot)
         out.talk(f"Drawn to {plot}")
-    if out.data([one.to_json() for one in found] if isinstance(found, tuple) else found.to_json()):
+    answers = [one.to_json() for one in (found if isinstance(found, tuple) else (found,))]
+    if out.data(answers if isinstance(found, tuple) else answers[0]):
         return
     show(out, found)
+    out.talk_all(adaptive_words([plan for answer in answers for plan in answer["adaptive"]]))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import open_catalog, protocol_option
-from seenat.cli.output import Output, count, json_option, share
+from seenat.cli.output import Output, count, json_option
 from seenat.cli.studies.answering import answer, models_argument, plot_option
+from seenat.cli.words import share_words
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.curves import Curve
@@ -72,7 +73,7 @@ def _show_onsets(out: Output, found: tuple[Curve, ...]) -> None:
                 count(row.step),
                 count(row.measured),
                 count(row.memorized),
-                share(row.share),
+                share_words(row.share, row.share_at_least),
                 count(row.onsets),
                 count(row.onsets_so_far),
             )

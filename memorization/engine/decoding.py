@@ -2,13 +2,14 @@
 
 All rows of a block stand at the same position, so a step is one pass over one id of each, with no mask and no padding.
 Nothing can be left out here: each of the `prompt + continuation - 1` ids has to be passed once, and each of the
-continuation's positions needs all logits.
+continuation's positions needs all logits. Nothing is asked of the device before the last id, so it never waits.
 """
 
 from __future__ import annotations
 
 import torch
 
+from seenat.memorization.engine.devices import Arrivals
 from seenat.memorization.engine.head import Head
 from seenat.memorization.engine.neox import Body, StoredKeys
 
@@ -16,9 +17,10 @@ __all__ = ["scores"]
 
 
 def scores(body: Body, head: Head, tokens: torch.Tensor, prompt: int, block: int) -> torch.Tensor:
-    """The scores of int64 sequences [n, prompt + continuation], `block` rows a pass: uint8 [n]."""
+    """The scores of int64 sequences [n, prompt + continuation] in the host's memory, `block` rows a pass: uint8 [n]."""
     store = body.store(min(block, len(tokens)), tokens.shape[1] - 1)
-    return torch.cat([_decoded(body, head, some, prompt, store) for some in torch.split(tokens, block)])
+    arrivals = Arrivals(tokens, body.device, block)
+    return torch.cat([_decoded(body, head, arrivals.tokens[some], prompt, store) for some in arrivals])
 
 
 def _decoded(body: Body, head: Head, tokens: torch.Tensor, prompt: int, store: list[torch.Tensor]) -> torch.Tensor:

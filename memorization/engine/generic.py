@@ -4,133 +4,153 @@ One pass over prompt and continuation, its last id left out, gives every hidden 
 prefix ends at its first mistake, so from there the work follows the sequences that are still right, and stays exact:
 
 * The output matrix is applied position by position, to the sequences without a mistake so far. In a small model it is
-  most of the work: 6.4 of 7.6 million multiplications an id in Pythia-14m, whose vocabulary is 50,304.
+  most of the work: 6.4 of 7.6 million multiplications an id in Pythia-14m, whose vocabulary is 50,304. `Head` is that matrix
+  where it is all that stands between states and logits; where it is not, logits serve as states, and `Logits` reads them.
 * The pass is made over `prompt + 4` ids first; only sequences that got all 4 right are passed in full.
 
-Scores are taken from transformers' `generate`. Losses take one pass and the output matrix at every position.
+Scores are taken from transformers' `generate`; `losses` has the losses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.losses import quantities
-from seenat.memorization.engine.surprisal import of_logits
+from seenat.memorization.engine.devices import Rows
+from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
+from seenat.memorization.engine.rechecking import Screen
+from seenat.memorization.engine.sharing import cut, over_blocks
+from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import reference_scores
 
-__all__ = ["GenericEngine"]
+__all__ = ["GenericEngine", "split"]
 
 _FIRST_LOOK = 4
 """Ids of the continuation that the first pass decides."""
 _ROWS = {"cpu": 64}
 """Rows in a block: 64 x 35 ids keep a layer's activations within a processor's caches."""
 _ROWS_ELSEWHERE = 1024
-_IDS = 64
-"""Ids of a row up to which a block has so many rows; of longer ones, which are passed in full, it has fewer."""
-_LOGIT_BYTES = 64 << 20
-"""Most bytes of logits held at a time."""
+_LOGIT_BYTES = {"cpu": 64 << 20}
+"""Most bytes of logits held at a time where they serve as states."""
+_LOGIT_BYTES_ELSEWHERE = 4 << 30
 
 _States = Callable[[torch.Tensor], torch.Tensor]
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
+_Made = TypeVar("_Made")
 
 
 class GenericEngine:
-    """One model under one protocol; `module` is float32 and on its device."""
+    """One model under protocols that differ in prompt and continuation alone.
 
-    def __init__(self, module: Any, protocol: Protocol) -> None:
-        self._protocol = protocol
+    `module` is on its device and in the type that is computed in.
+    """
+
+    def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
+        protocol = protocols[0]
+        self._protocols = tuple(protocols)
+        self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
-        self._vocab_size = int(module.get_input_embeddings().weight.shape[0])
-        self._module = packed_copy(module) if self._device.type == "cpu" else module
-        self._states, self._head = _split(self._module, self._device)
+        self._module = packed_copy(module)
+        self._states, is_apart = split(module, self._module)
+        banned = protocol.eos_id if protocol.eos == "banned" else None
+        self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
         self._workers = torch.get_num_threads() if self._device.type == "cpu" else 1
-        self._rows = self._rows_per_block()
+        self._rows = Rows(_rows(module, self._pairs.length, is_apart), self._device)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a pass."""
+        return self._rows.count
 
     def prefixes(self, tokens: _Tokens) -> _Values:
-        """Prefixes, uint8 [n], of int64 ids [n, prompt + continuation]."""
-        result = np.zeros(len(tokens), dtype=np.uint8)
-        alive = np.arange(len(tokens))
-        for depth in sorted({min(_FIRST_LOOK, self._protocol.continuation), self._protocol.continuation}):
-            blocks = [alive[start : start + self._rows] for start in range(0, len(alive), self._rows)]
-            looks = [tokens[block, : self._protocol.prompt + depth] for block in blocks]
-            for block, prefixes in zip(blocks, self._map(self._prefixes_of_block, looks), strict=True):
-                result[block] = prefixes
-            alive = alive[result[alive] == depth]
-        return result
+        """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
+        return self._decided(tokens, self._head)[0]
+
+    def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
+        """As `rechecking.Screening` says."""
+        return self._decided(tokens, Screen(self._head, bound))
+
+    def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
+        """As `rechecking.Measuring` says; infinite where the true id is banned."""
+        return np.concatenate(self._passed(tokens, self._margins))
 
     def scores(self, tokens: _Tokens) -> _Values:
-        """Scores, uint8 [n], of int64 ids [n, prompt + continuation]."""
-        return reference_scores(self._module, tokens, self._protocol, batch=self._rows).score
+        """Scores, likewise; every protocol decodes for itself."""
+        return np.stack([self._scores(tokens[:, : protocol.length], protocol) for protocol in self._protocols])
 
-    def losses(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
-        """The quantities of `protocol`, float32 [n, 4], of int64 ids [n, prompt + continuation]."""
-        rows = max(1, self._rows * _IDS // max(_IDS, self._protocol.length))
-        blocks = [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
-        return np.concatenate([*self._map(self._losses_of_block, blocks)])
+    def _decided(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
+        result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
+        unsure, left = np.zeros(len(tokens), dtype=np.bool_), np.arange(len(tokens))
+        for stop in sorted({min(self._pairs.longest + _FIRST_LOOK, self._pairs.length), self._pairs.length}):
+            if len(left):
+                made = self._passed(tokens[left, :stop], partial(self._prefixes, judge))
+                result[left], unsure[left], going_on = (np.concatenate(parts) for parts in zip(*made, strict=True))
+                left = left[going_on & ~unsure[left]]
+        return result.T, unsure
 
-    def _map(self, work: Callable[[_Tokens], npt.NDArray[Any]], looks: list[_Tokens]) -> Iterable[npt.NDArray[Any]]:
-        """`work` on every block, one thread each: threads that share a block spend their time waiting for each other.
+    def _scores(self, tokens: _Tokens, protocol: Protocol) -> _Values:
+        return self._rows.fit(lambda rows: reference_scores(self._module, tokens, protocol, batch=rows).score)
 
-        On two cores of which other programs had a part, sharing took 5 to 8 seconds where one thread alone took 3.3.
-        """
-        if self._workers == 1 or len(looks) == 1:
-            return map(work, looks)
-        threads = torch.get_num_threads()
-        try:
-            with ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return list(pool.map(work, looks))
-        finally:
-            torch.set_num_threads(threads)
+    def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
+        """What `work` makes of every block, of as many rows as fit."""
+        return self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
 
     @torch.inference_mode()
-    def _prefixes_of_block(self, block: _Tokens) -> _Values:
-        ids = torch.from_numpy(block).to(self._device)
-        states = self._states(ids[:, :-1])[:, self._protocol.prompt - 1 :]
-        truth = ids[:, self._protocol.prompt :]
-        prefix = torch.zeros(len(ids), dtype=torch.uint8, device=self._device)
-        alive = torch.arange(len(ids), device=self._device)
-        for position in range(truth.shape[1]):
-            alive = alive[self._choices(states[alive, position]) == truth[alive, position]]
-            if not len(alive):
+    def _prefixes(self, judge: Judge, block: _Tokens) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Prefixes [n, protocols], which sequences are unsure, and which are not done."""
+        states, truth = self._after_prompts(block)
+        verdicts = Verdicts(self._pairs, len(truth), self._device)
+        left = torch.arange(len(truth), device=self._device)
+        for column in range(truth.shape[1]):
+            here = states[left, column : column + 1], truth[left, column : column + 1]
+            left = left[verdicts.take(judge, *here, left, self._pairs.first + column)]
+            if not len(left):
                 break
-            prefix[alive] = position + 1
-        return prefix.cpu().numpy()
+        going_on = torch.zeros_like(verdicts.unsure)
+        going_on[left] = True
+        return verdicts.prefixes.T.cpu().numpy(), verdicts.unsure.cpu().numpy(), going_on.cpu().numpy()
 
     @torch.inference_mode()
-    def _losses_of_block(self, block: _Tokens) -> npt.NDArray[np.float32]:
+    def _margins(self, block: _Tokens) -> npt.NDArray[np.float32]:
+        states, truth = self._after_prompts(block)
+        flat = states.flatten(0, 1), truth.flatten()
+        margins: npt.NDArray[np.float32] = (self._head.own(*flat) - self._head.largest_other(*flat)).cpu().numpy()
+        return margins.reshape(truth.shape)
+
+    def _after_prompts(self, block: _Tokens) -> tuple[torch.Tensor, torch.Tensor]:
+        """The states from which the ids after the shortest prompts follow, [n, ids, width], and those ids [n, ids]."""
         ids = torch.from_numpy(block).to(self._device)
-        states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
-        most = max(1, _LOGIT_BYTES // (4 * self._vocab_size))
-        pieces = zip(torch.split(states, most), torch.split(truth, most), strict=True)
-        found = [of_logits(self._head(some), true) for some, true in pieces]
-        surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
-        return quantities(surprisals, ranks[:, self._protocol.prompt - 1 :], self._protocol.prompt).numpy()
-
-    def _choices(self, states: torch.Tensor) -> torch.Tensor:
-        """What greedy decoding would choose after each hidden state; the lowest id where logits are equal."""
-        logits: torch.Tensor = self._head(states)
-        if self._protocol.eos == "banned":
-            logits[:, self._protocol.eos_id] = -torch.inf
-        return logits.argmax(dim=-1)
-
-    def _rows_per_block(self) -> int:
-        """As many rows as suit the device, unless their logits would be too many."""
-        positions = self._protocol.length - 1 if isinstance(self._head, torch.nn.Identity) else 1
-        most = _LOGIT_BYTES // (4 * self._vocab_size * positions)
-        return max(1, min(most, _ROWS.get(self._device.type, _ROWS_ELSEWHERE)))
+        return self._states(ids[:, :-1])[:, self._pairs.first - 1 :], ids[:, self._pairs.first :]
 
 
-def _split(model: Any, device: torch.device) -> tuple[_States, torch.nn.Module]:
-    """The model as hidden states and the matrix that makes logits of them.
+def _rows(module: Any, length: int, is_apart: bool) -> int:
+    """As many rows as suit the device, unless their logits at every position would be too many."""
+    device = module.device.type
+    suiting = _ROWS.get(device, _ROWS_ELSEWHERE)
+    if is_apart:
+        return suiting
+    row: int = module.dtype.itemsize * len(module.get_input_embeddings().weight) * (length - 1)
+    return max(1, min(suiting, _LOGIT_BYTES.get(device, _LOGIT_BYTES_ELSEWHERE) // row))
+
+
+def _matrix(module: Any, banned: int | None) -> Head:
+    linear = module.get_output_embeddings()
+    weight = linear.weight.detach()
+    bias = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
+    with torch.inference_mode():
+        return Head(weight, bias, banned)
+
+
+def split(module: Any, model: Any) -> tuple[_States, bool]:
+    """A model, packed or the module itself, as hidden states, and whether a matrix is all that makes logits of them.
 
     Some architectures put a scale, a cap or a layer between the two. So the halves are compared with the whole on a few
     ids, and where they differ the logits themselves serve as states.
@@ -143,9 +163,9 @@ def _split(model: Any, device: torch.device) -> tuple[_States, torch.nn.Module]:
     def logits(ids: torch.Tensor) -> torch.Tensor:
         return model(ids, use_cache=False).logits  # type: ignore[no-any-return]
 
-    if head is not None and body is not model:
+    if type(module.get_output_embeddings()) is torch.nn.Linear and body is not model:
         with torch.inference_mode():
-            few = torch.arange(8, device=device).remainder(model.config.vocab_size)[None]
+            few = torch.arange(8, device=module.device).remainder(model.config.vocab_size)[None]
             if torch.allclose(head(states(few)), logits(few), equal_nan=True):
-                return states, head
-    return logits, torch.nn.Identity()
+                return states, True
+    return logits, False

@@ -1,4 +1,4 @@
-"""Linear maps on CPU in float32: packed for oneDNN where torch offers it, with what follows them in the same call.
+"""Linear maps: on CPU packed for oneDNN where torch offers it, with what follows them in the same call.
 
 The operators are torch's own and undocumented; `can_pack` tries them, and without them the plain ones serve.
 """
@@ -14,14 +14,14 @@ __all__ = ["Linear"]
 
 
 class Linear:
-    """`states @ weight.T + bias` for states [n, in]; weight [out, in], bias [out] or None, both float32.
+    """`states @ weight.T + bias` for states [n, in]; weight [out, in], bias [out] or None, all of one type on one device.
 
     `packed` None packs where that can be done.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, *, packed: bool | None = None) -> None:
         self._bias = bias
-        self._packed = can_pack() if packed is None else packed
+        self._packed = weight.device.type == "cpu" and can_pack(weight.dtype) if packed is None else packed
         self._weight = pack_weight(weight) if self._packed else weight
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:

@@ -1,68 +1,132 @@
 """Losses of many sequences: one pass over each, and what is kept of its surprisals and ranks.
 
-For GPT-NeoX on CPU by the forward pass of `neox` and the tiles of `surprisal`; `generic` does it for every other model.
+For GPT-NeoX on CPU in float32 by the forward pass of `neox` and the tiles of `surprisal`, for everything else by
+transformers' own pass. Protocols that differ in prompt and continuation alone are told from one pass over the longest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from seenat.memorization.engine.devices import Rows
+from seenat.memorization.engine.generic import split
 from seenat.memorization.engine.neox import Body, NewKeys, folded
-from seenat.memorization.engine.sharing import shared
-from seenat.memorization.engine.surprisal import SurprisalHead
+from seenat.memorization.engine.sharing import cut, over_blocks, shared
+from seenat.memorization.engine.surprisal import SurprisalHead, of_logits
+from seenat.memorization.engine.verdicts import Pairs
+from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 
-__all__ = ["NeoxLosses", "quantities"]
+__all__ = ["GenericLosses", "NeoxLosses", "quantities"]
 
 _STATES = 4096
 """Positions of a pass, about: what a layer makes of them stays in a processor's caches."""
+_STATES_ELSEWHERE = 1 << 16
+_LOGIT_BYTES = {"cpu": 64 << 20}
+"""Most bytes of logits held at a time."""
+_LOGIT_BYTES_ELSEWHERE = 1 << 30
 
 _Tokens = npt.NDArray[np.int64]
 _Losses = npt.NDArray[np.float32]
 
 
 class NeoxLosses:
-    """One model under one protocol. `module` is transformers' own, float32, on CPU, and `suits` it; it stays as it is.
+    """One model under protocols that differ in prompt and continuation alone.
 
-    `packed` says whether matrices are packed for oneDNN; None: where torch can.
+    `module` is transformers' own, float32, on CPU, and `suits` it; it stays as it is. `packed` says whether matrices are packed
+    for oneDNN; None: where torch can.
     """
 
-    def __init__(self, module: Any, protocol: Protocol, *, packed: bool | None = None) -> None:
-        self._prompt = protocol.prompt
-        self._rows = max(1, _STATES // (protocol.length - 1))
+    def __init__(self, module: Any, protocols: Sequence[Protocol], *, packed: bool | None = None) -> None:
+        self._pairs = _pairs(protocols)
+        self._rows = Rows(max(1, _STATES // self._pairs.length), torch.device("cpu"))
         with torch.inference_mode():
             self._body = Body(module, packed=packed)
             self._head = SurprisalHead(*folded(module.lm_head, module.base_model.final_layer_norm), packed=packed)
         self._threads = torch.get_num_threads()
 
-    def losses(self, tokens: _Tokens) -> _Losses:
-        """The quantities, float32 [n, 4], of int64 ids [n, prompt + continuation]."""
-        return shared(tokens, self._losses, self._threads)
+    @property
+    def rows(self) -> int:
+        """Rows of a pass."""
+        return self._rows.count
 
-    def _losses(self, tokens: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self._block(some) for some in torch.split(tokens, self._rows)])
+    def losses(self, tokens: _Tokens) -> _Losses:
+        """The quantities, float32 [protocols, n, 4], of int64 ids [n, the longest prompt + continuation]."""
+        made: _Losses = self._rows.fit(
+            lambda rows: shared(tokens, lambda some: (self._losses(some, rows),), self._threads)
+        )[0]
+        return made.swapaxes(0, 1)
+
+    def _losses(self, tokens: torch.Tensor, rows: int) -> torch.Tensor:
+        return torch.cat([self._block(some) for some in torch.split(tokens, rows)])
 
     def _block(self, tokens: torch.Tensor) -> torch.Tensor:
-        states = self._body.states(tokens[:, :-1], NewKeys())
-        given = self._prompt - 1
-        prompt = self._head.surprisals(states[:, :given].flatten(0, 1), tokens[:, 1 : given + 1].flatten())
+        states, first, rows = self._body.states(tokens[:, :-1], NewKeys()), self._pairs.first, len(tokens)
+        before = self._head.surprisals(states[:, : first - 1].flatten(0, 1), tokens[:, 1:first].flatten())
         after, ranks = self._head.surprisals_and_ranks(
-            states[:, given:].flatten(0, 1), tokens[:, self._prompt :].flatten()
+            states[:, first - 1 :].flatten(0, 1), tokens[:, first:].flatten()
         )
-        surprisals = torch.cat([prompt.view(len(tokens), -1), after.view(len(tokens), -1)], dim=1)
-        return quantities(surprisals, ranks.view(len(tokens), -1), self._prompt)
+        surprisals = torch.cat([before.view(rows, -1), after.view(rows, -1)], dim=1)
+        return quantities(surprisals, ranks.view(rows, -1), self._pairs)
 
 
-def quantities(surprisals: torch.Tensor, ranks: torch.Tensor, prompt: int) -> torch.Tensor:
-    """`prompt`, `continuation`, `min_k` and `rank`, float32 [n, 4], as `protocol` defines them.
+class GenericLosses:
+    """The same for any causal language model; `module` is on its device and in the type that is computed in."""
 
-    `surprisals` [n, ids] are those of a window's ids but its first, `ranks` [n, continuation] those of its continuation.
+    def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
+        self._pairs = _pairs(protocols)
+        self._device: torch.device = module.device
+        model = packed_copy(module)
+        self._states, is_apart = split(module, model)
+        self._logits = model.get_output_embeddings() if is_apart else torch.nn.Identity()
+        on_cpu = self._device.type == "cpu"
+        self._workers = torch.get_num_threads() if on_cpu else 1
+        most = _LOGIT_BYTES.get(self._device.type, _LOGIT_BYTES_ELSEWHERE)
+        self._positions = max(1, most // (4 * len(module.get_input_embeddings().weight)))
+        states = _STATES if on_cpu else _STATES_ELSEWHERE
+        self._rows = Rows(max(1, (states if is_apart else self._positions) // self._pairs.length), self._device)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a pass."""
+        return self._rows.count
+
+    def losses(self, tokens: _Tokens) -> _Losses:
+        """The quantities, float32 [protocols, n, 4], of int64 ids [n, the longest prompt + continuation]."""
+        made = self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), self._block, self._workers))
+        return np.concatenate(made).swapaxes(0, 1)
+
+    @torch.inference_mode()
+    def _block(self, block: _Tokens) -> _Losses:
+        ids = torch.from_numpy(block).to(self._device)
+        states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
+        pieces = zip(torch.split(states, self._positions), torch.split(truth, self._positions), strict=True)
+        found = [of_logits(self._logits(some), true) for some, true in pieces]
+        surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
+        losses: _Losses = quantities(surprisals, ranks[:, self._pairs.first - 1 :], self._pairs).numpy()
+        return losses
+
+
+def _pairs(protocols: Sequence[Protocol]) -> Pairs:
+    return Pairs([(one.prompt, one.continuation) for one in protocols])
+
+
+def quantities(surprisals: torch.Tensor, ranks: torch.Tensor, pairs: Pairs) -> torch.Tensor:
+    """`prompt`, `continuation`, `min_k` and `rank` of each pair, float32 [n, pairs, 4], as `protocol` defines them.
+
+    `surprisals` [n, length - 1] are those of a window's ids but its first, `ranks` [n, length - first] those of the ids that
+    follow the shortest prompt.
     """
-    values = surprisals.double()
-    least_likely = values.topk(max(1, values.shape[1] // 5), dim=1).values
-    parts = [values[:, : prompt - 1].sum(dim=1), values[:, prompt - 1 :].sum(dim=1), least_likely.mean(dim=1)]
-    return torch.stack([*parts, ranks.double().mean(dim=1)], dim=1).float()
+    made = []
+    for prompt, continuation in pairs.pairs:
+        values = surprisals[:, : prompt + continuation - 1].double()
+        least_likely = values.topk(max(1, values.shape[1] // 5), dim=1).values
+        placed = ranks[:, prompt - pairs.first : prompt + continuation - pairs.first].double()
+        parts = [values[:, : prompt - 1].sum(dim=1), values[:, prompt - 1 :].sum(dim=1), least_likely.mean(dim=1)]
+        made.append(torch.stack([*parts, placed.mean(dim=1)], dim=1))
+    return torch.stack(made, dim=1).float()

@@ -1,9 +1,10 @@
-"""A forward pass for GPT-NeoX on CPU in float32, over weights rearranged once for it.
+"""A forward pass for GPT-NeoX over weights rearranged once for it, on any device and in any type of the protocol.
 
-What differs from transformers' own pass, none of it in more than the order of additions:
+What differs from transformers' own pass, in float32 none of it in more than the order of additions, in 16 bits in where
+numbers are rounded:
 
-* A norm's scale and shift are folded into the matrices that read it. Attention and feed-forward layer then read the same
-  normalized states, once, and so does the output matrix.
+* A norm's scale and shift are folded into the matrices that read it, in float64. Attention and feed-forward layer then read
+  the same normalized states, once, and so does the output matrix.
 * Rows of the query and key matrices are reordered within each head, alike in both, so that the two halves of a rotary
   pair lie side by side and one complex multiplication turns them.
 * The last layer computes keys and values everywhere, and all else only where states are asked for: 14 % of a pass over
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
-from seenat.memorization.engine.first_layer import IdTable
+from seenat.memorization.engine.first_layer import IdTable, WholeTable
 from seenat.memorization.engine.linear import Linear
 
 __all__ = ["Body", "Keys", "NewKeys", "StoredKeys", "folded", "suits"]
@@ -71,31 +72,43 @@ class _Layer:
 
 
 class Body:
-    """A GPT-NeoX model without its output matrix, taken from transformers' module, whose tensors it does not change."""
+    """A GPT-NeoX model without its output matrix, taken from transformers' module, whose tensors it does not change.
 
-    def __init__(self, module: Any, *, packed: bool | None = None) -> None:
+    `device` and `dtype` are where and in which type it computes; None: where and as the module does.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        packed: bool | None = None,
+    ) -> None:
         config = module.config
+        self.device: torch.device = device or module.device
+        self.dtype: torch.dtype = dtype or module.dtype
         self.layers = int(config.num_hidden_layers)
         self.heads = int(config.num_attention_heads)
         self.width = int(config.hidden_size)
         self._eps = float(config.layer_norm_eps)
         base = module.base_model
-        self._embedding: torch.Tensor = base.embed_in.weight.detach()
+        self._embedding = self._own(base.embed_in.weight.detach())
         self._rotary = 2 * len(base.rotary_emb.inv_freq)
-        self._turns = _turns(base.rotary_emb, int(config.max_position_embeddings))
+        self._turns = _turns(base.rotary_emb, int(config.max_position_embeddings)).to(self.device)
         self._layers = [self._rearranged(layer, packed) for layer in base.layers]
-        self._by_id = IdTable(self._of_ids, (self.width, 2 * self.width, self.width), len(self._embedding))
+        self._by_id = self._table(len(self._embedding))
         self._masks: dict[tuple[int, int], torch.Tensor] = {}
 
     @property
     def key_bytes(self) -> int:
         """Bytes of the keys and values of one id of one row."""
-        return self.layers * 2 * self.width * 4
+        return self.layers * 2 * self.width * self.dtype.itemsize
 
     def store(self, rows: int, ids: int) -> list[torch.Tensor]:
         """Room for keys and values, a tensor a layer."""
         shape = (rows, ids, 2, self.heads, self.width // self.heads)
-        return [torch.empty(shape) for _ in range(self.layers)]
+        return [torch.empty(shape, dtype=self.dtype, device=self.device) for _ in range(self.layers)]
 
     def states(self, ids: torch.Tensor, keys: Keys, *, start: int = 0, asked: int | None = None) -> torch.Tensor:
         """Normalized states of the last `asked` of int64 ids [rows, n], which follow `start` ids: [rows, asked, width]."""
@@ -136,10 +149,13 @@ class Body:
         return functional.layer_norm(states, (self.width,), None, None, self._eps)
 
     def _turn(self, vectors: torch.Tensor, start: int, stop: int) -> None:
-        """Rotate the rotary part of [rows, ids, heads, width] in place."""
+        """Rotate the rotary part of [rows, ids, heads, width] in place, in float32."""
         turned = vectors[..., : self._rotary]
-        pairs = torch.view_as_complex(turned.view(*turned.shape[:-1], -1, 2))
+        single = turned.float()  # Of float32 it is the part itself.
+        pairs = torch.view_as_complex(single.view(*turned.shape[:-1], -1, 2))
         pairs *= self._turns[start:stop]
+        if single is not turned:
+            turned.copy_(single)
 
     def _attend(self, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
         asked, stop = query.shape[1], keys.shape[1]
@@ -156,25 +172,37 @@ class Body:
     def _mask(self, asked: int, stop: int) -> torch.Tensor:
         """What the last `asked` of `stop` ids may not see of them: minus infinity."""
         if (asked, stop) not in self._masks:
-            hidden = torch.full((asked, stop), -torch.inf)
+            hidden = torch.full((asked, stop), -torch.inf, dtype=self.dtype, device=self.device)
             self._masks[asked, stop] = hidden.triu(stop - asked + 1)
         return self._masks[asked, stop]
 
     def _rearranged(self, layer: Any, packed: bool | None) -> _Layer:
         attention, mlp = layer.attention, layer.mlp
-        weight, bias = folded(attention.query_key_value, layer.input_layernorm)
-        order = self._pairs_side_by_side()
+        weight, bias = folded(attention.query_key_value, layer.input_layernorm, self.device, self.dtype)
+        order = self._pairs_side_by_side().to(self.device)
         weight = weight.view(self.heads, 3, -1, self.width).transpose(0, 1).clone()
         bias = bias.view(self.heads, 3, -1).transpose(0, 1).clone()
         weight[:2], bias[:2] = weight[:2, :, order], bias[:2, :, order]
-        up = folded(mlp.dense_h_to_4h, layer.post_attention_layernorm)
+        up = folded(mlp.dense_h_to_4h, layer.post_attention_layernorm, self.device, self.dtype)
         return _Layer(
             query=Linear(weight[0].reshape(-1, self.width), bias[0].reshape(-1), packed=packed),
             key_value=Linear(weight[1:].reshape(-1, self.width), bias[1:].reshape(-1), packed=packed),
-            out=_as_it_is(attention.dense, packed),
+            out=self._as_it_is(attention.dense, packed),
             up=Linear(*up, packed=packed),
-            down=_as_it_is(mlp.dense_4h_to_h, packed),
+            down=self._as_it_is(mlp.dense_4h_to_h, packed),
         )
+
+    def _as_it_is(self, linear: Any, packed: bool | None) -> Linear:
+        bias = None if linear.bias is None else self._own(linear.bias.detach())
+        return Linear(self._own(linear.weight.detach()), bias, packed=packed)
+
+    def _own(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(device=self.device, dtype=self.dtype)
+
+    def _table(self, ids: int) -> IdTable | WholeTable:
+        if self.device.type == "cpu":
+            return IdTable(self._of_ids, (self.width, 2 * self.width, self.width), ids, dtype=self.dtype)
+        return WholeTable(self._of_ids, ids, self.device)
 
     def _pairs_side_by_side(self) -> torch.Tensor:
         """The order of a head's rows: 0, r/2, 1, r/2 + 1, ... and after the r rotary ones the others as they are."""
@@ -191,17 +219,26 @@ def suits(module: Any) -> bool:
         and config.hidden_act == "gelu"
         and config.rope_parameters["rope_type"] == "default"
         and module.base_model.rotary_emb.inv_freq.numel() > 0
-        and next(module.parameters()).device.type == "cpu"
     )
 
 
-def folded(linear: Any, norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias that read normalized states as the layer reads them after the norm's scale and shift."""
-    weight = linear.weight.detach().double()
-    bias = weight @ norm.bias.detach().double()
-    if linear.bias is not None:
-        bias += linear.bias.detach().double()
-    return (weight * norm.weight.detach().double()).float(), bias.float()
+def folded(
+    linear: Any, norm: Any, device: torch.device | None = None, dtype: torch.dtype | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias that read normalized states as the layer reads them after the norm's scale and shift.
+
+    `device` and `dtype` are those of the result; None: those of the layer.
+    """
+    device, dtype = device or linear.weight.device, dtype or linear.weight.dtype
+    place = "cpu" if device.type == "mps" else device  # mps has no float64.
+
+    def exact(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(place).double()
+
+    weight, bias = exact(linear.weight), exact(norm.bias)
+    bias = weight @ bias if linear.bias is None else weight @ bias + exact(linear.bias)
+    weight *= exact(norm.weight)
+    return weight.to(device=device, dtype=dtype), bias.to(device=device, dtype=dtype)
 
 
 def _last(states: torch.Tensor, rows: int, wanted: int) -> torch.Tensor:
@@ -211,12 +248,7 @@ def _last(states: torch.Tensor, rows: int, wanted: int) -> torch.Tensor:
     return states.view(rows, -1, states.shape[-1])[:, -wanted:].reshape(rows * wanted, -1)
 
 
-def _as_it_is(linear: Any, packed: bool | None) -> Linear:
-    bias = None if linear.bias is None else linear.bias.detach()
-    return Linear(linear.weight.detach(), bias, packed=packed)
-
-
 def _turns(rotary: Any, positions: int) -> torch.Tensor:
     """Rotations of every position, complex [positions, 1, pairs]."""
-    angles = torch.arange(positions).float()[:, None] * rotary.inv_freq.float()
+    angles = torch.arange(positions).float()[:, None] * rotary.inv_freq.float().cpu()
     return torch.polar(torch.full_like(angles, rotary.attention_scaling), angles)[:, None]

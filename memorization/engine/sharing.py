@@ -8,33 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-__all__ = ["shared"]
+__all__ = ["cut", "over_blocks", "shared"]
 
 _LEAST_SHARE = 64
 """Sequences for which a thread of its own is worth it."""
 
 _Tokens = npt.NDArray[np.int64]
+_Made = TypeVar("_Made")
 
 
-def shared(tokens: _Tokens, work: Callable[[torch.Tensor], torch.Tensor], threads: int) -> npt.NDArray[Any]:
-    """`work` on all sequences, an equal share for each thread; torch itself is left one thread meanwhile."""
+def cut(tokens: _Tokens, rows: int) -> list[_Tokens]:
+    """Blocks of so many sequences, the last of what is left."""
+    return [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
 
-    def done(share: _Tokens) -> npt.NDArray[Any]:
-        with torch.inference_mode():
-            return work(torch.from_numpy(share)).numpy()
 
-    used = max(1, min(threads, len(tokens) // _LEAST_SHARE))
-    if used == 1:
-        return done(tokens)
+def over_blocks(blocks: list[_Tokens], work: Callable[[_Tokens], _Made], threads: int) -> list[_Made]:
+    """What `work` makes of every block, one thread each; torch itself is left one thread meanwhile."""
+    if threads == 1 or len(blocks) <= 1:
+        return list(map(work, blocks))
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(used, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return np.concatenate(list(pool.map(done, np.array_split(tokens, used))))
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, blocks))
     finally:
         torch.set_num_threads(before)
+
+
+def shared(
+    tokens: _Tokens, work: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], threads: int
+) -> tuple[npt.NDArray[Any], ...]:
+    """What `work` makes of all sequences, arrays [n, ...], an equal share for each thread."""
+
+    def done(share: _Tokens) -> tuple[npt.NDArray[Any], ...]:
+        with torch.inference_mode():
+            return tuple(made.cpu().numpy() for made in work(torch.from_numpy(share)))
+
+    used = max(1, min(threads, len(tokens) // _LEAST_SHARE))
+    shares = over_blocks(np.array_split(tokens, used), done, used)
+    return tuple(np.concatenate(parts) for parts in zip(*shares, strict=True))

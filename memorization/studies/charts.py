@@ -35,12 +35,16 @@ _ASIDE = 0.1
 
 
 def onsets_chart(curves: Sequence[Curve]) -> Any:
-    """Share memorized at each step, and onsets up to it; a line a model."""
-    rows = [row for row in _changes(curves) if row["share"] is not None]
+    """Share memorized at each step, or its lower bound, and onsets up to it; a line a model."""
+    rows = [row for row in _changes(curves) if row["share_at_least"] is not None]
+    bounds = ", at least" if any(row["share"] is None for row in rows) else ""
     return _lines(
         rows,
         [one.model for one in curves],
-        (("share", "share of seen sequences memorized", "%"), ("onsets_so_far", "onsets so far (sequences)", ",d")),
+        (
+            ("share_at_least", f"share of seen sequences memorized{bounds}", "%"),
+            ("onsets_so_far", "onsets so far (sequences)", ",d"),
+        ),
     )
 
 

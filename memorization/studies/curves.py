@@ -7,6 +7,7 @@ Over the seen points of each sequence, ascending by step and passing over what w
 * it is *relearned* at a point at which it is, after one at which it was forgotten.
 
 So at every step at which all that was seen is measured, memorized = onsets - forgotten + relearned, each summed up to it.
+Where adaptive jobs left sequences out, what is counted is what they found, and the share has only a lower bound (`coverage`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.coverage import AdaptivePlan
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.studies.reading import Results, SeenPoints, open_results
 from seenat.registry.catalog import Catalog
@@ -33,6 +35,8 @@ class StepChange:
 
     step: int
     measured: int
+    asked: int
+    """Measured, or left out by adaptive jobs."""
     memorized: int
     onsets: int
     """Memorized for the first time."""
@@ -43,12 +47,17 @@ class StepChange:
 
     @property
     def share(self) -> float | None:
-        """Memorized among the measured; None where nothing was."""
-        return self.memorized / self.measured if self.measured else None
+        """Memorized among the measured; None where nothing was, or adaptive jobs chose what."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
+
+    @property
+    def share_at_least(self) -> float | None:
+        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
+        return self.memorized / self.asked if self.asked else None
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the share."""
-        return {**asdict(self), "share": self.share}
+        """Every field by name, and the shares."""
+        return {**asdict(self), "share": self.share, "share_at_least": self.share_at_least}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,8 @@ class Curve:
     parameters: int | None
     """Without embeddings; None where it is not known."""
     steps: tuple[StepChange, ...]
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that it rests on."""
 
     def to_json(self) -> dict[str, Any]:
         """The curve under the keys of every JSON answer."""
@@ -70,6 +81,7 @@ class Curve:
             "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
             "parameters": self.parameters,
             "steps": [change.to_json() for change in self.steps],
+            "adaptive": [plan.to_json() for plan in self.adaptive],
         }
 
 
@@ -93,6 +105,7 @@ def curve(results: Results) -> Curve:
             StepChange(
                 step=step,
                 measured=measured,
+                asked=results.coverage.asked(step, measured),
                 memorized=memorized,
                 onsets=onsets,
                 forgotten=forgotten,
@@ -103,6 +116,7 @@ def curve(results: Results) -> Curve:
                 results.steps, counts.T.tolist(), accumulate(counts[2].tolist()), strict=True
             )
         ),
+        adaptive=results.coverage.adaptive,
     )
 
 

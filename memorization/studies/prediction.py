@@ -108,7 +108,7 @@ def predictions(
     chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
     predictors = [(results, tuple(one for one in results.steps if one < step)), *((one, one.steps) for one in chosen)]
     return Predictions(
-        names=results.names(), model=target.name, step=step, predictions=_predictions(results, step, predictors)
+        names=results.names(*chosen), model=target.name, step=step, predictions=_predictions(results, step, predictors)
     )
 
 

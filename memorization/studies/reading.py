@@ -7,19 +7,22 @@ of the checkpoints' present contents.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.commits import open_array
-from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.compaction import read_values
+from seenat.memorization.coverage import Coverage, read_coverage
+from seenat.memorization.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.measures import DECODED
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.store import ResultArray
+from seenat.memorization.store import ResultArray, Values
 from seenat.memorization.studies.quantities import Floats, Quantity
 from seenat.registry.catalog import Catalog
+from seenat.registry.database import Database
 from seenat.registry.entities import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
@@ -56,10 +59,17 @@ class Results:
     """One model's values by one protocol."""
 
     model: Model
-    protocol: Protocol
+    database: Database
+    measurement: Measurement
     array: ResultArray
     rows: dict[int, int]
     """The array's row of each measured step, ascending by step; never empty."""
+    coverage: Coverage
+
+    @property
+    def protocol(self) -> Protocol:
+        """By which they were measured."""
+        return self.measurement.protocol
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -79,7 +89,7 @@ class Results:
     def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
         """The seen points of a range at some measured steps, or at all."""
         chosen = self.steps if steps is None else steps
-        values = self.array.read([self.rows[step] for step in chosen], sequences.start, sequences.stop)
+        values = self._read([self.rows[step] for step in chosen], sequences)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
         seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
         return SeenPoints(
@@ -88,15 +98,34 @@ class Results:
 
     def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
         """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
-        return quantity.of(self.array.read(list(self.rows.values()), sequences.start, sequences.stop))
+        return quantity.of(self._read(list(self.rows.values()), sequences))
 
-    def names(self) -> dict[str, Any]:
-        """Model, order and protocol, under the keys of every JSON answer."""
+    def without_adaptive(self) -> Results:
+        """Only the checkpoints at which no adaptive job chose what is measured: of what was chosen, no mean tells.
+
+        Raises `NotMeasured` where there are none.
+        """
+        refined = {step for plan in self.coverage.adaptive for step in plan.refined}
+        rows = {step: row for step, row in self.rows.items() if step not in refined}
+        if not rows:
+            raise NotMeasured(
+                f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, of which no mean can "
+                f"be taken; run `seenat memorize {self.model.name} --unseen`."
+            )
+        return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
+
+    def names(self, *others: Results) -> dict[str, Any]:
+        """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
         return {
             "model": self.model.name,
             "order": self.model.order.name,
             "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
         }
+
+    def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
+        with self.database.read() as connection:
+            return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
 
 
 def open_results(
@@ -104,16 +133,23 @@ def open_results(
 ) -> Results:
     """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
 
-    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized. Raises `NotMeasured` when no checkpoint, as it is now, was measured.
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
+    Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol, measures=measures)
         rows = {step: row for row, step in current_rows(connection, measurement)}
+        coverage = read_coverage(catalog.database, connection, model, measurement)
     if not rows:
         raise NotMeasured(
             f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
             f"run `seenat memorize {model.name}`."
         )
     return Results(
-        model=model, protocol=measurement.protocol, array=open_array(catalog.database, measurement), rows=rows
+        model=model,
+        database=catalog.database,
+        measurement=measurement,
+        array=open_array(catalog.database, measurement),
+        rows=rows,
+        coverage=coverage,
     )

@@ -90,7 +90,7 @@ def memorized_only_by(
         never += len(kept)
         listed += (kept[: limit - len(listed)] + sequences.start).tolist()
     return SetDifference(
-        names=first.names(),
+        names=first.names(second),
         model=model.name,
         within=within,
         other=other.name,

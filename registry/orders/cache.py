@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from seenat.registry.durable import PARTIAL
+from seenat.registry.durable import PARTIAL, write_whole
 
 __all__ = ["PieceCache", "PieceKey"]
 
@@ -88,7 +87,9 @@ class PieceCache:
         if size > self.limit:
             return
         try:
-            _write(self.folder / key.path, data)
+            path = self.folder / key.path
+            write_whole(path, hashlib.sha256(data).digest(), data)
+            _touch(path)
             self._room -= size
             if self._room < 0:
                 self._make_room()
@@ -128,20 +129,6 @@ class PieceCache:
                     yield _Stored(status.st_mtime_ns, _size_on_disk(status.st_size), path)
                 elif time.time() - status.st_mtime > _ABANDONED:
                     Path(path).unlink(missing_ok=True)
-
-
-def _write(path: Path, data: memoryview) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(PARTIAL, f"{path.name}.", path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(data).digest())
-            file.write(data)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-    _touch(path)
 
 
 def _touch(path: Path) -> None:

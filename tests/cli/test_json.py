@@ -136,7 +136,7 @@ def test_memorize_says_what_it_does_on_stderr_only(call: Call) -> None:
 def test_jobs_and_job(call: Call) -> None:
     found = answer(call, "jobs")
     assert found[-1]["job"] == 1
-    assert set(found[-1]) == set(answer(call, "job", "1")) - {"failures"}
+    assert set(found[-1]) == set(answer(call, "job", "1")) - {"adaptive", "failures"}
 
 
 def test_register(call: Call, home: Path) -> None:
@@ -155,6 +155,7 @@ def test_database(call: Call, home: Path) -> None:
 def test_doctor(call: Call, home: Path) -> None:
     found = answer(call, "doctor")
     assert found["seenat"]["home"] == str(home)
+    assert found["seenat"]["columns"].startswith(f"0 bytes in {home / 'columns'}")
     assert found["problems"] == []
     assert {"name", "version", "for"} == set(found["packages"][0])
 

@@ -21,7 +21,6 @@ def loss_id(home: Path) -> str:
     job = json.loads(done.stdout)
     assert job["progress"]["measured"] == 3 * 64
     assert (job["protocol"]["measure"], job["protocol"]["eos"]) == ("loss", "allowed")
-    assert f"seenat trajectory pocket-230k 480 --protocol {job['protocol']['id']}" in done.stderr
     return str(job["protocol"]["id"])
 
 
@@ -38,6 +37,11 @@ def test_trajectory(call: Call, loss_id: str, tmp_path: Path) -> None:
     assert f"{points[1]['min_k']:,.2f}" in table.out
     assert "memorized" not in table.out
     assert "memorized" in call("trajectory", "pocket-230k", "500").out  # The usual one is the prefix.
+
+
+def test_the_job_says_where_to_look(call: Call, loss_id: str) -> None:
+    args = ["--measure", "loss", "--steps", "64", "--sequences", "480:490"]
+    assert f"seenat trajectory pocket-230k 480 --protocol {loss_id}" in call("memorize", "pocket-230k", *args).err
 
 
 def test_sequence_lists_both(call: Call, loss_id: str) -> None:

@@ -34,6 +34,13 @@ MISTAKES = [
     ("memorize pocket-2m --continuation 300", USAGE, ["at most 254 ids, not 300"]),
     ("memorize pocket-2m --device abacus", USAGE, ["'abacus'", "cpu"]),
     ("memorize pocket-2m --device meta", USAGE, ["'meta'", "cpu"]),
+    ("memorize pocket-2m --device cuda:99", USAGE, ["'cuda:99'", "cpu"]),
+    ("memorize pocket-2m --dtype float64", USAGE, ["'float64'", "'bfloat16-rechecked'"]),
+    (
+        "memorize pocket-2m --measure score --dtype bfloat16-rechecked",
+        USAGE,
+        ["only the prefix", "float32, or bfloat16"],
+    ),
     ("step pocket-2m soon", USAGE, ["'soon' is not a step"]),
     ("sequence pocket-2m first", USAGE, ["'first' is not a sequence", "seenat sequence --help"]),
     ("batch pocket-2m -1", USAGE, ["-1 is no option and no index", "from 0"]),

@@ -11,12 +11,12 @@ import pytest
 import torch
 from measuring import measure
 
-from seenat.memorization.engine.generic import GenericEngine
+from seenat.memorization.engine.losses import GenericLosses
 from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import ReferenceLosses, reference_losses, reference_scores
 from seenat.memorization.results import measured_values, trajectory
-from seenat.memorization.scoring import Scorer
+from seenat.memorization.scoring import JointScorer, Scorer
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.registering import register_suite
@@ -53,7 +53,27 @@ def test_losses_equal_those_of_all_logits(name: str, protocol: Protocol, request
     tokens = window(trained.rows, protocol)
     expected = reference_losses(trained.model, tokens, protocol)
     check(Scorer(trained.model, protocol, "cpu").measure(tokens), expected, protocol)
-    check(GenericEngine(trained.model, protocol).losses(tokens.astype(np.int64)), expected, protocol)
+    check(GenericLosses(trained.model, [protocol]).losses(tokens.astype(np.int64))[0], expected, protocol)
+
+
+@pytest.mark.parametrize("name", ["neox_700", "llama"])
+def test_several_lengths_have_the_losses_of_each_alone(name: str, request: pytest.FixtureRequest) -> None:
+    trained = request.getfixturevalue(name)
+    protocols = [
+        Protocol.usual(0, "loss", prompt=prompt, continuation=ids)
+        for prompt, ids in ((8, 40), (32, 32), (1, 5), (40, 1))
+    ]
+    joint = JointScorer(trained.model, protocols, "cpu")
+    together = joint.measure(window(trained.rows, joint.longest))
+    for protocol, found in zip(protocols, together, strict=True):
+        check(found, reference_losses(trained.model, window(trained.rows, protocol), protocol), protocol)
+
+
+def test_a_protocol_of_another_measure_is_refused(neox_97: Any) -> None:
+    with pytest.raises(InvalidValue, match="measure 'loss' decodes nothing"):
+        Scorer(neox_97.model, LOSS, "cpu").prefixes(window(neox_97.rows, LOSS))
+    with pytest.raises(InvalidValue, match="not measured by a protocol of measure 'prefix'"):
+        Scorer(neox_97.model, Protocol(), "cpu").losses(window(neox_97.rows, LOSS))
 
 
 def test_rank_0_is_memorized_where_nothing_is_banned(neox_97: Any) -> None:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seenat.memorization.protocol import LONGEST_CONTINUATION, NOT_MEASURED, Protocol
+from seenat.memorization.protocol import LONGEST_CONTINUATION, NOT_MEASURED, RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
 
 protocols = st.builds(
     Protocol,
     measure=st.sampled_from(["prefix", "score"]),
+    dtype=st.sampled_from(["float32", "bfloat16", "float16"]),
     prompt=st.integers(1, 2048),
     continuation=st.integers(1, LONGEST_CONTINUATION),
     offset=st.integers(0, 2048),
@@ -72,7 +73,7 @@ def test_a_window_past_the_end_says_which_ids_it_wanted() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("measure", "perplexity"), ("eos", "Banned"), ("dtype", "float16"), ("definition", 2), ("definition", "1"), ("definition", True),
+        ("measure", "perplexity"), ("eos", "Banned"), ("dtype", "float64"), ("dtype", "half"), ("definition", 2), ("definition", "1"), ("definition", True),
         ("prompt", 0), ("prompt", -1), ("prompt", "32"), ("prompt", 32.0), ("prompt", True), ("continuation", 0),
         ("continuation", NOT_MEASURED), ("offset", -1), ("eos_id", -1), ("eos_id", None),
     ],
@@ -90,6 +91,21 @@ def test_stored_fields_must_be_exactly_the_known_ones(change: dict[str, Any]) ->
     stored = {name: value for name, value in stored.items() if value is not ...}
     with pytest.raises(InvalidValue, match="fields differ in"):
         Protocol.from_json(stored)
+
+
+def test_what_is_rechecked_has_an_id_of_its_own_and_loads_single_precision() -> None:
+    rechecked = Protocol(dtype=RECHECKED)
+    assert len({Protocol(dtype=dtype).id for dtype in ("float32", "bfloat16", "float16", RECHECKED)}) == 4
+    assert [Protocol(dtype=dtype).weights for dtype in ("float32", "bfloat16", "float16")] == [
+        "float32", "bfloat16", "float16",
+    ]  # fmt: skip
+    assert rechecked.weights == "float32"
+    assert Protocol.from_json(rechecked.to_json()) == rechecked
+
+
+def test_only_prefixes_are_rechecked() -> None:
+    with pytest.raises(InvalidValue, match="measures only the prefix, not the score"):
+        Protocol(dtype=RECHECKED, measure="score")
 
 
 def test_loss_bans_nothing_and_its_continuation_may_be_any_length() -> None:

@@ -15,6 +15,7 @@ from seenat.memorization.engine.for_neox import NeoxEngine
 from seenat.memorization.engine.generic import GenericEngine
 from seenat.memorization.engine.head import Head
 from seenat.memorization.engine.neox import Body, folded
+from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import ReferenceScores, reference_scores
 
@@ -48,8 +49,9 @@ def test_stages_and_blocks_never_change_a_prefix(
     stages: tuple[int, ...],
     block: int,
 ) -> None:
-    found = Cascade(*halves, torch.from_numpy(tokens), 32, stages, block).run()
-    np.testing.assert_array_equal(found.numpy(), expected.prefix)
+    found = Cascade(*halves, torch.from_numpy(tokens), Pairs([(32, 32)]), stages, block).run()
+    np.testing.assert_array_equal(found.prefixes[0].numpy(), expected.prefix)
+    assert not found.unsure.any()
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 500])
@@ -68,15 +70,15 @@ def test_every_engine_equals_generation(
 ) -> None:
     made: NeoxEngine | GenericEngine
     if engine == "generic":
-        made = GenericEngine(neox_700.model, Protocol())
+        made = GenericEngine(neox_700.model, [Protocol()])
     else:
-        made = NeoxEngine(neox_700.model, Protocol(), packed=None if engine == "packed" else False)
-    np.testing.assert_array_equal(made.prefixes(tokens), expected.prefix)
-    np.testing.assert_array_equal(made.scores(tokens), expected.score)
+        made = NeoxEngine(neox_700.model, [Protocol()], packed=None if engine == "packed" else False)
+    np.testing.assert_array_equal(made.prefixes(tokens)[0], expected.prefix)
+    np.testing.assert_array_equal(made.scores(tokens)[0], expected.score)
 
 
 def test_stages_follow_the_prefixes_that_were_seen(neox_700: Any, tokens: npt.NDArray[np.int64]) -> None:
-    engine = NeoxEngine(neox_700.model, Protocol())
+    engine = NeoxEngine(neox_700.model, [Protocol()])
     usual = engine.stages
     learnt = np.resize(tokens[:20], (400, 64))
     first = engine.prefixes(learnt)
@@ -87,10 +89,10 @@ def test_stages_follow_the_prefixes_that_were_seen(neox_700: Any, tokens: npt.ND
 def test_threads_share_sequences(neox_700: Any, tokens: npt.NDArray[np.int64], expected: ReferenceScores) -> None:
     torch.set_num_threads(3)
     try:
-        engine = NeoxEngine(neox_700.model, Protocol())
+        engine = NeoxEngine(neox_700.model, [Protocol()])
         for _ in range(2):
-            np.testing.assert_array_equal(engine.prefixes(tokens), expected.prefix)
-        np.testing.assert_array_equal(engine.scores(tokens), expected.score)
+            np.testing.assert_array_equal(engine.prefixes(tokens)[0], expected.prefix)
+        np.testing.assert_array_equal(engine.scores(tokens)[0], expected.score)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(1)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from seenat.memorization.engine.first_layer import IdTable
+from seenat.memorization.engine.first_layer import IdTable, WholeTable
 
 
 def parts_of(ids: torch.Tensor) -> list[torch.Tensor]:
@@ -54,3 +54,11 @@ def test_threads_share_a_table() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(wrong, range(100))) == 0
+
+
+def test_a_whole_table_holds_every_id() -> None:
+    table, ids = WholeTable(parts_of, 20_000, torch.device("cpu")), torch.tensor([19_999, 0, 8191, 8192, 0])
+    for _ in range(2):
+        for part, expected in zip(table.rows(ids), parts_of(ids), strict=True):
+            assert torch.equal(part, expected)
+            part.zero_()

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as st_numpy
 from seenat.memorization.engine.head import Head
 from seenat.memorization.engine.losses import quantities
 from seenat.memorization.engine.surprisal import SurprisalHead, of_logits
+from seenat.memorization.engine.verdicts import Pairs
 
 WIDTH = 32
 
@@ -94,7 +95,7 @@ def test_quantities_are_sums_and_means_of_what_they_say(surprisals: np.ndarray, 
     ids = surprisals.shape[1]
     prompt = data.draw(st.integers(1, ids))
     ranks = torch.arange(float(len(surprisals) * (ids - prompt + 1))).view(len(surprisals), -1)
-    found = quantities(torch.from_numpy(surprisals), ranks, prompt).numpy()
+    found = quantities(torch.from_numpy(surprisals), ranks, Pairs([(prompt, ids - prompt + 1)])).numpy()[:, 0]
     for row, told, positions in zip(surprisals.astype(float), found, ranks.numpy(), strict=True):
         fifth = sorted(row, reverse=True)[: max(1, ids // 5)]
         expected = [sum(row[: prompt - 1]), sum(row[prompt - 1 :]), sum(fifth) / len(fifth), positions.mean()]

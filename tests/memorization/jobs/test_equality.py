@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seenat.memorization.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.protocol import NOT_MEASURED, RECHECKED, Protocol
 from seenat.memorization.results import measured_values
 from seenat.registry.units import SequenceRange
 
@@ -51,8 +51,9 @@ def test_the_pocket_suite_equals_generate(measured_pocket, reference, step):
         ("mine-a", Protocol(prompt=20, continuation=40, offset=3)),
         ("mine-b", Protocol(prompt=20, continuation=40, offset=3)),
         ("mine-a", Protocol(measure="score")),
+        ("mine-a", Protocol(dtype=RECHECKED)),
     ],
-    ids=["32+32", "EOS allowed", "20+40 from 3", "without an index", "score"],
+    ids=["32+32", "EOS allowed", "20+40 from 3", "without an index", "score", "rechecked"],
 )
 def test_another_suite_equals_generate(mine, mine_catalog, measured, reference, name, protocol):
     steps = (20, 120, 200)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hub_server import HubServer, client_of, serve
 
+from seenat.memorization.columns import columns_bytes
 from seenat.memorization.jobs import plan_job
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import measured_values
@@ -73,6 +74,9 @@ def test_a_hub_model_over_a_hub_order_gives_what_the_folders_give(
         values.append(measured_values(catalog, model, model.order.sequences).values)
     np.testing.assert_array_equal(values[0], values[1])
     assert (values[0] == 32).any()
+    # Of the hub's order the windows that were read, a bitmap and a digest; of the local one, which is small, nothing.
+    read = selection.cells(model.schedule, STEPS[-1])
+    assert columns_bytes() == read * 64 * 2 + 3584 // 8 + 32
     checkpoint = catalog.model("hub-230k").checkpoint(384)
     assert checkpoint.digest == catalog.model("pocket-230k").checkpoint(384).digest
     assert checkpoint.status == "ok"

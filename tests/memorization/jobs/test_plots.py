@@ -55,7 +55,7 @@ def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss, tmp_path):
     ]
     assert line["data"]["values"] == expected
     assert [row["seen"] for row in expected[::3]] == [False, True, True]
-    assert "seen by step 1" in json.dumps(drawn)
+    assert "seen by step 3" in json.dumps(drawn)
     save(trajectory_chart(mine_loss), tmp_path / "chart.svg")
     assert "surprisal of an id (nats)" in (tmp_path / "chart.svg").read_text()
 
@@ -99,7 +99,8 @@ def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, mea
         (point.step, point.values["prefix"], point.seen) for point in found.trajectory.points
     ]
     assert {row["memorized"] for row in points if row["prefix"] == 32} <= {True}
-    assert drawn["data"]["values"] == [{"step": 192, "label": "seen by step 192"}]
+    rule = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "rule")
+    assert rule["data"]["values"] == [{"step": 192, "label": "seen by step 192"}]
     assert {layer["mark"]["type"] for layer in charts["control"].to_dict()["layer"]} == {"line", "point"}
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.jobs import Job, plan_job, runnable_steps
+from seenat.memorization.jobs import Job, plan_job
+from seenat.memorization.plan_checks import runnable_steps
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import Selection
 from seenat.registry.catalog import Catalog

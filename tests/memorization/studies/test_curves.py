@@ -55,4 +55,4 @@ def test_larger_models_memorize_more(measured_pocket):
     assert last == sorted(last)
     sizes = [one.parameters for one in found]
     assert sizes == sorted(sizes)
-    assert set(found[0].to_json()) == {"model", "order", "protocol", "parameters", "steps"}
+    assert set(found[0].to_json()) == {"model", "order", "protocol", "parameters", "steps", "adaptive"}

@@ -1,0 +1,284 @@
+"""`python -m benchmarks.scale [FILE]`: results of ten million sequences, written, compacted and asked, each figure beside its target.
+
+Times are CPU time of one process and one thread, since nothing here computes beside it, except where it says otherwise.
+Each part runs in a process of its own, whose largest memory is told. FILE gets the same tables as Markdown.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.synthetic import BATCH, SyntheticResults, entropy, synthetic_catalog
+from seenat.memorization.compaction import compact
+from seenat.memorization.jobs import plan_job
+from seenat.memorization.memorized import first_memorized, memorized_by_batch
+from seenat.memorization.protocol import Protocol
+from seenat.memorization.results import trajectory
+from seenat.memorization.selection import Selection
+from seenat.memorization.studies.keeping import kept, relearned
+from seenat.memorization.studies.sets import memorized_only_by
+from seenat.registry.bulk import insert_rows
+from seenat.registry.catalog import Catalog
+from seenat.registry.schedule import pythia_steps
+from seenat.registry.tables import blocks, memorized_sequences
+from seenat.registry.units import BatchRange
+
+_SIZES = (100 * BATCH, 1000 * BATCH, 9766 * BATCH)
+_NAMES = ("small", "large")
+_LONG = 146_432_000
+_TRAJECTORIES = 1000
+_ONSETS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One thing measured."""
+
+    what: str
+    value: str
+    target: str = ""
+
+
+def main() -> None:
+    """Run every part; print the figures, and write them to the file that is named."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="seenat-scale-") as folder:
+        figures: list[Figure] = []
+        memory: dict[int, dict[str, int]] = {}
+        for size in _SIZES:
+            path = Path(folder, f"{size}.sqlite")
+            written = _alone(_write, path, size)
+            asked = _alone(_ask, path, size)
+            memory[size] = {"writing": written.pop("memory"), "reading": asked.pop("memory")}
+            print(f"{size:,} sequences: {memory[size]} MB", flush=True)
+        figures += [*written["figures"], *asked["figures"]]
+        for part in (_long, _insert, _plan):
+            figures += _alone(part, Path(folder, f"{part.__name__}.sqlite"))["figures"]
+    for kind in ("writing", "reading"):
+        told = ", ".join(f"{memory[size][kind]:,} at {size:,}" for size in _SIZES)
+        figures.append(Figure(what=f"largest memory, {kind}", value=f"{told} sequences (MB)", target="flat"))
+    text = _told(figures, time.perf_counter() - began)
+    print(text)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+
+
+def _alone(part: Callable[..., Any], *arguments: Any) -> Any:
+    """What a part returns, run in a fresh process."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(part, *arguments).result()
+
+
+def _write(path: Path, sequences: int) -> dict[str, Any]:
+    """Commit two models' values and compact them."""
+    steps = tuple(sequences // BATCH * place // 10 for place in range(1, 11))
+    catalog = synthetic_catalog(path, sequences, steps, _NAMES)
+    stored, commits = 0, []
+    for name in _NAMES:
+        results = SyntheticResults.of(catalog, name)
+        for block in range(results.measurement.blocks):
+            for row, values in zip(results.rows, results.values(block), strict=True):
+                began = time.process_time()
+                stored += results.commit(row, block, values)
+                commits.append(time.process_time() - began)
+    values_ = 2 * 10 * sequences
+    written = _written(results)
+    began = time.process_time()
+    made = [compact(catalog, catalog.model(name)) for name in _NAMES]
+    spent = time.process_time() - began
+    catalog.close()
+    largest = float(np.median(commits)) * 1e3
+    return {
+        "memory": _memory(),
+        "figures": [
+            Figure(what="bytes a value, block files", value=f"{stored / values_:.3f}", target="0.40"),
+            Figure(
+                what="bytes a value, by trajectory",
+                value=f"{sum(one.bytes for one in made) / values_:.3f}",
+                target="0.40",
+            ),
+            Figure(what="block files written", value=f"{written:,.0f} MB/s of values"),
+            Figure(
+                what="commit of a block of 65,536, up to 10 checkpoints",
+                value=f"{largest:.1f} ms, {values_ / sum(commits) / 1e6:,.1f} million values/s",
+                target="some % of a second",
+            ),
+            Figure(what="compaction", value=f"{values_ / spent / 1e6:,.0f} MB/s of values"),
+        ],
+    }
+
+
+def _written(results: SyntheticResults) -> float:
+    """Megabytes of values a second, written again as they are."""
+    spent = values = 0.0
+    for block in range(min(20, results.measurement.blocks)):
+        made = next(results.values(block))
+        began = time.process_time()
+        results.array.write(results.rows[0], block, made)
+        spent += time.process_time() - began
+        values += len(made)
+        results.array.accept(results.rows[0], block)
+    return values / spent / 1e6
+
+
+def _ask(path: Path, sequences: int) -> dict[str, Any]:
+    """Ask what is asked of results, in a process that has asked nothing before."""
+    with Catalog.open(str(path)) as catalog:
+        small, large = (catalog.model(name) for name in _NAMES)
+        steps, last = large.schedule.saved, sequences // BATCH
+        figures = [_trajectories(catalog, "large", sequences, "1 ms")]
+        asked: list[tuple[str, str, Callable[[], Any], Callable[[Any], str]]] = [
+            (
+                "first memorized by a step, count and 20",
+                "0.1 s",
+                lambda: first_memorized(catalog, large, steps[4]),
+                lambda found: f"{found.count:,} sequences",
+            ),
+            (
+                "a page in the middle of its list",
+                "",
+                lambda: first_memorized(catalog, large, steps[-1], after=(steps[0], 6_000_000)),
+                lambda found: f"{len(found.sequences)} sequences",
+            ),
+            (
+                "memorized in each of 100 batches",
+                "",
+                lambda: memorized_by_batch(catalog, large, steps[-1], BatchRange(last - 100, last)),
+                lambda found: f"{found.memorized:,} of {found.measured:,}",
+            ),
+            (
+                "kept from the 5th checkpoint to the 10th",
+                "",
+                lambda: kept(catalog, large, steps[4]),
+                lambda found: f"{found.kept:,} of {found.memorized:,}",
+            ),
+            (
+                "forgotten and relearned",
+                "",
+                lambda: relearned(catalog, large),
+                lambda found: f"{found.relearned:,} of {found.forgotten:,}",
+            ),
+            (
+                "memorized by one within 2,000 steps, never by another",
+                "",
+                lambda: memorized_only_by(catalog, large, small, 2000),
+                lambda found: f"{found.never:,} of {found.memorized:,}",
+            ),
+        ]
+        for what, target, ask, tell in asked:
+            began = time.process_time()
+            found = ask()
+            figures.append(
+                Figure(what=what, value=f"{(time.process_time() - began) * 1e3:,.0f} ms; {tell(found)}", target=target)
+            )
+    return {"memory": _memory(), "figures": figures}
+
+
+def _long(path: Path) -> dict[str, Any]:
+    """One block at 154 checkpoints, in a catalog that knows as many blocks of all others."""
+    with synthetic_catalog(path, _LONG, pythia_steps(), ("long",)) as catalog:
+        results = SyntheticResults.of(catalog, "long", stays=0.98)
+        others = ("measurement_id", "array_row", "block", "measured", "memorized", "bytes", "digest")
+        with catalog.database.write() as connection:
+            rows = (
+                (results.measurement.id, row, block, 65_536, 0, 0, "sha256:" + "0" * 64)
+                for row in results.rows
+                for block in range(1, results.measurement.blocks)
+            )
+            insert_rows(connection, blocks, others, rows)
+        spent = []
+        for row, values in zip(results.rows, results.values(0), strict=True):
+            began = time.process_time()
+            results.commit(row, 0, values)
+            spent.append((time.process_time() - began) * 1e3)
+        before = _trajectories(catalog, "long", 65_536, "", what="block files")
+        with catalog.database.write() as connection:
+            connection.execute(blocks.delete().where(blocks.c.block > 0))
+        compact(catalog, results.model)
+        after = _trajectories(catalog, "long", 65_536, "10 ms")
+    commit = Figure(
+        what="commit of a block of 65,536, 1st, 77th and 154th checkpoint",
+        value=", ".join(f"{np.median(spent[max(0, place - 2) : place + 3]):.0f}" for place in (1, 76, 151)) + " ms",
+        target="some % of a second",
+    )
+    return {"figures": [commit, after, before]}
+
+
+def _insert(path: Path) -> dict[str, Any]:
+    """Rows of the onset table, as a commit writes them."""
+    with synthetic_catalog(path, _SIZES[0], (1,), ("insert",)) as catalog:
+        measurement = SyntheticResults.of(catalog, "insert").measurement
+        rates = [_insert_rate(catalog, measurement.id, place * 30 * _ONSETS) for place in range(5)]
+    told = f"{np.median(rates):,.0f} a second, {min(rates):,.0f} to {max(rates):,.0f} in five rounds"
+    return {"figures": [Figure(what="onset rows inserted, SQLite", value=told, target="500,000")]}
+
+
+def _insert_rate(catalog: Catalog, measurement_id: int, start: int) -> float:
+    first = np.random.default_rng(start).choice(pythia_steps()[11:], _ONSETS)
+    places = start + np.arange(_ONSETS) * 30
+    columns = [np.full(_ONSETS, measurement_id), places, first, first - 1000, first, first, first]
+    began = time.process_time()
+    with catalog.database.write() as connection:
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        insert_rows(connection, memorized_sequences, tuple(memorized_sequences.c.keys()), rows)
+    return _ONSETS / (time.process_time() - began)
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    """Plan a job over all that every checkpoint of pythia-70m had seen."""
+    with Catalog.open(str(path)) as catalog:
+        model = catalog.model("pythia-70m")
+        before, began = _memory(), time.process_time()
+        job = plan_job(
+            catalog, model, Protocol(), Selection(steps=model.schedule.saved, sequences=model.order.sequences)
+        )
+        spent = time.process_time() - began
+    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {_memory() - before} MB"
+    return {"figures": [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=told)]}
+
+
+def _trajectories(catalog: Catalog, name: str, sequences: int, target: str, what: str = "by trajectory") -> Figure:
+    """Single trajectories at random places, and the first of them."""
+    model = catalog.model(name)
+    spent = []
+    for sequence in np.random.default_rng(1).integers(0, sequences, _TRAJECTORIES).tolist():
+        began = time.process_time()
+        trajectory(catalog, model, sequence)
+        spent.append((time.process_time() - began) * 1e3)
+    middle, late = np.percentile(spent, (50, 99))
+    return Figure(
+        what=f"a trajectory of {len(model.checkpoints)} checkpoints, {what}",
+        value=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
+        target=target,
+    )
+
+
+def _memory() -> int:
+    """The largest memory of this process, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if platform.system() == "Linux" else 1 << 20)
+
+
+def _told(figures: list[Figure], seconds: float) -> str:
+    head = (
+        f"Two models of {_SIZES[-1]:,} sequences x 10 checkpoints, values of {entropy():.2f} bits, SQLite; CPU time. "
+        f"{time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} minutes in all.\n"
+    )
+    lines = ["| | measured | target |", "|---|---|---|"]
+    lines += [f"| {one.what} | {one.value} | {one.target} |" for one in figures]
+    return "\n".join([head, *lines, ""])
+
+
+if __name__ == "__main__":
+    main()

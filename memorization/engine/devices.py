@@ -1,0 +1,152 @@
+"""What devices differ in: where sequences come from, how much fits, and how exactly float32 is multiplied.
+
+* Sequences lie in the host's memory. `Arrivals` brings them to another device block by block, on a stream of its own, so
+  that a block is copied while those before it are computed.
+* `Rows` is how many sequences a pass takes. When a device's memory runs out the number is halved and the work starts
+  again, down to 1 sequence; every number is right, since no number of rows changes a result.
+* `exact` keeps processors from rounding float32 to fewer bits before they multiply (TF32, and bfloat16 on CPU), whatever
+  the process has asked torch for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+from seenat.registry.errors import OutOfMemory
+
+__all__ = ["Arrivals", "Rows", "exact", "fitting", "free_bytes"]
+
+_Made = TypeVar("_Made")
+_TEXTS = ("out of memory", "can't allocate memory")
+"""What torch's RuntimeError says where it has no class for it: on mps and on CPU."""
+
+
+class Arrivals:
+    """Sequences, int64 [n, ids] in the host's memory, as they come to a device in blocks of `rows`.
+
+    `tokens` is where they lie there; iterating gives the slice of each block once it has arrived.
+    """
+
+    def __init__(self, host: torch.Tensor, device: torch.device, rows: int) -> None:
+        self._blocks = [slice(start, min(start + rows, len(host))) for start in range(0, len(host), rows)]
+        self._ready: list[torch.cuda.Event] = []
+        if device.type == "cuda":
+            self.tokens = torch.empty_like(host, device=device)
+            self._send(host.pin_memory(), torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+        else:
+            self.tokens = host.to(device)
+
+    def __iter__(self) -> Iterator[slice]:
+        for number, block in enumerate(self._blocks):
+            if self._ready:
+                torch.cuda.current_stream(self.tokens.device).wait_event(self._ready[number])
+            yield block
+
+    def _send(self, host: torch.Tensor, stream: torch.cuda.Stream) -> None:
+        """Ask for every copy at once; a pass waits for its own block's alone."""
+        stream.wait_stream(
+            torch.cuda.current_stream(self.tokens.device)
+        )  # The room may still be in use by what had it.
+        self.tokens.record_stream(stream)
+        with torch.cuda.stream(stream):
+            for block in self._blocks:
+                self.tokens[block].copy_(host[block], non_blocking=True)
+                self._ready.append(stream.record_event())
+
+
+class Rows:
+    """How many rows a pass takes: `count`, until memory runs out."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.count = count
+        self._device = device
+
+    def fit(self, work: Callable[[int], _Made]) -> _Made:
+        """What `work` makes with as many rows a pass as fit; raises `OutOfMemory` when not even one does."""
+        while True:
+            rows = self.count
+            try:
+                return work(rows)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if rows == 1:
+                    raise OutOfMemory(
+                        f"The memory of {self._device} does not hold what the model makes of one sequence; choose another "
+                        "--device, a --dtype of 16 bits or fewer ids."
+                    ) from error
+            # Here the error is gone, and with it the frames that kept the pass's tensors.
+            self.count = min(self.count, rows // 2)
+            _empty(self._device)
+
+
+class _Exactness:
+    """The setting is the process's: the first thread that needs it makes it, the last one gives back what was asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._asked_for = ""
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._asked_for = torch.get_float32_matmul_precision()
+                torch.set_float32_matmul_precision("highest")
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.set_float32_matmul_precision(self._asked_for)
+
+
+_EXACTNESS = _Exactness()
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Multiply float32 as float32, in this thread while others do the same: the next model is built beside."""
+    _EXACTNESS.enter()
+    try:
+        yield
+    finally:
+        _EXACTNESS.leave()
+
+
+@contextmanager
+def fitting(device: torch.device) -> Iterator[None]:
+    """Raise `OutOfMemory` where a model is brought to a device that does not hold it."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            f"The memory of {device} does not hold the model; choose another --device or a --dtype of 16 bits."
+        ) from error
+
+
+def free_bytes(device: torch.device) -> int:
+    """Bytes of a GPU's memory that can be had now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _TEXTS)
+
+
+def _empty(device: torch.device) -> None:
+    """Give back what torch keeps for later, which may be in pieces too small for other shapes."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,202 @@
+"""Which sequences a model had memorized by a step, and how many of each batch: from what commits have counted.
+
+As in `onset`, every measured point counts, whether or not the checkpoint had seen the sequence. A list is told a page at a
+time, each page by where the one before ended, so that the millionth costs what the first does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, tuple_
+
+from seenat.memorization.commits import refresh_onsets
+from seenat.memorization.coverage import AdaptivePlan, read_coverage
+from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.protocol import Protocol
+from seenat.memorization.results import MemorizedSequence, memorized_sequence
+from seenat.registry.catalog import Catalog
+from seenat.registry.entities import Model
+from seenat.registry.errors import NotMeasured
+from seenat.registry.tables import batch_counts, memorized_sequences
+from seenat.registry.units import BatchRange
+
+__all__ = [
+    "BatchCount",
+    "FirstMemorized",
+    "MemorizedByBatch",
+    "check_measured",
+    "first_memorized",
+    "memorized_by_batch",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstMemorized:
+    """What a model memorized first by a step: how many sequences, and some of them."""
+
+    model: str
+    order: str
+    protocol: Protocol
+    by: int
+    count: int
+    """Of all, whatever is listed."""
+    sequences: tuple[MemorizedSequence, ...]
+    """By onset and sequence."""
+    next: tuple[int, int] | None
+    """Onset and sequence after which to go on; None where nothing follows."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that it rests on."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            "model": self.model,
+            "order": self.order,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "by": self.by,
+            "count": self.count,
+            "sequences": [sequence.to_json() for sequence in self.sequences],
+            "next": None if self.next is None else {"step": self.next[0], "sequence": self.next[1]},
+            "adaptive": [plan.to_json() for plan in self.adaptive],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCount:
+    """A batch at a checkpoint."""
+
+    batch: int
+    seen: bool
+    """Whether the checkpoint had consumed it."""
+    measured: int
+    memorized: int
+
+    def to_json(self) -> dict[str, int | bool]:
+        """Every field by name."""
+        return {"batch": self.batch, "seen": self.seen, "measured": self.measured, "memorized": self.memorized}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorizedByBatch:
+    """How many sequences of some batches a checkpoint had memorized; batches of which none was measured are not among them."""
+
+    model: str
+    order: str
+    protocol: Protocol
+    step: int
+    batches: BatchRange
+    counts: tuple[BatchCount, ...]
+    """By ascending batch."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that it rests on."""
+
+    @property
+    def measured(self) -> int:
+        """Sequences of these batches that were measured."""
+        return sum(count.measured for count in self.counts)
+
+    @property
+    def memorized(self) -> int:
+        """Those among them that were memorized."""
+        return sum(count.memorized for count in self.counts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            "model": self.model,
+            "order": self.order,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "step": self.step,
+            "batches": self.batches.to_json(),
+            "measured": self.measured,
+            "memorized": self.memorized,
+            "counts": [count.to_json() for count in self.counts],
+            "adaptive": [plan.to_json() for plan in self.adaptive],
+        }
+
+
+def first_memorized(
+    catalog: Catalog,
+    model: Model,
+    by: int,
+    *,
+    protocol: str | None = None,
+    limit: int = 20,
+    after: tuple[int, int] | None = None,
+) -> FirstMemorized:
+    """What a model memorized first at a checkpoint at step `by` or before: the count, and a page of `limit` sequences.
+
+    `after` is the onset and the sequence that the page before ended with. Raises `NotMeasured` for a model without results.
+    """
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+    refresh_onsets(catalog.database, measurement, model)
+    onset, sequence = memorized_sequences.c.first_step, memorized_sequences.c.sequence
+    chosen: list[ColumnElement[bool]] = [memorized_sequences.c.measurement_id == measurement.id, onset <= by]
+    page = select(memorized_sequences).where(*chosen).order_by(onset, sequence).limit(limit + 1)
+    if after is not None:
+        page = page.where(tuple_(onset, sequence) > after)
+    with catalog.database.read() as connection:
+        count = connection.execute(select(func.count()).select_from(memorized_sequences).where(*chosen)).scalar_one()
+        rows = connection.execute(page).all()
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+    last = rows[limit - 1] if 0 < limit < len(rows) else None
+    return FirstMemorized(
+        model=model.name,
+        order=model.order.name,
+        protocol=measurement.protocol,
+        by=by,
+        count=count,
+        sequences=tuple(memorized_sequence(row) for row in rows[:limit]),
+        next=None if last is None else (last.first_step, last.sequence),
+        adaptive=coverage.adaptive,
+    )
+
+
+def memorized_by_batch(
+    catalog: Catalog, model: Model, step: int, batches: BatchRange, protocol: str | None = None
+) -> MemorizedByBatch:
+    """How many sequences of each batch of a range a checkpoint had memorized.
+
+    Raises `NotMeasured` for a step without results.
+    """
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol)
+        rows = {step: row for row, step in current_rows(connection, measurement)}
+        check_measured(model, step, rows)
+        found = connection.execute(
+            select(batch_counts.c.batch, batch_counts.c.measured, batch_counts.c.memorized)
+            .where(
+                batch_counts.c.measurement_id == measurement.id,
+                batch_counts.c.array_row == rows[step],
+                batch_counts.c.batch >= batches.start,
+                batch_counts.c.batch < batches.stop,
+            )
+            .order_by(batch_counts.c.batch)
+        ).all()
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+    return MemorizedByBatch(
+        model=model.name,
+        order=model.order.name,
+        protocol=measurement.protocol,
+        step=step,
+        batches=batches,
+        counts=tuple(
+            BatchCount(batch=row.batch, seen=row.batch < step, measured=row.measured, memorized=row.memorized)
+            for row in found
+        ),
+        adaptive=tuple(plan for plan in coverage.adaptive if step in plan.refined),
+    )
+
+
+def check_measured(model: Model, step: int, measured: Collection[int]) -> None:
+    """Raise `NotMeasured` unless a step is among the measured ones."""
+    if step not in measured:
+        known = ", ".join(f"{one:,}" for one in measured) or "none"
+        raise NotMeasured(
+            f"Step {step:,} of {model.name} has not been measured; measured are {known}. Choose one of them, or run "
+            f"`seenat memorize {model.name} --steps {step}`."
+        )

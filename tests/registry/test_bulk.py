@@ -1,0 +1,52 @@
+"""Rows in bulk are the rows that statements insert, in the same transaction, on both databases."""
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from seenat.registry.bulk import insert_rows
+from seenat.registry.errors import InvalidValue
+from seenat.registry.tables import checkpoints, suites
+
+COLUMNS = ("name", "origin", "provenance")
+
+
+def names(catalog):
+    with catalog.database.read() as connection:
+        return set(connection.execute(select(suites.c.name)).scalars())
+
+
+def test_rows_come_as_they_are_and_only_with_their_transaction(catalog):
+    before = names(catalog)
+    odd = ["tab\there", "line\nbreak", "back\\slash", "\\N", "quote'\"", "ü", ""]
+    rows = [(name, "x", "{}") for name in odd]
+    with catalog.database.write() as connection:
+        insert_rows(connection, suites, COLUMNS, iter(rows))
+        assert connection.execute(select(suites.c.name).where(suites.c.name == "ü")).scalar() == "ü"
+        connection.rollback()
+    assert names(catalog) == before
+    with catalog.database.write() as connection:
+        insert_rows(connection, suites, COLUMNS, iter(rows))
+        insert_rows(connection, suites, COLUMNS, [])
+    assert names(catalog) == before | set(odd)
+
+
+def test_none_is_null_and_what_is_left_out_is_too(catalog):
+    model = catalog.model("pythia-70m")
+    with catalog.database.write() as connection:
+        columns = ("model_id", "step", "revision", "status", "reason")
+        insert_rows(connection, checkpoints, columns, [(model.id, 7, "step7", "ok", None)])
+        query = select(checkpoints.c.reason, checkpoints.c.digest).where(
+            checkpoints.c.model_id == model.id, checkpoints.c.step == 7
+        )
+        assert connection.execute(query).one() == (None, None)
+
+
+def test_what_the_driver_refuses_is_told_as_of_any_statement(catalog):
+    before = names(catalog)
+    with pytest.raises(IntegrityError, match="suites"), catalog.database.write() as connection:
+        insert_rows(connection, suites, COLUMNS, [("twice", "x", "{}"), ("twice", "x", "{}")])
+    assert names(catalog) == before
+    if not catalog.database.is_sqlite:  # SQLite knows no longest text.
+        with pytest.raises(InvalidValue, match="too long"), catalog.database.write() as connection:
+            insert_rows(connection, suites, COLUMNS, [("x" * 97, "x", "{}")])
