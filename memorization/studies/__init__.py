@@ -6,6 +6,7 @@
     batches         whether memorized sequences are spread over the order as a Poisson process would spread them
     prediction      whether an earlier checkpoint or a smaller model tells what a model will have memorized
     sets            memorized by one model soon after it was seen, and never by another
+    keeping         what a model kept of what it had memorized, and what it learned again
     counterfactual  what having been trained on a sequence did to how well it is known
     labels          whether a checkpoint behaves like the step that it is labelled with
     charts          one chart for each

@@ -151,7 +151,7 @@ def counterfactual_profiles(
     contents: dict[int, Contents] = {}
     found = []
     for model in models:
-        results = open_results(catalog, model, protocol, measures=COMPARED)
+        results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
         once = None if repeated else order_contents(model, contents, most).once
         found.append(_profile(results, quantity_of(results.protocol, quantity), once, control, least))
     return tuple(found)

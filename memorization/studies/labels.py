@@ -153,7 +153,7 @@ def step_labels(
     Raises `NotMeasured` where no checkpoint was measured on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
-    results = open_results(catalog, model, protocol, measures=COMPARED)
+    results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
     model.check_unaltered(results.steps[-1] - 1)
     contents = None if repeated else order_contents(model, {}, most)
     read = partial(panels, results, quantity_of(results.protocol, quantity))

@@ -7,7 +7,7 @@ of the checkpoints' present contents.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ class Results:
     def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
         """The seen points of a range at some measured steps, or at all."""
         chosen = self.steps if steps is None else steps
-        values = self._stored([self.rows[step] for step in chosen], sequences)
+        values = self._read([self.rows[step] for step in chosen], sequences)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
         seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
         return SeenPoints(
@@ -98,7 +98,21 @@ class Results:
 
     def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
         """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
-        return quantity.of(self._stored(list(self.rows.values()), sequences))
+        return quantity.of(self._read(list(self.rows.values()), sequences))
+
+    def without_adaptive(self) -> Results:
+        """Only the checkpoints at which no adaptive job chose what is measured: of what was chosen, no mean tells.
+
+        Raises `NotMeasured` where there are none.
+        """
+        refined = {step for plan in self.coverage.adaptive for step in plan.refined}
+        rows = {step: row for step, row in self.rows.items() if step not in refined}
+        if not rows:
+            raise NotMeasured(
+                f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, of which no mean can "
+                f"be taken; run `seenat memorize {self.model.name} --unseen`."
+            )
+        return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
 
     def names(self, *others: Results) -> dict[str, Any]:
         """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
@@ -109,7 +123,7 @@ class Results:
             "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
         }
 
-    def _stored(self, rows: list[int], sequences: SequenceRange) -> Values:
+    def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
         with self.database.read() as connection:
             return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
 
