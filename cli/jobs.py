@@ -117,8 +117,8 @@ def memorize(
       seenat memorize pocket-230k
       seenat memorize pocket-230k --steps 64,128,384 --unseen
       seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
-      seenat memorize pocket-2m --steps 384 --sample 300 --dtype bfloat16-rechecked
-      seenat memorize pocket-230k --measure loss --steps 64,384 --sequences 0:256 --unseen
+      seenat memorize pocket-2m --steps 384 --dtype bfloat16-rechecked
+      seenat memorize pocket-230k --steps 64,384 --measure loss --unseen
       seenat memorize pocket-660k --adaptive --coarse 4
     """
     from seenat.memorization.loading import check_device
