@@ -14,7 +14,7 @@ from seenat.registry.units import parse_count
 if TYPE_CHECKING:
     from seenat.registry.catalog import Catalog
 
-__all__ = ["Count", "open_catalog", "protocol_option"]
+__all__ = ["Count", "Counts", "open_catalog", "protocol_option"]
 
 
 class Count(click.ParamType[int]):
@@ -29,6 +29,18 @@ class Count(click.ParamType[int]):
             return parse_count(value, self.name)
         except SeenatError as error:
             self.fail(str(error), param, ctx)
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """One count or several with commas between them; ascending, each once."""
+
+    def __init__(self, noun: str) -> None:
+        self.name = noun
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Read the numbers, or fail with what they should be."""
+        one = Count(self.name)
+        return tuple(sorted({one.convert(part, param, ctx) for part in str(value).split(",")}))
 
 
 def protocol_option(command: Any) -> Any:

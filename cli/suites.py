@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import open_catalog
-from seenat.cli.jobs import run_with_progress
+from seenat.cli.memorize import run_with_progress
 from seenat.cli.output import Output, json_option
 from seenat.cli.progress import Moment, Show, progress, resumable
 
@@ -100,7 +100,7 @@ def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
     for model in models:
         selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
         job = plan_job(catalog, model, Protocol.usual(model.order.eos_id), selection)
-        run_with_progress(out, catalog, job, device=None)
+        run_with_progress(out, catalog, [job])
     return outcomes(catalog, models)
 
 

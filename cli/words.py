@@ -1,4 +1,4 @@
-"""What several commands say in the same words: onsets, protocols, shares, and what adaptive jobs left out."""
+"""What several commands say in the same words: onsets, protocols, jobs, shares, and what adaptive jobs left out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 from seenat.cli.output import plural, share
 
 if TYPE_CHECKING:
+    from seenat.memorization.jobs import Job
     from seenat.memorization.protocol import Protocol
 
-__all__ = ["adaptive_words", "miss_words", "onset_words", "protocol_words", "share_words"]
+__all__ = [
+    "adaptive_words",
+    "miss_words",
+    "onset_words",
+    "protocol_words",
+    "rate_words",
+    "share_words",
+    "steps_words",
+]
 
 
 def onset_words(onset: Mapping[str, int | None] | None) -> str:
@@ -66,3 +75,15 @@ def miss_words(one: Mapping[str, Any]) -> str:
         f"their memorized checkpoints; so about {missed['of_all']:,.0f} of {missed['sequences']:,} sequences are missed "
         f"({low:,.0f} to {high:,.0f})."
     )
+
+
+def rate_words(found: Job) -> str:
+    """How many sequences a second a job measured."""
+    return f"{found.progress.measured / found.progress.seconds:,.0f} sequences a second"
+
+
+def steps_words(steps: tuple[int, ...]) -> str:
+    """How many checkpoints, and from which step to which."""
+    if len(steps) == 1:
+        return f"1, at step {steps[0]:,}"
+    return f"{len(steps):,}, from step {steps[0]:,} to {steps[-1]:,}"

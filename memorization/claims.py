@@ -1,4 +1,4 @@
-"""Claims: which process works on which shard of a job.
+"""Claims: which process works on which shard of some jobs.
 
 A claim is a row that says who holds a shard and until when. That of a dead process of this machine is void at once, one
 of another machine when its lease has run out. Claims only save work; whoever measures a shard commits the same values.
@@ -25,11 +25,11 @@ _LEASE = timedelta(minutes=30)
 
 
 class Claims:
-    """What this process may take of a job, and what it holds."""
+    """What this process may take of jobs, and what it holds."""
 
-    def __init__(self, database: Database, job_id: int) -> None:
+    def __init__(self, database: Database, job_ids: tuple[int, ...]) -> None:
         self._database = database
-        self._job_id = job_id
+        self._is_of_jobs = shards.c.job_id.in_(job_ids)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def open_steps(self) -> list[int]:
@@ -42,26 +42,31 @@ class Claims:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def take(self, checkpoint_id: int) -> Iterator[ShardKey]:
-        """Claim a checkpoint's shards one after the other, each when the one before is done with."""
+    def take(self, checkpoint_id: int) -> Iterator[list[ShardKey]]:
+        """Claim a checkpoint's shards block after block, each when the one before is done with: those of every job that is open."""
         is_of_checkpoint = shards.c.checkpoint_id == checkpoint_id
-        query = select(shards.c.block).where(self._is_open(), is_of_checkpoint).order_by(shards.c.block)
+        query = select(shards.c.block).distinct().where(self._is_open(), is_of_checkpoint).order_by(shards.c.block)
         with self._database.read() as connection:
             open_blocks = connection.execute(query).scalars().all()
         for block in open_blocks:
             with self._database.write() as connection:
-                claimed = connection.execute(
-                    update(shards)
-                    .where(self._is_open(), is_of_checkpoint, shards.c.block == block)
-                    .values(
-                        state="running",
-                        owner=self._owner,
-                        lease_until=_stamp(datetime.now(UTC) + _LEASE),
-                        attempts=shards.c.attempts + 1,
+                claimed = (
+                    connection.execute(
+                        update(shards)
+                        .where(self._is_open(), is_of_checkpoint, shards.c.block == block)
+                        .values(
+                            state="running",
+                            owner=self._owner,
+                            lease_until=_stamp(datetime.now(UTC) + _LEASE),
+                            attempts=shards.c.attempts + 1,
+                        )
+                        .returning(shards.c.job_id)
                     )
-                ).rowcount
+                    .scalars()
+                    .all()
+                )
             if claimed:
-                yield ShardKey(job_id=self._job_id, checkpoint_id=checkpoint_id, block=block)
+                yield [ShardKey(job_id=id_, checkpoint_id=checkpoint_id, block=block) for id_ in claimed]
 
     def fail(self, checkpoint_id: int, error: SeenatError, *, only_claimed: bool = False) -> None:
         """Fail the shard of a checkpoint that is claimed here, and unless told otherwise those that nobody has claimed."""
@@ -70,7 +75,7 @@ class Claims:
         with self._database.write() as connection:
             connection.execute(
                 update(shards)
-                .where(shards.c.job_id == self._job_id, shards.c.checkpoint_id == checkpoint_id, failed)
+                .where(self._is_of_jobs, shards.c.checkpoint_id == checkpoint_id, failed)
                 .values(
                     state="failed",
                     owner=None,
@@ -83,12 +88,12 @@ class Claims:
     def void_dead(self, connection: Connection) -> None:
         """Free what processes hold that are gone, and what this one held and gave up."""
         owners = connection.execute(
-            select(shards.c.owner).distinct().where(shards.c.job_id == self._job_id, shards.c.state == "running")
+            select(shards.c.owner).distinct().where(self._is_of_jobs, shards.c.state == "running")
         ).scalars()
         dead = [owner for owner in owners if owner is not None and _is_dead(owner)]
         connection.execute(
             update(shards)
-            .where(shards.c.job_id == self._job_id, shards.c.state == "running", shards.c.owner.in_(dead))
+            .where(self._is_of_jobs, shards.c.state == "running", shards.c.owner.in_(dead))
             .values(state="pending", owner=None, lease_until=None)
         )
 
@@ -102,7 +107,7 @@ class Claims:
 
     def _is_open(self) -> ColumnElement[bool]:
         expired = and_(shards.c.state == "running", shards.c.lease_until < _stamp(datetime.now(UTC)))
-        return and_(shards.c.job_id == self._job_id, or_(shards.c.state.in_(("pending", "failed")), expired))
+        return and_(self._is_of_jobs, or_(shards.c.state.in_(("pending", "failed")), expired))
 
 
 def _stamp(moment: datetime) -> str:

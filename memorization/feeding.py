@@ -31,7 +31,7 @@ from seenat.registry.hub import Watch
 from seenat.registry.hub_cache import free_files
 
 if TYPE_CHECKING:
-    from seenat.memorization.scoring import Scorer
+    from seenat.memorization.scoring import JointScorer
 
 __all__ = ["Fed", "Feed", "Shelf"]
 
@@ -83,7 +83,7 @@ class Feed:
         checkpoints: Sequence[Checkpoint],
         *,
         fetch: Callable[[Checkpoint, Watch], Content],
-        load: Callable[[Path], Scorer],
+        load: Callable[[Path], JointScorer],
         may_load_ahead: Callable[[Content], bool],
         shelf: Shelf,
         waiting: Callable[[Checkpoint, int], None],
@@ -130,7 +130,7 @@ class Fed:
         self._feed = feed
         self._arrived = 0
         self._fetching = feed._background.submit(self._fetch)
-        self._loading: Future[Scorer | None] | None = None
+        self._loading: Future[JointScorer | None] | None = None
 
     def arrive(self) -> None:
         """Wait until it is fetched, or will not be."""
@@ -143,7 +143,7 @@ class Fed:
         """What its files held when they were read; raises what came of fetching them."""
         return self._fetching.result()
 
-    def scorer(self) -> Scorer:
+    def scorer(self) -> JointScorer:
         """Hand over what was loaded ahead, or load it now; then the next one is loaded ahead. To be asked for once."""
         scorer, loading, self._loading = None, self._loading, None
         if loading is not None:
@@ -167,7 +167,7 @@ class Fed:
             raise _NotWanted
         self._arrived += arrived
 
-    def _load_ahead(self) -> Scorer | None:
+    def _load_ahead(self) -> JointScorer | None:
         """Its scorer, if there is memory for it; what kept it from being fetched is told in its turn."""
         content = self.content()
         return self._feed._load(content.folder) if self._feed._may_load_ahead(content) else None

@@ -1,11 +1,11 @@
-"""Running a job: one process takes its shards one by one, checkpoint after checkpoint, until none is left.
+"""Running jobs: one process takes their shards one by one, checkpoint after checkpoint, until none is left.
 
-A shard is claimed (`claims`), measured, written and committed; killed anywhere in between it is claimed again by whoever runs
-the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two processes that
-measure the same one commit the same.
+A shard is claimed (`claims`), measured, written and committed (`settling`); killed anywhere in between it is claimed again by
+whoever runs the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two
+processes that measure the same one commit the same.
 
-A commit takes over what others have committed of the block meanwhile, under the catalog's write lock, so jobs that share
-blocks lose nothing to each other.
+Several jobs over the same cells, whose protocols differ in prompt and continuation alone, run together: each checkpoint is
+loaded once, and all are answered from the same passes. One job is the ordinary case of that.
 
 What cannot be measured (a file that is gone, a checkpoint that does not load, an id that it does not know) fails its shards
 with the reason and the job goes on; running it again tries them again.
@@ -13,53 +13,41 @@ with the reason and the job goes on; running it again tries them again.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from sqlalchemy import Connection
 
 from seenat.memorization.checkpoints import Content, content_of, ensure_content, ensure_tokens, location_of
 from seenat.memorization.claims import Claims
 from seenat.memorization.columns import Rows, rows_of
-from seenat.memorization.commits import (
-    ShardKey,
-    commit_block,
-    committed_values,
-    described_row,
-    finish_shard,
-    open_array,
-    recover,
-    refresh_onsets,
-)
+from seenat.memorization.commits import ShardKey
 from seenat.memorization.compaction import compact_finished
 from seenat.memorization.feeding import Fed, Feed, Shelf
-from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
+from seenat.memorization.jobs import Job, find_job
 from seenat.memorization.memory import free_memory
-from seenat.memorization.store import Values
+from seenat.memorization.settling import Settler, Sheet
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
 from seenat.registry.errors import (
     CorruptFile,
     DatabaseUnavailable,
     HubUnavailable,
+    InvalidValue,
     JobFailed,
     MissingExtra,
     NoRoom,
     OutOfMemory,
-    PlanChanged,
     SeenatError,
 )
 from seenat.registry.hub import Watch
 
 if TYPE_CHECKING:
-    from seenat.memorization.scoring import Scorer
+    from seenat.memorization.scoring import JointScorer
 
-__all__ = ["Advance", "run_job"]
+__all__ = ["Advance", "run_job", "run_jobs"]
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
@@ -80,7 +68,7 @@ class Advance:
     step: int
     """Of the checkpoint that is being measured."""
     done: int
-    """Cells of the plan that are measured, by this run or before it."""
+    """Cells of the plans that are measured, by this run or before it."""
     total: int
     reused: int
     """Cells among `done` that this run did not have to compute."""
@@ -98,24 +86,50 @@ def run_job(
     keep_checkpoints: int | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> Job:
-    """Measure what is left of a job and return it as it stands then.
+    """Measure what is left of a job and return it as it stands then; see `run_jobs`."""
+    return run_jobs(catalog, [job], device=device, keep_checkpoints=keep_checkpoints, progress=progress)[0]
+
+
+def run_jobs(
+    catalog: Catalog,
+    jobs: Sequence[Job],
+    *,
+    device: str | None = None,
+    keep_checkpoints: int | None = None,
+    progress: Callable[[Advance], None] = lambda _: None,
+) -> tuple[Job, ...]:
+    """Measure what is left of jobs over the same cells and return them as they stand then.
 
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
     beside the one that is measured and the one that is fetched meanwhile; None keeps all.
 
-    Raises `JobFailed` when shards could not be measured; what could be is committed. Raises `PlanChanged` when the order has
-    another content than when the job was planned, `HubUnavailable` when it gave no checkpoint at all, `NoRoom` when the next
-    one does not fit on the disk, and as `Order.source` does.
+    Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured; what could be
+    is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
+    gave no checkpoint at all, `NoRoom` when the next one does not fit on the disk, and as `Order.source` does.
     """
-    _Run(catalog, job, device, keep_checkpoints, progress).run()
-    finished = find_job(catalog, job.id)
-    if finished.progress.failed:
-        raise JobFailed(
-            f"{finished.progress.failed} of {finished.progress.shards} shards of job {job.id} could not be measured; "
-            f"`seenat job {job.id}` tells why, and running it again tries them again."
-        )
-    compact_finished(catalog, finished)
+    found = [find_job(catalog, job.id) for job in jobs]
+    _check_together(found)
+    if left := [job for job in found if job.finished_at is None]:
+        _Run(catalog, left, device, keep_checkpoints, progress).run()
+    finished = tuple(find_job(catalog, job.id) for job in jobs)
+    for job in finished:
+        if job.progress.failed:
+            raise JobFailed(
+                f"{job.progress.failed} of {job.progress.shards} shards of job {job.id} could not be measured; "
+                f"`seenat job {job.id}` tells why, and running it again tries them again."
+            )
+    for job in finished:
+        compact_finished(catalog, job)
     return finished
+
+
+def _check_together(jobs: Sequence[Job]) -> None:
+    if not jobs:
+        raise InvalidValue("There is no job to run; give at least one.")
+    first = jobs[0]
+    for job in jobs[1:]:
+        if (job.model, job.selection) != (first.model, first.selection):
+            raise InvalidValue(f"Jobs {first.id} and {job.id} are not over the same cells; run them one by one.")
 
 
 @dataclass
@@ -123,11 +137,12 @@ class _Bench:
     """A checkpoint on which shards are measured; it is loaded for the first of them that needs it."""
 
     checkpoint: Checkpoint
-    row: int
-    load: Callable[[], Scorer]
-    scorer: Scorer | None = None
+    rows: dict[int, int]
+    """The row of each job's array."""
+    load: Callable[[], JointScorer]
+    scorer: JointScorer | None = None
 
-    def ready(self) -> Scorer:
+    def ready(self) -> JointScorer:
         self.scorer = self.scorer or self.load()
         return self.scorer
 
@@ -136,46 +151,41 @@ class _Run:
     def __init__(
         self,
         catalog: Catalog,
-        job: Job,
+        jobs: Sequence[Job],
         device: str | None,
         keep_checkpoints: int | None,
         progress: Callable[[Advance], None],
     ) -> None:
         self.catalog = catalog
         self.database = catalog.database
-        self.job = find_job(catalog, job.id)
-        self.measurement = job.measurement
-        self.kept = job.measurement.protocol.kept
         self.device = device
         self.keep_checkpoints = keep_checkpoints
         self.progress = progress
-        self.model: Model = catalog.model(self.job.model)
-        self.schedule = self.model.schedule
-        self.claims = Claims(catalog.database, job.id)
-        self.total = self.job.selection.all_cells(self.schedule)
-        self.reused = self.job.progress.measured + self.job.progress.reused
+        self.model: Model = catalog.model(jobs[0].model)
+        self.settlers = {job.id: Settler(catalog.database, self.model, job) for job in jobs}
+        self.protocols = tuple(job.measurement.protocol for job in jobs)
+        self.longest = max(self.protocols, key=lambda protocol: protocol.length)
+        self.claims = Claims(catalog.database, tuple(self.settlers))
+        self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
+        self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
         self.computed = 0
-        self.array = open_array(self.database, self.measurement)
 
     def run(self) -> None:
         """Take shards until none can be claimed."""
-        if self.model.order.digest != self.measurement.order_digest:
-            raise PlanChanged(
-                f"Job {self.job.id} was planned on another content of the order {self.model.order.name}; plan it anew with "
-                f"`seenat memorize {self.model.name}`."
-            )
+        for settler in self.settlers.values():
+            settler.check()
         with self.database.write() as connection:
             self.claims.void_dead(connection)
-            recover(connection, self.array, self.measurement)
-        refresh_onsets(self.database, self.measurement, self.model)
+        for settler in self.settlers.values():
+            settler.prepare()
         try:
             self._run_checkpoints()
         except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
             with self.database.write() as connection:
                 self.claims.void_dead(connection)
             raise
-        with self.database.write() as connection:
-            mark_finished(connection, self.job.id)
+        for settler in self.settlers.values():
+            settler.finish()
 
     def _run_checkpoints(self) -> None:
         chosen = [self.model.checkpoint(step) for step in self.claims.open_steps()]
@@ -187,7 +197,7 @@ class _Run:
             for checkpoint in chosen:
                 self.claims.fail(checkpoint.id, error)
             return
-        rows = rows_of(self.model.order, source, self.measurement.protocol.window, readings=len(chosen))
+        rows = rows_of(self.model.order, source, self.longest.window, readings=len(chosen))
         faults = []
         with self._feed(chosen) as feed:
             for fed in feed:
@@ -207,11 +217,11 @@ class _Run:
         checkpoint, content = fed.checkpoint, fed.content()
         digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
-            row = described_row(connection, self.array, self.measurement, self.model, checkpoint, digest)
-        bench = _Bench(checkpoint, row, fed.scorer)
-        for key in self.claims.take(checkpoint.id):
+            places = {id_: settler.row(connection, checkpoint, digest) for id_, settler in self.settlers.items()}
+        bench = _Bench(checkpoint, places, fed.scorer)
+        for keys in self.claims.take(checkpoint.id):
             try:
-                self._run_shard(bench, key, rows)
+                self._run_shards(bench, keys, rows)
             except _FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
@@ -219,54 +229,33 @@ class _Run:
                     raise
                 self.claims.fail(checkpoint.id, error, only_claimed=True)
 
-    def _run_shard(self, bench: _Bench, key: ShardKey, rows: Rows) -> None:
-        began = time.perf_counter()
-        span = self.measurement.block(key.block)
-        values = self.kept.empty(len(span))
-        measured = 0
-        while len(todo := self._settle(bench, key, values, measured, began)):
-            values[todo - span.start] = self._measure(bench, rows, todo)
-            measured += len(todo)
+    def _run_shards(self, bench: _Bench, keys: Sequence[ShardKey], rows: Rows) -> None:
+        """Measure the shards of one block, one of each job that has it."""
+        open_ = [self.settlers[key.job_id].sheet(key, bench.checkpoint, bench.rows[key.job_id]) for key in keys]
+        while open_ := [sheet for sheet in open_ if not self._is_settled(sheet)]:
+            self._measure(bench, rows, open_)
         self._tell(bench.checkpoint)
 
-    def _settle(
-        self, bench: _Bench, key: ShardKey, values: Values, measured: int, began: float
-    ) -> npt.NDArray[np.int64]:
-        """Take what is committed over into `values`, and commit them if they are all that is due; else return what is left."""
-        span = self.measurement.block(key.block)
-        asked = due = self.job.selection.within(self.schedule, bench.checkpoint.step, span)
-        with self.database.write() as connection:
-            committed = committed_values(connection, self.array, self.measurement, bench.row, key.block)
-            if committed.lost:
-                lost = finished_sequences(
-                    self.database, connection, self.measurement, self.model, bench.checkpoint, key.block
-                )
-                due = np.unique(np.concatenate([asked, lost]))
-            there = self.kept.measured(committed.values)
-            values[there] = committed.values[there]
-            here = self.kept.measured(values)
-            left: npt.NDArray[np.int64] = due[~here[due - span.start]]
-            if len(left):
-                return left
-            if (here & ~there).any():
-                self._commit(connection, bench.row, key.block, values)
-            reused = max(0, len(asked) - measured)
-            finish_shard(connection, key, measured=measured, reused=reused, seconds=time.perf_counter() - began)
-        self.array.accept(bench.row, key.block)
-        self.reused += reused
-        return left
+    def _is_settled(self, sheet: Sheet) -> bool:
+        reused = self.settlers[sheet.key.job_id].settle(sheet)
+        self.reused += reused or 0
+        return reused is not None
 
-    def _measure(self, bench: _Bench, rows: Rows, todo: npt.NDArray[np.int64]) -> Values:
+    def _measure(self, bench: _Bench, rows: Rows, sheets: Sequence[Sheet]) -> None:
+        """Measure what is left of some sheets, all of one block."""
+        todo = np.unique(np.concatenate([sheet.left for sheet in sheets]))
         scorer = bench.ready()
         rows.prepare(todo)
-        found = self.kept.empty(len(todo))
+        found = self.longest.kept.empty(len(self.protocols), len(todo))
         size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
         for start in range(0, len(todo), size):
             some = todo[start : start + size]
-            found[start : start + len(some)] = scorer.measure(rows.take(some))
-            self.computed += len(some)
+            found[:, start : start + len(some)] = scorer.measure(rows.take(some))
+            self.computed += len(some) * len(sheets)
             self._tell(bench.checkpoint)
-        return found
+        by_job = dict(zip(self.settlers, found, strict=True))
+        for sheet in sheets:
+            self.settlers[sheet.key.job_id].fill(sheet, todo, by_job[sheet.key.job_id])
 
     # -- feeding
 
@@ -289,28 +278,16 @@ class _Run:
 
         free, stored = free_memory(), sum(file.bytes for file in content.files)
         on_cpu = (self.device or default_device()).startswith("cpu")
-        plain = self.measurement.protocol.weights == "float32"
+        plain = self.longest.weights == "float32"
         return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
 
-    def _scorer(self, folder: Path) -> Scorer:
+    def _scorer(self, folder: Path) -> JointScorer:
         from seenat.memorization.loading import CheckpointLocation, load_checkpoint
 
-        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.measurement.protocol.weights)
-        from seenat.memorization.scoring import Scorer  # It imports torch; where there is none, loading says so.
+        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.longest.weights)
+        from seenat.memorization.scoring import JointScorer  # It imports torch; where there is none, loading says so.
 
-        return Scorer(model, self.measurement.protocol, self.device)
-
-    def _commit(self, connection: Connection, row: int, block: int, values: Values) -> None:
-        commit_block(
-            connection,
-            self.array,
-            self.measurement,
-            row=row,
-            block=block,
-            values=values,
-            file=self.array.write(row, block, values),
-            sequences_per_batch=self.schedule.sequences_per_batch,
-        )
+        return JointScorer(model, self.protocols, self.device)
 
     def _tell(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
         self.progress(
