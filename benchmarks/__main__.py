@@ -13,6 +13,7 @@ from benchmarks.page import with_section
 _PARTS = {
     "equality": "benchmarks.equality",
     "engine": "benchmarks.engine",
+    "loss": "benchmarks.loss",
     "memory": "benchmarks.memory",
     "job": "benchmarks.whole_job",
     "scale": "benchmarks.scale",

@@ -29,10 +29,10 @@ class Variant:
     name: str
     rows: int
     """Rows of a round that it takes, from the first."""
-    run: Callable[[Rows], dict[str, Values]]
+    run: Callable[[Rows], dict[str, Any]]
     seconds: list[float] = field(default_factory=list)
     """CPU seconds a row, one a round."""
-    values: list[dict[str, Values]] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, rows: Rows) -> None:
         """Measure one round."""
@@ -57,7 +57,10 @@ class Ratio:
     most: float
 
     def __str__(self) -> str:
-        return f"{self.median:.1f}x [{self.least:.1f}, {self.most:.1f}]"
+        return f"{self:.1f}"
+
+    def __format__(self, form: str) -> str:
+        return f"{self.median:{form}}x [{self.least:{form}}, {self.most:{form}}]"
 
 
 def ratio(slow: Variant, fast: Variant) -> Ratio:
