@@ -68,7 +68,7 @@ def counterfactual(
 
     \b
     Examples:
-      seenat memorize pocket-230k --measure loss --unseen
+      seenat memorize pocket-230k --measure loss --unseen --steps 192,256,320,384
       seenat study counterfactual pocket-230k --plot counterfactual.svg
       seenat study counterfactual pocket-230k --control not-yet --least 20
     """
