@@ -39,7 +39,7 @@ from seenat.memorization.commits import (
 from seenat.memorization.compaction import compact_finished
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job, finished_sequences, mark_finished
-from seenat.memorization.memory import free_memory
+from seenat.memorization.memory import free_memory, give_back
 from seenat.memorization.store import Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -198,6 +198,7 @@ class _Run:
                 except SeenatError as error:
                     self.claims.fail(fed.checkpoint.id, error)
                     faults.append(error)
+                give_back()
         if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
 
