@@ -1,10 +1,12 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, and giving back what it does not use."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
 
-__all__ = ["free_memory"]
+__all__ = ["free_memory", "give_back"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -21,3 +23,13 @@ def free_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -
         return min(machine, max(0, int(limit) - int(used)))
     except (OSError, ValueError):  # No container, or one without a limit, which is written `max`.
         return machine
+
+
+def give_back() -> None:
+    """Return what was freed to the system, where the C library keeps it and can (glibc).
+
+    It keeps a model's tensors for later, in pieces that the next model does not quite fit: over 20 checkpoints of 28 MB a job
+    grew from 0.5 GB to 1.6, and so to 1.1. It takes 13 ms.
+    """
+    if os.name == "posix" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)

@@ -27,7 +27,7 @@ from seenat.memorization.commits import ShardKey
 from seenat.memorization.compaction import compact_finished
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job
-from seenat.memorization.memory import free_memory
+from seenat.memorization.memory import free_memory, give_back
 from seenat.memorization.settling import Settler, Sheet
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -208,6 +208,7 @@ class _Run:
                 except SeenatError as error:
                     self.claims.fail(fed.checkpoint.id, error)
                     faults.append(error)
+                give_back()
         if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -93,3 +94,25 @@ def test_ten_times_the_sequences_need_no_more_memory(tmp_path):
     # 6 to 7 MB of 400 here: 3.2 MB are the larger order's file, of which the system keeps in memory what it likes, and the
     # rest are its larger blocks, which 65,536 sequences end. One Python object a sequence would be 10 MB or more.
     assert said[MANY]["VmHWM"] - said[FEW]["VmHWM"] < 10_000
+
+
+KEPT = """
+from pathlib import Path
+from seenat.memorization.memory import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 >> 10
+
+blocks = [bytes([number % 256]) * 100_000 for number in range(1000)]
+blocks[:-1] = []
+before = resident()
+give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory in other ways")
+def test_what_was_freed_is_given_back_to_the_system():
+    """100 MB freed below a block that is still used stay with the process until then."""
+    told = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True).stdout
+    assert int(told) > 50
