@@ -111,8 +111,6 @@ def memorize(
     device: str | None,
     keep_checkpoints: int | None,
     as_json: bool,
-    prompts: tuple[int, ...],
-    continuations: tuple[int, ...],
     **protocol: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -143,7 +141,7 @@ def memorize(
     with open_catalog() as catalog:
         model = catalog.model(name)
         selection = _selection(model, _steps(out, model, steps, allow_suspect), sequences, sample, seed, unseen)
-        protocols = _protocols(model, prompts, continuations, **protocol)
+        protocols = _protocols(model, **protocol)
         asked = _Asked(catalog, model, protocols, selection, allow_suspect, device, keep_checkpoints)
         if adaptive:
             _measure_adaptively(out, asked, coarse_of(model, coarse), audit, seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from seenat.memorization.engine.neox import Body, folded
 from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import ReferenceScores, reference_scores
+from seenat.memorization.scoring import JointScorer
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +99,17 @@ def test_threads_share_sequences(neox_700: Any, tokens: npt.NDArray[np.int64], e
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("measure", ["prefix", "loss"])
+def test_a_scorer_that_is_dropped_is_gone_at_once(neox_700: Any, measure: str) -> None:
+    """What waits for Python to look for cycles keeps a checkpoint's weights until then."""
+    scorer: Any = JointScorer(neox_700.model, [Protocol.usual(0, measure)], "cpu")
+    scorer.measure(neox_700.rows[:, :64])
+    held = [weakref.ref(scorer), weakref.ref(scorer._engine._body)]
+    gc.disable()
+    try:
+        del scorer
+        assert [one() for one in held] == [None, None]
+    finally:
+        gc.enable()
