@@ -102,10 +102,9 @@ def test_half_precision_weights_are_computed_in_single(neox_97: Any) -> None:
     stored = _untrained()
     stored.load_state_dict(neox_97.model.state_dict())
     protocol = Protocol()
-    scorer = Scorer(stored.half(), protocol, "cpu")
-    assert {parameter.dtype for parameter in stored.parameters()} == {torch.float32}
-    tokens = _window(neox_97.rows, protocol)
-    np.testing.assert_array_equal(scorer.prefixes(tokens), reference_scores(stored, tokens, protocol).prefix)
+    prefixes = Scorer(stored.half(), protocol, "cpu").prefixes(tokens := _window(neox_97.rows, protocol))
+    assert {parameter.dtype for parameter in stored.parameters()} == {torch.float16}  # It stays as it was.
+    np.testing.assert_array_equal(prefixes, reference_scores(stored.float(), tokens, protocol).prefix)
 
 
 class _Logits(TorchDispatchMode):
