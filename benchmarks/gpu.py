@@ -25,6 +25,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.limit import counted_flop
+from benchmarks.shapes import drawn_ids, drawn_lengths
 from seenat.memorization.protocol import RECHECKED, Protocol
 from seenat.memorization.reference import generate_continuations, reference_scores
 from seenat.memorization.scoring import Scorer, in_type
@@ -48,10 +49,6 @@ _HEADS = (
     "score: rows/s",
     "prefixes, flags that differ",
 )
-_REACHED = {0: 1.0, 1: 0.41, 2: 0.22, 4: 0.10, 8: 0.036, 16: 0.0195, 32: 0.0166}
-"""The part of rows whose prefix is at least so long; between two of them it falls linearly."""
-_ZIPF = 1.05
-_IDS = 50_277
 _LARGE = 800_000_000
 
 _Rows = npt.NDArray[np.int64]
@@ -199,15 +196,12 @@ def _hours(model: ModelFacts, rate: float) -> str:
 def _planted(module: Any, count: int) -> tuple[_Rows, _Rows]:
     """Rows that follow float32's `generate` for a drawn length and then leave it, and the lengths: their prefixes."""
     generator = np.random.default_rng(0)
-    most = min(_IDS, int(module.config.vocab_size))
-    weights = 1 / np.arange(1, most) ** _ZIPF
-    prompts = generator.choice(generator.permutation(np.arange(1, most)), (count, 32), p=weights / weights.sum())
+    ids = int(module.config.vocab_size)
+    prompts, lengths = drawn_ids(generator, (count, 32), ids), drawn_lengths(generator, count)
     made = generate_continuations(module, prompts, Protocol(), batch=1024)
-    reached = np.interp(np.arange(1, 33), list(_REACHED), list(_REACHED.values()))
-    lengths: _Rows = (generator.random(count)[:, None] < reached).sum(axis=1)
     for row, length in zip(made, lengths, strict=True):
         if length < 32:
-            row[length] = row[length] % (most - 1) + 1
+            row[length] = row[length] % (ids - 1) + 1
     return np.concatenate([prompts, made], axis=1), lengths
 
 

@@ -20,7 +20,7 @@ from seenat.memorization.pocket.config import PocketModel
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import generate_continuations
 
-__all__ = ["SHAPES", "Shape", "model_70m", "planted_rows", "text_rows"]
+__all__ = ["SHAPES", "Shape", "drawn_ids", "drawn_lengths", "model_70m", "planted_rows", "text_rows"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -88,10 +88,7 @@ def text_rows(count: int) -> Rows:
 def planted_rows(model: Any, count: int) -> Rows:
     """Rows that follow the model's decoding for a length drawn by `_REACHED`; all else is drawn by Zipf's law."""
     generator = np.random.default_rng(0)
-    weights = 1 / np.arange(1, _IDS) ** _ZIPF
-    rows = generator.permutation(np.arange(1, _IDS))[generator.choice(_IDS - 1, (count, 64), p=weights / weights.sum())]
-    reached = np.interp(np.arange(1, 33), list(_REACHED), list(_REACHED.values()))
-    lengths = (generator.random(count)[:, None] < reached).sum(axis=1)
+    rows, lengths = drawn_ids(generator, (count, 64)), drawn_lengths(generator, count)
     packed = packed_copy(model)
     for low, high in ((0, 2), (2, 8), (8, 32)):
         chosen = np.flatnonzero((lengths > low) & (lengths <= high))
@@ -99,3 +96,17 @@ def planted_rows(model: Any, count: int) -> Rows:
         right = np.arange(high) < lengths[chosen, None]
         rows[chosen, 32 : 32 + high] = np.where(right, made, rows[chosen, 32 : 32 + high])
     return rows
+
+
+def drawn_ids(generator: np.random.Generator, shape: tuple[int, int], ids: int = _IDS) -> Rows:
+    """Ids from 1 to `ids` - 1, by Zipf's law over a shuffled vocabulary."""
+    weights = 1 / np.arange(1, ids) ** _ZIPF
+    drawn: Rows = generator.permutation(np.arange(1, ids))[generator.choice(ids - 1, shape, p=weights / weights.sum())]
+    return drawn
+
+
+def drawn_lengths(generator: np.random.Generator, count: int) -> Rows:
+    """How many ids of a continuation are right, by `_REACHED`: int64 [count]."""
+    reached = np.interp(np.arange(1, 33), list(_REACHED), list(_REACHED.values()))
+    lengths: Rows = (generator.random(count)[:, None] < reached).sum(axis=1)
+    return lengths

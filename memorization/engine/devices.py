@@ -24,6 +24,7 @@ __all__ = ["Arrivals", "Rows", "exact", "fitting", "free_bytes"]
 _Made = TypeVar("_Made")
 _TEXTS = ("out of memory", "can't allocate memory")
 """What torch's RuntimeError says where it has no class for it: on mps and on CPU."""
+_UNKNOWN = 4 << 30
 
 
 class Arrivals:
@@ -134,10 +135,12 @@ def fitting(device: torch.device) -> Iterator[None]:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Bytes of a GPU's memory that can be had now."""
+    """Bytes of a device's memory that can be had now; a guess where it cannot be asked."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return _UNKNOWN
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -43,9 +43,7 @@ class Verdicts:
     def __init__(self, pairs: Pairs, count: int, device: torch.device) -> None:
         self._pairs = pairs
         self._latest, self._ahead = pairs.latest.to(device), pairs.ahead.to(device)
-        continuations = torch.tensor(
-            [continuation for _, continuation in pairs.pairs], dtype=torch.uint8, device=device
-        )
+        continuations = torch.tensor([continuation for _, continuation in pairs.pairs], dtype=torch.uint8).to(device)
         self.prefixes = continuations[:, None].repeat(1, count)
         """uint8 [pairs, n], for sequences that are done."""
         self.unsure = torch.zeros(count, dtype=torch.bool, device=device)
