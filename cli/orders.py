@@ -193,7 +193,7 @@ def _show_trajectories(out: Output, trajectories: list[dict[str, Any]]) -> None:
     from seenat.memorization.measures import DECODED
 
     out.table(
-        ("<model", "<measure", ">checkpoints measured", "<memorized", "<forgotten at"),
+        ("<model", "<measure", ">measured at", "<memorized", "<forgotten at"),
         (
             (
                 row["model"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ELSEWHERE = ("seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
 """Lines that need the hub; the tests of their rooms run them against one of their own."""
+
+
+@pytest.fixture(scope="module")
+def home(measured_home: Callable[[], Path]) -> Path:
+    """One for this module alone, since what is typed here measures more."""
+    return measured_home()
 
 
 def blocks(page: str, kind: str) -> list[str]:

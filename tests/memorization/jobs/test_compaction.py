@@ -71,7 +71,7 @@ def hide(made, *blocks):
 
 
 def points(path):
-    return [(point.step, point.prefix) for point in path.trajectory.points]
+    return [(point.step, point.values["prefix"]) for point in path.trajectory.points]
 
 
 def test_on_both_databases_it_answers_what_was_committed(catalog):
