@@ -142,54 +142,60 @@ def _written(results: SyntheticResults) -> float:
 def _ask(path: Path, sequences: int) -> dict[str, Any]:
     """Ask what is asked of results, in a process that has asked nothing before."""
     with Catalog.open(str(path)) as catalog:
-        small, large = (catalog.model(name) for name in _NAMES)
-        steps, last = large.schedule.saved, sequences // BATCH
         figures = [_trajectories(catalog, "large", sequences, "1 ms")]
-        asked: list[tuple[str, str, Callable[[], Any], Callable[[Any], str]]] = [
-            (
-                "first memorized by a step, count and 20",
-                "0.1 s",
-                lambda: first_memorized(catalog, large, steps[4]),
-                lambda found: f"{found.count:,} sequences",
-            ),
-            (
-                "a page in the middle of its list",
-                "",
-                lambda: first_memorized(catalog, large, steps[-1], after=(steps[0], 6_000_000)),
-                lambda found: f"{len(found.sequences)} sequences",
-            ),
-            (
-                "memorized in each of 100 batches",
-                "",
-                lambda: memorized_by_batch(catalog, large, steps[-1], BatchRange(last - 100, last)),
-                lambda found: f"{found.memorized:,} of {found.measured:,}",
-            ),
-            (
-                "kept from the 5th checkpoint to the 10th",
-                "",
-                lambda: kept(catalog, large, steps[4]),
-                lambda found: f"{found.kept:,} of {found.memorized:,}",
-            ),
-            (
-                "forgotten and relearned",
-                "",
-                lambda: relearned(catalog, large),
-                lambda found: f"{found.relearned:,} of {found.forgotten:,}",
-            ),
-            (
-                "memorized by one within 2,000 steps, never by another",
-                "",
-                lambda: memorized_only_by(catalog, large, small, 2000),
-                lambda found: f"{found.never:,} of {found.memorized:,}",
-            ),
-        ]
-        for what, target, ask, tell in asked:
+        for what, target, ask, tell in _questions(catalog, sequences // BATCH):
             began = time.process_time()
             found = ask()
-            figures.append(
-                Figure(what=what, value=f"{(time.process_time() - began) * 1e3:,.0f} ms; {tell(found)}", target=target)
-            )
+            spent = (time.process_time() - began) * 1e3
+            figures.append(Figure(what=what, value=f"{spent:,.0f} ms; {tell(found)}", target=target))
     return {"memory": _memory(), "figures": figures}
+
+
+_Question = tuple[str, str, Callable[[], Any], Callable[[Any], str]]
+"""What is asked, the target of its time, asking it, and the answer in words."""
+
+
+def _questions(catalog: Catalog, last: int) -> list[_Question]:
+    small, large = (catalog.model(name) for name in _NAMES)
+    steps = large.schedule.saved
+    return [
+        (
+            "first memorized by a step, count and 20",
+            "0.1 s",
+            lambda: first_memorized(catalog, large, steps[4]),
+            lambda found: f"{found.count:,} sequences",
+        ),
+        (
+            "a page in the middle of its list",
+            "",
+            lambda: first_memorized(catalog, large, steps[-1], after=(steps[0], 6_000_000)),
+            lambda found: f"{len(found.sequences)} sequences",
+        ),
+        (
+            "memorized in each of 100 batches",
+            "",
+            lambda: memorized_by_batch(catalog, large, steps[-1], BatchRange(last - 100, last)),
+            lambda found: f"{found.memorized:,} of {found.measured:,}",
+        ),
+        (
+            "kept from the 5th checkpoint to the 10th",
+            "",
+            lambda: kept(catalog, large, steps[4]),
+            lambda found: f"{found.kept:,} of {found.memorized:,}",
+        ),
+        (
+            "forgotten and relearned",
+            "",
+            lambda: relearned(catalog, large),
+            lambda found: f"{found.relearned:,} of {found.forgotten:,}",
+        ),
+        (
+            "memorized by one within 2,000 steps, never by another",
+            "",
+            lambda: memorized_only_by(catalog, large, small, 2000),
+            lambda found: f"{found.never:,} of {found.memorized:,}",
+        ),
+    ]
 
 
 def _long(path: Path) -> dict[str, Any]:
