@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Stopwatch", "run_apart"]
+__all__ = ["Stopwatch", "memory", "run_apart"]
 
 _ROOT = Path(__file__).parents[1]
 
@@ -30,7 +30,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds = self.cpu = 0.0
-        self.before = _memory("VmRSS")
+        self.before = memory("VmRSS")
         """MB of the process when the watch was made."""
 
     def __enter__(self) -> None:
@@ -42,12 +42,12 @@ class Stopwatch:
 
     def report(self) -> None:
         """Print the seconds, and the process's memory before and at its peak, in MB."""
-        peak = _memory("VmHWM")
+        peak = memory("VmHWM")
         print(json.dumps({"seconds": self.seconds, "cpu": self.cpu, "before": self.before, "peak": peak}))
 
 
-def _memory(field: str) -> float:
-    """`VmRSS` or `VmHWM` of this process. Only Linux tells; what getrusage calls the peak may be the parent's."""
+def memory(field: str) -> float:
+    """`VmRSS` or `VmHWM` of this process, in MB. Only Linux tells; what getrusage calls the peak may be the parent's."""
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")

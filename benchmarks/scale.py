@@ -7,8 +7,6 @@ Each part runs in a process of its own, whose largest memory is told. FILE gets 
 from __future__ import annotations
 
 import multiprocessing
-import platform
-import resource
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.apart import memory
 from benchmarks.machine import say
 from benchmarks.synthetic import BATCH, SyntheticResults, entropy, synthetic_catalog
 from seenat.memorization.compaction import compact
@@ -107,7 +106,7 @@ def _write(path: Path, sequences: int) -> dict[str, Any]:
     catalog.close()
     largest = float(np.median(commits)) * 1e3
     return {
-        "memory": _memory(),
+        "memory": round(memory("VmHWM")),
         "figures": [
             Figure(what="bytes a value, block files", value=f"{stored / values_:.3f}", target="0.40"),
             Figure(
@@ -148,7 +147,7 @@ def _ask(path: Path, sequences: int) -> dict[str, Any]:
             found = ask()
             spent = (time.process_time() - began) * 1e3
             figures.append(Figure(what=what, value=f"{spent:,.0f} ms; {tell(found)}", target=target))
-    return {"memory": _memory(), "figures": figures}
+    return {"memory": round(memory("VmHWM")), "figures": figures}
 
 
 _Question = tuple[str, str, Callable[[], Any], Callable[[Any], str]]
@@ -252,12 +251,12 @@ def _plan(path: Path) -> dict[str, Any]:
     """Plan a job over all that every checkpoint of pythia-70m had seen."""
     with Catalog.open(str(path)) as catalog:
         model = catalog.model("pythia-70m")
-        before, began = _memory(), time.process_time()
+        before, began = memory("VmHWM"), time.process_time()
         job = plan_job(
             catalog, model, Protocol(), Selection(steps=model.schedule.saved, sequences=model.order.sequences)
         )
         spent = time.process_time() - began
-    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {_memory() - before} MB"
+    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {memory('VmHWM') - before:.0f} MB"
     return {"figures": [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=told)]}
 
 
@@ -275,11 +274,6 @@ def _trajectories(catalog: Catalog, name: str, sequences: int, target: str, what
         value=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
         target=target,
     )
-
-
-def _memory() -> int:
-    """The largest memory of this process, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if platform.system() == "Linux" else 1 << 20)
 
 
 def _told(figures: list[Figure], seconds: float) -> str:

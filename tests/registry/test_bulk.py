@@ -18,7 +18,16 @@ def names(catalog):
 
 def test_rows_come_as_they_are_and_only_with_their_transaction(catalog):
     before = names(catalog)
-    odd = ["tab\there", "line\nbreak", "back\\slash", "\\N", "quote'\"", "ü", ""]
+    odd = [
+        "tab\there",
+        "line\nbreak",
+        "back\\slash",
+        "\\N",
+        "quote'\"",
+        "ü",
+        "",
+        *(f"row {number}" for number in range(450)),
+    ]
     rows = [(name, "x", "{}") for name in odd]
     with catalog.database.write() as connection:
         insert_rows(connection, suites, COLUMNS, iter(rows))
