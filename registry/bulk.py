@@ -1,8 +1,8 @@
 """Many rows at once, in the transaction that is open: tuples to SQLite's driver, a COPY to PostgreSQL's.
 
 Statements of SQLAlchemy want a dictionary a row: 0.26 million rows a CPU second on SQLite and 0.09 million of the client's on
-PostgreSQL, against 0.6 and 1.8 million here, of seven numbers a row. Several rows
-a statement were slower by a quarter on SQLite, where an index's rows lie apart.
+PostgreSQL, against 0.6 and 1.8 million here, of seven numbers a row. Several rows a statement were slower by a quarter on
+SQLite, where an index's rows lie apart.
 """
 
 from __future__ import annotations
