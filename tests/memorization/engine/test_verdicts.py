@@ -79,11 +79,11 @@ def test_what_was_undecided_before_every_mistake_is_told(pairs: list[tuple[int, 
 
 
 def test_no_id_is_judged_that_no_pair_needs() -> None:
-    """Of 1 sequence: 2 ids after the prompt of 4, the second of them wrong, then 1 of 3 after the prompt of 9."""
+    """The second id after the prompt of 4 is wrong, and the first after the prompt of 9: only the id before them is asked for."""
     verdicts = np.full((1, 12), RIGHT)
     verdicts[0, [5, 9]] = REFUTED
     judge = Told()
-    assert passed(judge, Pairs([(4, 3), (9, 3)]), verdicts, [3]).prefixes.tolist() == [[1], [0]]
+    assert passed(judge, Pairs([(4, 5), (9, 3)]), verdicts, [3]).prefixes.tolist() == [[1], [0]]
     assert judge.asked == 1
 
 
