@@ -129,10 +129,17 @@ def first_memorized(
 ) -> FirstMemorized:
     """What a model memorized first at a checkpoint at step `by` or before: the count, and a page of `limit` sequences.
 
-    `after` is the onset and the sequence that the page before ended with. Raises `NotMeasured` for a model without results.
+    `after` is the onset and the sequence that the page before ended with. Raises `NotMeasured` where none of these checkpoints
+    has results.
     """
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
+        steps = [step for _, step in current_rows(connection, measurement)]
+    if not steps or steps[0] > by:
+        raise NotMeasured(
+            f"No checkpoint of {model.name} up to step {by} has been measured by protocol {measurement.protocol.id} yet; "
+            f"run `seenat memorize {model.name}`."
+        )
     refresh_onsets(catalog.database, measurement, model)
     onset, sequence = memorized_sequences.c.first_step, memorized_sequences.c.sequence
     chosen: list[ColumnElement[bool]] = [memorized_sequences.c.measurement_id == measurement.id, onset <= by]

@@ -30,6 +30,8 @@ def pages(made, by, limit):
 def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
     """One test for each database, since making it ready costs most."""
     assert first_memorized(made.catalog, made.model, 70).count == 0
+    with pytest.raises(NotMeasured, match="up to step -1 has been measured"):
+        first_memorized(made.catalog, made.model, -1)
     stored = made.commit_all()
     memorized = stored == WHOLE
     onset = np.where(memorized.any(axis=0), np.array(STEPS)[memorized.argmax(axis=0)], 10**6)
