@@ -26,7 +26,7 @@ _TEXT = """## Memory
 
 The most memory a process had while it measured rows of text, less what it had with torch and the model's float32 weights
 loaded, in MB: what packing weights, keys and values, logits and the first layer's table take. That table grows
-with the ids that are met until it has all, or 512 MB; what else there is does not depend on the number of rows.
+with the ids that are met until it has all, or 512 MB; whether it is all that grows was not measured.
 """
 _WAYS = {"prefix": 512, "more prefixes": 4096, "score": 256, "generate, batch 64": 128, "generate, batch 256": 256}
 """Ways of measuring, and rows."""
