@@ -71,9 +71,13 @@ def test_what_one_of_them_has_measured_before_is_kept_and_the_others_catch_up(tm
         ]  # fmt: skip
         assert finished[1] == done
         assert [bool((values(catalog, one) == 255).any()) for one in protocols()] == [False] * 4
+        caught_up = values(catalog, first)
         # What is memorized of a longer continuation is memorized of its beginning.
         short, long_ = (onsets(catalog, catalog.model(NAME), one.id).memorized for one in protocols()[:2])
         assert short > long_ > 0
+    with opened(tmp_path / "alone.sqlite", pocket_manifest) as catalog:
+        measure(catalog, NAME, first, steps=STEPS, sequences=SOME, unseen=True)
+        np.testing.assert_array_equal(caught_up, values(catalog, first))
 
 
 def test_a_checkpoint_that_fails_fails_for_all_of_them(tmp_path, mine):
