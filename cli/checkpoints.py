@@ -17,7 +17,7 @@ __all__ = ["checkpoints"]
 _STATUS = click.Choice(("ok", "suspect", "wrong", "missing", "unknown"))
 
 
-@click.command(short_help="List checkpoints and whether each can be trusted.")
+@click.command()
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @click.option("--family", help="Only of models of this family.")
 @click.option("--size", help="Only of models of this size.")

@@ -9,7 +9,7 @@ from seenat.cli.output import Output, json_option
 __all__ = ["db"]
 
 
-@click.group(short_help="Make, upgrade and check the catalog's database.")
+@click.group()
 def db() -> None:
     """Make, upgrade and check the catalog's database.
 

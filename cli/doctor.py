@@ -9,7 +9,7 @@ from seenat.cli.output import Output, json_option
 __all__ = ["doctor"]
 
 
-@click.command(short_help="Show versions, places, devices and problems.")
+@click.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Show versions, the catalog, the folders and the devices that seenat would use, and what is wrong with them.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "evals", "import_"]
 
 
-@click.group(name="import", short_help="Import what others measured.")
+@click.group(name="import")
 def import_() -> None:
     """Import what others measured: benchmark results and memorization results.
 
@@ -101,7 +101,7 @@ def import_memorized(
     _show_sets(out, done)
 
 
-@click.command(short_help="Show benchmark results by step.")
+@click.command()
 @click.argument("names", metavar="MODEL...", nargs=-1, required=True)
 @click.option("--task", metavar="TASK", help="Only this task; a pattern such as 'hendrycksTest-*' for several.")
 @click.option("--shots", type=Count("number of examples"), metavar="N", help="Only runs with N examples.")
@@ -151,7 +151,7 @@ def evals(
         _show_benchmarks(out, one, by_step=task is not None)
 
 
-@click.command(short_help="Put our results beside published ones.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @protocol_option
 @json_option

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "export_batches"]
 
 
-@click.command(short_help="Write what was measured of a model to a file.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.option("--out", "path", type=click.Path(path_type=Path), required=True, help="A .parquet file, or a new folder.")
 @click.option("--format", "format_", type=click.Choice(["parquet", "dataset"]), help="Instead of what the name tells.")
@@ -56,7 +56,7 @@ def export(
     out.talk_all(adaptive_words(written.metadata["adaptive"]))
 
 
-@click.command("export-batches", short_help="Write the ids of batches to a file.")
+@click.command("export-batches")
 @click.argument("name", metavar="MODEL_OR_ORDER")
 @click.option("--batches", metavar="START:STOP", help="This half-open range of batches.")
 @click.option(

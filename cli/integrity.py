@@ -25,7 +25,7 @@ _FEW = 6
 """Steps or names; so many are listed one by one."""
 
 
-@click.command(short_help="Read which revisions and files the hub has.")
+@click.command()
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @json_option
 def sync(names: tuple[str, ...], as_json: bool) -> None:
@@ -55,7 +55,7 @@ def sync(names: tuple[str, ...], as_json: bool) -> None:
         raise done.unreached
 
 
-@click.command(short_help="Tell which checkpoints are not what their names say.")
+@click.command()
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
 @json_option
 def audit(names: tuple[str, ...], as_json: bool) -> None:
@@ -79,7 +79,7 @@ def audit(names: tuple[str, ...], as_json: bool) -> None:
         _show_audit(out, audited)
 
 
-@click.command(short_help="Read checkpoints on this machine and compare their digests.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.argument("steps", metavar="[STEP]...", nargs=-1)
 @json_option

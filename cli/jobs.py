@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["job", "jobs"]
 
 
-@click.command(short_help="List the jobs, the newest first.")
+@click.command()
 @json_option
 def jobs(as_json: bool) -> None:
     """List the jobs, the newest first.
@@ -55,7 +55,7 @@ def jobs(as_json: bool) -> None:
     out.table(columns, rows, spare=("created (UTC)",))
 
 
-@click.command(short_help="Show one job: what it measures, how far it is.")
+@click.command()
 @click.argument("id_", metavar="ID", type=Count("job"))
 @json_option
 def job(id_: int, as_json: bool) -> None:

@@ -1,49 +1,62 @@
 """The `seenat` command: its sub-commands, and the edge where errors become one sentence and an exit code.
 
-Nothing heavy is imported here or at the top of the command modules: `seenat --help` costs what click costs.
+A command is imported when it is run, and nothing heavy at its module's top: `seenat --help` costs what click costs.
 """
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 
 import click
 
 from seenat import __version__
-from seenat.cli import (
-    checkpoints,
-    database,
-    doctor,
-    evaluations,
-    exports,
-    integrity,
-    jobs,
-    memorize,
-    models,
-    orders,
-    results,
-    studies,
-    suites,
-    which,
-)
+from seenat.cli.listing import Listed, ListedGroup
 from seenat.registry import settings
-from seenat.registry.durable import PARTIAL
 from seenat.registry.errors import SeenatError
 
 __all__ = ["main", "seenat"]
 
 _INTERRUPTED = 130
+_OBJECTS = 100_000
+"""New objects after which Python looks for cycles: at its own 700 it does so 100 times while a look-up imports what it needs,
+in vain, for a tenth of the time."""
+_COMMANDS = {
+    "demo": Listed("suites:demo", "Train, measure and show a small suite, right here."),
+    "models": Listed("models:models", "List the models of the catalog."),
+    "model": Listed("models:model", "Show everything known of one model."),
+    "checkpoints": Listed("checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
+    "step": Listed("models:step", "Show what a checkpoint had seen."),
+    "batch": Listed("orders:batch", "Show a batch: its sequences, its bytes, its text."),
+    "sequence": Listed("orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
+    "export-batches": Listed("exports:export_batches", "Write the ids of batches to a file."),
+    "memorize": Listed("memorize:memorize", "Measure what a model's checkpoints have memorized."),
+    "jobs": Listed("jobs:jobs", "List the jobs, the newest first."),
+    "job": Listed("jobs:job", "Show one job: what it measures, how far it is."),
+    "trajectory": Listed("results:trajectory", "Show when one sequence was memorized and forgotten."),
+    "onset": Listed("results:onset", "Show when a model memorized what."),
+    "which": Listed("which:which", "List which sequences a model memorized, kept, relearned."),
+    "compact": Listed("which:compact", "Make reading single trajectories cheap."),
+    "study": Listed("studies:study", "Ask of results what papers ask of them."),
+    "compare": Listed("evaluations:compare", "Put our results beside published ones."),
+    "export": Listed("exports:export", "Write what was measured of a model to a file."),
+    "evals": Listed("evaluations:evals", "Show benchmark results by step."),
+    "import": Listed("evaluations:import_", "Import what others measured."),
+    "sync": Listed("integrity:sync", "Read which revisions and files the hub has."),
+    "audit": Listed("integrity:audit", "Tell which checkpoints are not what their names say."),
+    "verify": Listed("integrity:verify", "Read checkpoints on this machine and compare their digests."),
+    "register": Listed("suites:register", "Add a suite of your own, described by one file."),
+    "db": Listed("database:db", "Make, upgrade and check the catalog's database."),
+    "doctor": Listed("doctor:doctor", "Show versions, places, devices and problems."),
+}
 
 
-class _InOrder(click.Group):
-    """A group that lists its commands in the order in which people meet them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=ListedGroup,
+    listed=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, prog_name="seenat")
 def seenat() -> None:
     """Which training step saw it, and from which step it stuck.
@@ -64,39 +77,9 @@ def seenat() -> None:
     """
 
 
-for _command in (
-    suites.demo,
-    models.models,
-    models.model,
-    checkpoints.checkpoints,
-    models.step,
-    orders.batch,
-    orders.sequence,
-    exports.export_batches,
-    memorize.memorize,
-    jobs.jobs,
-    jobs.job,
-    results.trajectory,
-    results.onset,
-    which.which,
-    which.compact,
-    studies.study,
-    evaluations.compare,
-    exports.export,
-    evaluations.evals,
-    evaluations.import_,
-    integrity.sync,
-    integrity.audit,
-    integrity.verify,
-    suites.register,
-    database.db,
-    doctor.doctor,
-):
-    seenat.add_command(_command)
-
-
 def main() -> None:
     """Run the command line and exit."""
+    gc.set_threshold(_OBJECTS)
     sys.exit(_run())
 
 
@@ -154,5 +137,7 @@ def _culprit(error: OSError) -> str:
     reason = (error.strerror or str(error)).rstrip(".")
     if error.filename is None:
         return f"{reason}."
+    from seenat.registry.durable import PARTIAL
+
     name = re.sub(rf"\.\d+{re.escape(PARTIAL)}$", "", str(error.filename))
     return f"{name} cannot be used: {reason}; check the path, and that you may use it."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["memorize", "run_with_progress"]
 
 
-@click.command(short_help="Measure what a model's checkpoints have memorized.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.option("--steps", default="all", show_default=True, metavar="all|1,2,4", help="Checkpoints to measure.")
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")

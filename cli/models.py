@@ -19,7 +19,7 @@ _MANY = 20
 """Saved steps; so many are not listed one by one."""
 
 
-@click.command(short_help="List the models of the catalog.")
+@click.command()
 @click.option("--size", help="Only models of this size, for example 70m.")
 @click.option("--family", help="Only models of this family, for example pythia-deduped.")
 @click.option("--order", help="Only models trained on this order.")
@@ -50,7 +50,7 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
     )
 
 
-@click.command(short_help="Show everything known of one model.")
+@click.command()
 @click.argument("name", metavar="MODEL", required=False)
 @click.option(
     "--disputed", is_flag=True, help="Show what sources disagree about, of one model, order or suite, or of all."
@@ -84,7 +84,7 @@ def model(name: str | None, disputed: bool, as_json: bool) -> None:
     out.facts(_model_facts(answer))
 
 
-@click.command(short_help="Show what a checkpoint had seen.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.argument("step_", metavar="STEP")
 @json_option

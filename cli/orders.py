@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["batch", "sequence"]
 
 
-@click.command(short_help="Show a batch: its sequences, its bytes, its text.")
+@click.command()
 @click.argument("name", metavar="MODEL_OR_ORDER")
 @click.argument("index", metavar="BATCH", type=Count("batch"))
 @click.option("--tokens", is_flag=True, help="Read the ids of its sequences.")
@@ -60,7 +60,7 @@ def batch(name: str, index: int, tokens: bool, as_text: bool, file: Path | None,
     _show_batch(out, answer)
 
 
-@click.command(short_help="Show a sequence: its batch, its text, its trajectories.")
+@click.command()
 @click.argument("name", metavar="MODEL_OR_ORDER")
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @click.option("--tokens", is_flag=True, help="Read its ids.")

@@ -25,7 +25,7 @@ _plot_option = click.option(
 )
 
 
-@click.command(short_help="Show when one sequence was memorized and forgotten.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @protocol_option
@@ -54,7 +54,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
     _show_trajectory(out, found)
 
 
-@click.command(short_help="Show when a model memorized what.")
+@click.command()
 @click.argument("names", metavar="MODEL...", nargs=-1, required=True)
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."

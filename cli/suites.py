@@ -24,7 +24,7 @@ __all__ = ["demo", "register"]
 _POCKET_SEED = 1234
 
 
-@click.command(short_help="Add a suite of your own, described by one file.")
+@click.command()
 @click.argument("path", metavar="SUITE.toml", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Record changes to a suite that was registered before.")
 @json_option
@@ -52,7 +52,7 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
         out.talk(f"Measure it: seenat memorize {name}")
 
 
-@click.command(short_help="Train, measure and show a small suite, right here.")
+@click.command()
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),

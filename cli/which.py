@@ -31,7 +31,7 @@ class _AsWritten(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_AsWritten, short_help="List which sequences a model memorized, kept, relearned.")
+@click.group(cls=_AsWritten)
 def which() -> None:
     """List which sequences a model memorized by a step, kept, or learned again; and how many of each batch.
 
@@ -153,7 +153,7 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
         out.talk_all(adaptive_words(found.to_json()["adaptive"]))
 
 
-@click.command(short_help="Make reading single trajectories cheap.")
+@click.command()
 @_model
 @protocol_option
 @json_option

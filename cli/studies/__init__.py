@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import click
 
-from seenat.cli.studies import comparisons, curves, effects, places
+from seenat.cli.listing import Listed, ListedGroup
 
 __all__ = ["study"]
 
+_STUDIES = {
+    "onsets": Listed("studies.curves:onsets", "Share memorized and onsets, by step."),
+    "exposures": Listed("studies.places:exposures", "Exposures of a content at its onset."),
+    "batches": Listed("studies.places:batches", "Spread over batches, against a Poisson process."),
+    "predict": Listed("studies.comparisons:predict", "Earlier and smaller ones as predictors."),
+    "sets": Listed("studies.comparisons:sets", "Memorized by one model, never by another."),
+    "forgetting": Listed("studies.curves:forgetting", "Forgotten and relearned, by step."),
+    "counterfactual": Listed("studies.effects:counterfactual", "What having seen a sequence did to it."),
+    "labels": Listed("studies.effects:labels", "Whether a checkpoint behaves like its step."),
+}
 
-class _AsWritten(click.Group):
-    """A group that lists its commands in the order of the page that defines them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_AsWritten, short_help="Ask of results what papers ask of them.")
+@click.group(cls=ListedGroup, listed=_STUDIES)
 def study() -> None:
     """Ask of results what papers ask of them: each study from what jobs have stored.
 
@@ -35,16 +39,3 @@ def study() -> None:
       seenat study onsets pocket-230k pocket-2m
       seenat study predict pocket-2m --plot predict.svg
     """
-
-
-for command in (
-    curves.onsets,
-    places.exposures,
-    places.batches,
-    comparisons.predict,
-    comparisons.sets,
-    curves.forgetting,
-    effects.counterfactual,
-    effects.labels,
-):
-    study.add_command(command)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["predict", "sets"]
 
 
-@click.command(short_help="Earlier and smaller ones as predictors.")
+@click.command()
 @click.argument("name", metavar="TARGET")
 @click.option(
     "--from", "others", metavar="MODEL", multiple=True, help="Instead of all smaller models; may be given repeatedly."
@@ -51,7 +51,7 @@ def predict(
     answer(out, found, plot, "predictions_chart", _show_predictions)
 
 
-@click.command(short_help="Memorized by one model, never by another.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @click.option("--never", "other", metavar="MODEL", required=True, help="The model that never memorized it.")
 @click.option("--within", type=Count("number of steps"), metavar="N", help="Only N steps after it was seen, or sooner.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["forgetting", "onsets"]
 
 
-@click.command(short_help="Share memorized and onsets, by step.")
+@click.command()
 @models_argument
 @protocol_option
 @plot_option
@@ -34,7 +34,7 @@ def onsets(names: tuple[str, ...], protocol: str | None, plot: Path | None, as_j
     _curves(names, protocol, plot, as_json, "onsets_chart", _show_onsets)
 
 
-@click.command(short_help="Forgotten and relearned, by step.")
+@click.command()
 @models_argument
 @protocol_option
 @plot_option

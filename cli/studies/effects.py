@@ -29,7 +29,7 @@ _LISTED = 4
 """As many possible steps are written out; of more, all but the last are, and how many others there are."""
 
 
-@click.command(short_help="What having seen a sequence did to it.")
+@click.command()
 @models_argument
 @_quantity_option
 @click.option(
@@ -87,7 +87,7 @@ def counterfactual(
     answer(Output(as_json), found, plot, "counterfactual_chart", _show_counterfactual)
 
 
-@click.command(short_help="Whether a checkpoint behaves like its step.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @_quantity_option
 @_repeated_option

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["batches", "exposures"]
 
 
-@click.command(short_help="Exposures of a content at its onset.")
+@click.command()
 @models_argument
 @click.option(
     "--until", type=Count("step"), metavar="N", help="Consider checkpoints, and read the order, up to this step."
@@ -47,7 +47,7 @@ def exposures(
     answer(out, found, plot, "exposures_chart", _show_exposures)
 
 
-@click.command(short_help="Spread over batches, against a Poisson process.")
+@click.command()
 @click.argument("name", metavar="MODEL")
 @step_option
 @click.option(
