@@ -216,13 +216,17 @@ def _module(model: ModelFacts, device: torch.device) -> Any:
         num_attention_heads=shape["heads"],
         intermediate_size=shape["feed_forward"],
         max_position_embeddings=shape["positions"],
-        rotary_pct=shape["rotary_fraction"],
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "partial_rotary_factor": shape["rotary_fraction"],
+        },
         bos_token_id=0,
         eos_token_id=0,
     )
     torch.manual_seed(0)
     with device:
-        return GPTNeoXForCausalLM(config).eval()
+        return GPTNeoXForCausalLM(config).eval()  # type: ignore[no-untyped-call]
 
 
 def _models() -> list[ModelFacts]:
