@@ -1,18 +1,16 @@
-"""`python -m benchmarks.scale [FILE]`: results of ten million sequences, written, compacted and asked, each figure beside its target.
+"""Part `scale`: results of ten million sequences, written, compacted and asked.
 
-Times are CPU time of one process and one thread, since nothing here computes beside it, except where it says otherwise.
-Each part runs in a process of its own, whose largest memory is told. FILE gets the same tables as Markdown.
+Times are CPU time of one process and one thread, since nothing here computes beside it. Each part runs in a process of its
+own, whose largest memory is told.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import numpy as np
 
 from benchmarks.apart import memory
 from benchmarks.machine import say
+from benchmarks.page import Figure, figures
 from benchmarks.synthetic import BATCH, SyntheticResults, entropy, synthetic_catalog
 from seenat.memorization.compaction import compact
 from seenat.memorization.jobs import plan_job
@@ -40,53 +39,49 @@ _NAMES = ("small", "large")
 _LONG = 146_432_000
 _TRAJECTORIES = 1000
 _ONSETS = 100_000
+_INSERTS = 9
+_TEXT = """## Results of ten million sequences
 
+Two models of {sequences:,} sequences x 10 checkpoints, values of {bits:.2f} bits, SQLite; CPU time.
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One thing measured."""
-
-    what: str
-    value: str
-    target: str = ""
-
-
-def main() -> None:
-    """Print the section, and write it to the file that is named."""
-    text = section(Path())
-    print(text)
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+"""
 
 
 def section(page: Path) -> str:
     """Run every part and tell its figures."""
-    began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="seenat-scale-") as folder:
-        figures: list[Figure] = []
-        memory: dict[int, dict[str, int]] = {}
+        peaks: dict[str, list[float]] = {"writing": [], "reading": []}
         for size in _SIZES:
             path = Path(folder, f"{size}.sqlite")
-            written = _alone(_write, path, size)
-            asked = _alone(_ask, path, size)
-            memory[size] = {"writing": written.pop("memory"), "reading": asked.pop("memory")}
-            say(f"{size:,} sequences: {memory[size]} MB")
-        figures += [*written["figures"], *asked["figures"]]
-        for part in (_long, _insert, _plan):
-            figures += _alone(part, Path(folder, f"{part.__name__}.sqlite"))["figures"]
-    for kind in ("writing", "reading"):
-        told = ", ".join(f"{memory[size][kind]:,} at {size:,}" for size in _SIZES)
-        figures.append(Figure(what=f"largest memory, {kind}", value=f"{told} sequences (MB)", target="flat"))
-    return _told(figures, time.perf_counter() - began)
+            written, peak = _alone(_write, path, size)
+            peaks["writing"].append(peak)
+            asked, peak = _alone(_ask, path, size)
+            peaks["reading"].append(peak)
+            say(f"{size:,} sequences: {peaks}")
+        others = [
+            one for part in (_long, _insert, _plan) for one in _alone(part, Path(folder, f"{part.__name__}.sqlite"))[0]
+        ]
+    flat = [_flat(kind, found) for kind, found in peaks.items()]
+    return _TEXT.format(sequences=_SIZES[-1], bits=entropy()) + figures([*written, *asked, *others, *flat])
 
 
-def _alone(part: Callable[..., Any], *arguments: Any) -> Any:
-    """What a part returns, run in a fresh process."""
+def _flat(kind: str, peaks: list[float]) -> Figure:
+    """The largest memory of all sizes, against that of the smallest."""
+    told = ", ".join(f"{peak:,.0f} at {size:,}" for peak, size in zip(peaks, _SIZES, strict=True))
+    return Figure(what=f"most memory {kind}, MB", value=max(peaks) / peaks[0], told=told, most=1.1, unit="x")
+
+
+def _alone(part: Callable[..., list[Figure]], *arguments: Any) -> tuple[list[Figure], float]:
+    """What a part returns, run in a fresh process, and the most memory that took, in MB."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(part, *arguments).result()
+        return pool.submit(_measured, part, *arguments).result()
 
 
-def _write(path: Path, sequences: int) -> dict[str, Any]:
+def _measured(part: Callable[..., list[Figure]], *arguments: Any) -> tuple[list[Figure], float]:
+    return part(*arguments), memory("VmHWM")
+
+
+def _write(path: Path, sequences: int) -> list[Figure]:
     """Commit two models' values and compact them."""
     steps = tuple(sequences // BATCH * place // 10 for place in range(1, 11))
     catalog = synthetic_catalog(path, sequences, steps, _NAMES)
@@ -101,28 +96,25 @@ def _write(path: Path, sequences: int) -> dict[str, Any]:
     values_ = 2 * 10 * sequences
     written = _written(results)
     began = time.process_time()
-    made = [compact(catalog, catalog.model(name)) for name in _NAMES]
+    compacted = sum(compact(catalog, catalog.model(name)).bytes for name in _NAMES)
     spent = time.process_time() - began
     catalog.close()
-    largest = float(np.median(commits)) * 1e3
-    return {
-        "memory": round(memory("VmHWM")),
-        "figures": [
-            Figure(what="bytes a value, block files", value=f"{stored / values_:.3f}", target="0.40"),
-            Figure(
-                what="bytes a value, by trajectory",
-                value=f"{sum(one.bytes for one in made) / values_:.3f}",
-                target="0.40",
-            ),
-            Figure(what="block files written", value=f"{written:,.0f} MB/s of values"),
-            Figure(
-                what="commit of a block of 65,536, up to 10 checkpoints",
-                value=f"{largest:.1f} ms, {values_ / sum(commits) / 1e6:,.1f} million values/s",
-                target="some % of a second",
-            ),
-            Figure(what="compaction", value=f"{values_ / spent / 1e6:,.0f} MB/s of values"),
-        ],
-    }
+    commit, rate = float(np.median(commits)) * 1e3, values_ / sum(commits) / 1e6
+    return [
+        _bytes("bytes a value, block files", stored / values_),
+        _bytes("bytes a value, by trajectory", compacted / values_),
+        Figure(what="block files written", value=written, told=f"{written:,.0f} MB/s of values"),
+        Figure(
+            what="commit of a block of 65,536, up to 10 checkpoints",
+            value=commit,
+            told=f"{commit:.1f} ms, {rate:,.1f} million values/s",
+        ),
+        Figure(what="compaction", value=spent, told=f"{values_ / spent / 1e6:,.0f} MB/s of values"),
+    ]
+
+
+def _bytes(what: str, value: float) -> Figure:
+    return Figure(what=what, value=value, told=f"{value:.3f}", most=0.4)
 
 
 def _written(results: SyntheticResults) -> float:
@@ -138,20 +130,20 @@ def _written(results: SyntheticResults) -> float:
     return values / spent / 1e6
 
 
-def _ask(path: Path, sequences: int) -> dict[str, Any]:
+def _ask(path: Path, sequences: int) -> list[Figure]:
     """Ask what is asked of results, in a process that has asked nothing before."""
     with Catalog.open(str(path)) as catalog:
-        figures = [_trajectories(catalog, "large", sequences, "1 ms")]
-        for what, target, ask, tell in _questions(catalog, sequences // BATCH):
+        found = [_trajectories(catalog, "large", sequences, 1)]
+        for what, most, ask, tell in _questions(catalog, sequences // BATCH):
             began = time.process_time()
-            found = ask()
+            answer = ask()
             spent = (time.process_time() - began) * 1e3
-            figures.append(Figure(what=what, value=f"{spent:,.0f} ms; {tell(found)}", target=target))
-    return {"memory": round(memory("VmHWM")), "figures": figures}
+            found.append(Figure(what=what, value=spent, told=f"{spent:,.0f} ms; {tell(answer)}", most=most, unit=" ms"))
+    return found
 
 
-_Question = tuple[str, str, Callable[[], Any], Callable[[Any], str]]
-"""What is asked, the target of its time, asking it, and the answer in words."""
+_Question = tuple[str, float | None, Callable[[], Any], Callable[[Any], str]]
+"""What is asked, the most milliseconds it should take, asking it, and the answer in words."""
 
 
 def _questions(catalog: Catalog, last: int) -> list[_Question]:
@@ -160,44 +152,44 @@ def _questions(catalog: Catalog, last: int) -> list[_Question]:
     return [
         (
             "first memorized by a step, count and 20",
-            "0.1 s",
+            100,
             lambda: first_memorized(catalog, large, steps[4]),
             lambda found: f"{found.count:,} sequences",
         ),
         (
             "a page in the middle of its list",
-            "",
+            None,
             lambda: first_memorized(catalog, large, steps[-1], after=(steps[0], 6_000_000)),
             lambda found: f"{len(found.sequences)} sequences",
         ),
         (
             "memorized in each of 100 batches",
-            "",
+            None,
             lambda: memorized_by_batch(catalog, large, steps[-1], BatchRange(last - 100, last)),
             lambda found: f"{found.memorized:,} of {found.measured:,}",
         ),
         (
             "kept from the 5th checkpoint to the 10th",
-            "",
+            None,
             lambda: kept(catalog, large, steps[4]),
             lambda found: f"{found.kept:,} of {found.memorized:,}",
         ),
         (
             "forgotten and relearned",
-            "",
+            None,
             lambda: relearned(catalog, large),
             lambda found: f"{found.relearned:,} of {found.forgotten:,}",
         ),
         (
             "memorized by one within 2,000 steps, never by another",
-            "",
+            None,
             lambda: memorized_only_by(catalog, large, small, 2000),
             lambda found: f"{found.never:,} of {found.memorized:,}",
         ),
     ]
 
 
-def _long(path: Path) -> dict[str, Any]:
+def _long(path: Path) -> list[Figure]:
     """One block at 154 checkpoints, in a catalog that knows as many blocks of all others."""
     with synthetic_catalog(path, _LONG, pythia_steps(), ("long",)) as catalog:
         results = SyntheticResults.of(catalog, "long", stays=0.98)
@@ -214,26 +206,27 @@ def _long(path: Path) -> dict[str, Any]:
             began = time.process_time()
             results.commit(row, 0, values)
             spent.append((time.process_time() - began) * 1e3)
-        before = _trajectories(catalog, "long", 65_536, "", what="block files")
+        before = _trajectories(catalog, "long", 65_536, None, what="block files")
         with catalog.database.write() as connection:
             connection.execute(blocks.delete().where(blocks.c.block > 0))
         compact(catalog, results.model)
-        after = _trajectories(catalog, "long", 65_536, "10 ms")
+        after = _trajectories(catalog, "long", 65_536, 10)
     commit = Figure(
         what="commit of a block of 65,536, 1st, 77th and 154th checkpoint",
-        value=", ".join(f"{np.median(spent[max(0, place - 2) : place + 3]):.0f}" for place in (1, 76, 151)) + " ms",
-        target="some % of a second",
+        value=max(spent),
+        told=", ".join(f"{np.median(spent[max(0, place - 2) : place + 3]):.0f}" for place in (1, 76, 151)) + " ms",
     )
-    return {"figures": [commit, after, before]}
+    return [commit, after, before]
 
 
-def _insert(path: Path) -> dict[str, Any]:
+def _insert(path: Path) -> list[Figure]:
     """Rows of the onset table, as a commit writes them."""
     with synthetic_catalog(path, _SIZES[0], (1,), ("insert",)) as catalog:
         measurement = SyntheticResults.of(catalog, "insert").measurement
-        rates = [_insert_rate(catalog, measurement.id, place * 30 * _ONSETS) for place in range(5)]
-    told = f"{np.median(rates):,.0f} a second, {min(rates):,.0f} to {max(rates):,.0f} in five rounds"
-    return {"figures": [Figure(what="onset rows inserted, SQLite", value=told, target="500,000")]}
+        rates = [_insert_rate(catalog, measurement.id, place * 30 * _ONSETS) for place in range(_INSERTS)]
+    rate = float(np.median(rates))
+    told = f"{rate:,.0f} a second [{min(rates):,.0f}, {max(rates):,.0f}]"
+    return [Figure(what="onset rows inserted, SQLite", value=rate, told=told, least=500_000)]
 
 
 def _insert_rate(catalog: Catalog, measurement_id: int, start: int) -> float:
@@ -247,7 +240,7 @@ def _insert_rate(catalog: Catalog, measurement_id: int, start: int) -> float:
     return _ONSETS / (time.process_time() - began)
 
 
-def _plan(path: Path) -> dict[str, Any]:
+def _plan(path: Path) -> list[Figure]:
     """Plan a job over all that every checkpoint of pythia-70m had seen."""
     with Catalog.open(str(path)) as catalog:
         model = catalog.model("pythia-70m")
@@ -257,34 +250,24 @@ def _plan(path: Path) -> dict[str, Any]:
         )
         spent = time.process_time() - began
     told = f"{spent:.1f} s, {job.progress.shards:,} rows, {memory('VmHWM') - before:.0f} MB"
-    return {"figures": [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=told)]}
+    return [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=spent, told=told)]
 
 
-def _trajectories(catalog: Catalog, name: str, sequences: int, target: str, what: str = "by trajectory") -> Figure:
-    """Single trajectories at random places, and the first of them."""
+def _trajectories(
+    catalog: Catalog, name: str, sequences: int, most: float | None, what: str = "by trajectory"
+) -> Figure:
+    """Single trajectories at random places, and the first of them; `most` milliseconds in the middle."""
     model = catalog.model(name)
     spent = []
     for sequence in np.random.default_rng(1).integers(0, sequences, _TRAJECTORIES).tolist():
         began = time.process_time()
         trajectory(catalog, model, sequence)
         spent.append((time.process_time() - began) * 1e3)
-    middle, late = np.percentile(spent, (50, 99))
+    middle, late = np.percentile(spent, (50, 99)).tolist()
     return Figure(
         what=f"a trajectory of {len(model.checkpoints)} checkpoints, {what}",
-        value=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
-        target=target,
+        value=middle,
+        told=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
+        most=most,
+        unit=" ms",
     )
-
-
-def _told(figures: list[Figure], seconds: float) -> str:
-    head = (
-        f"## Results of ten million sequences\n\nTwo models of {_SIZES[-1]:,} sequences x 10 checkpoints, values of {entropy():.2f} bits, SQLite; CPU time. "
-        f"{seconds / 60:.0f} minutes in all.\n"
-    )
-    lines = ["| | measured | target |", "|---|---|---|"]
-    lines += [f"| {one.what} | {one.value} | {one.target} |" for one in figures]
-    return "\n".join([head, *lines, ""])
-
-
-if __name__ == "__main__":
-    main()

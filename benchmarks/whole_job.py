@@ -39,6 +39,7 @@ __all__ = ["section"]
 _SEQUENCES = SequenceRange(trained.CONFIG.trained, trained.CONFIG.trained + 4096)
 _PARTS = 4
 _ASKED = 200
+_COPIES = ("block files", "by trajectory")
 _TEXT = """## A whole job
 
 {checkpoints} checkpoints of Pythia-14m's shape (float16 safetensors on this disk), {rows:,} sequences of text at each, in
@@ -74,14 +75,17 @@ def _told(job: list[dict[str, float]], alone: list[dict[str, float]], folder: Pa
     cells = len(_SEQUENCES) * len(steps)
     rate = cells / sum(one["cpu"] for one in job)
     memory = {what: max(one["peak"] for one in found) for what, found in (("job", job), ("engine", alone))}
-    size, query, table = _stored(folder)
+    sizes, query, table = _stored(folder)
     return [
         Figure(what="values a CPU second, the job", value=rate, told=f"{rate:,.0f}"),
         _share("share of the engine's own rate, CPU time", "cpu", job, alone, 90),
         _share("share of the engine's own rate, time by the clock", "seconds", job, alone, None),
         Figure(what="most memory of a job's process", value=memory["job"], told=f"{memory['job']:,.0f} MB"),
         Figure(what="most memory, the engine alone", value=memory["engine"], told=f"{memory['engine']:,.0f} MB"),
-        Figure(what="bytes stored a value", value=size / cells, told=f"{size / cells:.2f}", most=0.4),
+        *(
+            Figure(what=f"bytes a value, {what}", value=size / cells, told=f"{size / cells:.2f}", most=0.4)
+            for what, size in sizes.items()
+        ),
         Figure(what=f"one sequence's {len(steps)} values", value=query, told=f"{query:.1f} ms"),
         Figure(what="when each was memorized, by step", value=table, told=f"{table:.1f} ms"),
     ]
@@ -96,15 +100,20 @@ def _share(
     return Figure(what=what, value=middle, told=told, least=least, unit=" %")
 
 
-def _stored(folder: Path) -> tuple[int, float, float]:
-    """Bytes of result files, and milliseconds for a trajectory and for the table of onsets, the median of many."""
+def _stored(folder: Path) -> tuple[dict[str, int], float, float]:
+    """Bytes of either copy of the results, and milliseconds for a trajectory and for the table of onsets, the median of many."""
     chosen = np.random.default_rng(0).integers(_SEQUENCES.start, _SEQUENCES.stop, _ASKED).tolist()
     with Catalog.open(str(folder / "catalog.sqlite")) as catalog:
         model = catalog.model(trained.NAME)
-        files = [path for path in results_folder(catalog.database).rglob("*") if path.is_file()]
+        (model_folder,) = results_folder(catalog.database).iterdir()
+        sizes = {_COPIES[array.name.endswith(".trajectories.zarr")]: _bytes(array) for array in model_folder.iterdir()}
         one = statistics.median(_milliseconds(partial(trajectory, catalog, model, at)) for at in chosen)
         all_ = statistics.median(_milliseconds(partial(onsets, catalog, model)) for _ in range(9))
-    return sum(path.stat().st_size for path in files), one, all_
+    return sizes, one, all_
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _milliseconds(ask: Callable[[], object]) -> float:
