@@ -13,7 +13,7 @@ earlier one do not count as having measured anything, and adaptive ones still as
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from seenat.registry.stored import AnyRow
 from seenat.registry.tables import jobs
 from seenat.registry.units import SequenceRange
 
-__all__ = ["GRID", "REFINEMENT", "AdaptivePlan", "Coverage", "read_coverage", "read_plan"]
+__all__ = ["GRID", "REFINEMENT", "AdaptivePlan", "Coverage", "StepShare", "read_coverage", "read_plan"]
 
 GRID, REFINEMENT = "grid", "refinement"
 """The roles of an adaptive job's parts, as their plans keep them."""
@@ -80,6 +80,31 @@ class AdaptivePlan:
             "memorized_on_grid": self.memorized,
             "missed": None if self.missed is None else self.missed.to_json(),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepShare:
+    """Of the sequences seen by a checkpoint: how many were measured there, and memorized."""
+
+    step: int
+    measured: int
+    memorized: int
+    asked: int
+    """Those measured, or left out by adaptive jobs."""
+
+    @property
+    def share(self) -> float | None:
+        """Memorized among the measured; None where nothing was, or adaptive jobs chose what."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
+
+    @property
+    def share_at_least(self) -> float | None:
+        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
+        return self.memorized / self.asked if self.asked else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name, and the shares."""
+        return {**asdict(self), "share": self.share, "share_at_least": self.share_at_least}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, and_, case, fu
 
 from seenat.memorization.commits import open_array, refresh_onsets
 from seenat.memorization.compaction import read_values
-from seenat.memorization.coverage import AdaptivePlan, Coverage, read_coverage
+from seenat.memorization.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement, measurements_of
 from seenat.memorization.measures import MEASURES, Values
 from seenat.memorization.protocol import Protocol
@@ -86,42 +86,13 @@ class MeasuredValues:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepCount:
+class StepCount(StepShare):
     """What was measured at a checkpoint and what it had memorized, of sequences seen by then and of those not seen."""
 
-    step: int
-    measured: int
-    memorized: int
     unseen_measured: int
     unseen_memorized: int
     onsets: int
     """Sequences first memorized at this checkpoint, seen or not."""
-    asked: int
-    """Of the seen, those that were measured or that an adaptive job left out; see `coverage`."""
-
-    @property
-    def share(self) -> float | None:
-        """Memorized among the seen sequences that were measured; None where adaptive jobs chose them."""
-        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
-
-    @property
-    def share_at_least(self) -> float | None:
-        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
-        return self.memorized / self.asked if self.asked else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the shares."""
-        return {
-            "step": self.step,
-            "measured": self.measured,
-            "memorized": self.memorized,
-            "asked": self.asked,
-            "share": self.share,
-            "share_at_least": self.share_at_least,
-            "unseen_measured": self.unseen_measured,
-            "unseen_memorized": self.unseen_memorized,
-            "onsets": self.onsets,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,14 @@ Where adaptive jobs left sequences out, what is counted is what they found, and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.coverage import AdaptivePlan
+from seenat.memorization.coverage import AdaptivePlan, StepShare
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.studies.reading import Results, SeenPoints, open_results
 from seenat.registry.catalog import Catalog
@@ -30,34 +30,15 @@ __all__ = ["Curve", "StepChange", "curve", "curves"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepChange:
+class StepChange(StepShare):
     """Of the sequences seen by a checkpoint: how many are memorized, and what became of them since the one before."""
 
-    step: int
-    measured: int
-    asked: int
-    """Measured, or left out by adaptive jobs."""
-    memorized: int
     onsets: int
     """Memorized for the first time."""
     forgotten: int
     relearned: int
     onsets_so_far: int
     """Onsets at this step and before."""
-
-    @property
-    def share(self) -> float | None:
-        """Memorized among the measured; None where nothing was, or adaptive jobs chose what."""
-        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
-
-    @property
-    def share_at_least(self) -> float | None:
-        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
-        return self.memorized / self.asked if self.asked else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the shares."""
-        return {**asdict(self), "share": self.share, "share_at_least": self.share_at_least}
 
 
 @dataclass(frozen=True, kw_only=True)

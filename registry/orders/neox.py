@@ -16,11 +16,11 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.description import OrderFiles
 from seenat.registry.orders.files import length_of
 from seenat.registry.orders.flat import FlatOrder
+from seenat.registry.orders.gathered import GatheredOrder
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.index_maps import Fragments, IndexMaps, load_index_maps
 from seenat.registry.orders.map_checks import check_ends, check_some_samples, check_some_shuffles
 from seenat.registry.orders.pieces import Extent
-from seenat.registry.orders.requests import check_positions, checked_indices
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.statements import Statement, agree, described
 from seenat.registry.orders.vocabulary import check_ids
@@ -32,39 +32,17 @@ _ROWS_AT_ONCE = 1_024
 """Samples whose fragments are worked out together; some 2,500 of the Pile."""
 
 
-class IndexMapOrder:
+class IndexMapOrder(GatheredOrder):
     """A `TokenSource` over documents and index maps. Everything is mapped when it is first read."""
 
     def __init__(
         self, geometry: Geometry, maps: IndexMaps, documents: FlatOrder, vocab_size: int | None = None
     ) -> None:
-        self._geometry = geometry
+        super().__init__(geometry)
         self._maps = maps
         self._documents = documents
         """All ids of all token files, as sequences of one id."""
         self._vocab_size = vocab_size
-
-    @property
-    def geometry(self) -> Geometry:
-        """How many sequences, of how many ids, of which type."""
-        return self._geometry
-
-    def tokens(self, sequences: SequenceRange) -> Tokens:
-        """All ids of consecutive sequences; see `TokenSource.tokens`."""
-        self._geometry.bytes_of(sequences)
-        indices = np.arange(sequences.start, sequences.stop, dtype=np.int64)
-        return self._take(indices, 0, self._geometry.tokens_per_sequence)
-
-    def take(self, indices: Sequences, start: int, stop: int) -> Tokens:
-        """The ids at positions `[start, stop)` of the given sequences; see `TokenSource.take`."""
-        indices = checked_indices(self._geometry, indices)
-        check_positions(self._geometry, start, stop)
-        return self._take(indices, start, stop)
-
-    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
-        """None: a sequence is joined from several places; see `TokenSource.extents`."""
-        self._geometry.bytes_of(sequences)
-        return ()
 
     def place(self, sequence: int, position: int) -> str:
         """File and byte of one id within its document; see `TokenSource.place`."""

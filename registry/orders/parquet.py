@@ -23,13 +23,11 @@ import numpy.typing as npt
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.description import OrderFiles
 from seenat.registry.orders.footers import Footer, arrow, described_by_footers, read_footer
+from seenat.registry.orders.gathered import GatheredOrder
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
-from seenat.registry.orders.pieces import Extent
-from seenat.registry.orders.requests import check_positions, checked_indices
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.statements import Statement, agree, described
 from seenat.registry.orders.vocabulary import check_ids
-from seenat.registry.units import SequenceRange
 
 __all__ = ["ParquetOrder", "open_parquet"]
 
@@ -56,7 +54,7 @@ class _Piece:
         return self.start + len(self.ids)
 
 
-class ParquetOrder:
+class ParquetOrder(GatheredOrder):
     """A `TokenSource` over Parquet files. Threads take turns in it; it travels to other processes without what it decoded."""
 
     def __init__(
@@ -68,7 +66,7 @@ class ParquetOrder:
         sequences_per_batch: int | None = None,
         vocab_size: int | None = None,
     ) -> None:
-        self._geometry = geometry
+        super().__init__(geometry)
         self._footers = tuple(footers)
         self._filesystem = filesystem
         self._sequences_per_batch = sequences_per_batch
@@ -91,28 +89,6 @@ class ParquetOrder:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._forget()
-
-    @property
-    def geometry(self) -> Geometry:
-        """How many sequences, of how many ids, of which type."""
-        return self._geometry
-
-    def tokens(self, sequences: SequenceRange) -> Tokens:
-        """All ids of consecutive sequences; see `TokenSource.tokens`."""
-        self._geometry.bytes_of(sequences)
-        indices = np.arange(sequences.start, sequences.stop, dtype=np.int64)
-        return self._take(indices, 0, self._geometry.tokens_per_sequence)
-
-    def take(self, indices: Sequences, start: int, stop: int) -> Tokens:
-        """The ids at positions `[start, stop)` of the given sequences; see `TokenSource.take`."""
-        indices = checked_indices(self._geometry, indices)
-        check_positions(self._geometry, start, stop)
-        return self._take(indices, start, stop)
-
-    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
-        """None: the ids of a sequence are compressed among others; see `TokenSource.extents`."""
-        self._geometry.bytes_of(sequences)
-        return ()
 
     def place(self, sequence: int, position: int) -> str:
         """File and row of a sequence; see `TokenSource.place`."""
