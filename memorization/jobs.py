@@ -10,9 +10,8 @@ A job may be a *part* of something larger; what that is, is kept with its plan a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from seenat.memorization.measurements import Measurement, ensure_measurement, li
 from seenat.memorization.plan_checks import check_plan
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.selection import Selection
+from seenat.registry.bulk import insert_rows
 from seenat.registry.catalog import Catalog
 from seenat.registry.database import Database
 from seenat.registry.durable import digest_of_bytes
@@ -45,7 +45,7 @@ __all__ = [
     "plan_job",
 ]
 
-_ROWS_AT_ONCE = 20_000
+_SHARD_COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attempts")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,7 @@ def plan_job(
         found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
         if found is None:
             found = _store(connection, measurement, selection, digest, part)
-            _insert(connection, _shards(found, measurement, selection, model, chosen))
+            insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
         return _job(catalog.database, connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
 
 
@@ -278,25 +278,12 @@ def _store(
 
 def _shards(
     job_id: int, measurement: Measurement, selection: Selection, model: Model, chosen: list[Checkpoint]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[int | str, ...]]:
+    """Values of `_SHARD_COLUMNS`."""
     for checkpoint in chosen:
         for block in selection.blocks(model.schedule, checkpoint.step, measurement.block_sequences):
             span = measurement.block(block)
-            yield {
-                "job_id": job_id,
-                "checkpoint_id": checkpoint.id,
-                "block": block,
-                "start": span.start,
-                "stop": span.stop,
-                "state": "pending",
-                "attempts": 0,
-            }
-
-
-def _insert(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    iterator = iter(rows)
-    while piece := list(islice(iterator, _ROWS_AT_ONCE)):
-        connection.execute(insert(shards), piece)
+            yield job_id, checkpoint.id, block, span.start, span.stop, "pending", 0
 
 
 def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
