@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.chart import Bar, draw
-from benchmarks.limit import counted_flop, peak
+from benchmarks.limit import counted_flop, peak, torch_peak
 from benchmarks.machine import multiplies_bfloat16, say
 from benchmarks.page import Figure, figures, table
 from benchmarks.rounds import Rows, Values, Variant, best_batch, differing, ratio
@@ -40,7 +40,8 @@ is transformers', as `memorization/reference.py` calls it, with its cache, at th
 the linear layers of the same model packed for oneDNN, as seenat's are, so that both multiply by the same library; *as
 published* is without a cache. *bfloat16 rechecked* decides in bfloat16 what lies beyond its rounding and the rest in float32.
 `of the peak` is what linear maps seenat issued, in a second, of those of a square product of 2,048 with packed weights,
-measured in the same rounds.
+measured in the same rounds. The factor against `generate` depends on how much faster than torch's own product that is on a
+processor.
 
 ![rows a second of one core, by shape](benchmarks.png)
 """
@@ -84,6 +85,8 @@ class _Measured:
     """Of the peak, per cent, of some of ours."""
     gaps: list[float]
     """Of every score that differs, `ties.smallest_gaps`."""
+    products: dict[str, float]
+    """Floating-point operations a second of a square product."""
 
     @property
     def all(self) -> dict[str, Variant]:
@@ -108,15 +111,17 @@ def _measure(shape: Shape) -> _Measured:
     for variant in ours.values():
         variant.run(first[: variant.rows])
     flop = {key: _flop(ours[key], second) for key in ("prefix", "score")}
-    peaks = []
+    peaks, torch_peaks = [], []
     for number, rows in enumerate(rounds, start=1):
         for variant in (*ours.values(), *theirs.values()):
             variant.take(rows)
         peaks.append(peak())
+        torch_peaks.append(torch_peak())
         say(f"{shape.name}: round {number} of {_ROUNDS}")
     shares = {key: 100 * each * ours[key].rate / statistics.median(peaks) for key, each in flop.items()}
     gaps = smallest_gaps(model, _differing_rows(rounds, ours["score"], theirs["generate"]))
-    return _Measured(shape=shape, ours=ours, theirs=theirs, shares=shares, gaps=gaps)
+    products = {"packed weights": statistics.median(peaks), "torch's own": statistics.median(torch_peaks)}
+    return _Measured(shape=shape, ours=ours, theirs=theirs, shares=shares, gaps=gaps, products=products)
 
 
 def _ours(shape: Shape, model: Any) -> dict[str, Variant]:
@@ -180,6 +185,10 @@ def _told(found: _Measured) -> str:
         Figure(what=f"{key}, of the peak", value=share, told=f"{share:.0f} %", least=least, unit=" %")
         for key, share in found.shares.items()
         for least in [_LEAST_SHARE.get(found.shape.name) if key == "prefix" else None]
+    ]
+    told += [
+        Figure(what=f"square product, {way}", value=rate, told=f"{rate / 1e9:.0f} GFLOP/s")
+        for way, rate in found.products.items()
     ]
     told += [_differences(one, list(found.theirs.values())) for one in found.ours.values()]
     survival = _survival(np.concatenate([values["prefix"] for values in found.ours["prefix"].values]))

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from seenat.memorization.engine.linear import Linear
 
-__all__ = ["counted_flop", "peak"]
+__all__ = ["counted_flop", "peak", "torch_peak"]
 
 _SIDE = 2048
 
@@ -40,11 +40,19 @@ def counted_flop(run: Callable[[], object]) -> int:
 
 def peak() -> float:
     """Floating-point operations a second of CPU time of a square product with packed weights."""
-    with torch.inference_mode():
-        product, states = Linear(torch.randn(_SIDE, _SIDE), torch.zeros(_SIDE)), torch.randn(_SIDE, _SIDE)
-        spent = []
-        for _ in range(5):
-            began = time.thread_time()
-            product(states)
-            spent.append(time.thread_time() - began)
+    return _rate(Linear(torch.randn(_SIDE, _SIDE), torch.zeros(_SIDE)))
+
+
+def torch_peak() -> float:
+    """The same with torch's own product, which is what transformers multiplies by."""
+    return _rate(torch.nn.Linear(_SIDE, _SIDE))
+
+
+@torch.inference_mode()
+def _rate(product: Callable[[torch.Tensor], torch.Tensor]) -> float:
+    states, spent = torch.randn(_SIDE, _SIDE), []
+    for _ in range(5):
+        began = time.thread_time()
+        product(states)
+        spent.append(time.thread_time() - began)
     return float(2 * _SIDE**3 / statistics.median(spent[1:]))

@@ -46,11 +46,15 @@ def multiplies_bfloat16() -> bool:
 
 
 def _processor() -> str:
-    return _told("model name") or platform.processor() or platform.machine()
+    """Its name, and by family and model which one it is: names of rented machines do not tell."""
+    if not (name := _told("model name")):
+        return platform.processor() or platform.machine()
+    return f"{name} (family {_told('cpu family')}, model {_told('model')})"
 
 
 def _told(field: str) -> str:
     """What Linux tells of the first processor; empty elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == field), "")
