@@ -10,7 +10,7 @@ help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
 	@echo "make test    run the tests"
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
-	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (about 20 minutes)"
+	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (20 to 35 minutes)"
 	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
 $(VENV)/.made:
@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 	@echo "seenat is in $(VENV)/bin; first type:  . $(VENV)/bin/activate"
 
 test: $(VENV)/.developing
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

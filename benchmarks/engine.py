@@ -43,7 +43,7 @@ published* is without a cache. *bfloat16 rechecked* decides in bfloat16 what lie
 measured in the same rounds. The factor against `generate` depends on how much faster than torch's own product that is on a
 processor.
 
-![rows a second of one core, by shape](benchmarks.png)
+![rows a second of one core, by shape]({chart})
 """
 _SCORES = """
 A score has no shortcut: every position has to be computed once either way, so a factor of the score is what remains of
@@ -96,7 +96,7 @@ class _Measured:
 
 def section(page: Path) -> str:
     """Measure both shapes; the chart is drawn beside the page."""
-    text = _TEXT.format(rounds=_ROUNDS, batches=", ".join(map(str, _BATCHES)))
+    text = _TEXT.format(rounds=_ROUNDS, batches=", ".join(map(str, _BATCHES)), chart=page.with_suffix(".png").name)
     found = [_measure(shape) for shape in SHAPES.values()]
     bars = [Bar(one.shape.name, variant.name, variant.rate) for one in found for variant in one.all.values()]
     draw(bars, page.with_suffix(".png"))

@@ -20,6 +20,9 @@ _HEAD = """# Benchmarks
 `make bench` measures all of this and writes this page; `python -m benchmarks PART` measures one part again and replaces its
 section. Times are CPU time of one thread, so that other programs on the machine disturb them little; each section says
 where and when it was measured. Targets were set before measuring.
+
+How much faster seenat is than transformers depends on the processor, for theirs is the product of torch's own library and ours
+is oneDNN's: [benchmarks-zen4.md](benchmarks-zen4.md) is the whole page on a processor where the two are about equally fast.
 """
 
 

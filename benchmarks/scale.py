@@ -249,7 +249,7 @@ def _plan(path: Path) -> list[Figure]:
             catalog, model, Protocol(), Selection(steps=model.schedule.saved, sequences=model.order.sequences)
         )
         spent = time.process_time() - began
-    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {memory('VmHWM') - before:.0f} MB"
+    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {max(0.0, memory('VmHWM') - before):.0f} MB"
     return [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=spent, told=told)]
 
 
