@@ -156,6 +156,20 @@ def test_the_true_id_does_not_beat_itself() -> None:
 
 
 @torch.inference_mode()
+def test_a_larger_logit_that_is_rounded_down_leaves_it_undecided() -> None:
+    """64.19 is 64 in bfloat16: not above 64.09, which is added up in float32, and yet the larger one."""
+    weight = torch.zeros(5000, 16)
+    weight[7:9] = 4
+    weight[7, 0], weight[8, 0] = 4.09375, 4.1875
+    head = Head(weight.bfloat16(), torch.zeros(5000).bfloat16(), None)
+    states, truth = torch.ones(1, 16).bfloat16(), torch.tensor([7])
+    assert head.own(states, truth) > head.largest_other(states, truth) + 0.01
+    right, unsure = Screen(head, 0.01).judged(states, truth)
+    assert unsure.all()
+    assert not right.any()
+
+
+@torch.inference_mode()
 def test_what_cannot_be_told_is_undecided_and_a_banned_id_is_wrong() -> None:
     screening, _, states = head_of(16, 1)
     truth = screening.choices(states.bfloat16())
