@@ -33,7 +33,8 @@ demo: $(VENV)/.installed
 	@echo "seenat is in $(VENV)/bin; first type:  . $(VENV)/bin/activate"
 
 test: $(VENV)/.developing
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

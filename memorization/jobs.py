@@ -28,8 +28,7 @@ from seenat.registry.database import Database
 from seenat.registry.durable import digest_of_bytes
 from seenat.registry.entities import Checkpoint, Model
 from seenat.registry.errors import UnknownJob
-from seenat.registry.recording import now
-from seenat.registry.stored import AnyRow
+from seenat.registry.stored import AnyRow, now
 from seenat.registry.tables import checkpoints, jobs, measurements, models, shards
 
 __all__ = [

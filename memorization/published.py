@@ -29,8 +29,7 @@ from seenat.registry.catalog import Catalog
 from seenat.registry.durable import digest_of_bytes, write_durably
 from seenat.registry.entities import Checkpoint, Model
 from seenat.registry.errors import InvalidValue, UnknownModel
-from seenat.registry.recording import now
-from seenat.registry.stored import AnyRow
+from seenat.registry.stored import AnyRow, now
 from seenat.registry.tables import result_sets
 
 __all__ = ["ImportedSet", "import_published"]

@@ -28,7 +28,7 @@ from seenat.registry.durable import digest_of_bytes
 from seenat.registry.entities import Model
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.evaluation_files import EvaluationRun, Rejected, read_run
-from seenat.registry.recording import now
+from seenat.registry.stored import now
 from seenat.registry.tables import evaluation_files, evaluations
 
 __all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]

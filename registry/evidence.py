@@ -24,8 +24,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from seenat.registry.recording import now
-from seenat.registry.stored import NO_LONGER_STATED, AnyRow
+from seenat.registry.stored import NO_LONGER_STATED, AnyRow, now
 from seenat.registry.tables import checkpoint_files, checkpoints, evidence, models, revisions
 from seenat.registry.units import HalfOpenRange
 

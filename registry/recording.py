@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from dataclasses import replace as with_changes
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -37,7 +36,7 @@ from seenat.registry.differences import STATED_BY_NONE, differences
 from seenat.registry.errors import InvalidValue, SuiteChanged
 from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
 from seenat.registry.orders.geometry import ID_BYTES
-from seenat.registry.stored import NO_LONGER_STATED, AnyRow, order_files, stored_suite
+from seenat.registry.stored import NO_LONGER_STATED, AnyRow, now, order_files, stored_suite
 from seenat.registry.tables import (
     aliases,
     batches,
@@ -51,16 +50,11 @@ from seenat.registry.tables import (
     token_files,
 )
 
-__all__ = ["now", "record_suite"]
+__all__ = ["record_suite"]
 
 _ROWS_AT_ONCE = 20_000
 _WRITTEN_AS_NONE = STATED_BY_NONE | {"digest", "order_id"}
 """Columns in which None overwrites: what is stated so, and what follows from other columns."""
-
-
-def now() -> str:
-    """The present moment as the catalog writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def record_suite(connection: Connection, suite: SuiteFacts, *, replace: bool = False) -> tuple[str, ...]:

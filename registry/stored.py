@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -25,6 +26,7 @@ __all__ = [
     "AnyRow",
     "alias_of",
     "checkpoint_file",
+    "now",
     "order_files",
     "parameters_of",
     "schedule_of",
@@ -35,6 +37,11 @@ NO_LONGER_STATED = "no longer in its suite"
 """Why a checkpoint is missing that its suite once had; its row stays, since results point to it."""
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
+
+
+def now() -> str:
+    """The present moment as the catalog writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stored_suite(connection: Connection, name: str) -> SuiteFacts | None:

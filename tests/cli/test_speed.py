@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from command_line import environment
 
+pytestmark = pytest.mark.alone
+
 LOOKUP_SECONDS = 0.4
 HELP_SECONDS = 0.1
 RUNS = 5
