@@ -30,7 +30,7 @@ _TEXT = """## Memory
 The most memory a process had while it measured, less what it had with torch and the model's float32 weights loaded, in MB:
 what packing weights, keys and values, logits and the first layer's table take. The rows begin with {known} that the model knows
 by heart and with every id of the vocabulary, because keys and values of sequences that go on, and that table, grow up to a
-bound: {times} times the rows should take no more.
+bound: {times} times the rows should take no more. `score` and `generate` measure {few} of them.
 """
 _WAYS = ("prefix", "score", "generate, batch 64", "generate, batch 256")
 _ROWS = {"14m": 8_192, "70m": 1_536}
@@ -56,7 +56,7 @@ def section(page: Path) -> str:
     heads = ("", *(f"{shape}, {_ROWS[shape]:,} rows" for shape in SHAPES))
     return "\n".join(
         [
-            _TEXT.format(times=_TIMES, known=_KNOWN),
+            _TEXT.format(times=_TIMES, known=_KNOWN, few=_FEW),
             table(heads, rows),
             figures([_growth(*one) for one in peaks.items()]),
         ]

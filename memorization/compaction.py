@@ -165,10 +165,10 @@ class _Parts:
         return self.folder.joinpath("c", "0", str(block), *["0"] * len(self.array.layout.chunk[2:]))
 
     def prepare(self, rows: int) -> None:
-        """Describe the array, without parts of another number of rows, and clear away what killed writers left."""
+        """Describe the array, without parts of another shape or layout, and clear away what killed writers left."""
         path, metadata = self.folder / _METADATA, self._metadata(rows)
         held = path.read_bytes() if path.exists() else b"{}"
-        if json.loads(held).get("shape") != json.loads(metadata)["shape"]:
+        if _layout_told(held) != _layout_told(metadata):
             shutil.rmtree(self.folder, ignore_errors=True)
             held = b"{}"
         if held != metadata:
@@ -258,6 +258,11 @@ class _Parts:
             attributes=self.array.attributes,
         )
         return held[_METADATA].to_bytes()
+
+
+def _layout_told(metadata: bytes) -> dict[str, Any]:
+    """What an array's description says of its files."""
+    return {key: value for key, value in json.loads(metadata).items() if key != "attributes"}
 
 
 def _sources(file: BinaryIO) -> list[str | None]:

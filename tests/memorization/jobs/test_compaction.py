@@ -150,6 +150,17 @@ def test_compacting_again_writes_what_has_changed(made):
     assert np.array_equal(read(made), stored)
 
 
+def test_parts_of_another_chunk_size_are_made_anew(made, monkeypatch):
+    committed = made.commit_all()
+    compact(made.catalog, made.model)
+    monkeypatch.setattr("seenat.memorization.compaction._LARGEST_CHUNK", 64)
+    np.testing.assert_array_equal(read(made), committed)
+    assert compact(made.catalog, made.model).written == made.measurement.blocks
+    assert compact(made.catalog, made.model).written == 0
+    np.testing.assert_array_equal(read(made), committed)
+    np.testing.assert_array_equal(zarr.open_array(parts(made), mode="r")[:], committed)
+
+
 def test_a_file_that_was_never_committed_is_not_in_a_part(made):
     stored = made.commit_all()
     made.array.write(made.rows[1], 2, values(50))
