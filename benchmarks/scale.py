@@ -22,24 +22,27 @@ from benchmarks.page import Figure, figures
 from benchmarks.synthetic import BATCH, SyntheticResults, entropy, synthetic_catalog
 from seenat.memorization.compaction import compact
 from seenat.memorization.jobs import plan_job
+from seenat.memorization.measurements import Measurement
 from seenat.memorization.memorized import first_memorized, memorized_by_batch
+from seenat.memorization.onset_rows import replace_onsets
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import trajectory
 from seenat.memorization.selection import Selection
 from seenat.memorization.studies.keeping import kept, relearned
 from seenat.memorization.studies.sets import memorized_only_by
+from seenat.memorization.trajectories import OnsetTable
 from seenat.registry.bulk import insert_rows
 from seenat.registry.catalog import Catalog
 from seenat.registry.schedule import pythia_steps
-from seenat.registry.tables import blocks, memorized_sequences
+from seenat.registry.tables import blocks
 from seenat.registry.units import BatchRange
 
 _SIZES = (100 * BATCH, 1000 * BATCH, 9766 * BATCH)
 _NAMES = ("small", "large")
 _LONG = 146_432_000
 _TRAJECTORIES = 1000
-_ONSETS = 100_000
 _INSERTS = 9
+_INSERT_BLOCKS = 16
 _TEXT = """## Results of ten million sequences
 
 Two models of {sequences:,} sequences x 10 checkpoints, values of {bits:.2f} bits, SQLite; CPU time.
@@ -220,24 +223,37 @@ def _long(path: Path) -> list[Figure]:
 
 
 def _insert(path: Path) -> list[Figure]:
-    """Rows of the onset table, as a commit writes them."""
-    with synthetic_catalog(path, _SIZES[0], (1,), ("insert",)) as catalog:
+    """Rows of the onset table, as commits write them: a block at a time, one sequence of 30 in each."""
+    with synthetic_catalog(path, _SIZES[-1], (1,), ("insert",)) as catalog:
         measurement = SyntheticResults.of(catalog, "insert").measurement
-        rates = [_insert_rate(catalog, measurement.id, place * 30 * _ONSETS) for place in range(_INSERTS)]
+        rates = [_insert_rate(catalog, measurement, place * _INSERT_BLOCKS) for place in range(_INSERTS)]
     rate = float(np.median(rates))
     told = f"{rate:,.0f} a second [{min(rates):,.0f}, {max(rates):,.0f}]"
     return [Figure(what="onset rows inserted, SQLite", value=rate, told=told, least=500_000)]
 
 
-def _insert_rate(catalog: Catalog, measurement_id: int, start: int) -> float:
-    first = np.random.default_rng(start).choice(pythia_steps()[11:], _ONSETS)
-    places = start + np.arange(_ONSETS) * 30
-    columns = [np.full(_ONSETS, measurement_id), places, first, first - 1000, first, first, first]
+def _insert_rate(catalog: Catalog, measurement: Measurement, start: int) -> float:
+    generator = np.random.default_rng(start)
+    tables = [_onsets(generator, len(measurement.block(start + place))) for place in range(_INSERT_BLOCKS)]
     began = time.process_time()
     with catalog.database.write() as connection:
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        insert_rows(connection, memorized_sequences, tuple(memorized_sequences.c.keys()), rows)
-    return _ONSETS / (time.process_time() - began)
+        for place, table in enumerate(tables):
+            replace_onsets(connection, measurement, start + place, table)
+    return sum(len(table.column) for table in tables) / (time.process_time() - began)
+
+
+def _onsets(generator: np.random.Generator, sequences: int) -> OnsetTable:
+    column = np.arange(0, sequences, 30)
+    first = generator.choice(pythia_steps()[11:], len(column))
+    once = np.ones(len(column), np.int64)
+    return OnsetTable(
+        column=column,
+        first_step=first,
+        bracket_low=first - 1000,
+        last_step=first,
+        times_memorized=once,
+        times_lost=generator.integers(0, 2, len(column)),
+    )
 
 
 def _plan(path: Path) -> list[Figure]:

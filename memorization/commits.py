@@ -14,7 +14,6 @@ itself; where the catalog says otherwise, because a suite was registered again, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
@@ -24,12 +23,13 @@ import numpy.typing as npt
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from seenat.memorization.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
+from seenat.memorization.onset_rows import replace_onsets
 from seenat.memorization.store import BlockFile, ResultArray, Values
-from seenat.memorization.trajectories import OnsetTable, onset_table
+from seenat.memorization.trajectories import onset_table
 from seenat.registry.bulk import insert_rows
 from seenat.registry.database import Database
 from seenat.registry.entities import Checkpoint, Model
-from seenat.registry.tables import batch_counts, blocks, memorized_sequences, shards
+from seenat.registry.tables import batch_counts, blocks, shards
 
 __all__ = [
     "Committed",
@@ -44,15 +44,6 @@ __all__ = [
     "refresh_onsets",
 ]
 
-_ONSET_COLUMNS = (
-    "measurement_id",
-    "sequence",
-    "first_step",
-    "bracket_low",
-    "last_step",
-    "times_memorized",
-    "times_lost",
-)
 # By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
 _DIGESTS = select(blocks.c.array_row, blocks.c.digest).where(
     blocks.c.measurement_id == bindparam("measurement"),
@@ -183,17 +174,8 @@ def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused
 def _replace_onsets(connection: Connection, array: ResultArray, measurement: Measurement, block: int) -> None:
     if not measurement.protocol.kept.decodes:  # Nothing of it is memorized or not.
         return
-    span = measurement.block(block)
     steps, values = _present_values(connection, array, measurement, block)
-    connection.execute(
-        delete(memorized_sequences).where(
-            memorized_sequences.c.measurement_id == measurement.id,
-            memorized_sequences.c.sequence >= span.start,
-            memorized_sequences.c.sequence < span.stop,
-        )
-    )
-    table = onset_table(steps, values, measurement.protocol.continuation)
-    insert_rows(connection, memorized_sequences, _ONSET_COLUMNS, _onset_rows(measurement, span.start, table))
+    replace_onsets(connection, measurement, block, onset_table(steps, values, measurement.protocol.continuation))
 
 
 def _present_values(
@@ -210,20 +192,6 @@ def _present_values(
             values[len(steps)] = found
             steps.append(step)
     return np.array(steps, np.int64), values[: len(steps)]
-
-
-def _onset_rows(measurement: Measurement, start: int, table: OnsetTable) -> Iterator[tuple[int | None, ...]]:
-    lows = [None if low < 0 else low for low in table.bracket_low.tolist()]
-    return zip(
-        repeat(measurement.id, len(lows)),
-        (table.column + start).tolist(),
-        table.first_step.tolist(),
-        lows,
-        table.last_step.tolist(),
-        table.times_memorized.tolist(),
-        table.times_lost.tolist(),
-        strict=True,
-    )
 
 
 def _replace_counts(

@@ -10,17 +10,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import select
 
 from seenat.memorization.commits import refresh_onsets
 from seenat.memorization.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.measurements import current_rows, find_measurement
+from seenat.memorization.onset_rows import count_onsets, onset_page
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import MemorizedSequence, memorized_sequence
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.errors import NotMeasured
-from seenat.registry.tables import batch_counts, memorized_sequences
+from seenat.registry.tables import batch_counts
 from seenat.registry.units import BatchRange
 
 __all__ = [
@@ -141,14 +142,9 @@ def first_memorized(
             f"run `seenat memorize {model.name}`."
         )
     refresh_onsets(catalog.database, measurement, model)
-    onset, sequence = memorized_sequences.c.first_step, memorized_sequences.c.sequence
-    chosen: list[ColumnElement[bool]] = [memorized_sequences.c.measurement_id == measurement.id, onset <= by]
-    page = select(memorized_sequences).where(*chosen).order_by(onset, sequence).limit(limit + 1)
-    if after is not None:
-        page = page.where(tuple_(onset, sequence) > after)
     with catalog.database.read() as connection:
-        count = connection.execute(select(func.count()).select_from(memorized_sequences).where(*chosen)).scalar_one()
-        rows = connection.execute(page).all()
+        counts = count_onsets(connection, measurement, by)
+        rows = onset_page(connection, measurement, by=by, limit=limit + 1, after=after)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     last = rows[limit - 1] if 0 < limit < len(rows) else None
     return FirstMemorized(
@@ -156,7 +152,7 @@ def first_memorized(
         order=model.order.name,
         protocol=measurement.protocol,
         by=by,
-        count=count,
+        count=sum(count.sequences for count in counts.values()),
         sequences=tuple(memorized_sequence(row) for row in rows[:limit]),
         next=None if last is None else (last.first_step, last.sequence),
         adaptive=coverage.adaptive,

@@ -18,13 +18,14 @@ from seenat.memorization.compaction import read_values
 from seenat.memorization.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
 from seenat.memorization.measurements import Measurement, current_rows, find_measurement, measurements_of
 from seenat.memorization.measures import MEASURES, Values
+from seenat.memorization.onset_rows import OnsetCount, count_onsets, onset_page
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.trajectories import Onset, Point, Trajectory
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model, Order
 from seenat.registry.errors import NotMeasured
 from seenat.registry.stored import AnyRow
-from seenat.registry.tables import batch_counts, checkpoints, measurement_rows, memorized_sequences
+from seenat.registry.tables import batch_counts, checkpoints, measurement_rows
 from seenat.registry.units import SequenceRange
 
 __all__ = [
@@ -188,30 +189,21 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
     refresh_onsets(catalog.database, measurement, model)
     with catalog.database.read() as connection:
         coverage = read_coverage(catalog.database, connection, model, measurement)
-        steps = _step_counts(connection, measurement, coverage)
+        counts = count_onsets(connection, measurement)
+        steps = _step_counts(connection, measurement, coverage, counts)
         if not steps:
             raise NotMeasured(
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
                 f"yet; run `seenat memorize {model.name}`."
             )
-        rows = connection.execute(
-            select(memorized_sequences)
-            .where(memorized_sequences.c.measurement_id == measurement.id)
-            .order_by(memorized_sequences.c.first_step, memorized_sequences.c.sequence)
-            .limit(limit)
-        ).all()
-        total, lost = connection.execute(
-            select(func.count(), func.count().filter(memorized_sequences.c.times_lost > 0)).where(
-                memorized_sequences.c.measurement_id == measurement.id
-            )
-        ).one()
+        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=limit)
         return Onsets(
             model=model.name,
             order=model.order.name,
             protocol=measurement.protocol,
             steps=steps,
-            memorized=total,
-            lost=lost,
+            memorized=sum(count.sequences for count in counts.values()),
+            lost=sum(count.lost for count in counts.values()),
             sequences=tuple(memorized_sequence(row) for row in rows),
             adaptive=coverage.adaptive,
         )
@@ -283,16 +275,10 @@ def memorized_sequence(row: AnyRow) -> MemorizedSequence:
     )
 
 
-def _step_counts(connection: Connection, measurement: Measurement, coverage: Coverage) -> tuple[StepCount, ...]:
+def _step_counts(
+    connection: Connection, measurement: Measurement, coverage: Coverage, counts: dict[int, OnsetCount]
+) -> tuple[StepCount, ...]:
     steps = dict(current_rows(connection, measurement))
-    first = {
-        row.first_step: row.sequences
-        for row in connection.execute(
-            select(memorized_sequences.c.first_step, func.count().label("sequences"))
-            .where(memorized_sequences.c.measurement_id == measurement.id)
-            .group_by(memorized_sequences.c.first_step)
-        )
-    }
     found = {row.array_row: row for row in connection.execute(_counts_by_row(measurement))}
     return tuple(
         StepCount(
@@ -301,7 +287,7 @@ def _step_counts(connection: Connection, measurement: Measurement, coverage: Cov
             memorized=int(found[row].memorized),
             unseen_measured=int(found[row].unseen_measured),
             unseen_memorized=int(found[row].unseen_memorized),
-            onsets=first.get(step, 0),
+            onsets=counts[step].sequences if step in counts else 0,
             asked=coverage.asked(step, int(found[row].measured)),
         )
         for row, step in steps.items()

@@ -6,7 +6,7 @@ Four layers, each pointing only upwards:
               claims
 * imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
 * plans       protocols, measurements, measurement_rows, jobs, shards
-* results     blocks, memorized_sequences, batch_counts
+* results     blocks, memorized_sequences, onset_counts, batch_counts
 
 A *measurement* is what makes numbers comparable: one protocol, one model, one order's content. Its dense values live in a
 Zarr array; `measurement_rows` says which row of that array belongs to which checkpoint *content*, `blocks` which files
@@ -31,7 +31,7 @@ from seenat.registry.tables.facts import (
 )
 from seenat.registry.tables.imports import evaluation_files, evaluations, reference_counts, result_sets
 from seenat.registry.tables.plans import jobs, measurement_rows, measurements, protocols, shards
-from seenat.registry.tables.results import batch_counts, blocks, memorized_sequences
+from seenat.registry.tables.results import batch_counts, blocks, memorized_sequences, onset_counts
 
 __all__ = [
     "aliases",
@@ -50,6 +50,7 @@ __all__ = [
     "memorized_sequences",
     "metadata",
     "models",
+    "onset_counts",
     "orders",
     "protocols",
     "reference_counts",

@@ -40,6 +40,17 @@ def test_rows_come_as_they_are_and_only_with_their_transaction(catalog):
     assert names(catalog) == before | set(odd)
 
 
+def test_any_number_of_rows_comes_whole_and_in_order(sqlite_catalog):
+    """SQLite takes 333 of them, of three values, in one statement."""
+    query = select(suites.c.name).where(suites.c.origin == "x").order_by(suites.c.id)
+    for count in (0, 1, 332, 333, 334, 665, 666, 667, 1000):
+        expected = [f"row {number}" for number in range(count)]
+        with sqlite_catalog.database.write() as connection:
+            insert_rows(connection, suites, COLUMNS, ((name, "x", "{}") for name in expected))
+            assert connection.execute(query).scalars().all() == expected
+            connection.rollback()
+
+
 def test_none_is_null_and_what_is_left_out_is_too(catalog):
     model = catalog.model("pythia-70m")
     with catalog.database.write() as connection:

@@ -27,7 +27,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchem
 from seenat.registry.recording import record_suite
 from seenat.registry.schema import alembic_config, upgrade
 from seenat.registry.stored import stored_suite
-from seenat.registry.tables import aliases, batches, metadata, suites
+from seenat.registry.tables import aliases, batches, metadata, onset_counts, suites
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
 
@@ -169,6 +169,32 @@ def test_a_populated_catalog_survives_every_upgrade(database: Database) -> None:
             (None, None),
         ]
         assert record_suite(connection, suite) == ()
+
+
+def test_onsets_that_are_there_are_counted_by_an_upgrade(database: Database) -> None:
+    """By step and block of 24 sequences; the last is of another measurement."""
+    with database.write() as connection:
+        command.upgrade(alembic_config(connection), "0002")
+        for statement in (
+            "INSERT INTO suites VALUES (1, 'old', '/old/SUITE.toml', '{}')",
+            "INSERT INTO orders VALUES (1, 1, 'old-order', 8, 96, 4, 'uint16', 50, 0, 'raw', '/old', NULL, NULL)",
+            "INSERT INTO models VALUES (1, 1, 'old-model', NULL, NULL, 1, 4, 24, 1, 'step{label}', NULL, '/old', 10, 5, '{}', '{}', NULL, NULL, NULL, NULL)",
+            "INSERT INTO protocols VALUES (1, 'sha256:ab', '{}'), (2, 'sha256:cd', '{}')",
+            "INSERT INTO measurements VALUES (1, 1, 1, 'sha256:ef', 96, 24, 'a'), (2, 2, 1, 'sha256:ef', 96, 24, 'b')",
+            "INSERT INTO memorized_sequences VALUES (1, 0, 1, NULL, 1, 1, 1), (1, 23, 1, NULL, 5, 2, 0)",
+            "INSERT INTO memorized_sequences VALUES (1, 24, 3, 1, 3, 1, 0), (1, 47, 1, NULL, 3, 1, 2)",
+            "INSERT INTO memorized_sequences VALUES (1, 95, 3, 1, 3, 1, 0), (2, 95, 3, 1, 3, 1, 1)",
+        ):
+            connection.exec_driver_sql(statement)
+        command.upgrade(alembic_config(connection), "head")
+        counts = connection.execute(select(onset_counts).order_by(*onset_counts.primary_key.columns))
+        assert [tuple(row) for row in counts] == [
+            (1, 1, 0, 2, 1),
+            (1, 1, 1, 1, 1),
+            (1, 3, 1, 1, 0),
+            (1, 3, 3, 1, 0),
+            (2, 3, 3, 1, 1),
+        ]
 
 
 def test_upgrading_twice_changes_nothing(database: Database, dump: Dump) -> None:

@@ -28,7 +28,7 @@ from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.orders.mmididx import write_order
 from seenat.registry.registering import register_suite
-from seenat.registry.tables import batch_counts, blocks, memorized_sequences
+from seenat.registry.tables import batch_counts, blocks, memorized_sequences, onset_counts
 
 VOCABULARY, BATCH, LENGTH = 700, 12, 97
 PLANTED = ((8, 120), (24, 30), (72, 10))
@@ -191,7 +191,7 @@ def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) ->
         str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
     with catalog.database.read() as connection:
-        for table in (blocks, memorized_sequences, batch_counts):
+        for table in (blocks, memorized_sequences, onset_counts, batch_counts):
             columns = [column for column in table.c if column.name != "measurement_id"]
             rows = connection.execute(select(*columns).where(table.c.measurement_id == measurement.id))
             found[table.name] = sorted(map(tuple, rows))

@@ -1,5 +1,7 @@
 """Commits of values that are made up here: what is derived from them, against counting; what does not count, and why."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from sqlalchemy import select
@@ -16,7 +18,7 @@ from seenat.memorization.measurements import ensure_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import onsets
 from seenat.memorization.trajectories import Point, Trajectory
-from seenat.registry.tables import batch_counts, blocks, checkpoints, memorized_sequences
+from seenat.registry.tables import batch_counts, blocks, checkpoints, memorized_sequences, onset_counts
 
 BLOCK = 624
 DEFAULT = Protocol()
@@ -64,6 +66,14 @@ class Bench:
         with self.catalog.database.read() as connection:
             found = connection.execute(select(*columns).where(table.c.measurement_id == self.measurement.id))
             return sorted(map(tuple, found))
+
+    def onsets(self):
+        """Rows of `memorized_sequences`, of which `onset_counts` tells the same."""
+        rows = self.rows_of(memorized_sequences)
+        places = [(step, sequence // BLOCK, lost > 0) for sequence, step, *_, lost in rows]
+        all_, lost = (Counter(place[:2] for place in places if place[2] or whole) for whole in (True, False))
+        assert self.rows_of(onset_counts) == sorted((*place, count, lost[place]) for place, count in all_.items())
+        return rows
 
     def becomes(self, place, digest):
         """Another content is registered for a checkpoint."""
@@ -123,7 +133,7 @@ def test_onsets_and_counts_are_what_counting_finds_in_whatever_order_they_are_co
         expected += onset_rows(steps, table, block * BLOCK)
         counts += [row for place in places for row in count_rows(rows[place], values[place, block], block * BLOCK)]
     assert len(expected) > 800
-    assert bench.rows_of(memorized_sequences) == expected
+    assert bench.onsets() == expected
     assert bench.rows_of(batch_counts) == sorted(counts)
 
 
@@ -140,7 +150,7 @@ def test_committing_again_replaces_what_was_derived(bench):
     first, second = made_up(1), made_up(2)
     bench.commit(row, 1, first)
     bench.commit(row, 1, second)
-    assert bench.rows_of(memorized_sequences) == onset_rows([0], second[None], BLOCK)
+    assert bench.onsets() == onset_rows([0], second[None], BLOCK)
     assert bench.rows_of(batch_counts) == count_rows(row, second, BLOCK)
 
 
@@ -151,7 +161,7 @@ def test_a_file_without_a_commit_does_not_count(bench):
     assert (values == NOT_MEASURED).all()
     assert not lost
     bench.commit(other, 0, made_up(2))
-    assert bench.rows_of(memorized_sequences) == onset_rows([1], made_up(2)[None], 0)
+    assert bench.onsets() == onset_rows([1], made_up(2)[None], 0)
 
 
 def test_a_commit_that_never_came_to_be_is_undone(bench):
@@ -192,7 +202,7 @@ def test_a_damaged_file_is_lost_and_nothing_is_derived_from_it(bench):
     assert bench.committed(rows[0], 0).lost
     assert (bench.committed(rows[0], 0).values == NOT_MEASURED).all()
     bench.commit(rows[1], 0, values[1])
-    assert bench.rows_of(memorized_sequences) == onset_rows([1], values[1][None], 0)
+    assert bench.onsets() == onset_rows([1], values[1][None], 0)
     path.unlink()
     assert bench.committed(rows[0], 0).lost
 
@@ -216,23 +226,23 @@ def test_onsets_follow_the_present_contents(bench):
         ]
 
     old = {place: [values[place, 0], values[place, 1]] for place in places}
-    assert bench.rows_of(memorized_sequences) == expected(old)
+    assert bench.onsets() == expected(old)
     bench.becomes(5, "sha256:other")
     without = {place: made for place, made in old.items() if place != 5}
     answer = onsets(bench.catalog, bench.model)
     assert [count.step for count in answer.steps] == [bench.steps[place] for place in without]
     assert answer.memorized == len(expected(without))
-    assert bench.rows_of(memorized_sequences) == expected(without)
+    assert bench.onsets() == expected(without)
     assert 5 not in bench.array.steps
     other = made_up(99)
     row = bench.row(5, "sha256:other")
     assert row == 42
     bench.commit(row, 0, other)
     nothing = np.full(BLOCK, NOT_MEASURED, np.uint8)
-    assert bench.rows_of(memorized_sequences) == expected({3: old[3], 5: [other, nothing], 7: old[7]})
+    assert bench.onsets() == expected({3: old[3], 5: [other, nothing], 7: old[7]})
     bench.becomes(5, bench.model.checkpoints[5].digest)
     refresh_onsets(bench.catalog.database, bench.measurement, bench.model)
-    assert bench.rows_of(memorized_sequences) == expected(old)
+    assert bench.onsets() == expected(old)
     assert bench.array.steps == {place: bench.steps[place] for place in places}
 
 
@@ -240,7 +250,7 @@ def test_nothing_is_derived_where_no_present_content_was_measured(bench):
     bench.commit(bench.row(0), 0, made_up(1))
     bench.becomes(0, "sha256:other")
     refresh_onsets(bench.catalog.database, bench.measurement, bench.model)
-    assert bench.rows_of(memorized_sequences) == []
+    assert bench.onsets() == []
 
 
 def test_losses_are_counted_as_measured_and_never_as_memorized(mine_catalog):
@@ -253,7 +263,7 @@ def test_losses_are_counted_as_measured_and_never_as_memorized(mine_catalog):
         bench.commit(row, 2, values)
     there = np.where(np.isnan(values[:, 0]), NOT_MEASURED, 0).astype(np.uint8)
     assert bench.rows_of(batch_counts) == sorted(count for row in rows for count in count_rows(row, there, 2 * BLOCK))
-    assert bench.rows_of(memorized_sequences) == []
+    assert bench.onsets() == []
     assert [row[:4] for row in bench.rows_of(blocks)] == [(row, 2, BLOCK - len(values[::3]), 0) for row in rows]
     np.testing.assert_array_equal(bench.committed(rows[0], 2).values, values)
     bench.becomes(1, "sha256:other")

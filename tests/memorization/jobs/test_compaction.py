@@ -17,7 +17,7 @@ from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_values, trajectory
 from seenat.memorization.trajectories import Point, Trajectory
 from seenat.registry.errors import NotMeasured
-from seenat.registry.tables import batch_counts, checkpoints, memorized_sequences
+from seenat.registry.tables import batch_counts, checkpoints, memorized_sequences, onset_counts
 from seenat.registry.units import SequenceRange
 
 EVERYTHING = SequenceRange(0, SEQUENCES)
@@ -103,13 +103,16 @@ def assert_derived(made, stored):
             held = [step for step, value in known if value == WHOLE]
             onset, lost = told.onset, len(told.forgotten)
             onsets.append((sequence, onset.step, onset.bracket_low, held[-1], len(held), lost))
+    steps = sorted({(step, sequence // BLOCK) for sequence, step, *_ in onsets})
+    of_step = {key: [row[-1] for row in onsets if (row[1], row[0] // BLOCK) == key] for key in steps}
+    by_step = [(*key, len(lost), sum(map(bool, lost))) for key, lost in of_step.items()]
     by_batch = stored.reshape(len(STEPS), -1, BATCH)
     counts = [
         (row, batch, int((of_batch != NOT_MEASURED).sum()), int((of_batch == WHOLE).sum()))
         for row, of_row in zip(made.rows, by_batch, strict=True)
         for batch, of_batch in enumerate(of_row)
     ]
-    for table, expected in ((memorized_sequences, onsets), (batch_counts, counts)):
+    for table, expected in ((memorized_sequences, onsets), (onset_counts, by_step), (batch_counts, counts)):
         columns = [column for column in table.c if column.name != "measurement_id"]
         with made.catalog.database.read() as connection:
             assert sorted(map(tuple, connection.execute(select(*columns)))) == expected
