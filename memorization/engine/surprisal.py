@@ -107,9 +107,11 @@ class SurprisalHead:
         bounds = torch.searchsorted(ids, self._starts).tolist()
         for tile, bound in zip(self._tiles, pairwise([*bounds, len(ids)]), strict=True):
             logits = tile.logits(states)
-            sums += torch.exp2(logits).sum(dim=-1)
             if ranked:
+                sums += torch.exp2(logits).sum(dim=-1)
                 above += truth.above(tile, logits, slice(*bound))
+            else:
+                sums += logits.exp2_().sum(dim=-1)
         log_sums = torch.log2(sums)
         odd = torch.nonzero(~(sums.isfinite() & (sums > _LEAST_SUM)))[:, 0]
         if len(odd):
