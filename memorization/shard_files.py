@@ -5,7 +5,7 @@ little-endian uint64, both 2^64 - 1 for a chunk that holds the fill value only; 
 Bytes that the index does not point to are allowed.
 
 A shard is `[rows, sequences, ...]` and cut into chunks along the sequences only. Reading one of 65,536 values takes 0.08 ms
-of a core here, and 0.5 ms through Zarr.
+of a core here, and 0.5 ms through Zarr; making one 0.1 to 0.5 ms, and 2 ms, of the same bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import google_crc32c
 import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec
@@ -39,7 +40,7 @@ class ShardLayout:
     codec: Codec
     """What compresses a chunk's bytes."""
     check_bytes: int
-    """Of the index's check sum: 4 where Zarr wrote it, 0 for files made here, whose chunks have check sums of their own."""
+    """Of the index's check sum: 4 for CRC32C, which Zarr adds unless told otherwise, or 0 for none."""
     axes: tuple[int, ...]
     """The order in which a chunk's axes are stored: `(0, 1)` where it is their own."""
 
@@ -99,4 +100,5 @@ def encode_shard(values: _Array, layout: ShardLayout, head: bytes = b"") -> byte
         parts.append(layout.encode(chunk))
         index[place] = end, len(parts[-1])
         end += len(parts[-1])
-    return b"".join([*parts, index.tobytes()])
+    told = index.tobytes()
+    return b"".join([*parts, told, *([google_crc32c.value(told).to_bytes(4, "little")] if layout.check_bytes else [])])

@@ -1,5 +1,7 @@
 """Arrays of results as files: whole, the same for the same values, and readable by any Zarr reader."""
 
+import shutil
+
 import numpy as np
 import pytest
 import zarr
@@ -69,6 +71,26 @@ def test_what_is_written_is_read_and_equal_values_make_equal_bytes(tmp_path_fact
         assert file.digest == array.digest_of(0, 0)
         found.append(path.read_bytes())
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+@pytest.mark.parametrize("part", [1.0, 0.3, 0.0001])
+def test_the_bytes_are_those_that_zarr_would_write(tmp_path, name, part):
+    """Of a block of two chunks of prefixes or 32 of losses, and of a short last one."""
+    measure = MEASURES[name]
+    array = ResultArray(tmp_path / "array", sequences=200_000, block_sequences=131_072, measure=measure)
+    array.describe(1, {})
+    theirs = zarr.open_array(shutil.copytree(array.folder, tmp_path / "theirs"), mode="r+")
+    for block, length in ((0, 131_072), (1, 68_928)):
+        values = measure.empty(length)
+        chosen = GENERATOR.random(length) < part
+        chosen[length // 2] = True
+        values[chosen] = GENERATOR.gamma(3, 5, (chosen.sum(), *measure.axis)).astype(measure.dtype)
+        array.write(0, block, values)
+        theirs[0, block * 131_072 : block * 131_072 + length] = values
+    for path in (array.folder / "c").rglob("*"):
+        assert path.is_dir() or path.read_bytes() == (tmp_path / "theirs" / path.relative_to(array.folder)).read_bytes()
+    assert np.array_equal(array.read([0], 0, 200_000), theirs[:], equal_nan=name == "loss")
 
 
 def test_rows_are_read_in_the_order_they_are_asked_for(array):
