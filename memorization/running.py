@@ -25,6 +25,7 @@ from seenat.memorization.claims import Claims
 from seenat.memorization.columns import Rows, rows_of
 from seenat.memorization.commits import ShardKey
 from seenat.memorization.compaction import compact_finished
+from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job
 from seenat.memorization.memory import free_memory, give_back
@@ -165,6 +166,7 @@ class _Run:
         self.settlers = {job.id: Settler(catalog.database, self.model, job) for job in jobs}
         self.protocols = tuple(job.measurement.protocol for job in jobs)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
+        self.stages = Stages()
         self.claims = Claims(catalog.database, tuple(self.settlers))
         self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
         self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
@@ -288,7 +290,7 @@ class _Run:
         model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.longest.weights)
         from seenat.memorization.scoring import JointScorer  # It imports torch; where there is none, loading says so.
 
-        return JointScorer(model, self.protocols, self.device)
+        return JointScorer(model, self.protocols, self.device, self.stages)
 
     def _tell(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
         self.progress(

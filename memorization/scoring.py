@@ -25,6 +25,7 @@ from seenat.memorization.engine.generic import GenericEngine
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox import suits
 from seenat.memorization.engine.rechecking import RecheckedEngine
+from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.measures import Values
 from seenat.memorization.protocol import RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
@@ -49,11 +50,18 @@ class JointScorer:
 
     Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
     over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
+    `stages` are those of the checkpoint that was measured before, if they are to go on from there.
     Raises `InvalidValue` when the protocols differ in more, or the model's vocabulary or positions cannot hold one of them,
     and `OutOfMemory` when the device cannot hold the model.
     """
 
-    def __init__(self, model: PreTrainedModel, protocols: Sequence[Protocol], device: str | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        protocols: Sequence[Protocol],
+        device: str | None = None,
+        stages: Stages | None = None,
+    ) -> None:
         self.protocols = tuple(protocols)
         _check_alike(self.protocols)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
@@ -65,7 +73,7 @@ class JointScorer:
         _check_positions(module, self.longest)
         self.longest.check_fits(self.longest.window[1], self.vocab_size)
         with fitting(self.device), exact():
-            self._engine = _engine(module, self.protocols, self.device)
+            self._engine = _engine(module, self.protocols, self.device, stages)
 
     @property
     def at_once(self) -> int:
@@ -179,7 +187,9 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _engine(module: Any, protocols: Sequence[Protocol], device: torch.device) -> _Engine | _Reader:
+def _engine(
+    module: Any, protocols: Sequence[Protocol], device: torch.device, stages: Stages | None
+) -> _Engine | _Reader:
     """The engine of a module that has the type of the protocols' weights."""
     if not protocols[0].kept.decodes:
         is_plain = device.type == "cpu" and module.dtype == torch.float32
@@ -187,17 +197,17 @@ def _engine(module: Any, protocols: Sequence[Protocol], device: torch.device) ->
             return NeoxLosses(module.to(device), protocols)
         return GenericLosses(module.to(device), protocols)
     if protocols[0].dtype != RECHECKED:
-        return _in_type(module, protocols, device, module.dtype)
+        return _in_type(module, protocols, device, module.dtype, stages)
     return RecheckedEngine(
-        _in_type(module, protocols, device, torch.bfloat16), _in_type(module, protocols, device, torch.float32)
+        _in_type(module, protocols, device, torch.bfloat16, stages), _in_type(module, protocols, device, torch.float32)
     )
 
 
 def _in_type(
-    module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype
+    module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype, stages: Stages | None = None
 ) -> NeoxEngine | GenericEngine:
     if suits(module):
-        return NeoxEngine(module, protocols, device=device, dtype=dtype)
+        return NeoxEngine(module, protocols, device=device, dtype=dtype, stages=stages)
     return GenericEngine(in_type(module, dtype).to(device), protocols)
 
 

@@ -19,7 +19,7 @@ from seenat.memorization.engine.devices import Arrivals, Rows, free_bytes
 from seenat.memorization.engine.head import Head, Judge
 from seenat.memorization.engine.neox import Body, NewKeys, folded
 from seenat.memorization.engine.rechecking import Screen
-from seenat.memorization.engine.schedule import best_stages, usual_stages
+from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.engine.sharing import shared
 from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
@@ -38,8 +38,6 @@ _SHARE_OF_MEMORY = 16
 """Of a GPU's free memory a block's keys and values take so small a part; there are two for each stage, and the pass itself."""
 _LEAST_BLOCK = 8
 """Blocks are multiples of it, which oneDNN likes."""
-_ENOUGH = 256
-"""Sequences whose prefixes say how those of the others fall off."""
 
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
@@ -51,7 +49,7 @@ class NeoxEngine:
     `module` is transformers' own and `suits` it; it stays as it is, where it is.
 
     `device` and `dtype` are where and in which type this engine computes; None: where and as the module does. `packed` says
-    whether matrices are packed for oneDNN; None: where torch can.
+    whether matrices are packed for oneDNN; None: where torch can. `stages` are those of the checkpoint before, or new ones.
     """
 
     def __init__(
@@ -62,6 +60,7 @@ class NeoxEngine:
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
         packed: bool | None = None,
+        stages: Stages | None = None,
     ) -> None:
         protocol = protocols[0]
         self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
@@ -75,11 +74,8 @@ class NeoxEngine:
         budget = _KEY_BYTES if on_cpu else free_bytes(self._device) // _SHARE_OF_MEMORY
         self._rows = Rows(self._block(_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
         self._decoding_rows = Rows(self._block(_DECODING_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
-        self._knows_ids = False
-        self._reached = np.zeros(self._pairs.length - self._pairs.longest + 1, dtype=np.int64)
-        self._due = _ENOUGH
-        self.stages = usual_stages(len(self._reached) - 1)
-        """The stages of the next call."""
+        self._stages = stages or Stages()
+        self._began = False
 
     @property
     def rows(self) -> int:
@@ -101,27 +97,25 @@ class NeoxEngine:
         return margins
 
     def _cascaded(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        if not self._knows_ids:
-            with torch.inference_mode():
-                self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
-            self._knows_ids = True
-        stages = self.stages
+        if not self._began:
+            self._begin(tokens)
+        stages = self._stages.best
 
         def work(some: torch.Tensor, rows: int) -> tuple[torch.Tensor, ...]:
             verdicts = Cascade(self._body, judge, some, self._pairs, stages, rows).run()
             return verdicts.prefixes.T, verdicts.unsure
 
         values, unsure = self._rows.fit(lambda rows: shared(tokens, lambda some: work(some, rows), self._threads))
-        self._learn(values)
+        ends = (values + np.array([prompt for prompt, _ in self._pairs.pairs])).max(axis=1) - self._pairs.longest
+        self._stages.learn(ends)
         return values.T, unsure
 
-    def _learn(self, values: _Values) -> None:
-        """Choose the stages again whenever twice as many prefixes [n, pairs] are known: every choice has code compiled for it."""
-        ends = (values + np.array([prompt for prompt, _ in self._pairs.pairs])).max(axis=1) - self._pairs.longest
-        self._reached += np.bincount(ends, minlength=len(self._reached))
-        if (known := int(self._reached.sum())) >= self._due:
-            self._due = 2 * known
-            self.stages = best_stages(self._reached)
+    def _begin(self, tokens: _Tokens) -> None:
+        """Only now: this engine may have been made while the one before it was still at work."""
+        with torch.inference_mode():
+            self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
+        self._stages.begin(self._pairs.length - self._pairs.longest)
+        self._began = True
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, likewise; every protocol decodes for itself."""

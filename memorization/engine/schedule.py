@@ -19,12 +19,43 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["best_stages", "usual_stages"]
+__all__ = ["Stages", "best_stages", "usual_stages"]
 
 _FIRST = 1.5
 _KEPT = 2.0
 _PRIOR = 4.0
 """Sequences' worth of doubt in an observed curve: a part of the sequences seen stays possible at every position."""
+
+
+_ENOUGH = 256
+"""Sequences whose prefixes say how those of the others fall off."""
+
+
+class Stages:
+    """The stages of an engine's next call, chosen by the prefixes that it has found.
+
+    Engines of one run share them: a checkpoint's sequences fall off much as those of the checkpoint before did, so each begins
+    with what was best there.
+    """
+
+    def __init__(self) -> None:
+        self.best: tuple[int, ...] = ()
+        self._reached = np.zeros(0, np.int64)
+        self._due = 0
+
+    def begin(self, continuation: int) -> None:
+        """Choose for another model's continuations of this length."""
+        if sum(self.best) != continuation:
+            self.best = usual_stages(continuation)
+        self._reached = np.zeros(continuation + 1, np.int64)
+        self._due = _ENOUGH
+
+    def learn(self, prefixes: npt.NDArray[np.int64]) -> None:
+        """Take prefixes [n], and choose again whenever twice as many are known: every choice has code compiled for it."""
+        self._reached += np.bincount(prefixes, minlength=len(self._reached))
+        if (known := int(self._reached.sum())) >= self._due:
+            self._due = 2 * known
+            self.best = best_stages(self._reached)
 
 
 def usual_stages(continuation: int) -> tuple[int, ...]:

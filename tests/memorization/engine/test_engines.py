@@ -17,6 +17,7 @@ from seenat.memorization.engine.for_neox import NeoxEngine
 from seenat.memorization.engine.generic import GenericEngine
 from seenat.memorization.engine.head import Head
 from seenat.memorization.engine.neox import Body, folded
+from seenat.memorization.engine.schedule import Stages, usual_stages
 from seenat.memorization.engine.verdicts import Pairs
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.reference import ReferenceScores, reference_scores
@@ -80,13 +81,19 @@ def test_every_engine_equals_generation(
     np.testing.assert_array_equal(made.scores(tokens)[0], expected.score)
 
 
-def test_stages_follow_the_prefixes_that_were_seen(neox_700: Any, tokens: npt.NDArray[np.int64]) -> None:
-    engine = NeoxEngine(neox_700.model, [Protocol()])
-    usual = engine.stages
+def test_stages_follow_the_prefixes_that_were_seen_and_go_on_at_the_next_checkpoint(
+    neox_700: Any, tokens: npt.NDArray[np.int64]
+) -> None:
+    stages = Stages()
+    engine, following = (NeoxEngine(neox_700.model, [Protocol()], stages=stages) for _ in range(2))
     learnt = np.resize(tokens[:20], (400, 64))
     first = engine.prefixes(learnt)
-    assert engine.stages != usual
+    learned = stages.best
+    assert learned != usual_stages(32)
     np.testing.assert_array_equal(engine.prefixes(learnt), first)
+    assert stages.best == learned
+    np.testing.assert_array_equal(following.prefixes(learnt[:20]), first[:, :20])
+    assert stages.best == learned
 
 
 def test_threads_share_sequences(neox_700: Any, tokens: npt.NDArray[np.int64], expected: ReferenceScores) -> None:

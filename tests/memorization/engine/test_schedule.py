@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seenat.memorization.engine.schedule import best_stages, usual_stages
+from seenat.memorization.engine.schedule import Stages, best_stages, usual_stages
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,28 @@ def test_steep_curves_want_small_stages_and_flat_ones_large() -> None:
     assert best_stages(steep)[:2] in {(1, 1), (1, 2), (1, 3)}
     assert len(best_stages(steep)) >= 4
     assert best_stages(np.array([*[0] * 32, 1000])) == (1, 31)
+
+
+def test_stages_are_chosen_by_enough_prefixes_and_kept_for_the_next_model() -> None:
+    stages = Stages()
+    stages.begin(32)
+    assert stages.best == usual_stages(32)
+    stages.learn(np.full(255, 32))
+    assert stages.best == usual_stages(32)
+    stages.learn(np.array([32]))
+    assert stages.best == (1, 31)
+    stages.learn(np.full(255, 5))
+    assert stages.best == (1, 31)  # Until twice as many are known.
+    stages.learn(np.array([5]))
+    assert stages.best == best_stages(np.array([*[0] * 5, 256, *[0] * 26, 256])) != (1, 31)
+    learned = stages.best
+    stages.begin(32)
+    stages.learn(np.full(255, 32))
+    assert stages.best == learned
+    stages.learn(np.array([32]))
+    assert stages.best == (1, 31)  # What the model before did does not count.
+    stages.begin(8)
+    assert stages.best == usual_stages(8)
 
 
 def cost(stages: tuple[int, ...], prefixes: np.ndarray) -> float:

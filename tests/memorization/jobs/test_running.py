@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from sqlalchemy import update
 
 from seenat.memorization.checkpoints import ensure_content
+from seenat.memorization.engine.schedule import Stages, usual_stages
 from seenat.memorization.jobs import failures, find_job, plan_job
 from seenat.memorization.measurements import results_folder
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
@@ -307,3 +308,22 @@ def test_an_interrupted_run_goes_on_in_the_same_process(own, planned):
     finished = run_job(catalog, job, device="cpu")
     assert finished.state == "done"
     assert finished.progress.measured == 12 * (195 + 200)
+
+
+def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own, monkeypatch):
+    catalog, _ = own
+    given, begun = [], []
+
+    class Watched(Stages):
+        def begin(self, continuation):
+            given.append(self)
+            begun.append(self.best)
+            super().begin(continuation)
+
+    monkeypatch.setattr("seenat.memorization.running.Stages", Watched)
+    job = plan_job(catalog, catalog.model("mine-a"), SHORT, Selection(steps=STEPS, sequences=ALL, unseen=True))
+    run_job(catalog, job, device="cpu")
+    assert len(begun) == len(STEPS)
+    assert len(set(map(id, given))) == 1
+    assert begun[0] == ()
+    assert all(sum(stages) == 8 and stages != usual_stages(8) for stages in begun[1:])
