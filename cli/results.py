@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option
-from seenat.cli.words import adaptive_words, onset_words, protocol_words, share_words
+from seenat.cli.words import adaptive_words, onset_words, protocol_words, sequence_table, share_words
 
 if TYPE_CHECKING:
     from seenat.memorization.results import Onsets, SequenceTrajectory, StepCount
@@ -155,18 +155,23 @@ def _at(steps: tuple[int, ...]) -> str | None:
 
 
 def _show_onsets(out: Output, found: Onsets) -> None:
+    unseen = sum(row.unseen_onsets for row in found.steps)
+    before = f", {unseen:,} of them before it had seen them" if unseen else ""
     out.facts(
         [
             ("model", f"{found.model}, trained on {found.order}"),
             ("protocol", protocol_words(found.protocol)),
-            ("memorized", f"{found.memorized:,} sequences by some checkpoint, {found.lost:,} of them later lost"),
+            (
+                "memorized",
+                f"{found.memorized:,} sequences by some checkpoint{before}, {found.lost:,} of them later lost",
+            ),
         ]
     )
     out.line()
     _show_steps(out, found.steps)
     if found.sequences:
         out.line()
-        _show_sequences(out, found)
+        out.table(*sequence_table(found.sequences))
     left = found.memorized - len(found.sequences)
     if left and found.sequences:
         out.talk(f"... and {left:,} more; `--limit {found.memorized}` lists all.")
@@ -182,22 +187,12 @@ def _show_steps(out: Output, steps: tuple[StepCount, ...]) -> None:
             count(row.measured),
             count(row.memorized),
             share_words(row.share, row.share_at_least),
-            count(row.onsets),
+            count(row.onsets - row.unseen_onsets),
         ]
         for row in steps
     ]
     if any(row.unseen_measured for row in steps):
-        columns = (*columns, ">unseen measured", ">memorized")
+        columns = (*columns, ">unseen measured", ">memorized", ">for the first time")
         for cells, row in zip(rows, steps, strict=True):
-            cells += [count(row.unseen_measured), count(row.unseen_memorized)]
+            cells += [count(row.unseen_measured), count(row.unseen_memorized), count(row.unseen_onsets)]
     out.table(columns, rows)
-
-
-def _show_sequences(out: Output, found: Onsets) -> None:
-    out.table(
-        (">sequence", "<memorized", ">last memorized at", ">times lost"),
-        (
-            (count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost)
-            for one in found.sequences
-        ),
-    )

@@ -9,7 +9,7 @@ import click
 from seenat.cli.context import Count, open_catalog, protocol_option
 from seenat.cli.output import Output, count, json_option, plural
 from seenat.cli.progress import Moment, progress, resumable
-from seenat.cli.words import adaptive_words, onset_words
+from seenat.cli.words import adaptive_words, sequence_table
 
 if TYPE_CHECKING:
     from seenat.memorization.memorized import FirstMemorized, MemorizedByBatch
@@ -187,16 +187,13 @@ def compact(name: str, protocol: str | None, as_json: bool) -> None:
 
 
 def _show_first(out: Output, found: FirstMemorized) -> None:
-    out.line(f"{plural(found.count, 'sequence')} memorized first by {found.model} at step {found.by:,} or before.")
+    unseen = f", {found.unseen:,} of them before it saw them" if found.unseen else ""
+    out.line(
+        f"{plural(found.count, 'sequence')} memorized first by {found.model} at step {found.by:,} or before{unseen}."
+    )
     if found.sequences:
         out.line()
-        out.table(
-            (">sequence", "<memorized", ">last memorized at", ">times lost"),
-            (
-                (count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost)
-                for one in found.sequences
-            ),
-        )
+        out.table(*sequence_table(found.sequences))
     if found.next is not None:
         out.talk(f"... and more; `--after {found.next[0]} {found.next[1]}` goes on.")
 
@@ -207,6 +204,7 @@ def _show_kept(out: Output, found: Kept) -> None:
             (f"memorized at step {found.since:,}", count(found.memorized)),
             (f"at every step up to {found.until:,}", count(found.kept)),
             (f"at step {found.until:,}", count(found.at_until)),
+            (f"not measured at step {found.until:,}", count(found.not_measured) if found.not_measured else None),
         ]
     )
     if found.sequences:

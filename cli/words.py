@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from seenat.cli.output import plural, share
+from seenat.cli.output import count, plural, share
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs import Job
     from seenat.memorization.protocol import Protocol
+    from seenat.memorization.results import MemorizedSequence
 
 __all__ = [
     "adaptive_words",
@@ -17,6 +18,7 @@ __all__ = [
     "onset_words",
     "protocol_words",
     "rate_words",
+    "sequence_table",
     "share_words",
     "steps_words",
 ]
@@ -30,6 +32,20 @@ def onset_words(onset: Mapping[str, int | None] | None) -> str:
     return (
         f"{by}, not measured before" if onset["bracket_low"] is None else f"after step {onset['bracket_low']:,}, {by}"
     )
+
+
+def sequence_table(sequences: Sequence[MemorizedSequence]) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Columns and rows of sequences and their onsets; whether they had been seen only where some had not."""
+    columns: tuple[str, ...] = (">sequence", "<memorized", ">last memorized at", ">times lost")
+    rows: list[list[object]] = [
+        [count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost]
+        for one in sequences
+    ]
+    if not all(one.seen for one in sequences):
+        columns = (*columns, "<had seen it")
+        for cells, one in zip(rows, sequences, strict=True):
+            cells.append("yes" if one.seen else "no")
+    return columns, rows
 
 
 def protocol_words(protocol: Protocol) -> str:

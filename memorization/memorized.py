@@ -44,10 +44,12 @@ class FirstMemorized:
     by: int
     count: int
     """Of all, whatever is listed."""
+    unseen: int
+    """Those among them that the checkpoint of their onset had not seen."""
     sequences: tuple[MemorizedSequence, ...]
     """By onset and sequence."""
     next: tuple[int, int] | None
-    """Onset and sequence after which to go on; None where nothing follows."""
+    """Onset and sequence after which to go on; None where nothing follows, or nothing was listed."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that it rests on."""
 
@@ -59,6 +61,7 @@ class FirstMemorized:
             "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
             "by": self.by,
             "count": self.count,
+            "unseen": self.unseen,
             "sequences": [sequence.to_json() for sequence in self.sequences],
             "next": None if self.next is None else {"step": self.next[0], "sequence": self.next[1]},
             "adaptive": [plan.to_json() for plan in self.adaptive],
@@ -137,13 +140,14 @@ def first_memorized(
         measurement = find_measurement(connection, model, protocol)
         steps = [step for _, step in current_rows(connection, measurement)]
     if not steps or steps[0] > by:
+        advice = f"ask by step {steps[0]:,} or later" if steps else f"run `seenat memorize {model.name}`"
         raise NotMeasured(
-            f"No checkpoint of {model.name} up to step {by} has been measured by protocol {measurement.protocol.id} yet; "
-            f"run `seenat memorize {model.name}`."
+            f"No checkpoint of {model.name} up to step {by:,} has been measured by protocol {measurement.protocol.id} yet; "
+            f"{advice}."
         )
     refresh_onsets(catalog.database, measurement, model)
     with catalog.database.read() as connection:
-        counts = count_onsets(connection, measurement, by)
+        counts = count_onsets(connection, measurement, model.schedule, by)
         rows = onset_page(connection, measurement, by=by, limit=limit + 1, after=after)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     last = rows[limit - 1] if 0 < limit < len(rows) else None
@@ -153,7 +157,8 @@ def first_memorized(
         protocol=measurement.protocol,
         by=by,
         count=sum(count.sequences for count in counts.values()),
-        sequences=tuple(memorized_sequence(row) for row in rows[:limit]),
+        unseen=sum(count.unseen for count in counts.values()),
+        sequences=tuple(memorized_sequence(model, row) for row in rows[:limit]),
         next=None if last is None else (last.first_step, last.sequence),
         adaptive=coverage.adaptive,
     )
@@ -196,10 +201,12 @@ def memorized_by_batch(
 
 
 def check_measured(model: Model, step: int, measured: Collection[int]) -> None:
-    """Raise `NotMeasured` unless a step is among the measured ones."""
+    """Raise `NotMeasured` unless a step is among the measured ones, and `UnknownCheckpoint` where there is no checkpoint."""
     if step not in measured:
         known = ", ".join(f"{one:,}" for one in measured) or "none"
+        model.checkpoint(step)
+        unseen = "" if step else " --unseen"  # Before the first step nothing was seen.
         raise NotMeasured(
             f"Step {step:,} of {model.name} has not been measured; measured are {known}. Choose one of them, or run "
-            f"`seenat memorize {model.name} --steps {step}`."
+            f"`seenat memorize {model.name} --steps {step}{unseen}`."
         )

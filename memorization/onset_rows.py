@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, tuple_
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, delete, func, select, tuple_
 
 from seenat.memorization.measurements import Measurement
 from seenat.memorization.trajectories import OnsetTable
 from seenat.registry.bulk import insert_rows
+from seenat.registry.schedule import Schedule
 from seenat.registry.stored import AnyRow
 from seenat.registry.tables import memorized_sequences, onset_counts
 
@@ -25,17 +26,16 @@ __all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]
 _COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
 _COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")
 # One place a statement: PostgreSQL, before it has looked at new tables, reads them whole to join them, in seconds.
-_OF_PLACE = (
-    select(memorized_sequences)
-    .where(
-        memorized_sequences.c.measurement_id == bindparam("measurement"),
-        memorized_sequences.c.sequence >= bindparam("start"),
-        memorized_sequences.c.sequence < bindparam("stop"),
-        memorized_sequences.c.first_step == bindparam("step"),
-    )
-    .order_by(memorized_sequences.c.sequence)
-    .limit(bindparam("limit"))
+_IN_PLACE = and_(
+    memorized_sequences.c.measurement_id == bindparam("measurement"),
+    memorized_sequences.c.sequence >= bindparam("start"),
+    memorized_sequences.c.sequence < bindparam("stop"),
+    memorized_sequences.c.first_step == bindparam("step"),
 )
+_OF_PLACE = (
+    select(memorized_sequences).where(_IN_PLACE).order_by(memorized_sequences.c.sequence).limit(bindparam("limit"))
+)
+_COUNT_OF_PLACE = select(func.count()).select_from(memorized_sequences).where(_IN_PLACE)
 
 
 class OnsetCount(NamedTuple):
@@ -44,6 +44,8 @@ class OnsetCount(NamedTuple):
     sequences: int
     lost: int
     """Those among them that a later measured step had not memorized."""
+    unseen: int
+    """Those among them that the run had not read by this step."""
 
 
 def replace_onsets(connection: Connection, measurement: Measurement, block: int, table: OnsetTable) -> None:
@@ -66,15 +68,35 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
     insert_rows(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
 
 
-def count_onsets(connection: Connection, measurement: Measurement, by: int | None = None) -> dict[int, OnsetCount]:
+def count_onsets(
+    connection: Connection, measurement: Measurement, schedule: Schedule, by: int | None = None
+) -> dict[int, OnsetCount]:
     """How many sequences have their onset at each step, up to step `by` if one is given; steps without any are left out."""
-    counts = select(onset_counts.c.first_step, func.sum(onset_counts.c.sequences), func.sum(onset_counts.c.lost)).where(
-        onset_counts.c.measurement_id == measurement.id
-    )
+    step, block, sequences = onset_counts.c.first_step, onset_counts.c.block, onset_counts.c.sequences
+    # What is seen ends in the block `border`, which is counted row by row.
+    border = cast(step, BigInteger) * schedule.sequences_per_batch // measurement.block_sequences
+    counts = select(
+        step,
+        func.sum(sequences),
+        func.sum(onset_counts.c.lost),
+        func.sum(case((block > border, sequences), else_=0)),
+        func.sum(case((block == border, 1), else_=0)),
+    ).where(onset_counts.c.measurement_id == measurement.id)
     if by is not None:
-        counts = counts.where(onset_counts.c.first_step <= by)
-    found = connection.execute(counts.group_by(onset_counts.c.first_step).order_by(onset_counts.c.first_step))
-    return {step: OnsetCount(int(sequences), int(lost)) for step, sequences, lost in found}
+        counts = counts.where(step <= by)
+    found = {}
+    for at, count, lost, unseen, has_border in connection.execute(counts.group_by(step).order_by(step)).all():
+        if has_border:
+            unseen += _unseen_in_border(connection, measurement, at, at * schedule.sequences_per_batch)
+        found[at] = OnsetCount(int(count), int(lost), int(unseen))
+    return found
+
+
+def _unseen_in_border(connection: Connection, measurement: Measurement, step: int, start: int) -> int:
+    """The sequences from `start` to the end of its block whose onset is at a step."""
+    stop = measurement.block(start // measurement.block_sequences).stop
+    place = {"measurement": measurement.id, "step": step, "start": start, "stop": stop}
+    return int(connection.execute(_COUNT_OF_PLACE, place).scalar_one())
 
 
 def onset_page(

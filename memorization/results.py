@@ -94,6 +94,8 @@ class StepCount(StepShare):
     unseen_memorized: int
     onsets: int
     """Sequences first memorized at this checkpoint, seen or not."""
+    unseen_onsets: int
+    """Those among them that it had not seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,8 @@ class MemorizedSequence:
 
     sequence: int
     onset: Onset
+    seen: bool
+    """Whether the checkpoint of the onset had seen it."""
     last_step: int
     times_lost: int
 
@@ -110,6 +114,7 @@ class MemorizedSequence:
         return {
             "sequence": self.sequence,
             "onset": self.onset.to_json(),
+            "seen": self.seen,
             "last_step": self.last_step,
             "times_lost": self.times_lost,
         }
@@ -189,7 +194,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
     refresh_onsets(catalog.database, measurement, model)
     with catalog.database.read() as connection:
         coverage = read_coverage(catalog.database, connection, model, measurement)
-        counts = count_onsets(connection, measurement)
+        counts = count_onsets(connection, measurement, model.schedule)
         steps = _step_counts(connection, measurement, coverage, counts)
         if not steps:
             raise NotMeasured(
@@ -204,7 +209,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
             steps=steps,
             memorized=sum(count.sequences for count in counts.values()),
             lost=sum(count.lost for count in counts.values()),
-            sequences=tuple(memorized_sequence(row) for row in rows),
+            sequences=tuple(memorized_sequence(model, row) for row in rows),
             adaptive=coverage.adaptive,
         )
 
@@ -265,11 +270,12 @@ def _points(
     )
 
 
-def memorized_sequence(row: AnyRow) -> MemorizedSequence:
+def memorized_sequence(model: Model, row: AnyRow) -> MemorizedSequence:
     """What a row of the onset table says."""
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
+        seen=row.sequence in model.schedule.sequences_seen(row.first_step),
         last_step=row.last_step,
         times_lost=row.times_lost,
     )
@@ -279,6 +285,7 @@ def _step_counts(
     connection: Connection, measurement: Measurement, coverage: Coverage, counts: dict[int, OnsetCount]
 ) -> tuple[StepCount, ...]:
     steps = dict(current_rows(connection, measurement))
+    none = OnsetCount(0, 0, 0)
     found = {row.array_row: row for row in connection.execute(_counts_by_row(measurement))}
     return tuple(
         StepCount(
@@ -287,7 +294,8 @@ def _step_counts(
             memorized=int(found[row].memorized),
             unseen_measured=int(found[row].unseen_measured),
             unseen_memorized=int(found[row].unseen_memorized),
-            onsets=counts[step].sequences if step in counts else 0,
+            onsets=counts.get(step, none).sequences,
+            unseen_onsets=counts.get(step, none).unseen,
             asked=coverage.asked(step, int(found[row].measured)),
         )
         for row, step in steps.items()

@@ -21,6 +21,7 @@ from seenat.registry.errors import InvalidValue
 
 __all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "parse_count", "parse_step"]
 
+_MOST_DIGITS = 18
 _STEP = re.compile(r"(?:step)?(\d{1,18})")
 _RANGE = re.compile(r"(\d{0,18}):(\d{0,18})")
 
@@ -101,6 +102,10 @@ def parse_step(text: str | int) -> int:
 def parse_count(text: str | int, noun: str) -> int:
     """Read a non-negative index or count of `noun`s; underscores and spaces between digits are allowed."""
     digits = re.sub(r"(?<=\d)[ _,](?=\d)", "", str(text).strip())
-    if not re.fullmatch(r"\d{1,18}", digits):
+    if not re.fullmatch(r"\d+", digits):
         raise InvalidValue(f"{text!r} is not a {noun}; write a whole number from 0.")
+    if len(digits) > _MOST_DIGITS:
+        raise InvalidValue(
+            f"{text!r} is too large for a {noun}; write a whole number of at most {_MOST_DIGITS} digits."
+        )
     return int(digits)

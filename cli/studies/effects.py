@@ -141,7 +141,7 @@ def _profile_rows(found: CounterfactualProfile) -> Iterator[tuple[object, ...]]:
             count(point.cohorts),
             count(point.sequences),
             f"{point.effect:,.3g}",
-            f"{point.low:,.3g} to {point.high:,.3g}",
+            None if point.low is None else f"{point.low:,.3g} to {point.high:,.3g}",
         )
 
 
@@ -164,7 +164,8 @@ def _residual_words(found: CounterfactualProfile) -> str | None:
     if found.residual is None:
         return None
     effect, error = found.residual
-    return f"{effect:,.3g}, with standard error {error:,.2g}, at the last measured checkpoint"
+    chance = "nothing varies" if error is None else f"standard error {error:,.2g}"
+    return f"{effect:,.3g} at the last measured checkpoint ({chance})"
 
 
 def _show_labels(out: Output, found: StepLabels) -> None:
@@ -200,7 +201,7 @@ def _label_row(label: StepLabel) -> tuple[object, ...]:
         count(label.after),
         None if own is None else f"{own.gap:,.3g}",
         None if own is None else f"{own.standard_error:,.2g}",
-        None if label.correlation is None else f"{label.correlation:.2f}",
+        None if label.correlation is None else f"{label.correlation:.2f} of {label.correlated:,}",
         count(label.best),
         label.verdict,
         _step_words(label.possible),

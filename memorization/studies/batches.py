@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.memorized import check_measured
 from seenat.memorization.studies.distributions import chi_square_tail, poisson_quantiles
 from seenat.memorization.studies.reading import Results, open_results
 from seenat.registry.catalog import Catalog
@@ -116,9 +117,7 @@ def batch_dispersion(
     size = model.schedule.sequences_per_batch if slice_sequences is None else slice_sequences
     if size < 1:
         raise InvalidValue(f"A slice of {size} sequences holds nothing; choose 1 or more.")
-    if step not in results.rows:
-        measured = ", ".join(f"{one:,}" for one in results.steps)
-        raise NotMeasured(f"Step {step:,} of {model.name} has not been measured; measured are {measured}.")
+    check_measured(model, step, results.steps)
     counts, left_out = _counts(results, step, size)
     if not len(counts):
         raise NotMeasured(

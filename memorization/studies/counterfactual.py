@@ -59,7 +59,8 @@ class CohortEffect:
     treated: int
     controls: int
     effect: float
-    standard_error: float
+    standard_error: float | None
+    """None where nothing varies, so that chance cannot be told."""
 
     def to_json(self) -> dict[str, Any]:
         """Every field by name."""
@@ -77,9 +78,10 @@ class ProfilePoint:
     cohorts: int
     sequences: int
     effect: float
-    standard_error: float
-    low: float
-    high: float
+    standard_error: float | None
+    """None where nothing varies, so that chance cannot be told; then there is no interval."""
+    low: float | None
+    high: float | None
     """The interval holds at once for all points of the profile."""
 
     def to_json(self) -> dict[str, Any]:
@@ -103,8 +105,8 @@ class CounterfactualProfile:
     """By cohort, then by step; without the checkpoint before a cohort, at which all are 0."""
     profile: tuple[ProfilePoint, ...]
     """Ascending."""
-    residual: tuple[float, float] | None
-    """Mean effect at the last measured checkpoint over the cohorts before it, and its standard error."""
+    residual: tuple[float, float | None] | None
+    """Mean effect at the last measured checkpoint over the cohorts before it, and its standard error, if anything varies."""
     parallel_trends: tuple[float, float] | None
     """The largest mean effect before treatment, in standard errors, and how likely chance gives one as large."""
 
@@ -146,8 +148,10 @@ def counterfactual_profiles(
     where no cohort was measured before and after, beside controls; `InvalidValue` for what has no meaning, and for an order of
     more than `most` sequences unless `repeated`; `UnknownOrder` where a run left its order before.
     """
-    if control not in CONTROLS or least < 2:
-        raise InvalidValue(f"Controls are {' or '.join(CONTROLS)}, of at least 2, not {control!r}, of {least}.")
+    if control not in CONTROLS:
+        raise InvalidValue(f"Controls are {' or '.join(CONTROLS)}, not {control!r}.")
+    if least < 2:
+        raise InvalidValue(f"A mean of {least} sequences says nothing of chance; ask for at least 2 (`--least 2`).")
     contents: dict[int, Contents] = {}
     found = []
     for model in models:
@@ -179,7 +183,7 @@ def _profile(
         repeated=chosen is None,
         effects=_effects(results.steps, means, found, known),
         profile=_points(results.steps, means, known, lags, found),
-        residual=(float(found.sums[-1]), float(errors[-1])) if weights[-1].any() else None,
+        residual=(float(found.sums[-1]), float(errors[-1]) or None) if weights[-1].any() else None,
         parallel_trends=_trends(lags, found),
     )
 
@@ -205,7 +209,7 @@ def _effects(
             treated=int(means.treated[cohort, step]),
             controls=int(means.controls[cohort, step]),
             effect=float(means.effects[cohort, step]),
-            standard_error=float(found.errors[cohort, step]),
+            standard_error=float(found.errors[cohort, step]) or None,
         )
         for cohort, step in np.argwhere(known).tolist()
     )
@@ -224,7 +228,7 @@ def _points(
     for place, lag in enumerate(lags.tolist()):
         pairs = [(cohort, step) for cohort, step in np.argwhere(known).tolist() if step - cohort == lag]
         since = [steps[step] - steps[cohort] for cohort, step in pairs]
-        effect, error = float(found.sums[place]), float(errors[place])
+        effect, error = float(found.sums[place]), float(errors[place]) or None
         points.append(
             ProfilePoint(
                 checkpoints_since=lag,
@@ -233,8 +237,8 @@ def _points(
                 sequences=sum(int(means.treated[pair]) for pair in pairs),
                 effect=effect,
                 standard_error=error,
-                low=effect - critical * error,
-                high=effect + critical * error,
+                low=None if error is None else effect - critical * error,
+                high=None if error is None else effect + critical * error,
             )
         )
     return tuple(points)

@@ -1,7 +1,8 @@
 """What a model kept of what it had memorized, and what it learned again after it was forgotten.
 
-Of the sequences memorized at a measured step `since`, those are *kept* up to `until` that are memorized at every seen point
-from the one to the other; those memorized at `until` itself may have been forgotten and relearned in between. As in
+Of the sequences memorized at a measured step `since`, those are *kept* up to `until` that were measured at `until` and are
+memorized at every seen point from the one to the other; those memorized at `until` itself may have been forgotten and relearned in
+between. Of those that were not measured at `until` nothing is said but how many they are. As in
 `curves`, a sequence is forgotten at a seen point at which it is not memorized and was at the one before, and relearned at a
 later one at which it is.
 """
@@ -36,13 +37,15 @@ class Kept:
     memorized: int
     """At `since`."""
     kept: int
-    """Of those, memorized at every later seen point up to `until`."""
+    """Of those, memorized at every later seen point up to `until`, and measured there."""
     at_until: int
     """Of those memorized at `since`, memorized at `until`, whatever was between."""
+    not_measured: int
+    """Of those memorized at `since`, not measured at `until`."""
     sequences: tuple[int, ...]
     """Some of those that were kept, ascending."""
     next: int | None
-    """The sequence after which to go on; None where nothing follows."""
+    """The sequence after which to go on; None where nothing follows, or nothing was listed."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -53,6 +56,7 @@ class Kept:
             "memorized": self.memorized,
             "kept": self.kept,
             "at_until": self.at_until,
+            "not_measured": self.not_measured,
             "sequences": list(self.sequences),
             "next": self.next,
         }
@@ -86,7 +90,7 @@ class Relearned:
     sequences: tuple[RelearnedSequence, ...]
     """Some of those that were relearned, ascending."""
     next: int | None
-    """The sequence after which to go on; None where nothing follows."""
+    """The sequence after which to go on; None where nothing follows, or nothing was listed."""
 
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
@@ -124,14 +128,14 @@ def kept(
             f"Nothing is kept from step {since} to {until}; choose a later step than {since} to look at."
         )
     steps = tuple(step for step in results.steps if since <= step <= until)
-    counts, listed = np.zeros(3, np.int64), _Page(limit, after)
+    counts, listed = np.zeros(4, np.int64), _Page(limit, after)
     for sequences in results.ranges(results.seen(since)):
         points = results.points(sequences, steps)
         start, end = points.memorized[0], points.memorized[-1]
-        whole = start & (points.memorized | ~points.measured).all(axis=0)
-        counts += np.array([start.sum(), whole.sum(), (start & end).sum()])
+        whole = start & end & (points.memorized | ~points.measured).all(axis=0)
+        counts += np.array([start.sum(), whole.sum(), (start & end).sum(), (start & ~points.measured[-1]).sum()])
         listed.add(np.flatnonzero(whole) + sequences.start)
-    memorized, whole_count, at_until = counts.tolist()
+    memorized, whole_count, at_until, not_measured = counts.tolist()
     return Kept(
         names=results.names(),
         since=since,
@@ -139,6 +143,7 @@ def kept(
         memorized=memorized,
         kept=whole_count,
         at_until=at_until,
+        not_measured=not_measured,
         sequences=listed.sequences,
         next=listed.next,
     )

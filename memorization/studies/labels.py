@@ -150,7 +150,7 @@ def step_labels(
 ) -> StepLabels:
     """Hold every measured checkpoint of a model against its label, by a quantity of its measure, or by the usual one.
 
-    Raises `NotMeasured` where no checkpoint was measured on both sides of its step, `InvalidValue` for an order of more than
+    Raises `NotMeasured` where no checkpoint was measured over the sequences on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
     results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
@@ -161,7 +161,8 @@ def step_labels(
     found = gaps(taking_part, len(results.steps), CONFIDENCE)
     if np.isnan(np.diag(found.gap)).all():
         raise NotMeasured(
-            f"No checkpoint of {model.name} has been measured on both sides of its step; run "
+            f"No checkpoint of {model.name} can be held against its label: the sequences just before its step and just after it, "
+            "up to the measured checkpoints beside it, must have been measured at it, both; run "
             f"`seenat memorize {model.name} --unseen`."
         )
     correlations = order_correlations(results, read(None if contents is None else contents.once))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from seenat.memorization.memorized import check_measured
 from seenat.memorization.studies.reading import Results, open_results
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
@@ -102,9 +103,7 @@ def predictions(
     """
     results = open_results(catalog, target, protocol)
     step = results.steps[-1] if step is None else step
-    if step not in results.rows:
-        measured = ", ".join(f"{one:,}" for one in results.steps)
-        raise NotMeasured(f"Step {step:,} of {target.name} has not been measured; measured are {measured}.")
+    check_measured(target, step, results.steps)
     chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
     predictors = [(results, tuple(one for one in results.steps if one < step)), *((one, one.steps) for one in chosen)]
     return Predictions(

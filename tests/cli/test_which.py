@@ -68,7 +68,7 @@ def test_compaction(call: Call) -> None:
 
 def test_mistakes_are_told_in_one_sentence(call: Call) -> None:
     for args, code, said in (
-        (("kept", "pocket-230k", "--since", "100"), 3, "Step 100 of pocket-230k has not been measured; measured are "),
+        (("kept", "pocket-230k", "--since", "100"), 3, "pocket-230k has no checkpoint at step 100; the nearest are "),
         (("kept", "pocket-230k", "--since", "256", "--until", "64"), 2, "Nothing is kept from step 256 to 64"),
         (("batches", "pocket-230k", "--step", "384", "--batches", "5:2"), 2, "5:2 is not a range within 0:448"),
         (("first", "pythia-70m", "--by", "5"), 3, "Nothing of pythia-70m has been measured yet"),

@@ -109,7 +109,15 @@ def test_reads_counts_with_any_separator(count, separator):
     assert parse_count(count, "batch") == count
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.0", "1e3", "1__0", "_1", "1,", "ten", "9" * 19])
+@pytest.mark.parametrize("text", ["", "-1", "1.0", "1e3", "1__0", "_1", "1,", "ten"])
 def test_refuses_what_is_no_count(text):
     with pytest.raises(InvalidValue, match="is not a batch; write a whole number from 0"):
         parse_count(text, "batch")
+
+
+def test_refuses_a_count_that_is_too_large():
+    assert parse_count("9" * 18, "batch") == 10**18 - 1
+    with pytest.raises(
+        InvalidValue, match=f"'{'9' * 19}' is too large for a batch; write a whole number of at most 18"
+    ):
+        parse_count("9" * 19, "batch")

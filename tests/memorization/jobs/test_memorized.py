@@ -6,7 +6,7 @@ from made_up import BATCH, SEQUENCES, STEPS, WHOLE, MadeUp, values
 
 from seenat.memorization.memorized import first_memorized, memorized_by_batch
 from seenat.memorization.protocol import NOT_MEASURED
-from seenat.registry.errors import NotMeasured
+from seenat.registry.errors import NotMeasured, UnknownCheckpoint
 from seenat.registry.units import BatchRange
 
 
@@ -39,6 +39,10 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
         expected = sorted((int(onset[sequence]), int(sequence)) for sequence in np.flatnonzero(onset <= by))
         found = first_memorized(made.catalog, made.model, by, limit=10)
         assert found.count == len(expected) > 100
+        assert found.unseen == sum(sequence >= step * BATCH for step, sequence in expected)
+        assert [one.seen for one in found.sequences] == [
+            one.sequence < one.onset.step * BATCH for one in found.sequences
+        ]
         assert [(one.onset.step, one.sequence) for one in found.sequences] == expected[:10]
         for limit in (97, len(expected), len(expected) + 1):
             assert [(one.onset.step, one.sequence) for one in pages(made, by, limit)] == expected
@@ -60,7 +64,7 @@ def test_batches_that_were_not_measured_are_left_out_and_steps_refused(sqlite_ca
     made.commit(made.rows[3], 1, values(3))
     found = memorized_by_batch(made.catalog, made.model, 40, BatchRange(0, 70))
     assert [one.batch for one in found.counts] == list(range(17, 34))
-    with pytest.raises(NotMeasured, match="Step 39 of made-up has not been measured; measured are 0, 5, 20, 40, 70"):
+    with pytest.raises(UnknownCheckpoint, match="made-up has no checkpoint at step 39; the nearest are 20 and 40"):
         memorized_by_batch(made.catalog, made.model, 39, BatchRange(0, 1))
 
 
@@ -68,7 +72,7 @@ def test_json_says_where_to_go_on(sqlite_catalog):
     made = MadeUp.of(sqlite_catalog)
     made.commit_all()
     told = first_memorized(made.catalog, made.model, 70, limit=2).to_json()
-    assert set(told) == {"model", "order", "protocol", "by", "count", "sequences", "next", "adaptive"}
+    assert set(told) == {"model", "order", "protocol", "by", "count", "unseen", "sequences", "next", "adaptive"}
     last = told["sequences"][-1]
     assert told["next"] == {"step": last["onset"]["step"], "sequence": last["sequence"]}
     told = memorized_by_batch(made.catalog, made.model, 70, BatchRange(3, 4)).to_json()

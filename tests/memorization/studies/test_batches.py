@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seenat.memorization.studies.batches import batch_dispersion, dispersion_of
-from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.errors import InvalidValue, NotMeasured, UnknownCheckpoint
 
 
 @pytest.mark.parametrize(("size", "step"), [(None, None), (7, 384), (64, 320), (512, 384), (3072, 384), (1, 256)])
@@ -77,8 +77,12 @@ def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
     model = measured_pocket.model("pocket-2m")
     with pytest.raises(InvalidValue, match="A slice of 0 sequences"):
         batch_dispersion(measured_pocket, model, slice_sequences=0)
-    with pytest.raises(NotMeasured, match=r"Step 100 of pocket-2m .* measured are 0, 1, 2, 4"):
+    with pytest.raises(UnknownCheckpoint, match=r"pocket-2m has no checkpoint at step 100; the nearest are 64 and 128"):
         batch_dispersion(measured_pocket, model, 100)
+    with pytest.raises(
+        NotMeasured, match=r"Step 64 of pocket-230k has not been measured; measured are 256, 320, 384\."
+    ):
+        batch_dispersion(partly, partly.model("pocket-230k"), 64)
     with pytest.raises(NotMeasured, match="No slice of 8 sequences of pocket-2m has been measured wholly at step 0"):
         batch_dispersion(measured_pocket, model, 0)
     with pytest.raises(NotMeasured, match="Nothing of pocket-660k has been measured"):

@@ -15,16 +15,19 @@ def test_what_is_kept_is_what_the_trajectories_say(request, seen, which, name, s
     known = seen(catalog, name)
     since, until = span[0], span[1] or 384
     chosen = known.memorized(since)
-    still = {
-        sequence
+    points = {
+        sequence: [one for one in known.trajectory(sequence).points if since <= one.step <= until]
         for sequence in chosen
-        if all(one.memorized for one in known.trajectory(sequence).points if since <= one.step <= until)
     }
+    there = {sequence: path for sequence, path in points.items() if path[-1].step == until}
+    still = {sequence for sequence, path in there.items() if all(one.memorized for one in path)}
     found = kept(catalog, known.model, *span, limit=10_000)
     assert (found.since, found.until) == (since, until)
     assert found.sequences == tuple(sorted(still))
     assert (found.memorized, found.kept) == (len(chosen), len(still))
     assert found.at_until == len(chosen & known.memorized(until))
+    assert found.not_measured == len(chosen) - len(there)
+    assert (found.not_measured > 0) == (which == "partly" and until == 320)
     assert found.next is None
     if which == "measured_pocket":
         assert 0 < found.kept <= found.at_until <= found.memorized

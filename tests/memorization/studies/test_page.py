@@ -113,14 +113,14 @@ def test_sets_say_how_many_are_not_listed(call):
     [
         (("onsets",), 2, "Missing argument 'MODEL...'"),
         (("onsets", "pocket-3m"), 3, "no model 'pocket-3m'"),
-        (("batches", "pocket-2m", "--step", "100"), 3, "Step 100 of pocket-2m has not been measured"),
+        (("batches", "pocket-2m", "--step", "100"), 3, "pocket-2m has no checkpoint at step 100"),
         (("batches", "pocket-2m", "--slice", "0"), 2, "A slice of 0 sequences"),
         (("predict", "pocket-2m", "--from", "pythia-70m"), 2, "was trained on pile, not on pocket-order"),
         (("exposures", "pythia-70m"), 3, "Nothing of pythia-70m has been measured"),
         (("sets", "pocket-2m"), 2, "Missing option '--never'"),
         (("counterfactual", "pocket-2m"), 3, "No cohort of pocket-2m has 30 sequences"),
         (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not tell 'prefix'"),
-        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m has been measured on both sides of its step"),
+        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be held against its label"),
         (("onsets", "pocket-2m", "--plot", "onsets.pdf"), 2, "is not a file to draw to"),
     ],
 )
