@@ -10,7 +10,7 @@ import click
 from seenat.cli.context import Count, open_catalog
 from seenat.cli.layout import cut, printable, terminal_width
 from seenat.cli.output import Output, json_option, plural
-from seenat.cli.words import onset_words
+from seenat.cli.words import adaptive_words, onset_words
 
 if TYPE_CHECKING:
     from seenat.registry.catalog import Catalog
@@ -193,10 +193,11 @@ def _show_trajectories(out: Output, trajectories: list[dict[str, Any]]) -> None:
     from seenat.memorization.measures import DECODED
 
     out.table(
-        ("<model", "<measure", ">measured at", "<memorized", "<forgotten at"),
+        ("<model", "<protocol", "<measure", ">measured at", "<memorized", "<forgotten at"),
         (
             (
                 row["model"],
+                row["protocol"]["id"],
                 row["protocol"]["measure"],
                 len(row["points"]),
                 onset_words(row["onset"]) if row["protocol"]["measure"] in DECODED else None,
@@ -204,4 +205,6 @@ def _show_trajectories(out: Output, trajectories: list[dict[str, Any]]) -> None:
             )
             for row in trajectories
         ),
+        spare=("measured at",),
     )
+    out.talk_all(adaptive_words([plan for row in trajectories for plan in row["adaptive"]]))

@@ -108,6 +108,8 @@ def test_a_trajectory_says_so_where_it_has_gaps(adaptive: Call) -> None:
     assert adaptive("trajectory", "pocket-230k", str(first)).err == ""
     gaps = [adaptive("trajectory", "pocket-230k", str(sequence)).err for sequence in range(12)]
     assert any(said.startswith("This rests on adaptive job 1") for said in gaps)
+    beside = [adaptive("sequence", "pocket-230k", str(sequence)).err for sequence in range(0, 60, 20)]
+    assert any(said.startswith("This rests on adaptive job 1") for said in beside)
 
 
 @pytest.mark.parametrize(
