@@ -18,15 +18,16 @@ __all__ = ["Count", "Counts", "open_catalog", "protocol_option"]
 
 
 class Count(click.ParamType[int]):
-    """An index or a count of something, from 0."""
+    """An index or a count of something, from 0 or another number."""
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, least: int = 0) -> None:
         self.name = noun
+        self.least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the number, or fail with what it should be."""
         try:
-            return parse_count(value, self.name)
+            return parse_count(value, self.name, self.least)
         except SeenatError as error:
             self.fail(str(error), param, ctx)
 
@@ -34,12 +35,13 @@ class Count(click.ParamType[int]):
 class Counts(click.ParamType[tuple[int, ...]]):
     """One count or several with commas between them; ascending, each once."""
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, least: int = 0) -> None:
         self.name = noun
+        self.least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Read the numbers, or fail with what they should be."""
-        one = Count(self.name)
+        one = Count(self.name, self.least)
         return tuple(sorted({one.convert(part, param, ctx) for part in str(value).split(",")}))
 
 

@@ -57,7 +57,7 @@ __all__ = ["memorize", "run_with_progress"]
 @click.option(
     "--prompt",
     "prompts",
-    type=Counts("prompt length"),
+    type=Counts("prompt length", least=1),
     metavar="N[,N]",
     default="32",
     show_default=True,
@@ -66,7 +66,7 @@ __all__ = ["memorize", "run_with_progress"]
 @click.option(
     "--continuation",
     "continuations",
-    type=Counts("continuation length"),
+    type=Counts("continuation length", least=1),
     metavar="N[,N]",
     default="32",
     show_default=True,

@@ -99,11 +99,11 @@ def parse_step(text: str | int) -> int:
     return int(match[1])
 
 
-def parse_count(text: str | int, noun: str) -> int:
-    """Read a non-negative index or count of `noun`s; underscores and spaces between digits are allowed."""
+def parse_count(text: str | int, noun: str, least: int = 0) -> int:
+    """Read an index or count of `noun`s, not below `least`; underscores, commas and spaces between digits are allowed."""
     digits = re.sub(r"(?<=\d)[ _,](?=\d)", "", str(text).strip())
-    if not re.fullmatch(r"\d+", digits):
-        raise InvalidValue(f"{text!r} is not a {noun}; write a whole number from 0.")
+    if not re.fullmatch(r"\d+", digits) or (len(digits) <= _MOST_DIGITS and int(digits) < least):
+        raise InvalidValue(f"{text!r} is not a {noun}; write a whole number from {least}.")
     if len(digits) > _MOST_DIGITS:
         raise InvalidValue(
             f"{text!r} is too large for a {noun}; write a whole number of at most {_MOST_DIGITS} digits."

@@ -42,7 +42,7 @@ _LISTED = 4
 @_repeated_option
 @click.option(
     "--least",
-    type=Count("number of sequences"),
+    type=Count("number of sequences", least=2),
     metavar="N",
     default=30,
     show_default=True,

@@ -30,7 +30,7 @@ MISTAKES = [
     ("memorize pocket-2m --sample 99999", USAGE, ["A sample of 99999", "1 to 3584"]),
     ("memorize pocket-2m --sample 0", USAGE, ["A sample of 0"]),
     ("memorize pocket-2m --seed -1", USAGE, ["'-1' is not a seed"]),
-    ("memorize pocket-2m --prompt 0", USAGE, ["prompt", "from 1, not 0"]),
+    ("memorize pocket-2m --prompt 0", USAGE, ["is not a prompt length; write a whole number from 1"]),
     ("memorize pocket-2m --prompt 60", USAGE, ["ids 0 to 91", "65"]),
     ("memorize pocket-2m --continuation 300", USAGE, ["at most 254 ids, not 300"]),
     ("memorize pocket-2m --device abacus", USAGE, ["'abacus'", "cpu"]),

@@ -115,6 +115,12 @@ def test_refuses_what_is_no_count(text):
         parse_count(text, "batch")
 
 
+def test_refuses_a_count_below_the_least():
+    assert parse_count("2", "batch", 2) == 2
+    with pytest.raises(InvalidValue, match="'1' is not a batch; write a whole number from 2"):
+        parse_count("1", "batch", 2)
+
+
 def test_refuses_a_count_that_is_too_large():
     assert parse_count("9" * 18, "batch") == 10**18 - 1
     with pytest.raises(
