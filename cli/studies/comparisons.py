@@ -102,10 +102,9 @@ def _show_predictions(out: Output, found: Predictions) -> None:
 
 
 def _show_sets(out: Output, found: SetDifference) -> None:
-    soon = "" if found.within is None else f" within {found.within:,} steps"
     out.facts(
         [
-            ("memorized", f"{found.memorized:,} by {found.model}{soon}"),
+            ("memorized", f"{found.memorized:,} by {found.soon}"),
             (f"never by {found.other}", count(found.never)),
             (f"also by {found.other}", count(found.also)),
             (f"not measured at {found.other}", count(found.not_measured)),
