@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
+from seenat.cli.drawing import draw, plot_option
 from seenat.cli.output import Output, count, json_option, plural, share
 from seenat.cli.progress import Moment, progress
 from seenat.cli.words import adaptive_words, protocol_words
@@ -106,12 +107,7 @@ def import_memorized(
 @click.option("--task", metavar="TASK", help="Only this task; a pattern such as 'hendrycksTest-*' for several.")
 @click.option("--shots", type=Count("number of examples"), metavar="N", help="Only runs with N examples.")
 @click.option("--metric", help="Only this metric, for example acc.")
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw it to a .svg, .png or .html file.",
-)
+@plot_option
 @json_option
 def evals(
     names: tuple[str, ...], task: str | None, shots: int | None, metric: str | None, plot: Path | None, as_json: bool
@@ -129,19 +125,13 @@ def evals(
     """
     from seenat.registry.benchmarks import benchmarks
 
-    if plot is not None:
-        from seenat.memorization.plots import check_plot_path
-
-        check_plot_path(plot)
     with open_catalog() as catalog:
         found = [benchmarks(catalog, catalog.model(name), task=task, metric=metric, shots=shots) for name in names]
     out = Output(as_json)
     if plot is not None:
         from seenat.memorization.evaluation_plots import benchmark_chart
-        from seenat.memorization.plots import save
 
-        save(benchmark_chart(found), plot)
-        out.talk(f"Drawn to {plot}")
+        draw(out, plot, lambda: benchmark_chart(found))
     answers = [one.to_json() for one in found]
     if out.data(answers[0] if len(answers) == 1 else answers):
         return

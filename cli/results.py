@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
+from seenat.cli.drawing import draw, plot_option
 from seenat.cli.output import Output, count, json_option
 from seenat.cli.words import adaptive_words, onset_words, protocol_words, sequence_table, share_words
 
@@ -17,19 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["onset", "trajectory"]
 
-_plot_option = click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw it to a .svg, .png or .html file.",
-)
-
 
 @click.command()
 @click.argument("name", metavar="MODEL")
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @protocol_option
-@_plot_option
+@plot_option
 @json_option
 def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
     """Show one sequence over a model's checkpoints: memorized, forgotten, learned again; or its loss.
@@ -44,14 +38,12 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
     with open_catalog() as catalog:
         found = read(catalog, catalog.model(name), index, protocol)
     out = Output(as_json)
+    if not out.data(found.to_json()):
+        _show_trajectory(out, found)
     if plot is not None:
-        from seenat.memorization.plots import save, trajectory_chart
+        from seenat.memorization.plots import trajectory_chart
 
-        save(trajectory_chart(found), plot)
-        out.talk(f"Drawn to {plot}")
-    if out.data(found.to_json()):
-        return
-    _show_trajectory(out, found)
+        draw(out, plot, lambda: trajectory_chart(found))
 
 
 @click.command()
@@ -60,7 +52,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
 @protocol_option
-@_plot_option
+@plot_option
 @json_option
 def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
     """Show when a model memorized what: counts by checkpoint, and the first sequences.
@@ -77,18 +69,13 @@ def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path |
     with open_catalog() as catalog:
         found = [onsets(catalog, catalog.model(name), protocol, limit) for name in names]
     out = Output(as_json)
-    if plot is not None:
-        from seenat.memorization.plots import onset_chart, save
-
-        save(onset_chart(found), plot)
-        out.talk(f"Drawn to {plot}")
     answers = [one.to_json() for one in found]
-    if out.data(answers[0] if len(answers) == 1 else answers):
-        return
-    for place, one in enumerate(found):
-        if place:
-            out.line()
-        _show_onsets(out, one)
+    if not out.data(answers[0] if len(answers) == 1 else answers):
+        _show_all_onsets(out, found)
+    if plot is not None:
+        from seenat.memorization.plots import onset_chart
+
+        draw(out, plot, lambda: onset_chart(found))
 
 
 def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
@@ -152,6 +139,13 @@ def _step(step: int | None) -> str:
 
 def _at(steps: tuple[int, ...]) -> str | None:
     return f"at step {', '.join(f'{step:,}' for step in steps)}" if steps else None
+
+
+def _show_all_onsets(out: Output, found: list[Onsets]) -> None:
+    for place, one in enumerate(found):
+        if place:
+            out.line()
+        _show_onsets(out, one)
 
 
 def _show_onsets(out: Output, found: Onsets) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seenat.memorization.chart_parts import step_axis
 from seenat.memorization.plots import altair_or_refuse
 from seenat.memorization.pocket.order import repetitions
 from seenat.memorization.results import measured_values
@@ -93,7 +94,7 @@ def demo_chart(found: tuple[ClassOutcome, ...]) -> Any:
         altair.Chart(altair.Data(values=rows), width=250, height=280)
         .mark_line(point=True, strokeWidth=2.5)
         .encode(
-            x=altair.X("step:Q", title="step (optimizer updates)"),
+            x=step_axis(altair, [row["step"] for row in rows]),
             y=altair.Y("share:Q", title="share of its sequences memorized", axis=altair.Axis(format="%")),
             color=altair.Color(
                 "repeated:N", title="repeated", sort=classes, scale=altair.Scale(scheme="viridis", reverse=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seenat.memorization.chart_parts import by_model, step_axis
 from seenat.memorization.plots import altair_or_refuse
 from seenat.registry.benchmarks import Benchmarks, BenchmarkValue
 from seenat.registry.errors import InvalidValue
@@ -52,8 +53,7 @@ def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], n
     kind = "log" if metric.endswith(_PERPLEXITIES) else "linear"
     y = altair.Y("value:Q", title=metric, scale=altair.Scale(zero=False, type=kind))
     base = altair.Chart(altair.Data(values=rows), title=f"{task}, {shots} examples").encode(
-        x=altair.X("step:Q", title="step (optimizer updates)", **_step_axis(altair, [row["step"] for row in rows])),
-        color=altair.Color("model:N", title="model", sort=names, legend=altair.Legend(symbolOpacity=1)),
+        x=_step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)
     )
     band = base.mark_area(opacity=0.2).encode(y=altair.Y("low:Q", title=metric), y2="high:Q")
     tooltip = ["model:N", "step:Q", altair.Tooltip("value:Q", format=".4f"), "stderr:Q"]
@@ -73,11 +73,9 @@ def _row(model: str, one: BenchmarkValue) -> dict[str, Any]:
     }
 
 
-def _step_axis(altair: Any, steps: Sequence[int]) -> dict[str, Any]:
+def _step_axis(altair: Any, steps: Sequence[int]) -> Any:
+    axis = step_axis(altair, steps)
     if min(steps) >= _EARLY:
-        return {}
+        return axis
     ticks = [tick for tick in _TICKS if tick <= max(steps)]
-    return {
-        "scale": altair.Scale(type="symlog", constant=1),
-        "axis": altair.Axis(values=ticks, format=",d", labelOverlap=True),
-    }
+    return axis.scale(type="symlog", constant=1).axis(values=ticks, format=",d", labelOverlap=True)

@@ -6,12 +6,15 @@ A chart is made by Altair from plain values; `save` chooses the format by the fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import ENOTDIR
+from os import strerror
 from pathlib import Path
 from typing import Any
 
+from seenat.memorization.chart_parts import by_model, from_zero, step_axis
 from seenat.memorization.results import Onsets, SequenceTrajectory
 from seenat.registry.durable import write_durably
-from seenat.registry.errors import InvalidValue, MissingExtra, SeenatError
+from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
 
 __all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
 
@@ -23,7 +26,8 @@ _PIXELS_PER_POINT = 2
 def onset_chart(models: Sequence[Onsets]) -> Any:
     """Share of the seen sequences that each checkpoint has memorized, a line a model.
 
-    Where adaptive jobs left sequences out it is the lower bound, and its point a triangle.
+    Where adaptive jobs left sequences out it is the lower bound, and its point a triangle. Raises `NothingToDraw` where no
+    share is known.
     """
     altair = altair_or_refuse()
     rows = [
@@ -39,11 +43,22 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
         for count in one.steps
         if count.share_at_least is not None
     ]
-    title = f"Memorized of what was seen, {models[0].order}" if models else "Memorized of what was seen"
+    names = [one.model for one in models]
+    if not rows:
+        raise NothingToDraw(
+            f"Nothing that {' or '.join(names)} had seen has been measured, so there is no share to draw; run "
+            f"`seenat memorize {names[0]}`."
+        )
+    title = f"Memorized of what was seen, {models[0].order}"
     base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=300).encode(
-        x=altair.X("step:Q", title="step (optimizer updates)"),
-        y=altair.Y("share:Q", title="share of seen sequences memorized", axis=altair.Axis(format="%")),
-        color=altair.Color("model:N", title="model", sort=[one.model for one in models]),
+        x=step_axis(altair, [row["step"] for row in rows]),
+        y=altair.Y(
+            "share:Q",
+            title="share of seen sequences memorized",
+            axis=altair.Axis(format="%"),
+            scale=from_zero(altair, [row["share"] for row in rows]),
+        ),
+        **by_model(altair, names),
     )
     some_bounds = any(row["known"] != "exact" for row in rows)
     shape = altair.Shape(
@@ -64,7 +79,7 @@ def trajectory_chart(found: SequenceTrajectory) -> Any:
     altair = altair_or_refuse()
     lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
     seen = found.first_checkpoint_seen
-    return altair.layer(*([] if seen is None else _seen_rule(seen)), *lines)
+    return altair.layer(*([] if seen is None else _seen_rule(found, seen)), *lines)
 
 
 def _reproduced(found: SequenceTrajectory) -> list[Any]:
@@ -74,7 +89,7 @@ def _reproduced(found: SequenceTrajectory) -> list[Any]:
         {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
         for point in found.trajectory.points
     ]
-    x = altair.X("step:Q", title="step (optimizer updates)")
+    x = _steps(found)
     y = altair.Y(f"{measure}:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
     base = _of_sequence(found, rows)
     line = base.mark_line(color="#888888").encode(x=x, y=y)
@@ -102,7 +117,7 @@ def _surprisals(found: SequenceTrajectory) -> list[Any]:
         _of_sequence(found, rows)
         .mark_line(point=True)
         .encode(
-            x=altair.X("step:Q", title="step (optimizer updates)"),
+            x=_steps(found),
             y=altair.Y("surprisal:Q", title="surprisal of an id (nats)"),
             color=altair.Color("of:N", title=None, sort=list(ids)),
             tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
@@ -111,27 +126,45 @@ def _surprisals(found: SequenceTrajectory) -> list[Any]:
     return [line]
 
 
+def _steps(found: SequenceTrajectory) -> Any:
+    return step_axis(altair_or_refuse(), _all_steps(found))
+
+
+def _all_steps(found: SequenceTrajectory) -> list[int]:
+    """Those measured, and the one that the rule stands at."""
+    return [*(point.step for point in found.trajectory.points), found.first_checkpoint_seen or 0]
+
+
 def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
     altair = altair_or_refuse()
     title = f"Sequence {found.sequence:,} in {found.model}"
     return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
 
 
-def _seen_rule(seen: int) -> list[Any]:
+def _seen_rule(found: SequenceTrajectory, seen: int) -> list[Any]:
     altair = altair_or_refuse()
     rule = (
         altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
         .mark_rule(strokeDash=[4, 4], color="#555555")
-        .encode(x="step:Q", tooltip="label:N")
+        .encode(x=_steps(found), tooltip="label:N")
     )
-    text = rule.mark_text(align="left", dx=4, dy=-118, color="#555555").encode(text="label:N")
+    left = 2 * seen > max(_all_steps(found))  # The text stays within the chart.
+    text = rule.mark_text(align="right" if left else "left", dx=-4 if left else 4, dy=-118, color="#555555").encode(
+        text="label:N"
+    )
     return [rule, text]
 
 
 def check_plot_path(path: Path) -> None:
-    """Raise `InvalidValue` for a file that no chart can be saved to: before the work, not after it."""
+    """Raise for a file that no chart can be saved to: before the work, not after it.
+
+    `InvalidValue` for an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
+    """
     if path.suffix.lower() not in _FORMATS:
         raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_FORMATS)}.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(path))
 
 
 def save(chart: Any, path: Path) -> None:

@@ -10,7 +10,8 @@
     │   ├── UnknownBatch
     │   ├── UnknownSequence
     │   ├── UnknownJob
-    │   └── NotMeasured               nothing has been measured there yet
+    │   ├── NotMeasured               nothing has been measured there yet
+    │   └── NothingToDraw             what was measured leaves a chart empty
     ├── CorruptFile                   exit 1, HTTP 500   a file is not what it claims to be
     ├── SuiteChanged                  exit 1, HTTP 409   a registered suite's files or facts differ from before
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
@@ -90,6 +91,10 @@ class UnknownJob(NotFound):
 
 class NotMeasured(NotFound):
     """Nothing has been measured there yet."""
+
+
+class NothingToDraw(NotFound):
+    """A chart of what was found would be empty; no file was written."""
 
 
 class CorruptFile(SeenatError):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
+from seenat.cli.drawing import plot_option
 from seenat.cli.output import Output, count, json_option, share
-from seenat.cli.studies.answering import answer, plot_option, step_option
+from seenat.cli.studies.answering import answer, step_option
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
@@ -102,10 +103,9 @@ def _show_predictions(out: Output, found: Predictions) -> None:
 
 
 def _show_sets(out: Output, found: SetDifference) -> None:
-    soon = "" if found.within is None else f" within {found.within:,} steps"
     out.facts(
         [
-            ("memorized", f"{found.memorized:,} by {found.model}{soon}"),
+            ("memorized", f"{found.memorized:,} by {found.soon}"),
             (f"never by {found.other}", count(found.never)),
             (f"also by {found.other}", count(found.also)),
             (f"not measured at {found.other}", count(found.not_measured)),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import open_catalog, protocol_option
+from seenat.cli.drawing import plot_option
 from seenat.cli.output import Output, count, json_option
-from seenat.cli.studies.answering import answer, models_argument, plot_option
+from seenat.cli.studies.answering import answer, models_argument
 from seenat.cli.words import share_words
 
 if TYPE_CHECKING:

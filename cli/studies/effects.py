@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
+from seenat.cli.drawing import plot_option
 from seenat.cli.output import Output, count, json_option
-from seenat.cli.studies.answering import answer, models_argument, plot_option
+from seenat.cli.studies.answering import answer, models_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,7 @@ def _show_counterfactual(out: Output, found: tuple[CounterfactualProfile, ...]) 
     first = found[0]
     out.facts(
         [
-            ("effect on", f"{first.quantity.words}, in {first.quantity.unit}"),
+            ("effect on", first.quantity.told),
             ("beside", f"sequences that the run {'never reads' if first.control == 'never' else 'has not read yet'}"),
             ("intervals", "95 %, all of a model at once"),
             *((f"trends of {one.model}", _trend_words(one)) for one in found),
@@ -172,7 +173,7 @@ def _show_labels(out: Output, found: StepLabels) -> None:
     out.facts(
         [
             ("model", found.model),
-            ("gap", f"{found.quantity.words}, in {found.quantity.unit}: just before the step less just after"),
+            ("gap", f"{found.quantity.told}: just before the step less just after"),
         ]
     )
     out.line()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.context import Count, open_catalog, protocol_option
+from seenat.cli.drawing import plot_option
 from seenat.cli.output import Output, count, json_option, share
-from seenat.cli.studies.answering import answer, models_argument, plot_option, step_option
+from seenat.cli.studies.answering import answer, models_argument, step_option
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.batches import BatchDispersion

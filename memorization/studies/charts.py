@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from seenat.memorization.chart_parts import by_model, from_zero, step_axis, whole_numbers
 from seenat.memorization.plots import altair_or_refuse
 from seenat.memorization.studies.batches import BatchDispersion
 from seenat.memorization.studies.counterfactual import CounterfactualProfile
 from seenat.memorization.studies.curves import Curve
-from seenat.memorization.studies.exposures import ExposureOnsets, quantile
+from seenat.memorization.studies.exposure_charts import exposures_chart
 from seenat.memorization.studies.labels import StepLabels
 from seenat.memorization.studies.prediction import Predictions
 from seenat.memorization.studies.sets import SetDifference
+from seenat.registry.errors import NothingToDraw
 
 __all__ = [
     "counterfactual_chart",
@@ -28,15 +30,29 @@ __all__ = [
     "sets_chart",
 ]
 
-_STEP = "step (optimizer updates)"
 _WIDTH, _HEIGHT = 320, 240
 _ASIDE = 0.1
 """Of a checkpoint, between the points of two models."""
+_AREAS = [10, 360]
+"""Square pixels of a point of no slices and of the largest one: a single slice is seen beside hundreds."""
+_BESIDE = 10
+"""Pixels that keep the largest point, at 0, off the labels."""
+_SIZES = 5
+"""As many sizes a legend tells at most."""
+_PANELS_A_ROW = 4
 
 
 def onsets_chart(curves: Sequence[Curve]) -> Any:
-    """Share memorized at each step, or its lower bound, and onsets up to it; a line a model."""
+    """Share memorized at each step, or its lower bound, and onsets up to it; a line a model.
+
+    Raises `NothingToDraw` where nothing that a checkpoint had seen was measured.
+    """
     rows = [row for row in _changes(curves) if row["share_at_least"] is not None]
+    if not rows:
+        raise NothingToDraw(
+            f"Nothing that {_names(curves)} had seen has been measured, so there is no share to draw; run "
+            f"`seenat memorize {curves[0].model}`."
+        )
     bounds = ", at least" if any(row["share"] is None for row in rows) else ""
     return _lines(
         rows,
@@ -49,7 +65,15 @@ def onsets_chart(curves: Sequence[Curve]) -> Any:
 
 
 def forgetting_chart(curves: Sequence[Curve]) -> Any:
-    """Sequences forgotten and relearned since the checkpoint before; a line a model."""
+    """Sequences forgotten and relearned since the checkpoint before; a line a model.
+
+    Raises `NothingToDraw` where no model has two measured checkpoints, between which something might be forgotten.
+    """
+    if all(sum(step.measured > 0 for step in one.steps) < 2 for one in curves):
+        raise NothingToDraw(
+            f"No two checkpoints of {_names(curves)} have been measured, and forgetting is told from one to the next; run "
+            f"`seenat memorize {curves[0].model}`."
+        )
     return _lines(
         list(_changes(curves)),
         [one.model for one in curves],
@@ -58,54 +82,21 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
 
 
 def predictions_chart(found: Predictions) -> Any:
-    """Precision and recall of every predictor by its step; a line a model, the target's own earlier checkpoints one of them."""
+    """Precision and recall of every predictor by its step; a line a model, the target's own earlier checkpoints one of them.
+
+    Raises `NothingToDraw` where there is no predictor, or none had memorized anything, nor the target.
+    """
     rows = [{**one.to_json(), "model": _predictor(found, one.model)} for one in found.predictions]
-    names = list(dict.fromkeys(row["model"] for row in rows))
-    title = f"What tells what {found.model} has memorized at step {found.step:,}"
     panels = (
         ("precision", "precision", "%"),
         ("recall", "recall, of what both had seen", "%"),
         ("recall_of_all", "recall, of everything", "%"),
     )
+    if all(row[field] is None for row in rows for field, _, _ in panels):
+        raise _nothing_predicted(found)
+    names = list(dict.fromkeys(row["model"] for row in rows))
+    title = f"What tells what {found.model} has memorized at step {found.step:,}"
     return _lines(rows, names, panels, shares=True).properties(title=title)
-
-
-def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
-    """Exposures at onset by how often a content occurs: the median, and a line from quartile to quartile; a panel a model."""
-    altair = altair_or_refuse()
-    rows = [
-        {
-            "model": found.model,
-            "times": one.times,
-            "median": quantile(one.exposures, 0.5),
-            "low": quantile(one.exposures, 0.25),
-            "high": quantile(one.exposures, 0.75),
-            "memorized": one.memorized,
-            "contents": one.contents,
-        }
-        for found in models
-        for one in found.classes
-        if one.memorized
-    ]
-    names = [found.model for found in models]
-    x = altair.X("times:Q", title="occurrences in the order", scale=altair.Scale(type="log", base=2))
-    scale = altair.Scale(type="log", base=2)
-    tooltip = ["model:N", "times:Q", "median:Q", "low:Q", "high:Q", "memorized:Q", "contents:Q"]
-    base = altair.Chart().encode(
-        x=x, color=altair.Color("model:N", title="model", sort=names, legend=None), tooltip=tooltip
-    )
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(
-        y=altair.Y("median:Q", title="exposures at onset", scale=scale)
-    )
-    rules = base.mark_rule(strokeWidth=2).encode(
-        y=altair.Y("low:Q", title="exposures at onset", scale=scale), y2="high:Q"
-    )
-    return (
-        altair.layer(rules, points, data=altair.Data(values=rows))
-        .properties(width=220, height=_HEIGHT)
-        .facet(column=altair.Column("model:N", title=None, sort=names))
-        .properties(title="Exposures of a content when it was memorized first: median and quartiles")
-    )
 
 
 def dispersion_chart(found: BatchDispersion) -> Any:
@@ -114,41 +105,54 @@ def dispersion_chart(found: BatchDispersion) -> Any:
     rows = [one.to_json() for one in found.dispersion.quantiles]
     largest = max(max(row["poisson"], row["observed"]) for row in rows)
     line = [{"poisson": end, "observed": end} for end in (0, largest)]
-    x = altair.X("poisson:Q", title="Poisson quantile (memorized sequences a slice)")
-    y = altair.Y("observed:Q", title="observed quantile")
+    same = {
+        "scale": altair.Scale(domain=[0, largest or 1], nice=True),
+        "axis": whole_numbers(altair, largest, labelPadding=_BESIDE),
+    }
+    x = altair.X("poisson:Q", title="Poisson quantile (memorized sequences a slice)", **same)
+    y = altair.Y("observed:Q", title="observed quantile", **same)
     diagonal = altair.Chart(altair.Data(values=line)).mark_line(color="#888888", strokeDash=[4, 4]).encode(x=x, y=y)
+    slices = sorted({row["slices"] for row in rows})
+    size = altair.Size(
+        "slices:Q",
+        title="slices",
+        scale=altair.Scale(domain=[0, slices[-1]], range=_AREAS),
+        legend=altair.Legend(values=_some(slices), format=",d", offset=24),
+    )
     points = (
         altair.Chart(altair.Data(values=rows))
         .mark_point(filled=True, opacity=0.8)
-        .encode(x=x, y=y, size=altair.Size("slices:Q", title="slices"), tooltip=["poisson:Q", "observed:Q", "slices:Q"])
+        .encode(x=x, y=y, size=size, tooltip=["poisson:Q", "observed:Q", "slices:Q"])
     )
     title = f"{found.model} at step {found.step:,}, slices of {found.slice_sequences:,} sequences"
     return (diagonal + points).properties(title=title, width=_HEIGHT * 1.4, height=_HEIGHT * 1.2)
 
 
 def sets_chart(found: SetDifference) -> Any:
-    """What the other model made of the sequences that the first memorized: a bar a case."""
+    """What the other model made of the sequences that the first memorized: a bar a case, and its number."""
     altair = altair_or_refuse()
     cases = {"never": found.never, "also memorized": found.also, "not measured": found.not_measured}
     rows = [{"case": f"{case} by {found.other}", "sequences": number} for case, number in cases.items()]
-    soon = "" if found.within is None else f" within {found.within:,} steps"
-    return (
-        altair.Chart(altair.Data(values=rows), title=f"Memorized by {found.model}{soon}", width=_WIDTH)
-        .mark_bar()
-        .encode(
-            x=altair.X("sequences:Q", title="sequences"),
-            y=altair.Y("case:N", title=None, sort=None, axis=altair.Axis(labelLimit=300)),
-            tooltip=["case:N", "sequences:Q"],
-        )
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH).encode(
+        x=altair.X(
+            "sequences:Q",
+            title="sequences",
+            axis=whole_numbers(altair, max(cases.values())),
+            scale=from_zero(altair, [row["sequences"] for row in rows]),
+        ),
+        y=altair.Y("case:N", title=None, sort=None, axis=altair.Axis(labelLimit=0)),
+        tooltip=["case:N", "sequences:Q"],
     )
+    numbers = base.mark_text(align="left", dx=4).encode(text=altair.Text("sequences:Q", format=",d"))
+    return (base.mark_bar() + numbers).properties(title=f"Memorized by {found.soon}")
 
 
 def counterfactual_chart(found: Sequence[CounterfactualProfile]) -> Any:
     """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model."""
     altair = altair_or_refuse()
-    title = f"Effect of having been trained on: {found[0].quantity.words}, in {found[0].quantity.unit}"
+    title = f"Effect of having been trained on: {found[0].quantity.told}"
     names = [one.model for one in found]
-    maps = altair.hconcat(*(_effects_map(one, _largest_effect(found)) for one in found))
+    maps = altair.concat(*(_effects_map(one, _largest_effect(found)) for one in found), columns=_PANELS_A_ROW)
     return (
         altair.vconcat(_profiles(found, names), maps)
         .resolve_scale(color="independent")
@@ -223,7 +227,7 @@ def _profiles(found: Sequence[CounterfactualProfile], names: list[str]) -> Any:
     title = f"effect ({found[0].quantity.unit})"
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH * 2, height=_HEIGHT).encode(
         x=x,
-        color=altair.Color("model:N", title="model", sort=names, scale=altair.Scale(domain=names)),
+        **by_model(altair, names),
         tooltip=["model:N", "checkpoints_since:Q", "cohorts:Q", "sequences:Q", "effect:Q", "low:Q", "high:Q"],
     )
     lines = base.mark_line(point=True).encode(y=altair.Y("effect:Q", title=title))
@@ -270,26 +274,63 @@ def _predictor(found: Predictions, model: str) -> str:
     return f"{model}, earlier" if model == found.model else model
 
 
+def _nothing_predicted(found: Predictions) -> NothingToDraw:
+    if not found.predictions:
+        return NothingToDraw(
+            f"No earlier checkpoint and no smaller model has been measured that may tell what {found.model} has "
+            f"memorized at step {found.step:,}, so there is nothing to draw; choose a later --step, or measure a smaller model."
+        )
+    return NothingToDraw(
+        f"{found.model} has memorized nothing at step {found.step:,}, and no predictor of it has anything, so there is nothing to "
+        "draw; choose a later --step."
+    )
+
+
+def _names(curves: Sequence[Curve]) -> str:
+    return " or ".join(one.model for one in curves)
+
+
+def _some(values: list[int]) -> list[int]:
+    """A few of ascending values, the first and the last among them."""
+    if len(values) <= _SIZES:
+        return values
+    return [values[round(place * (len(values) - 1) / (_SIZES - 1))] for place in range(_SIZES)]
+
+
 def _lines(
     rows: list[dict[str, Any]], names: list[str], panels: Sequence[tuple[str, str, str]], *, shares: bool = False
 ) -> Any:
     """A panel for each `(field, title, format)`, side by side, a line a model, over the steps."""
     altair = altair_or_refuse()
-    scale = altair.Scale(domain=[0, 1]) if shares else altair.Scale()
-    last = max((row["step"] for row in rows), default=1)
     width = _WIDTH if len(panels) < 3 else _HEIGHT
+    encodings = {"x": step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)}
     return altair.hconcat(
         *(
-            altair.Chart(
-                altair.Data(values=[row for row in rows if row[field] is not None]), width=width, height=_HEIGHT
+            _panel([row for row in rows if row[panel[0]] is not None], encodings, panel, shares=shares).properties(
+                width=width, height=_HEIGHT
             )
-            .mark_line(point=True)
-            .encode(
-                x=altair.X("step:Q", title=_STEP, scale=altair.Scale(domain=[0, last])),
-                y=altair.Y(f"{field}:Q", title=title, axis=altair.Axis(format=form), scale=scale),
-                color=altair.Color("model:N", title="model", sort=names, scale=altair.Scale(domain=names)),
-                tooltip=["model:N", "step:Q", f"{field}:Q"],
-            )
-            for field, title, form in panels
+            for panel in panels
         )
     )
+
+
+def _panel(rows: list[dict[str, Any]], encodings: dict[str, Any], panel: tuple[str, str, str], *, shares: bool) -> Any:
+    """One panel; where its field is nowhere known, it says so."""
+    altair = altair_or_refuse()
+    field, title, form = panel
+    values = [row[field] for row in rows]
+    scale = altair.Scale(domain=[0, 1]) if shares else from_zero(altair, values)
+    axis = altair.Axis(format="%") if form == "%" else whole_numbers(altair, max(values, default=0))
+    lines = (
+        altair.Chart(altair.Data(values=rows))
+        .mark_line(point=True)
+        .encode(
+            y=altair.Y(f"{field}:Q", title=title, axis=axis, scale=scale),
+            tooltip=["model:N", "step:Q", f"{field}:Q"],
+            **encodings,
+        )
+    )
+    if rows:
+        return lines
+    words = altair.Chart(altair.Data(values=[{}])).mark_text(color="#555555", text="not known at any step")
+    return lines + words

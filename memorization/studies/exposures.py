@@ -37,6 +37,7 @@ class ExposureClass:
     """What a model did with the contents that occur equally often."""
 
     times: int
+    """How many sequences hold each of them, of those read: what the last checkpoint considered had seen."""
     contents: int
     """Those of which some sequence was measured at a checkpoint that had seen it."""
     memorized: int

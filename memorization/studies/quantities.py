@@ -56,6 +56,11 @@ class Quantity:
         """What it is, in a few words."""
         return _WORDS[self.name]
 
+    @property
+    def told(self) -> str:
+        """What it is and in which unit, where the words do not begin with it: `share memorized`."""
+        return self.words if self.words.startswith(self.unit) else f"{self.words}, in {self.unit}"
+
     def of(self, values: Values) -> Floats:
         """The quantity of values of the protocol's measure, `[..., sequences]`; NaN where nothing was measured."""
         kept = self.protocol.kept

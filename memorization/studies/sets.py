@@ -44,6 +44,13 @@ class SetDifference:
         """All that the first model memorized within these steps."""
         return self.never + self.also + self.not_measured
 
+    @property
+    def soon(self) -> str:
+        """Which model memorized it, and how soon, in words."""
+        if self.within is None:
+            return self.model
+        return f"{self.model} within {self.within:,} step{'' if self.within == 1 else 's'}"
+
     def to_json(self) -> dict[str, Any]:
         """The answer under the keys of every JSON answer."""
         return {

@@ -117,7 +117,39 @@ def test_a_place_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
     """A file where a folder should be: a refusal that holds for the superuser too."""
     (tmp_path / "file").write_text("")
     assert_one_sentence(call("batch", "pocket-2m", "0", "--out", "file/x.npy"), 1, ["file", "check the path"])
-    assert_one_sentence(call("onset", "pocket-230k", "--plot", "file/x.svg"), 1, ["file", "check the path"])
+    for line in ("onset pocket-230k", "study onsets pocket-230k", "trajectory pocket-230k 84"):
+        called = call(*line.split(), "--plot", "file/x.svg")
+        assert_one_sentence(called, 1, ["file/x.svg", "Not a directory", "check the path"])
+
+
+@pytest.mark.parametrize(
+    ("line", "heading", "parts"),
+    [
+        ("study exposures pocket-230k --until 64", "occurrences", ["by pocket-230k up to step 64", "--until"]),
+        ("study predict pocket-230k --step 64", "predictor", ["memorized nothing at step 64", "--step"]),
+    ],
+)
+def test_nothing_to_draw_is_said_after_the_answer(
+    call: Call, tmp_path: Path, line: str, heading: str, parts: list[str]
+) -> None:
+    called = call(*line.split(), "--plot", "chart.svg")
+    assert called.code == NOT_FOUND
+    assert heading in called.out
+    assert called.out == call(*line.split()).out
+    assert called.err.startswith("Error: ")
+    assert "Drawn" not in called.err
+    for part in parts:
+        assert part in called.err
+    assert not (tmp_path / "chart.svg").exists()
+    printed = call(*line.split(), "--plot", "chart.svg", "--json")
+    assert printed.code == NOT_FOUND
+    assert json.loads(printed.out)
+
+
+def test_one_step_is_singular(call: Call) -> None:
+    line = "study sets pocket-230k --never pocket-230k --within"
+    assert "by pocket-230k within 1 step\n" in call(*line.split(), "1").out
+    assert "by pocket-230k within 2 steps\n" in call(*line.split(), "2").out
 
 
 def test_a_file_in_the_making_is_named_as_what_it_was_to_be(call: Call) -> None:

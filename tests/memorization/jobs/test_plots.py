@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ import pytest
 from seenat.memorization.plots import check_plot_path, onset_chart, save, trajectory_chart
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import onsets, trajectory
-from seenat.registry.errors import InvalidValue
+from seenat.registry.errors import InvalidValue, NothingToDraw
 from seenat.registry.units import SequenceRange
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
@@ -77,6 +78,51 @@ def test_a_chart_is_drawn_as_its_file_is_called(charts, tmp_path, name):
     assert "vegaEmbed" in html
     assert "step (optimizer updates)" in html
     assert sorted(path.name for path in tmp_path.glob("chart*")) == ["chart.HTML", "chart.png", "chart.svg"]
+
+
+def encodings(chart):
+    drawn = chart.to_dict()
+    return [{**drawn.get("encoding", {}), **layer["encoding"]} for layer in drawn["layer"]]
+
+
+def test_steps_end_at_the_last_one(charts, mine_loss, tmp_path):
+    """An axis rounded up to 400 has its last label run into 380."""
+    for chart, last in ((charts["onset"], 384), (charts["trajectory"], 384), (trajectory_chart(mine_loss), 200)):
+        for encoding in encodings(chart):
+            assert encoding["x"]["scale"] == {"domain": [0, last], "nice": False}
+            assert encoding["x"]["axis"]["labelFlush"] is False
+    save(charts["onset"], tmp_path / "chart.svg")
+    assert ">380<" in (tmp_path / "chart.svg").read_text()
+    assert ">400<" not in (tmp_path / "chart.svg").read_text()
+
+
+def test_what_was_seen_late_is_told_within_the_chart(charts, measured_pocket):
+    late = trajectory_chart(trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 3000)).to_dict()
+    aligned = [
+        layer["mark"]["align"]
+        for chart in (late, charts["trajectory"].to_dict())
+        for layer in chart["layer"]
+        if layer["mark"]["type"] == "text"
+    ]
+    assert aligned == ["right", "left"]
+
+
+def test_a_share_of_nothing_is_drawn_at_the_foot(measured_pocket):
+    found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
+    early = replace(found, steps=tuple(count for count in found.steps if count.step <= 64))
+    assert all(encoding["y"]["scale"]["domain"] == [0, 1] for encoding in encodings(onset_chart([early])))
+    with pytest.raises(NothingToDraw, match=r"Nothing that pocket-2m had seen .* `seenat memorize pocket-2m`"):
+        onset_chart([replace(found, steps=())])
+
+
+def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket, tmp_path):
+    found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
+    names = [f"a-model-with-a-rather-long-name-{place}" for place in range(11)]
+    for number, dashed in ((10, False), (11, True)):
+        chart = onset_chart([replace(found, model=name) for name in names[:number]])
+        assert all(("strokeDash" in encoding) == dashed for encoding in encodings(chart))
+        save(chart, tmp_path / "chart.svg")
+        assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
 
 
 def test_the_onset_chart_shows_every_measured_share(charts, measured_pocket):

@@ -52,6 +52,12 @@ def test_losses_are_preferred_where_they_are(with_losses):
 def test_quantities_grow_with_what_is_known():
     prefixes = np.array([[0, 31, 32, 255]], np.uint8)
     nothing = np.array([np.nan] * 4, np.float32)
+    told = {
+        "prefix": "ids of the continuation reproduced from the first",
+        "score": "ids of the continuation reproduced",
+        "memorized": "share memorized",
+        "log_likelihood": "log-likelihood of the continuation, in nats",
+    }
     losses = np.array([[[9, 40, 5, 3], [2, 0.5, 0, 0], nothing]], np.float32)
     for protocol, name, unit, expected in (
         (PREFIX, "prefix", "ids", [0, 31, 32, np.nan]),
@@ -61,6 +67,7 @@ def test_quantities_grow_with_what_is_known():
     ):
         quantity = quantity_of(protocol, name)
         assert quantity.unit == unit
+        assert quantity.told == told[name]
         np.testing.assert_array_equal(quantity.of(losses if protocol == LOSS else prefixes), [expected])
         if name != "memorized":
             assert quantity_of(protocol) == quantity
