@@ -10,6 +10,7 @@ Beside what reading the order takes (see `contents`), a sequence costs 80 bytes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -119,8 +120,8 @@ def exposure_onsets(
 
 
 def quantile(ascending: tuple[int, ...], share: float) -> int | None:
-    """The value below which so large a share lies, one of the values; None of none. The upper one of two middle ones."""
-    return ascending[int(share * len(ascending))] if ascending else None
+    """The least of the values that so large a share does not exceed; None of none. The lower one of two middle ones."""
+    return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else None
 
 
 def _steps(results: Results, until: int | None) -> tuple[int, ...]:

@@ -115,6 +115,13 @@ def test_equal_sequences_have_one_content(tmp_path_factory, drawn, bytes_at_once
         assert len({drawn[place] for place in np.flatnonzero(found.content == content)}) == 1
 
 
-@pytest.mark.parametrize(("values", "share", "expected"), [((), 0.5, None), ((3,), 0.5, 3), ((1, 2, 4, 8), 0.5, 4)])
-def test_quantiles_are_values(values, share, expected):
-    assert quantile(values, share) == expected
+def test_quantiles_of_few_values():
+    assert quantile((), 0.5) is None
+    assert [quantile((1, 2, 4, 8), share) for share in (0.25, 0.5, 0.75)] == [1, 2, 4]
+    assert [quantile((1, 2, 4), share) for share in (0.25, 0.5, 0.75)] == [1, 2, 4]
+    assert [quantile((1, 2), share) for share in (0.25, 0.5, 0.75)] == [1, 1, 2]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1), st.sampled_from([0.25, 0.5, 0.75]))
+def test_quantiles_are_values_that_so_large_a_share_does_not_exceed(values, share):
+    assert quantile(tuple(sorted(values)), share) == np.quantile(values, share, method="inverted_cdf")
