@@ -25,6 +25,7 @@ from seenat.memorization.engine.generic import GenericEngine
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox import suits
 from seenat.memorization.engine.rechecking import RecheckedEngine
+from seenat.memorization.engine.rotary import crosses
 from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.measures import Values
 from seenat.memorization.protocol import RECHECKED, Protocol
@@ -95,9 +96,10 @@ class JointScorer:
 
     def scores(self, tokens: _Tokens) -> Values:
         """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
-        if isinstance(self._decoder, RecheckedEngine):
+        decoder = self._decoder
+        if isinstance(decoder, RecheckedEngine) or self.longest.dtype == RECHECKED:
             raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
-        return self._in_chunks(self._decoder.scores, tokens)
+        return self._in_chunks(decoder.scores, tokens)
 
     def losses(self, tokens: _Tokens) -> Values:
         """The quantities of each sequence's loss, likewise: float32 [protocols, n, 4].
@@ -196,11 +198,16 @@ def _engine(
         if suits(module) and is_plain:
             return NeoxLosses(module.to(device), protocols)
         return GenericLosses(module.to(device), protocols)
-    if protocols[0].dtype != RECHECKED:
+    if protocols[0].dtype != RECHECKED or _crosses(module, protocols):
+        # What has to be generated (`rotary`) has no distances to decide by: float32 does it all.
         return _in_type(module, protocols, device, module.dtype, stages)
     return RecheckedEngine(
         _in_type(module, protocols, device, torch.bfloat16, stages), _in_type(module, protocols, device, torch.float32)
     )
+
+
+def _crosses(module: Any, protocols: Sequence[Protocol]) -> bool:
+    return crosses(module, min(one.prompt for one in protocols), max(one.length for one in protocols) - 1)
 
 
 def _in_type(
@@ -235,7 +242,7 @@ def _check_alike(protocols: Sequence[Protocol]) -> None:
 
 
 def _check_positions(model: Any, protocol: Protocol) -> None:
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
     if positions is not None and protocol.length - 1 > positions:
         raise InvalidValue(
             f"This protocol reads {protocol.length - 1} ids at once, but the model has {positions} positions; "

@@ -8,12 +8,13 @@ prefix ends at its first mistake, so from there the work follows the sequences t
   where it is all that stands between states and logits; where it is not, logits serve as states, and `Logits` reads them.
 * The pass is made over `prompt + 4` ids first; only sequences that got all 4 right are passed in full.
 
-Scores are taken from transformers' `generate`; `losses` has the losses.
+Where one pass is not what `generate` passes (`rotary`), prefixes are taken from `generate` itself. So are all scores;
+`losses` has the losses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,11 +25,12 @@ import torch
 from seenat.memorization.engine.devices import Rows
 from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
 from seenat.memorization.engine.rechecking import Screen
+from seenat.memorization.engine.rotary import crosses
 from seenat.memorization.engine.sharing import cut, over_blocks
 from seenat.memorization.engine.verdicts import Pairs, Verdicts
 from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import reference_scores
+from seenat.memorization.reference import ReferenceScores, reference_scores
 
 __all__ = ["GenericEngine", "split"]
 
@@ -59,6 +61,7 @@ class GenericEngine:
         self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
         self._module = packed_copy(module)
+        self._must_generate = crosses(module, self._pairs.first, self._pairs.length - 1)
         self._states, is_apart = split(module, self._module)
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
@@ -72,6 +75,8 @@ class GenericEngine:
 
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
+        if self._must_generate:
+            return np.stack([made.prefix for made in self._generated(tokens)])
         return self._decided(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
@@ -84,7 +89,7 @@ class GenericEngine:
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, likewise; every protocol decodes for itself."""
-        return np.stack([self._scores(tokens[:, : protocol.length], protocol) for protocol in self._protocols])
+        return np.stack([made.score for made in self._generated(tokens)])
 
     def _decided(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
         result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
@@ -96,8 +101,14 @@ class GenericEngine:
                 left = left[going_on & ~unsure[left]]
         return result.T, unsure
 
-    def _scores(self, tokens: _Tokens, protocol: Protocol) -> _Values:
-        return self._rows.fit(lambda rows: reference_scores(self._module, tokens, protocol, batch=rows).score)
+    def _generated(self, tokens: _Tokens) -> Iterator[ReferenceScores]:
+        """What `generate` says of each protocol."""
+        for one in self._protocols:
+            generated = partial(self._generated_by, one, tokens[:, : one.length])
+            yield self._rows.fit(generated)
+
+    def _generated_by(self, protocol: Protocol, tokens: _Tokens, rows: int) -> ReferenceScores:
+        return reference_scores(self._module, tokens, protocol, batch=rows)
 
     def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
         """What `work` makes of every block, of as many rows as fit."""
