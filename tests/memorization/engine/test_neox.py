@@ -15,6 +15,7 @@ SHAPES: list[dict[str, Any]] = [
     {},
     {"rotary_pct": 1.0},
     {"rotary_pct": 0.5, "num_attention_heads": 2},
+    {"hidden_size": 36, "rotary_pct": 0.25},  # A head of 9, of which 2 are turned.
     {"num_hidden_layers": 1},
     {"attention_bias": False, "num_hidden_layers": 3},
     {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.25}},
