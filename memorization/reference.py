@@ -25,7 +25,14 @@ from seenat.memorization.protocol import Protocol
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["ReferenceLosses", "ReferenceScores", "generate_continuations", "reference_losses", "reference_scores"]
+__all__ = [
+    "ReferenceLosses",
+    "ReferenceScores",
+    "generate_continuations",
+    "generate_logits",
+    "reference_losses",
+    "reference_scores",
+]
 
 
 class ReferenceScores(NamedTuple):
@@ -115,6 +122,22 @@ def generate_continuations(
             made = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
             result[start : start + batch] = made[:, protocol.prompt :].cpu().numpy()
     return result
+
+
+@torch.inference_mode()
+def generate_logits(
+    model: PreTrainedModel, prompts: torch.Tensor, protocol: Protocol
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts [n, prompt] with what is generated from them, [n, prompt + continuation], and the logits that chose it.
+
+    They are float32 [n, continuation, vocabulary], of before any id is banned.
+    """
+    module: Any = model
+    settings = _settings(protocol, len(module.get_input_embeddings().weight), use_cache=True)
+    settings.return_dict_in_generate = settings.output_logits = True
+    with _generating_by(module, settings):
+        made = module.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
+    return made.sequences, torch.stack(made.logits, dim=1)
 
 
 @contextmanager

@@ -25,7 +25,6 @@ from seenat.memorization.engine.generic import GenericEngine
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox import suits
 from seenat.memorization.engine.rechecking import RecheckedEngine
-from seenat.memorization.engine.rotary import crosses
 from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.measures import Values
 from seenat.memorization.protocol import RECHECKED, Protocol
@@ -198,16 +197,13 @@ def _engine(
         if suits(module) and is_plain:
             return NeoxLosses(module.to(device), protocols)
         return GenericLosses(module.to(device), protocols)
-    if protocols[0].dtype != RECHECKED or _crosses(module, protocols):
-        # What has to be generated (`rotary`) has no distances to decide by: float32 does it all.
+    if protocols[0].dtype != RECHECKED:
         return _in_type(module, protocols, device, module.dtype, stages)
-    return RecheckedEngine(
-        _in_type(module, protocols, device, torch.bfloat16, stages), _in_type(module, protocols, device, torch.float32)
-    )
-
-
-def _crosses(module: Any, protocols: Sequence[Protocol]) -> bool:
-    return crosses(module, min(one.prompt for one in protocols), max(one.length for one in protocols) - 1)
+    screen = _in_type(module, protocols, device, torch.bfloat16, stages)
+    exact = _in_type(module, protocols, device, torch.float32)
+    if isinstance(exact, GenericEngine) and exact.must_generate:
+        return exact  # What is generated has no distances to decide by.
+    return RecheckedEngine(screen, exact)
 
 
 def _in_type(

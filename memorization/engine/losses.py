@@ -16,13 +16,12 @@ import numpy.typing as npt
 import torch
 
 from seenat.memorization.engine.devices import Rows
-from seenat.memorization.engine.generic import split
 from seenat.memorization.engine.neox import Body, NewKeys, folded
 from seenat.memorization.engine.rotary import crosses
+from seenat.memorization.engine.serving import served
 from seenat.memorization.engine.sharing import cut, over_blocks, shared
 from seenat.memorization.engine.surprisal import SurprisalHead, of_logits
 from seenat.memorization.engine.verdicts import Pairs
-from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 
 __all__ = ["GenericLosses", "NeoxLosses", "quantities"]
@@ -86,9 +85,9 @@ class GenericLosses:
         is_one_pass = not crosses(module, min(lengths) - 1, max(lengths) - 1)
         self._passes = [_pairs(protocols)] if is_one_pass else [_pairs([one]) for one in protocols]
         self._device: torch.device = module.device
-        model = packed_copy(module)
-        self._states, is_apart = split(module, model)
-        self._logits = model.get_output_embeddings() if is_apart else torch.nn.Identity()
+        use = served(module, max(lengths), decodes=False)
+        self._states, is_apart = use.states, use.is_apart
+        self._logits = use.model.get_output_embeddings() if is_apart else torch.nn.Identity()
         on_cpu = self._device.type == "cpu"
         self._workers = torch.get_num_threads() if on_cpu else 1
         most = _LOGIT_BYTES.get(self._device.type, _LOGIT_BYTES_ELSEWHERE)
