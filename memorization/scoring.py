@@ -51,8 +51,8 @@ class JointScorer:
     Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
     over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
     `stages` are those of the checkpoint that was measured before, if they are to go on from there.
-    Raises `InvalidValue` when the protocols differ in more, or the model's vocabulary or positions cannot hold one of them,
-    and `OutOfMemory` when the device cannot hold the model.
+    Raises `InvalidValue` when the protocols differ in more, the model's vocabulary or positions cannot hold one of them, its
+    weights are not all finite in the protocols' type, or it is not causal, and `OutOfMemory` when the device cannot hold it.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class JointScorer:
         module: Any = model
         module = in_type(module.eval(), getattr(torch, self.longest.weights))
         self.vocab_size = int(module.get_input_embeddings().weight.shape[0])
+        _check_finite(module)
         _check_positions(module, self.longest)
         self.longest.check_fits(self.longest.window[1], self.vocab_size)
         with fitting(self.device), exact():
@@ -88,8 +89,8 @@ class JointScorer:
     def prefixes(self, tokens: _Tokens) -> Values:
         """The prefixes of each sequence, 0 to `continuation`: uint8 [protocols, n], for integer ids [n, longest.length].
 
-        `tokens` are the columns `longest.window` of an order. Raises `InvalidValue` for another shape and for an id that the
-        model's vocabulary does not hold.
+        `tokens` are the columns `longest.window` of an order. Raises `InvalidValue` for another shape, for an id that the
+        model's vocabulary does not hold, and where a logit that has to be known is not a number.
         """
         return self._in_chunks(self._decoder.prefixes, tokens)
 
@@ -234,6 +235,21 @@ def _check_alike(protocols: Sequence[Protocol]) -> None:
         if replace(other, prompt=first.prompt, continuation=first.continuation) != first:
             raise InvalidValue(
                 f"Protocols {first.id} and {other.id} differ in more than prompt and continuation; measure them one by one."
+            )
+
+
+@torch.inference_mode()
+def _check_finite(module: Any) -> None:
+    """By sums, 3 ms for Pythia-14m and 14 for -70m: a tenth of what asking every weight costs."""
+    sums = torch.stack([one.sum(dtype=torch.float32) for one in module.parameters()])
+    if sums.isfinite().all():
+        return
+    for name, parameter in module.named_parameters():  # A sum of finite weights may be too large itself.
+        if not parameter.isfinite().all():
+            dtype = str(parameter.dtype).removeprefix("torch.")
+            raise InvalidValue(
+                f"The model's {name} holds weights that are no finite {dtype}; its training went wrong, its files are "
+                "damaged, or another --dtype is needed."
             )
 
 

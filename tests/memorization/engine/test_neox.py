@@ -107,7 +107,7 @@ def test_another_device_s_pass_makes_the_same_shapes() -> None:
     assert [layer.shape for layer in keys.layers] == [(5, 40, 2, 4, 16)] * 2
     head = Head(*folded(model_of().lm_head, model_of().gpt_neox.final_layer_norm, body.device, body.dtype), 0)
     assert head.choices(states[:, 0]).shape == (5,)
-    assert head.judged(states[:, 0], ids[:, 0])[0].dtype == torch.bool
+    assert (head.choices(states[:, 0]) == ids[:, 0]).dtype == torch.bool
 
 
 def test_only_models_that_it_computes_suit_it() -> None:
