@@ -2,9 +2,9 @@
 
 It follows `predictable-memorization/eval_memorization.py` of https://github.com/EleutherAI/pythia (arXiv 2304.11158):
 greedy generation from the prompt, `max_length` and `min_length` both prompt + continuation, no attention mask, and a
-score that counts the positions at which the generated id is the true one. Two things are made explicit here, because
-transformers would otherwise take them from the model's files: the id that `min_length` bans (a default `GPTNeoXConfig`
-says 2, the order's end-of-document id is 0), and that nothing but the largest logit decides.
+score that counts the positions at which the generated id is the true one. transformers would fill whatever is left out from
+the model's files, so here they say nothing: the id that `min_length` bans is the protocol's (a default `GPTNeoXConfig`
+says 2, the order's end-of-document id is 0), and nothing but the largest logit decides.
 
 Losses have no published procedure; `reference_losses` is their definition in `protocol`, step by step: transformers' forward
 pass, all logits, and the rest in float64.
@@ -12,6 +12,8 @@ pass, all logits, and the rest in float64.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,7 +25,14 @@ from seenat.memorization.protocol import Protocol
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["ReferenceLosses", "ReferenceScores", "generate_continuations", "reference_losses", "reference_scores"]
+__all__ = [
+    "ReferenceLosses",
+    "ReferenceScores",
+    "generate_continuations",
+    "generate_logits",
+    "reference_losses",
+    "reference_scores",
+]
 
 
 class ReferenceScores(NamedTuple):
@@ -105,20 +114,50 @@ def generate_continuations(
 ) -> npt.NDArray[np.int64]:
     """Generate ids [n, continuation] greedily from prompts [n, prompt], `batch` at a time."""
     module: Any = model
-    settings = _settings(protocol, int(module.config.vocab_size), use_cache)
+    settings = _settings(protocol, len(module.get_input_embeddings().weight), use_cache)
     result = np.empty((len(prompts), protocol.continuation), dtype=np.int64)
-    for start in range(0, len(prompts), batch):
-        ids = torch.from_numpy(prompts[start : start + batch]).to(module.device)
-        made = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
-        result[start : start + batch] = made[:, protocol.prompt :].cpu().numpy()
+    with _generating_by(module, settings):
+        for start in range(0, len(prompts), batch):
+            ids = torch.from_numpy(prompts[start : start + batch]).to(module.device)
+            made = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+            result[start : start + batch] = made[:, protocol.prompt :].cpu().numpy()
     return result
 
 
-def _settings(protocol: Protocol, vocab_size: int, use_cache: bool) -> Any:
-    """Greedy decoding of exactly `continuation` ids.
+@torch.inference_mode()
+def generate_logits(
+    model: PreTrainedModel, prompts: torch.Tensor, protocol: Protocol
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts [n, prompt] with what is generated from them, [n, prompt + continuation], and the logits that chose it.
 
-    A setting left out is filled from the model's files. An allowed end-of-document id must not end the generation, so
-    the ending id is then one that no vocabulary holds.
+    They are float32 [n, continuation, vocabulary], of before any id is banned.
+    """
+    module: Any = model
+    settings = _settings(protocol, len(module.get_input_embeddings().weight), use_cache=True)
+    settings.return_dict_in_generate = settings.output_logits = True
+    with _generating_by(module, settings):
+        made = module.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
+    return made.sequences, torch.stack(made.logits, dim=1)
+
+
+@contextmanager
+def _generating_by(module: Any, settings: Any) -> Iterator[None]:
+    """Let the model's own settings be these: `generate` takes from its own whatever the given ones leave out.
+
+    Among that are a forced last id (BART's decoders), guidance, watermarks, words to stop at, and a time limit.
+    """
+    own = module.generation_config
+    module.generation_config = settings
+    try:
+        yield
+    finally:
+        module.generation_config = own
+
+
+def _settings(protocol: Protocol, vocab_size: int, use_cache: bool) -> Any:
+    """Greedy decoding of exactly `continuation` ids, and nothing else.
+
+    An allowed end-of-document id must not end the generation, so the ending id is then one that no vocabulary holds.
     """
     import transformers
 
@@ -131,7 +170,5 @@ def _settings(protocol: Protocol, vocab_size: int, use_cache: bool) -> Any:
         pad_token_id=protocol.eos_id,
         do_sample=False,
         num_beams=1,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
         use_cache=use_cache,
     )

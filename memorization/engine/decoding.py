@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from seenat.memorization.engine.devices import Arrivals
-from seenat.memorization.engine.head import Head
+from seenat.memorization.engine.head import Head, check_numbers
 from seenat.memorization.engine.neox import Body, StoredKeys
 
 __all__ = ["scores"]
@@ -32,4 +32,5 @@ def _decoded(body: Body, head: Head, tokens: torch.Tensor, prompt: int, store: l
         states = body.states(chosen[:, None], StoredKeys(layers, position), start=position)
         chosen = head.choices(states[:, 0])
         score += chosen == tokens[:, position + 1]
+    check_numbers(states)  # What is no number stays in a row's keys, so the last states tell of all.
     return score

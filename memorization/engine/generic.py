@@ -5,15 +5,17 @@ prefix ends at its first mistake, so from there the work follows the sequences t
 
 * The output matrix is applied position by position, to the sequences without a mistake so far. In a small model it is
   most of the work: 6.4 of 7.6 million multiplications an id in Pythia-14m, whose vocabulary is 50,304. `Head` is that matrix
-  where it is all that stands between states and logits; where it is not, logits serve as states, and `Logits` reads them.
+  where it is all that stands between states and logits; where it is not, logits serve as states, and `Logits` reads them
+  (`serving`).
 * The pass is made over `prompt + 4` ids first; only sequences that got all 4 right are passed in full.
 
-Scores are taken from transformers' `generate`; `losses` has the losses.
+Where one pass is not what `generate` passes (`rotary`, `serving`), prefixes are taken from `generate` itself. So are all scores;
+`losses` has the losses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,13 +26,14 @@ import torch
 from seenat.memorization.engine.devices import Rows
 from seenat.memorization.engine.head import Head, Judge, Logits, Matrix
 from seenat.memorization.engine.rechecking import Screen
+from seenat.memorization.engine.rotary import crosses
+from seenat.memorization.engine.serving import served
 from seenat.memorization.engine.sharing import cut, over_blocks
 from seenat.memorization.engine.verdicts import Pairs, Verdicts
-from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import reference_scores
+from seenat.memorization.reference import ReferenceScores, reference_scores
 
-__all__ = ["GenericEngine", "split"]
+__all__ = ["GenericEngine"]
 
 _FIRST_LOOK = 4
 """Ids of the continuation that the first pass decides."""
@@ -41,7 +44,6 @@ _LOGIT_BYTES = {"cpu": 64 << 20}
 """Most bytes of logits held at a time where they serve as states."""
 _LOGIT_BYTES_ELSEWHERE = 4 << 30
 
-_States = Callable[[torch.Tensor], torch.Tensor]
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
 _Made = TypeVar("_Made")
@@ -58,8 +60,11 @@ class GenericEngine:
         self._protocols = tuple(protocols)
         self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
-        self._module = packed_copy(module)
-        self._states, is_apart = split(module, self._module)
+        use = served(module, self._pairs.length, decodes=True)
+        self._module, self._states, is_apart = use.model, use.states, use.is_apart
+        self._is_alike = use.is_generating_alike
+        self.must_generate = not self._is_alike or crosses(module, self._pairs.first, self._pairs.length - 1)
+        """Whether one pass would not do for prefixes."""
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
         self._workers = torch.get_num_threads() if self._device.type == "cpu" else 1
@@ -72,6 +77,8 @@ class GenericEngine:
 
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
+        if self.must_generate:
+            return np.stack([made.prefix for made in self._generated(tokens)])
         return self._decided(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
@@ -84,7 +91,7 @@ class GenericEngine:
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, likewise; every protocol decodes for itself."""
-        return np.stack([self._scores(tokens[:, : protocol.length], protocol) for protocol in self._protocols])
+        return np.stack([made.score for made in self._generated(tokens)])
 
     def _decided(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
         result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
@@ -96,8 +103,14 @@ class GenericEngine:
                 left = left[going_on & ~unsure[left]]
         return result.T, unsure
 
-    def _scores(self, tokens: _Tokens, protocol: Protocol) -> _Values:
-        return self._rows.fit(lambda rows: reference_scores(self._module, tokens, protocol, batch=rows).score)
+    def _generated(self, tokens: _Tokens) -> Iterator[ReferenceScores]:
+        """What `generate` says of each protocol."""
+        for one in self._protocols:
+            generated = partial(self._generated_by, one, tokens[:, : one.length])
+            yield self._rows.fit(generated)
+
+    def _generated_by(self, protocol: Protocol, tokens: _Tokens, rows: int) -> ReferenceScores:
+        return reference_scores(self._module, tokens, protocol, batch=rows if self._is_alike else 1)
 
     def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
         """What `work` makes of every block, of as many rows as fit."""
@@ -147,25 +160,3 @@ def _matrix(module: Any, banned: int | None) -> Head:
     bias = weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
     with torch.inference_mode():
         return Head(weight, bias, banned)
-
-
-def split(module: Any, model: Any) -> tuple[_States, bool]:
-    """A model, packed or the module itself, as hidden states, and whether a matrix is all that makes logits of them.
-
-    Some architectures put a scale, a cap or a layer between the two. So the halves are compared with the whole on a few
-    ids, and where they differ the logits themselves serve as states.
-    """
-    body, head = model.base_model, model.get_output_embeddings()
-
-    def states(ids: torch.Tensor) -> torch.Tensor:
-        return body(ids, use_cache=False).last_hidden_state  # type: ignore[no-any-return]
-
-    def logits(ids: torch.Tensor) -> torch.Tensor:
-        return model(ids, use_cache=False).logits  # type: ignore[no-any-return]
-
-    if type(module.get_output_embeddings()) is torch.nn.Linear and body is not model:
-        with torch.inference_mode():
-            few = torch.arange(8, device=module.device).remainder(model.config.vocab_size)[None]
-            if torch.allclose(head(states(few)), logits(few), equal_nan=True):
-                return states, True
-    return logits, False

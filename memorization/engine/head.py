@@ -26,8 +26,9 @@ import torch
 from torch.nn import functional
 
 from seenat.memorization.engine.linear import Linear
+from seenat.registry.errors import InvalidValue
 
-__all__ = ["Head", "Judge", "Logits", "Matrix", "beaten"]
+__all__ = ["Head", "Judge", "Logits", "Matrix", "beaten", "check_numbers"]
 
 _FREQUENT = 1024
 """How many of the most frequent ids `refuted` asks."""
@@ -124,11 +125,14 @@ class Head:
 
     def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
         """As `Judge` says: which of the true ids greedy decoding chooses; nothing is left undecided."""
-        return self.choices(states) == truth, None
+        made = [self._best(some) for some in torch.split(states, self._rows)]
+        best, chosen = (torch.cat(parts) for parts in zip(*made, strict=True))
+        check_numbers(best)
+        return chosen == truth, None
 
     def choices(self, states: torch.Tensor) -> torch.Tensor:
         """The id with the largest logit after each normalized state [n, width], the lowest of equals: int64 [n]."""
-        return torch.cat([self._choices(some) for some in torch.split(states, self._rows)])
+        return torch.cat([self._best(some)[1] for some in torch.split(states, self._rows)])
 
     def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """As `Matrix` says; added up in float32."""
@@ -160,13 +164,14 @@ class Head:
         rounding: torch.Tensor = self._rounding * (largest_norm + self._norms[truth])
         return rounding
 
-    def _choices(self, states: torch.Tensor) -> torch.Tensor:
+    def _best(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The largest logits, what is not a number being larger than all, and their ids."""
         best, chosen = self._largest(states, *self._tiles[0])
         for tile in self._tiles[1:]:
             value, id_ = self._largest(states, *tile)
             higher = (value > best) | (value.isnan() & ~best.isnan())
             best, chosen = torch.where(higher, value, best), torch.where(higher, id_, chosen)
-        return chosen
+        return best, chosen
 
     def _largest(self, states: torch.Tensor, start: int, tile: Linear) -> tuple[torch.Tensor, torch.Tensor]:
         """The largest logit of a tile and the lowest id that has it."""
@@ -212,7 +217,10 @@ class Logits:
 
     def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
         """As `Judge` says; nothing is left undecided."""
-        return self._allowed(states).argmax(dim=-1) == truth, None
+        logits = self._allowed(states)
+        chosen = logits.argmax(dim=-1)
+        check_numbers(logits.gather(1, chosen[:, None]))
+        return chosen == truth, None
 
     def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """As `Matrix` says."""
@@ -238,6 +246,15 @@ def beaten(head: Matrix, states: torch.Tensor, truth: torch.Tensor, doubt: _Doub
     found = torch.ones_like(truth, dtype=torch.bool)
     found[head.unbeaten(states, truth, head.own(states, truth), doubt)] = False
     return found
+
+
+def check_numbers(values: torch.Tensor) -> None:
+    """Raise `InvalidValue` where states or largest logits are not numbers, which finite weights can make too."""
+    if values.isnan().any():
+        raise InvalidValue(
+            f"The model makes no numbers of some sequence; its weights are wrong, or too large for "
+            f"{str(values.dtype).removeprefix('torch.')}."
+        )
 
 
 def _hide(logits: torch.Tensor, place: torch.Tensor) -> None:

@@ -1,12 +1,14 @@
 """Losses of many sequences: one pass over each, and what is kept of its surprisals and ranks.
 
 For GPT-NeoX on CPU in float32 by the forward pass of `neox` and the tiles of `surprisal`, for everything else by
-transformers' own pass. Protocols that differ in prompt and continuation alone are told from one pass over the longest.
+transformers' own pass. Protocols that differ in prompt and continuation alone are told from one pass over the longest, unless
+how many ids it reads changes what it makes of the first (`rotary`): then each has a pass over its own ids.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,12 @@ import numpy.typing as npt
 import torch
 
 from seenat.memorization.engine.devices import Rows
-from seenat.memorization.engine.generic import split
 from seenat.memorization.engine.neox import Body, NewKeys, folded
+from seenat.memorization.engine.rotary import crosses
+from seenat.memorization.engine.serving import served
 from seenat.memorization.engine.sharing import cut, over_blocks, shared
 from seenat.memorization.engine.surprisal import SurprisalHead, of_logits
 from seenat.memorization.engine.verdicts import Pairs
-from seenat.memorization.packing import packed_copy
 from seenat.memorization.protocol import Protocol
 
 __all__ = ["GenericLosses", "NeoxLosses", "quantities"]
@@ -79,17 +81,19 @@ class GenericLosses:
     """The same for any causal language model; `module` is on its device and in the type that is computed in."""
 
     def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
-        self._pairs = _pairs(protocols)
+        lengths = [one.length for one in protocols]
+        is_one_pass = not crosses(module, min(lengths) - 1, max(lengths) - 1)
+        self._passes = [_pairs(protocols)] if is_one_pass else [_pairs([one]) for one in protocols]
         self._device: torch.device = module.device
-        model = packed_copy(module)
-        self._states, is_apart = split(module, model)
-        self._logits = model.get_output_embeddings() if is_apart else torch.nn.Identity()
+        use = served(module, max(lengths), decodes=False)
+        self._states, is_apart = use.states, use.is_apart
+        self._logits = use.model.get_output_embeddings() if is_apart else torch.nn.Identity()
         on_cpu = self._device.type == "cpu"
         self._workers = torch.get_num_threads() if on_cpu else 1
         most = _LOGIT_BYTES.get(self._device.type, _LOGIT_BYTES_ELSEWHERE)
         self._positions = max(1, most // (4 * len(module.get_input_embeddings().weight)))
         states = _STATES if on_cpu else _STATES_ELSEWHERE
-        self._rows = Rows(max(1, (states if is_apart else self._positions) // self._pairs.length), self._device)
+        self._rows = Rows(max(1, (states if is_apart else self._positions) // max(lengths)), self._device)
 
     @property
     def rows(self) -> int:
@@ -98,17 +102,21 @@ class GenericLosses:
 
     def losses(self, tokens: _Tokens) -> _Losses:
         """The quantities, float32 [protocols, n, 4], of int64 ids [n, the longest prompt + continuation]."""
-        made = self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), self._block, self._workers))
+        return np.concatenate([self._passed(tokens[:, : pairs.length], pairs) for pairs in self._passes])
+
+    def _passed(self, tokens: _Tokens, pairs: Pairs) -> _Losses:
+        work = partial(self._block, pairs)
+        made = self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
         return np.concatenate(made).swapaxes(0, 1)
 
     @torch.inference_mode()
-    def _block(self, block: _Tokens) -> _Losses:
+    def _block(self, pairs: Pairs, block: _Tokens) -> _Losses:
         ids = torch.from_numpy(block).to(self._device)
         states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
         pieces = zip(torch.split(states, self._positions), torch.split(truth, self._positions), strict=True)
         found = [of_logits(self._logits(some), true) for some, true in pieces]
         surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
-        losses: _Losses = quantities(surprisals, ranks[:, self._pairs.first - 1 :], self._pairs).numpy()
+        losses: _Losses = quantities(surprisals, ranks[:, pairs.first - 1 :], pairs).numpy()
         return losses
 
 

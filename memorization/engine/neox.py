@@ -93,6 +93,7 @@ class Body:
         self.layers = int(config.num_hidden_layers)
         self.heads = int(config.num_attention_heads)
         self.width = int(config.hidden_size)
+        self._is_odd = self.width // self.heads % 2 == 1
         self._eps = float(config.layer_norm_eps)
         base = module.base_model
         self._embedding = self._own(base.embed_in.weight.detach())
@@ -158,6 +159,8 @@ class Body:
         """Rotate the rotary part of [rows, ids, heads, width] in place, in float32."""
         turned = vectors[..., : self._rotary]
         single = turned.float()  # Of float32 it is the part itself.
+        if self._is_odd:
+            single = single.contiguous()  # Complex numbers lie at even places, which every other head's do not.
         pairs = torch.view_as_complex(single.view(*turned.shape[:-1], -1, 2))
         pairs *= self._turns[start:stop]
         if single is not turned:

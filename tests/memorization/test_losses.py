@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import transformers
 from measuring import measure
 
 from seenat.memorization.engine.losses import GenericLosses
@@ -109,18 +110,51 @@ def test_a_row_has_the_same_loss_in_every_company(neox_97: Any, rows: int, threa
     np.testing.assert_allclose(together, alone[chosen], rtol=1e-6, atol=ROUNDING)
 
 
-def test_a_model_that_gives_no_numbers_is_refused(neox_97: Any) -> None:
-    tokens = window(neox_97.rows, LOSS)
-    weight = neox_97.model.get_input_embeddings().weight
-    id_ = int(tokens[5, 0])
-    first = int((tokens == id_).any(axis=1).argmax())
+def test_a_model_that_gives_no_numbers_is_refused() -> None:
+    """Its weights are finite, but the sum of the first row's squares is not, and so is no state after its id."""
+    tokens = np.random.default_rng(3).integers(0, 90, (9, LOSS.length))
+    tokens[5, 7] = 95
+    model = numberless(95, 3e38)
+    with pytest.raises(InvalidValue, match="Row 5 has no finite loss"):
+        Scorer(model, LOSS, "cpu").measure(tokens)
+    for decoded in ("prefix", "score"):
+        scorer = Scorer(model, Protocol(measure=decoded, eos_id=95), "cpu")  # Which is so never chosen.
+        scorer.measure(tokens[:5])
+        with pytest.raises(InvalidValue, match="makes no numbers of some sequence"):
+            scorer.measure(tokens)
+
+
+@pytest.mark.parametrize("measure", ["prefix", "score", "loss"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_weights_that_are_not_finite_are_refused(measure: str, value: float, dtype: str) -> None:
+    protocol = Protocol.usual(0, measure, dtype=dtype)
+    with pytest.raises(InvalidValue, match=f"gpt_neox.embed_in.weight holds weights that are no finite {dtype}"):
+        Scorer(numberless(95, value), protocol, "cpu")
+
+
+def test_weights_too_large_for_a_type_are_refused_in_it_alone() -> None:
+    model = numberless(95, 1e30)
+    Scorer(model, Protocol(), "cpu")
+    with pytest.raises(InvalidValue, match="no finite float16"):
+        Scorer(model, Protocol(dtype="float16"), "cpu")
+
+
+def test_finite_weights_whose_sum_is_not_are_measured() -> None:
+    model = numberless(95, 1e37)
+    Scorer(model, Protocol(), "cpu")
+
+
+def numberless(id_: int, value: float) -> Any:
+    """A GPT-NeoX in which one id's states are made of this value."""
+    config = transformers.GPTNeoXConfig(
+        vocab_size=97, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=128,
+    )  # fmt: skip
+    model: Any = transformers.GPTNeoXForCausalLM(config).eval()
     with torch.no_grad():
-        kept, weight[id_] = weight[id_].clone(), torch.nan
-        try:
-            with pytest.raises(InvalidValue, match=f"Row {first} has no finite loss"):
-                Scorer(neox_97.model, LOSS, "cpu").measure(tokens)
-        finally:
-            weight[id_] = kept
+        model.get_input_embeddings().weight[id_] = value
+    return model
 
 
 def test_a_job_stores_the_losses_of_seen_and_unseen_sequences(pocket_manifest: Path, tmp_path: Path) -> None:

@@ -192,17 +192,34 @@ def test_reference_counts_positions_and_the_run_before_the_first_mistake(neox_70
     assert memorized.tolist() == [True, False]
 
 
-def test_reference_ignores_what_the_model_says_of_generation(neox_97: Any) -> None:
-    """A default GPT-NeoX bans id 2 and lets 0 pass; other files ask for sampling or penalties."""
+ODD_FILES: list[dict[str, Any]] = [
+    {"eos_token_id": 9, "do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "pad_token_id": 4},
+    {"guidance_scale": 2.0},
+    {"watermarking_config": {"greenlist_ratio": 0.25, "bias": 9.0}},
+    {"max_new_tokens": 3},
+    {"max_time": 1e-9},
+    {"stop_strings": ["a"]},
+    {"penalty_alpha": 0.6, "top_k": 4},
+    {"prompt_lookup_num_tokens": 3},
+    {"forced_eos_token_id": 2},
+    {"suppress_tokens": list(range(50))},
+    {"num_beams": 3, "num_return_sequences": 2},
+    {"return_dict_in_generate": True},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_FILES, ids=lambda odd: next(iter(odd)))
+def test_reference_ignores_what_the_model_says_of_generation(neox_97: Any, odd: dict[str, Any]) -> None:
+    """A default GPT-NeoX bans id 2 and lets 0 pass; other files ask for sampling, penalties, an end and much more."""
     protocol = Protocol()
-    tokens = _window(neox_97.rows, protocol)
+    tokens = _window(neox_97.rows, protocol)[::4]
     expected = reference_scores(neox_97.model, tokens, protocol)
     kept = neox_97.model.generation_config
     assert kept.eos_token_id == 2
-    odd = {"eos_token_id": 9, "do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "pad_token_id": 4}
-    neox_97.model.generation_config = transformers.GenerationConfig(**odd)
+    own = neox_97.model.generation_config = transformers.GenerationConfig(**odd)
     try:
         found = reference_scores(neox_97.model, tokens, protocol)
+        assert neox_97.model.generation_config is own  # The model itself stays as it was.
     finally:
         neox_97.model.generation_config = kept
     for one, other in zip(expected, found, strict=True):

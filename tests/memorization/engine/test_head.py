@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seenat.memorization.engine.head import Head, Logits
+from seenat.registry.errors import InvalidValue
 
 VOCABULARY = 20_000
 
@@ -79,7 +80,12 @@ def test_logits_that_are_no_numbers_choose_as_argmax_does(weight: torch.Tensor) 
     head = Head(weight, torch.zeros(VOCABULARY), 0)
     head.ask_first(np.zeros(VOCABULARY, np.int64))
     assert head.choices(states).tolist() == [1, 1, 1]
-    assert right(head, states, torch.tensor([1, 2, 0])).tolist() == [True, False, False]
+    with pytest.raises(
+        InvalidValue, match="no numbers of some sequence; its weights are wrong, or too large for float32"
+    ):
+        right(head, states, torch.tensor([1, 2, 0]))
+    with pytest.raises(InvalidValue, match="no numbers of some sequence"):
+        Logits(0).judged(head.own(states, torch.arange(3))[:, None].expand(3, 5), torch.arange(3))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

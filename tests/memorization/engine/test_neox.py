@@ -15,6 +15,7 @@ SHAPES: list[dict[str, Any]] = [
     {},
     {"rotary_pct": 1.0},
     {"rotary_pct": 0.5, "num_attention_heads": 2},
+    {"hidden_size": 36, "rotary_pct": 0.25},  # A head of 9, of which 2 are turned.
     {"num_hidden_layers": 1},
     {"attention_bias": False, "num_hidden_layers": 3},
     {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.25}},
@@ -106,7 +107,7 @@ def test_another_device_s_pass_makes_the_same_shapes() -> None:
     assert [layer.shape for layer in keys.layers] == [(5, 40, 2, 4, 16)] * 2
     head = Head(*folded(model_of().lm_head, model_of().gpt_neox.final_layer_norm, body.device, body.dtype), 0)
     assert head.choices(states[:, 0]).shape == (5,)
-    assert head.judged(states[:, 0], ids[:, 0])[0].dtype == torch.bool
+    assert (head.choices(states[:, 0]) == ids[:, 0]).dtype == torch.bool
 
 
 def test_only_models_that_it_computes_suit_it() -> None:

@@ -194,7 +194,7 @@ def test_a_model_without_numbers_fails_its_shards_and_does_not_ask_again(own, me
         measured(catalog, "mine-a", SHORT_LOSS, unseen=True)
     told = failures(catalog, find_job(catalog, 1))
     assert {one.step for one in told} == {195}
-    assert all("has no finite loss" in one.error and is_one_sentence(one.error) for one in told)
+    assert all("weights that are no finite float32" in one.error and is_one_sentence(one.error) for one in told)
 
 
 def test_changed_weights_get_rows_of_their_own_once_they_are_registered(own, mine, measured):
