@@ -215,9 +215,10 @@ def run_with_progress(
     device: str | None = None,
     keep_checkpoints: int | None = None,
 ) -> tuple[Job, ...]:
-    """Run jobs over the same cells and show how far they are; say before what is done already."""
+    """Run jobs over the same cells and show how far they are; say before what is done already, and what of it is lost."""
     from seenat.memorization.running import run_jobs
 
+    planned = [_with_lost_opened(out, catalog, one) for one in planned]
     for one in planned:
         out.talk(_announcement(one))
     if all(one.finished_at is not None for one in planned):
@@ -230,6 +231,21 @@ def run_with_progress(
             keep_checkpoints=keep_checkpoints,
             progress=lambda now: show(_moment(planned[0].model, now)),
         )
+
+
+def _with_lost_opened(out: Output, catalog: Catalog, planned: Job) -> Job:
+    """The job, with those of its finished shards open again whose values are lost; says so."""
+    from seenat.memorization.jobs import find_job
+    from seenat.memorization.mending import reopen_lost
+
+    lost = reopen_lost(catalog, planned)
+    if not lost:
+        return planned
+    out.talk(
+        f"Job {planned.id} had measured {plural(lost, 'shard')} whose results are gone or damaged on the disk; "
+        f"{'it is' if lost == 1 else 'they are'} measured again."
+    )
+    return find_job(catalog, planned.id)
 
 
 def _announcement(planned: Job) -> str:

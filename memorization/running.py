@@ -29,6 +29,7 @@ from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job
 from seenat.memorization.memory import free_memory, give_back
+from seenat.memorization.mending import reopen_lost
 from seenat.memorization.settling import Settler, Sheet
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -101,6 +102,8 @@ def run_jobs(
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells and return them as they stand then.
 
+    A finished job of which values are lost is measured again as far as they are (`mending`).
+
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
     beside the one that is measured and the one that is fetched meanwhile; None keeps all.
 
@@ -108,7 +111,7 @@ def run_jobs(
     is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
     gave no checkpoint at all, `NoRoom` when the next one does not fit on the disk, and as `Order.source` does.
     """
-    found = [find_job(catalog, job.id) for job in jobs]
+    found = [_with_lost_opened(catalog, find_job(catalog, job.id)) for job in jobs]
     _check_together(found)
     if left := [job for job in found if job.finished_at is None]:
         _Run(catalog, left, device, keep_checkpoints, progress).run()
@@ -122,6 +125,10 @@ def run_jobs(
     for job in finished:
         compact_finished(catalog, job)
     return finished
+
+
+def _with_lost_opened(catalog: Catalog, job: Job) -> Job:
+    return find_job(catalog, job.id) if job.finished_at is not None and reopen_lost(catalog, job) else job
 
 
 def _check_together(jobs: Sequence[Job]) -> None:
