@@ -163,12 +163,9 @@ class _Asked:
 
 
 def _measure(out: Output, asked: _Asked) -> None:
-    from seenat.memorization.jobs import plan_job
+    from seenat.memorization.jobs import plan_jobs
 
-    planned = [
-        plan_job(asked.catalog, asked.model, protocol, asked.selection, allow_suspect=asked.allow_suspect)
-        for protocol in asked.protocols
-    ]
+    planned = plan_jobs(asked.catalog, asked.model, asked.protocols, asked.selection, allow_suspect=asked.allow_suspect)
     finished = run_with_progress(out, asked.catalog, planned, asked.device, asked.keep_checkpoints)
     told = [one.to_json() for one in finished]
     if out.data(told if len(told) > 1 else told[0]):

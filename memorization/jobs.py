@@ -10,7 +10,7 @@ A job may be a *part* of something larger; what that is, is kept with its plan a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ __all__ = [
     "mark_finished",
     "plan_digest",
     "plan_job",
+    "plan_jobs",
 ]
 
 _SHARD_COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attempts")
@@ -148,15 +149,27 @@ def plan_job(
 
     Raises as `check_plan` does; but a list of sequences, which is not chosen by hand, may be one of nothing.
     """
-    chosen = check_plan(model, protocol, selection, allow_suspect=allow_suspect)
+    return plan_jobs(catalog, model, [protocol], selection, allow_suspect=allow_suspect, part=part)[0]
+
+
+def plan_jobs(
+    catalog: Catalog,
+    model: Model,
+    protocols: Sequence[Protocol],
+    selection: Selection,
+    *,
+    allow_suspect: bool = False,
+    part: Mapping[str, Any] | None = None,
+) -> tuple[Job, ...]:
+    """A job for each of some protocols, as `plan_job` plans one; all of them or, where one cannot be planned, none."""
+    chosen = [check_plan(model, protocol, selection, allow_suspect=allow_suspect) for protocol in protocols]
     with catalog.database.write() as connection:
-        measurement = ensure_measurement(connection, model, protocol)
-        digest = plan_digest(measurement, selection, model, chosen, part)
-        found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
-        if found is None:
-            found = _store(connection, measurement, selection, digest, part)
-            insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
-        return _job(catalog.database, connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
+        planned = [
+            _plan(connection, model, ensure_measurement(connection, model, protocol), selection, some, part)
+            for protocol, some in zip(protocols, chosen, strict=True)
+        ]
+        rows = [connection.execute(_JOBS.where(jobs.c.id == id_)).one() for id_ in planned]
+        return tuple(_job(catalog.database, connection, row) for row in rows)
 
 
 def find_job(catalog: Catalog, id_: int) -> Job:
@@ -253,6 +266,23 @@ def plan_digest(
     plan = {"measurement": measurement.id, "selection": selection.to_json(), "contents": contents}
     plan |= {} if part is None else {"part": part}
     return digest_of_bytes(json.dumps(plan, sort_keys=True).encode())
+
+
+def _plan(
+    connection: Connection,
+    model: Model,
+    measurement: Measurement,
+    selection: Selection,
+    chosen: list[Checkpoint],
+    part: Mapping[str, Any] | None,
+) -> int:
+    """The id of a plan's job, which is stored unless it was before."""
+    digest = plan_digest(measurement, selection, model, chosen, part)
+    found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
+    if found is None:
+        found = _store(connection, measurement, selection, digest, part)
+        insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
+    return found
 
 
 def _store(
