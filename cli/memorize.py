@@ -16,6 +16,7 @@ from seenat.cli.progress import Moment, progress, resumable
 from seenat.cli.words import protocol_words, rate_words, steps_words
 
 if TYPE_CHECKING:
+    from seenat.memorization.feeding import Shelf
     from seenat.memorization.jobs import Job
     from seenat.memorization.protocol import Protocol
     from seenat.memorization.running import Advance
@@ -179,6 +180,7 @@ def _measure_adaptively(
     out: Output, asked: _Asked, coarse: int | tuple[int, ...] | None, audit: int | None, seed: int
 ) -> None:
     from seenat.memorization.adaptive import plan_adaptive, run_adaptive
+    from seenat.memorization.running import shelf_of
 
     if len(asked.protocols) > 1:
         raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
@@ -193,10 +195,11 @@ def _measure_adaptively(
         allow_suspect=asked.allow_suspect,
     )
     out.talk_all(cost_words(planned))
+    shelf = shelf_of(asked.catalog, asked.keep_checkpoints)
     finished = run_adaptive(
         asked.catalog,
         planned,
-        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, asked.keep_checkpoints)[0],
+        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, shelf)[0],
         allow_suspect=asked.allow_suspect,
     )
     if out.data(finished.to_json()):
@@ -210,7 +213,7 @@ def run_with_progress(
     catalog: Catalog,
     planned: Sequence[Job],
     device: str | None = None,
-    keep_checkpoints: int | None = None,
+    keep_checkpoints: int | Shelf | None = None,
 ) -> tuple[Job, ...]:
     """Run jobs over the same cells and show how far they are; say before what is done already, and what of it is lost."""
     from seenat.memorization.running import run_jobs
