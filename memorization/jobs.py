@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 
 from seenat.memorization.measurements import Measurement, ensure_measurement, lists_folder, measurement_by_id
@@ -37,7 +35,6 @@ __all__ = [
     "ShardRecord",
     "failures",
     "find_job",
-    "finished_sequences",
     "list_jobs",
     "mark_finished",
     "plan_digest",
@@ -215,32 +212,6 @@ def mark_finished(connection: Connection, job_id: int) -> None:
         connection.execute(
             update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None)).values(finished_at=now())
         )
-
-
-def finished_sequences(
-    database: Database,
-    connection: Connection,
-    measurement: Measurement,
-    model: Model,
-    checkpoint: Checkpoint,
-    block: int,
-) -> npt.NDArray[np.int64]:
-    """The sequences of a block that finished shards, of whichever jobs, asked for at a checkpoint; ascending."""
-    query = (
-        select(jobs.c.specification)
-        .join(shards, shards.c.job_id == jobs.c.id)
-        .where(
-            jobs.c.measurement_id == measurement.id,
-            shards.c.checkpoint_id == checkpoint.id,
-            shards.c.block == block,
-            shards.c.state == "done",
-        )
-    )
-    lists = lists_folder(database)
-    selections = [Selection.from_json(row.specification, lists) for row in connection.execute(query)]
-    span = measurement.block(block)
-    asked = [selection.within(model.schedule, checkpoint.step, span) for selection in selections]
-    return np.unique(np.concatenate([np.empty(0, np.int64), *asked]))
 
 
 _JOBS = (
