@@ -71,4 +71,7 @@ def part_words(part: Mapping[str, Any] | None) -> str | None:
 
 
 def _cells_words(found: AdaptiveJob) -> str:
-    return f"{found.cells:,} of the exact job's {found.exact_cells:,} cells, {share(found.cells / found.exact_cells)}"
+    exact = f"of the exact job's {found.exact_cells:,} cells"
+    if found.cells is None:
+        return f"an unknown number {exact}, since its list of sequences is lost (the same command lists them again)"
+    return f"{found.cells:,} {exact}, {share(found.cells / found.exact_cells)}"

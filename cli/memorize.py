@@ -16,6 +16,7 @@ from seenat.cli.progress import Moment, progress, resumable
 from seenat.cli.words import protocol_words, rate_words, steps_words
 
 if TYPE_CHECKING:
+    from seenat.memorization.feeding import Shelf
     from seenat.memorization.jobs import Job
     from seenat.memorization.protocol import Protocol
     from seenat.memorization.running import Advance
@@ -163,12 +164,9 @@ class _Asked:
 
 
 def _measure(out: Output, asked: _Asked) -> None:
-    from seenat.memorization.jobs import plan_job
+    from seenat.memorization.jobs import plan_jobs
 
-    planned = [
-        plan_job(asked.catalog, asked.model, protocol, asked.selection, allow_suspect=asked.allow_suspect)
-        for protocol in asked.protocols
-    ]
+    planned = plan_jobs(asked.catalog, asked.model, asked.protocols, asked.selection, allow_suspect=asked.allow_suspect)
     finished = run_with_progress(out, asked.catalog, planned, asked.device, asked.keep_checkpoints)
     told = [one.to_json() for one in finished]
     if out.data(told if len(told) > 1 else told[0]):
@@ -182,6 +180,7 @@ def _measure_adaptively(
     out: Output, asked: _Asked, coarse: int | tuple[int, ...] | None, audit: int | None, seed: int
 ) -> None:
     from seenat.memorization.adaptive import plan_adaptive, run_adaptive
+    from seenat.memorization.running import shelf_of
 
     if len(asked.protocols) > 1:
         raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
@@ -196,10 +195,11 @@ def _measure_adaptively(
         allow_suspect=asked.allow_suspect,
     )
     out.talk_all(cost_words(planned))
+    shelf = shelf_of(asked.catalog, asked.keep_checkpoints)
     finished = run_adaptive(
         asked.catalog,
         planned,
-        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, asked.keep_checkpoints)[0],
+        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, shelf)[0],
         allow_suspect=asked.allow_suspect,
     )
     if out.data(finished.to_json()):
@@ -213,11 +213,12 @@ def run_with_progress(
     catalog: Catalog,
     planned: Sequence[Job],
     device: str | None = None,
-    keep_checkpoints: int | None = None,
+    keep_checkpoints: int | Shelf | None = None,
 ) -> tuple[Job, ...]:
-    """Run jobs over the same cells and show how far they are; say before what is done already."""
+    """Run jobs over the same cells and show how far they are; say before what is done already, and what of it is lost."""
     from seenat.memorization.running import run_jobs
 
+    planned = [_with_lost_opened(out, catalog, one) for one in planned]
     for one in planned:
         out.talk(_announcement(one))
     if all(one.finished_at is not None for one in planned):
@@ -230,6 +231,21 @@ def run_with_progress(
             keep_checkpoints=keep_checkpoints,
             progress=lambda now: show(_moment(planned[0].model, now)),
         )
+
+
+def _with_lost_opened(out: Output, catalog: Catalog, planned: Job) -> Job:
+    """The job, with those of its finished shards open again whose values are lost; says so."""
+    from seenat.memorization.jobs import find_job
+    from seenat.memorization.mending import reopen_lost
+
+    lost = reopen_lost(catalog, planned)
+    if not lost:
+        return planned
+    out.talk(
+        f"Job {planned.id} had measured {plural(lost, 'shard')} whose results are gone or damaged on the disk; "
+        f"{'it is' if lost == 1 else 'they are'} measured again."
+    )
+    return find_job(catalog, planned.id)
 
 
 def _announcement(planned: Job) -> str:

@@ -13,7 +13,8 @@ checkpoint is fetched once, as by the exact job, and of the audit's sequences al
 only between checkpoints of the grid is missed: how many are, the audit tells (`misses`), once both parts are measured, and
 that is kept beside the refinement's plan.
 
-Everything is found again from the grid's plan: asking for the same goes on where it was, whatever was killed.
+Everything is found again from the grid's plan: asking for the same goes on where it was, whatever was killed, and makes the
+lists again where they are lost.
 """
 
 from __future__ import annotations
@@ -76,8 +77,10 @@ class AdaptiveJob:
         return self.plan.selection.all_cells(self.schedule)
 
     @property
-    def cells(self) -> int:
-        """What the parts measure: before the refinement is planned, grid and audit alone."""
+    def cells(self) -> int | None:
+        """What the parts measure: before the refinement is planned, grid and audit alone; None where a list is lost."""
+        if self.plan.audit.is_lost if self.refinement is None else self.refinement.selection.is_lost:
+            return None
         if self.refinement is not None:
             return sum(part.selection.all_cells(self.schedule) for part in self.parts)
         audit = replace(self.plan.audited, steps=self.plan.refined)
@@ -199,11 +202,14 @@ def _audit_size(selection: Selection, schedule: Schedule, audit: int | None) -> 
 
 
 def _plan_refinement(catalog: Catalog, found: AdaptiveJob, allow_suspect: bool) -> Job:
-    """The refinement planned before, of the contents that checkpoints have now, or a new one."""
+    """The refinement planned before, of the contents that checkpoints have now, or a new one.
+
+    Where its list is lost, it is made again from the grid: the same list, since the grid's values are, and else another job.
+    """
     grid, plan, model = found.grid, found.plan, catalog.model(found.plan.model)
-    if found.refinement is not None and found.refinement.selection.listed is not None:
-        memorized, listed = plan.memorized, found.refinement.selection.listed
-    else:
+    listed = None if found.refinement is None else found.refinement.selection.listed
+    memorized = plan.memorized
+    if listed is None or listed.is_lost:
         on_grid = _memorized_on_grid(catalog, model, grid)
         both = np.union1d(on_grid, plan.audit.sequences)
         memorized, listed = len(on_grid), SequenceList.keep(lists_folder(catalog.database), both)

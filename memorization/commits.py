@@ -29,23 +29,25 @@ from seenat.memorization.trajectories import onset_table
 from seenat.registry.bulk import insert_rows
 from seenat.registry.database import Database
 from seenat.registry.entities import Checkpoint, Model
+from seenat.registry.errors import CorruptFile
 from seenat.registry.tables import batch_counts, blocks, shards
 
 __all__ = [
     "Committed",
     "ShardKey",
-    "block_digests",
     "commit_block",
+    "committed_files",
     "committed_values",
     "described_row",
     "finish_shard",
     "open_array",
+    "read_committed",
     "recover",
     "refresh_onsets",
 ]
 
 # By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
-_DIGESTS = select(blocks.c.array_row, blocks.c.digest).where(
+_FILES = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).where(
     blocks.c.measurement_id == bindparam("measurement"),
     blocks.c.block == bindparam("block"),
     blocks.c.array_row.in_(bindparam("rows", expanding=True)),
@@ -183,11 +185,11 @@ def _present_values(
 ) -> tuple[npt.NDArray[np.int64], Values]:
     """Every step at which values of the block count, ascending, and these values, `[steps, sequences of the block]`."""
     present = current_rows(connection, measurement)
-    recorded = block_digests(connection, measurement, block, [row for row, _ in present])
+    recorded = committed_files(connection, measurement, block, [row for row, _ in present])
     values = measurement.protocol.kept.empty(len(recorded), len(measurement.block(block)))
     steps: list[int] = []
     for row, step in present:
-        found = array.read_block(row, block, recorded[row]) if row in recorded else None
+        found = array.read_block(row, block, recorded[row].digest) if row in recorded else None
         if found is not None:
             values[len(steps)] = found
             steps.append(step)
@@ -224,10 +226,37 @@ def _sums(flags: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int64]:
     return np.add.reduceat(flags.astype(np.int64), np.arange(0, len(flags), size))
 
 
-def block_digests(connection: Connection, measurement: Measurement, block: int, rows: list[int]) -> dict[int, str]:
-    """The digest of a block's file in each of these rows in which it was committed."""
-    found = connection.execute(_DIGESTS, {"measurement": measurement.id, "block": block, "rows": rows})
-    return {row.array_row: row.digest for row in found}
+def committed_files(
+    connection: Connection, measurement: Measurement, block: int, rows: list[int]
+) -> dict[int, BlockFile]:
+    """What was committed of a block, for each of these rows in which something was."""
+    found = connection.execute(_FILES, {"measurement": measurement.id, "block": block, "rows": rows})
+    return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in found}
+
+
+def read_committed(
+    connection: Connection,
+    array: ResultArray,
+    measurement: Measurement,
+    rows: list[int],
+    block: int,
+    span: tuple[int, int],
+    committed: dict[int, BlockFile],
+) -> Values:
+    """Values of some rows over a span of sequences within a block, from its files; not measured where none was committed.
+
+    `committed` is what the caller's transaction says of the block. Raises `CorruptFile` where a file is not that, unless
+    another has been committed since: then that one is read.
+    """
+    while True:
+        try:
+            return array.read_committed(rows, block, span, committed)
+        except CorruptFile:
+            with connection.engine.connect() as later:
+                found = committed_files(later, measurement, block, rows)
+            if found == committed:
+                raise
+            committed = found
 
 
 def _recorded(connection: Connection, measurement: Measurement, row: int, block: int) -> str | None:

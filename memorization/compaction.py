@@ -19,7 +19,6 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,13 +30,13 @@ from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
-from seenat.memorization.commits import block_digests, open_array
+from seenat.memorization.commits import committed_files, open_array, read_committed
 from seenat.memorization.jobs import Job
 from seenat.memorization.measurements import Measurement, array_rows, find_measurement
 from seenat.memorization.measures import MEASURES
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.shard_files import ShardLayout, encode_shard, read_shard
-from seenat.memorization.store import ResultArray, Values
+from seenat.memorization.store import BlockFile, ResultArray, Values
 from seenat.registry.catalog import Catalog
 from seenat.registry.durable import PARTIAL, write_durably
 from seenat.registry.entities import Model
@@ -108,7 +107,8 @@ def compact(
     written = left_out = 0
     for done, block in enumerate(chosen, start=1):
         with catalog.database.read() as connection:
-            recorded = block_digests(connection, measurement, block, list(range(rows)))
+            files = committed_files(connection, measurement, block, list(range(rows)))
+            recorded = {row: file.digest for row, file in files.items()}
         if parts.sources(block) != recorded:
             data, missing = parts.encoded(block, rows, recorded)
             with catalog.database.write():
@@ -141,15 +141,20 @@ def compact_finished(catalog: Catalog, job: Job) -> None:
 def read_values(
     connection: Connection, array: ResultArray, measurement: Measurement, rows: list[int], start: int, stop: int
 ) -> Values:
-    """What `array.read` gives of committed values, from parts where they answer and cost less."""
+    """Committed values of some rows over a range of sequences, from parts where they answer and cost less.
+
+    As `ResultArray.read_committed` gives them: `[len(rows), stop - start]`, with quantities last where there are several,
+    not measured where nothing was committed. Raises `CorruptFile` where something was and no file holds it.
+    """
     parts = _Parts(array)
-    if not rows or not parts.folder.exists():
-        return array.read(rows, start, stop)
-    pieces = [array.read(rows, start, start)]
+    is_compacted = parts.folder.exists()
+    pieces = [array.measure.empty(len(rows), 0)]
     for block, first, last in array.spans(start, stop):
-        recorded = partial(block_digests, connection, measurement, block, rows)
-        piece = parts.read(block, rows, first, last, recorded)
-        pieces.append(array.read(rows, first, last) if piece is None else piece)
+        committed = committed_files(connection, measurement, block, rows)
+        piece = parts.read(block, rows, first, last, committed) if is_compacted and committed else None
+        if piece is None:
+            piece = read_committed(connection, array, measurement, rows, block, (first, last), committed)
+        pieces.append(piece)
     return np.concatenate(pieces, axis=1)
 
 
@@ -197,9 +202,9 @@ class _Parts:
             return {row: digest for row, digest in enumerate(_sources(file)) if digest is not None}
 
     def read(
-        self, block: int, rows: list[int], start: int, stop: int, recorded: Callable[[], dict[int, str]]
+        self, block: int, rows: list[int], start: int, stop: int, committed: dict[int, BlockFile]
     ) -> Values | None:
-        """Values of some rows over a range within a block, if a sound part was made from what is recorded of them.
+        """Values of some rows over a range within a block, if a sound part was made from what is committed of them.
 
         Also None where the block files of these rows cost less.
         """
@@ -209,7 +214,7 @@ class _Parts:
             sources = _sources(file)
             if len(sources) <= max(rows) or self._is_more(len(sources), rows, start, stop):
                 return None
-            known = recorded()
+            known = {row: file.digest for row, file in committed.items()}
             if any(sources[row] != known.get(row) for row in rows):
                 return None
             before = block * self.array.block_sequences

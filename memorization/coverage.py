@@ -7,7 +7,9 @@ share of anything: what is measured there was chosen for being memorized elsewhe
 count as not memorized, that is a lower bound; what it may lack is told by the audit (`misses`).
 
 In doubt more was left out rather than less, so that the bound holds: where a checkpoint's content was replaced, jobs over the
-earlier one do not count as having measured anything, and adaptive ones still as having left something out.
+earlier one do not count as having measured anything, and adaptive ones still as having left something out. Likewise a
+refinement whose list is lost counts as not having measured anything: which sequences it did cannot be known, until its command
+is repeated, which lists them again, or an exact job has asked for them.
 """
 
 from __future__ import annotations
@@ -145,7 +147,11 @@ class Coverage:
         return self._known(step, plan.selection) > self._known(step)
 
     def _known(self, step: int, *others: Selection) -> int:
-        return count_of_any([*self.finished, *others], self.schedule, step)
+        return count_of_any([*self._readable, *others], self.schedule, step)
+
+    @cached_property
+    def _readable(self) -> tuple[Selection, ...]:
+        return tuple(one for one in self.finished if not one.is_lost)
 
 
 def read_coverage(database: Database, connection: Connection, model: Model, measurement: Measurement) -> Coverage:

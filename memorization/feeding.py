@@ -8,7 +8,7 @@ One thread beside the run does it all, one thing after another, one checkpoint a
 * With a limit N, of the checkpoints that this run added to the hub's cache no more than N that it is done with stay there,
   beside the one that is measured and the one that is fetched. They go before the next is fetched, those first that were
   done with first. A file that was in the cache before is never deleted, nor a checkpoint of which another process
-  measures a shard.
+  measures a shard. Runs that share a shelf, as the parts of an adaptive job do, count as one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _NotWanted(Exception):
 
 
 class Shelf:
-    """What a run added to the hub's cache, and may delete there; `limit` is the N above, None keeps all."""
+    """What a run, or several in turn, added to the hub's cache, and may delete there; `limit` is the N above, None keeps all."""
 
     def __init__(self, limit: int | None, others_hold: Callable[[int], bool]) -> None:
         self._limit = limit

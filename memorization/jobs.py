@@ -10,12 +10,10 @@ A job may be a *part* of something larger; what that is, is kept with its plan a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, func, insert, select, update
 
 from seenat.memorization.measurements import Measurement, ensure_measurement, lists_folder, measurement_by_id
@@ -37,11 +35,11 @@ __all__ = [
     "ShardRecord",
     "failures",
     "find_job",
-    "finished_sequences",
     "list_jobs",
     "mark_finished",
     "plan_digest",
     "plan_job",
+    "plan_jobs",
 ]
 
 _SHARD_COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attempts")
@@ -148,15 +146,27 @@ def plan_job(
 
     Raises as `check_plan` does; but a list of sequences, which is not chosen by hand, may be one of nothing.
     """
-    chosen = check_plan(model, protocol, selection, allow_suspect=allow_suspect)
+    return plan_jobs(catalog, model, [protocol], selection, allow_suspect=allow_suspect, part=part)[0]
+
+
+def plan_jobs(
+    catalog: Catalog,
+    model: Model,
+    protocols: Sequence[Protocol],
+    selection: Selection,
+    *,
+    allow_suspect: bool = False,
+    part: Mapping[str, Any] | None = None,
+) -> tuple[Job, ...]:
+    """A job for each of some protocols, as `plan_job` plans one; all of them or, where one cannot be planned, none."""
+    chosen = [check_plan(model, protocol, selection, allow_suspect=allow_suspect) for protocol in protocols]
     with catalog.database.write() as connection:
-        measurement = ensure_measurement(connection, model, protocol)
-        digest = plan_digest(measurement, selection, model, chosen, part)
-        found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
-        if found is None:
-            found = _store(connection, measurement, selection, digest, part)
-            insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
-        return _job(catalog.database, connection, connection.execute(_JOBS.where(jobs.c.id == found)).one())
+        planned = [
+            _plan(connection, model, ensure_measurement(connection, model, protocol), selection, some, part)
+            for protocol, some in zip(protocols, chosen, strict=True)
+        ]
+        rows = [connection.execute(_JOBS.where(jobs.c.id == id_)).one() for id_ in planned]
+        return tuple(_job(catalog.database, connection, row) for row in rows)
 
 
 def find_job(catalog: Catalog, id_: int) -> Job:
@@ -204,32 +214,6 @@ def mark_finished(connection: Connection, job_id: int) -> None:
         )
 
 
-def finished_sequences(
-    database: Database,
-    connection: Connection,
-    measurement: Measurement,
-    model: Model,
-    checkpoint: Checkpoint,
-    block: int,
-) -> npt.NDArray[np.int64]:
-    """The sequences of a block that finished shards, of whichever jobs, asked for at a checkpoint; ascending."""
-    query = (
-        select(jobs.c.specification)
-        .join(shards, shards.c.job_id == jobs.c.id)
-        .where(
-            jobs.c.measurement_id == measurement.id,
-            shards.c.checkpoint_id == checkpoint.id,
-            shards.c.block == block,
-            shards.c.state == "done",
-        )
-    )
-    lists = lists_folder(database)
-    selections = [Selection.from_json(row.specification, lists) for row in connection.execute(query)]
-    span = measurement.block(block)
-    asked = [selection.within(model.schedule, checkpoint.step, span) for selection in selections]
-    return np.unique(np.concatenate([np.empty(0, np.int64), *asked]))
-
-
 _JOBS = (
     select(jobs, models.c.name.label("model"))
     .join(measurements, measurements.c.id == jobs.c.measurement_id)
@@ -253,6 +237,23 @@ def plan_digest(
     plan = {"measurement": measurement.id, "selection": selection.to_json(), "contents": contents}
     plan |= {} if part is None else {"part": part}
     return digest_of_bytes(json.dumps(plan, sort_keys=True).encode())
+
+
+def _plan(
+    connection: Connection,
+    model: Model,
+    measurement: Measurement,
+    selection: Selection,
+    chosen: list[Checkpoint],
+    part: Mapping[str, Any] | None,
+) -> int:
+    """The id of a plan's job, which is stored unless it was before."""
+    digest = plan_digest(measurement, selection, model, chosen, part)
+    found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
+    if found is None:
+        found = _store(connection, measurement, selection, digest, part)
+        insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
+    return found
 
 
 def _store(

@@ -1,7 +1,7 @@
 """Lists of sequences that a plan names one by one: frozen in a file before anything is measured by it.
 
 A list lies in `lists/` beside the results, under the digest of its own bytes, and a plan keeps that digest: what the file
-holds when it is read is what was planned, or it is refused. It is a .npy of int64, ascending and distinct, 8 bytes a sequence:
+holds when it is read is what was planned, or it is refused. Answers do without a list that is lost (`coverage`). It is a .npy of int64, ascending and distinct, 8 bytes a sequence:
 24 MB for the 3 million sequences that a large model of Pythia memorizes.
 """
 
@@ -60,6 +60,14 @@ class SequenceList:
         listed: Sequences = np.load(io.BytesIO(data), allow_pickle=False)
         return listed
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file is gone or another one."""
+        try:
+            return len(self.sequences) != self.count
+        except CorruptFile:
+            return True
+
     def to_json(self) -> dict[str, Any]:
         """Count and digest; `from_json` reads them back."""
         return {"count": self.count, "digest": self.digest}
@@ -70,4 +78,4 @@ class SequenceList:
         return cls(folder=folder, count=value["count"], digest=value["digest"])
 
 
-_REMEDY = "put it back as it was, or plan anew with another --seed, which measures nothing twice"
+_REMEDY = "repeat the `seenat memorize --adaptive` command that planned it, which lists the same sequences again"

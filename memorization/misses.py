@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.commits import open_array
+from seenat.memorization.compaction import read_values
 from seenat.memorization.intervals import CONFIDENCE, clopper_pearson
 from seenat.memorization.lists import Sequences
 from seenat.memorization.measurements import Measurement, current_rows
@@ -143,12 +144,13 @@ def memorized_cells(
         # What a step had seen of them are the first of them.
         asked = np.arange(len(sequences)) < np.array([[selection.count(schedule, step, span)] for step in steps])
         values = protocol.kept.empty(*asked.shape)
-        values[held] = array.read([rows[steps[place]] for place in held], first, int(sequences[-1]) + 1)[
-            :, sequences - first
-        ]
+        chosen = [rows[steps[place]] for place in held]
+        with database.read() as connection:
+            there = read_values(connection, array, measurement, chosen, first, int(sequences[-1]) + 1)
+        values[held] = there[:, sequences - first]
         if (asked & ~protocol.kept.measured(values)).any():
             raise CorruptFile(
-                f"{array.folder} lacks values of the sequences {span} that were measured; a job that measures some of them "
-                "again restores them."
+                f"{array.folder} lacks values of the sequences {span} that were measured; repeat the command that measured "
+                "them, which measures anew what is lost."
             )
         yield sequences, asked & protocol.memorized(values)

@@ -146,6 +146,15 @@ class Protocol:
         )
 
     @property
+    def options(self) -> str:
+        """What asks `seenat memorize` for it, where the order is the one it was meant for: ` --prompt 8`, each after a space."""
+        usual = self.usual(self.eos_id, self.measure)
+        named = ("prompt", "continuation", "offset", "eos", "dtype")
+        other = {name: getattr(self, name) for name in named if getattr(self, name) != getattr(usual, name)}
+        told = {} if self.measure == "prefix" else {"measure": self.measure}
+        return "".join(f" --{name} {value}" for name, value in {**told, **other}.items())
+
+    @property
     def kept(self) -> Measure:
         """How the values of its measure are kept."""
         return MEASURES[self.measure]

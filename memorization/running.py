@@ -29,6 +29,7 @@ from seenat.memorization.engine.schedule import Stages
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, find_job
 from seenat.memorization.memory import free_memory, give_back
+from seenat.memorization.mending import reopen_lost
 from seenat.memorization.settling import Settler, Sheet
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Checkpoint, Model
@@ -48,7 +49,7 @@ from seenat.registry.hub import Watch
 if TYPE_CHECKING:
     from seenat.memorization.scoring import JointScorer
 
-__all__ = ["Advance", "run_job", "run_jobs"]
+__all__ = ["Advance", "run_job", "run_jobs", "shelf_of"]
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
@@ -84,7 +85,7 @@ def run_job(
     job: Job,
     *,
     device: str | None = None,
-    keep_checkpoints: int | None = None,
+    keep_checkpoints: int | Shelf | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> Job:
     """Measure what is left of a job and return it as it stands then; see `run_jobs`."""
@@ -96,19 +97,22 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     device: str | None = None,
-    keep_checkpoints: int | None = None,
+    keep_checkpoints: int | Shelf | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells and return them as they stand then.
 
+    A finished job of which values are lost is measured again as far as they are (`mending`).
+
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
-    beside the one that is measured and the one that is fetched meanwhile; None keeps all.
+    beside the one that is measured and the one that is fetched meanwhile; None keeps all. Runs one after another that are
+    given the same shelf (`shelf_of`) keep so many together.
 
     Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured; what could be
     is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
     gave no checkpoint at all, `NoRoom` when the next one does not fit on the disk, and as `Order.source` does.
     """
-    found = [find_job(catalog, job.id) for job in jobs]
+    found = [_with_lost_opened(catalog, find_job(catalog, job.id)) for job in jobs]
     _check_together(found)
     if left := [job for job in found if job.finished_at is None]:
         _Run(catalog, left, device, keep_checkpoints, progress).run()
@@ -122,6 +126,15 @@ def run_jobs(
     for job in finished:
         compact_finished(catalog, job)
     return finished
+
+
+def shelf_of(catalog: Catalog, limit: int | None) -> Shelf:
+    """What keeps `limit` of the checkpoints that runs add to the hub's cache, or all, whichever run added them."""
+    return Shelf(limit, Claims(catalog.database, ()).others_hold)
+
+
+def _with_lost_opened(catalog: Catalog, job: Job) -> Job:
+    return find_job(catalog, job.id) if job.finished_at is not None and reopen_lost(catalog, job) else job
 
 
 def _check_together(jobs: Sequence[Job]) -> None:
@@ -154,13 +167,13 @@ class _Run:
         catalog: Catalog,
         jobs: Sequence[Job],
         device: str | None,
-        keep_checkpoints: int | None,
+        keep_checkpoints: int | Shelf | None,
         progress: Callable[[Advance], None],
     ) -> None:
         self.catalog = catalog
         self.database = catalog.database
         self.device = device
-        self.keep_checkpoints = keep_checkpoints
+        self.shelf = keep_checkpoints if isinstance(keep_checkpoints, Shelf) else shelf_of(catalog, keep_checkpoints)
         self.progress = progress
         self.model: Model = catalog.model(jobs[0].model)
         self.settlers = {job.id: Settler(catalog.database, self.model, job) for job in jobs}
@@ -268,7 +281,7 @@ class _Run:
             fetch=self._fetch,
             load=self._scorer,
             may_load_ahead=self._may_load_ahead,
-            shelf=Shelf(self.keep_checkpoints, self.claims.others_hold),
+            shelf=self.shelf,
             waiting=self._tell,
         )
 

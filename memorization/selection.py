@@ -67,6 +67,11 @@ class Selection:
         if self.sample is not None and self.listed is not None:
             raise InvalidValue("Sequences are listed or drawn at random, not both.")
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether which sequences were chosen cannot be known: they were listed, and the list is gone or another one."""
+        return self.listed is not None and self.listed.is_lost
+
     def within(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
         """The sequences of a block that are asked for at a step, ascending."""
         asked = self._range_at(schedule, step).intersection(block)

@@ -24,7 +24,8 @@ from seenat.memorization.commits import (
     recover,
     refresh_onsets,
 )
-from seenat.memorization.jobs import Job, finished_sequences, mark_finished
+from seenat.memorization.jobs import Job, mark_finished
+from seenat.memorization.mending import sequences_to_mend
 from seenat.memorization.store import Values
 from seenat.registry.database import Database
 from seenat.registry.entities import Checkpoint, Model
@@ -122,7 +123,7 @@ class Settler:
         return reused
 
     def _lost(self, connection: Connection, sheet: Sheet) -> npt.NDArray[np.int64]:
-        return finished_sequences(
+        return sequences_to_mend(
             self._database, connection, self.measurement, self._model, sheet.checkpoint, sheet.key.block
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,30 @@ def test_mistakes_are_told_in_a_sentence(adaptive: Call, args: tuple[str, ...], 
     assert called.code == 2
     assert said in called.err.replace("\n", " ")
     assert "Traceback" not in called.err
+
+
+def test_a_lost_list_keeps_no_answer_back_and_the_same_command_makes_it_again(
+    call: Call, adaptive_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(shutil.copytree(adaptive_home, tmp_path / "copied"))
+    monkeypatch.setenv("SEENAT_HOME", str(home))
+    files = {path: path.read_bytes() for path in (home / "catalog.sqlite.results" / "lists").iterdir()}
+    for path in files:
+        path.unlink()
+    for args in (
+        ("onset",),
+        ("study", "onsets"),
+        ("export", "--out", "values.parquet"),
+        ("which", "first", "--by", "384"),
+    ):
+        words = [*args, "pocket-230k"] if len(args) < 3 else [*args[:-2], "pocket-230k", *args[-2:]]
+        assert call(*words).code == 0, words
+    for number in ("1", "2"):
+        shown = call("job", number)
+        assert shown.code == 0
+        assert "an unknown number of the exact job's 11,256 cells, since its list of sequences is lost" in shown.out
+    again = call(*ARGUMENTS)
+    assert again.code == 0
+    assert "Job 2 was finished" in again.err
+    assert {path: path.read_bytes() for path in files} == files
+    assert "an unknown number" not in call("job", "1").out

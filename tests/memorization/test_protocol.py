@@ -140,3 +140,18 @@ def test_memorized_is_all_of_the_continuation_and_nothing_by_loss() -> None:
     loss = Protocol.usual(0, "loss", continuation=8)
     assert loss.memorized(losses).shape == (3, 2)
     assert not loss.memorized(losses).any()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [
+        (Protocol(), ""),
+        (Protocol(eos_id=5), ""),
+        (Protocol(eos="allowed", offset=3), " --offset 3 --eos allowed"),
+        (Protocol(prompt=8, continuation=16, dtype="bfloat16"), " --prompt 8 --continuation 16 --dtype bfloat16"),
+        (Protocol.usual(0, "loss", prompt=8), " --measure loss --prompt 8"),
+        (Protocol.usual(0, "score"), " --measure score"),
+    ],
+)
+def test_options_ask_for_a_protocol(protocol, options):
+    assert protocol.options == options

@@ -21,9 +21,10 @@ import pytest
 from measuring import measure, plan
 
 from seenat.memorization.adaptive import coarse_steps, find_adaptive, plan_adaptive, run_adaptive
+from seenat.memorization.exporting import export_results
 from seenat.memorization.intervals import clopper_pearson
 from seenat.memorization.jobs import find_job, list_jobs
-from seenat.memorization.measurements import results_folder
+from seenat.memorization.measurements import lists_folder, results_folder
 from seenat.memorization.plots import onset_chart
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_values, onsets, trajectory
@@ -272,7 +273,7 @@ def test_a_part_that_another_process_measures_is_waited_for(mine_catalog):
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed"])
-def test_a_list_that_is_not_what_was_planned_is_refused(mine_catalog, damage):
+def test_a_list_that_is_not_what_was_planned_is_never_used_and_made_again(mine_catalog, damage):
     job = planned(mine_catalog)
     with pytest.raises(KeyboardInterrupt):
         run_adaptive(mine_catalog, job, interrupted_after(mine_catalog, parts=1))
@@ -281,19 +282,102 @@ def test_a_list_that_is_not_what_was_planned_is_refused(mine_catalog, damage):
     kept = file.read_bytes()
     file.unlink() if damage == "gone" else file.write_bytes(kept[:-8] + bytes(8))
     with pytest.raises(CorruptFile, match=str(file)):
-        finished(mine_catalog)
+        run_job(mine_catalog, refinement, device="cpu")
     assert find_job(mine_catalog, refinement.id).progress.measured == 0
-    file.write_bytes(kept)
-    assert finished(mine_catalog).state == "done"
+    done = finished(mine_catalog)
+    assert (done.state, done.refinement.id) == ("done", refinement.id)
+    assert file.read_bytes() == kept
+
+
+def lose_lists(catalog):
+    files = {path: path.read_bytes() for path in lists_folder(catalog.database).iterdir()}
+    for path in files:
+        path.unlink()
+    return files
+
+
+def shares(found):
+    return {one.step: (one.asked, one.share, one.share_at_least) for one in found.steps}
+
+
+def test_answers_do_without_a_list_that_is_lost(mine, catalog, tmp_path):
+    register_suite(catalog, mine.manifest)
+    job, model = finished(catalog), catalog.model("mine-a")
+    before, of_studies = onsets(catalog, model), curves(catalog, [model])
+    path = trajectory(catalog, model, 5).to_json()
+    files = lose_lists(catalog)
+    assert len(files) == 2
+    after = onsets(catalog, model)
+    # All that was seen is what the job was to measure: as many were left out, whichever they are.
+    assert shares(after) == shares(before)
+    assert [plan.to_json() for plan in after.adaptive] == [plan.to_json() for plan in before.adaptive]
+    assert curves(catalog, [model]) == of_studies
+    assert trajectory(catalog, model, 5).to_json() == path
+    export_results(catalog, model, tmp_path / "values.parquet")
+    told = find_adaptive(catalog, find_job(catalog, job.refinement.id)).to_json()
+    assert told["cells"]["asked"] is None
+    assert told["cells"]["measured"] == sum(part.progress.measured for part in job.parts)
+    again = finished(catalog)
+    assert [part.id for part in again.parts] == [part.id for part in job.parts]
+    assert (again.cells, again.state) == (job.cells, "done")
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_of_a_lost_list_as_much_is_asked_as_it_may_have_been(mine_catalog):
+    """Of a range the bound is lower without the list, and never higher."""
+    job = finished(mine_catalog, sequences=SequenceRange(0, 900))
+    model = mine_catalog.model("mine-a")
+    before = shares(onsets(mine_catalog, model))
+    lose_lists(mine_catalog)
+    after = shares(onsets(mine_catalog, model))
+    for step in LATE:
+        assert after[step][0] >= before[step][0]
+        assert (after[step][1] is None) == (step in job.plan.refined)
+        assert after[step][2] <= before[step][2]
+    assert after[165][0] > before[165][0] == 900
+
+
+def test_an_adaptive_job_with_another_seed_or_an_exact_one_needs_no_lost_list(mine_catalog):
+    finished(mine_catalog, sequences=SequenceRange(0, 900))
+    model = mine_catalog.model("mine-a")
+    lose_lists(mine_catalog)
+    other = finished(mine_catalog, sequences=SequenceRange(0, 900), seed=7)
+    assert other.state == "done"
+    assert other.cells is not None
+    assert [plan.grid_job for plan in onsets(mine_catalog, model).adaptive] == [1, 3]
+    measure(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(0, 900))
+    found = onsets(mine_catalog, model)
+    assert found.adaptive == ()
+    assert {step: asked for step, (asked, *_) in shares(found).items()} == dict.fromkeys(LATE, 900)
+
+
+def test_a_block_that_is_lost_with_a_list_is_measured_as_far_as_it_is_known(mine_catalog):
+    job = finished(mine_catalog)
+    model = mine_catalog.model("mine-a")
+    whole = measured_values(mine_catalog, model, model.order.sequences).values
+    lose_lists(mine_catalog)
+    row = model.schedule.saved.index(165)
+    array = next(results_folder(mine_catalog.database).glob("mine-a/*[!s].zarr"))
+    (array / "c" / str(row) / "0").unlink()
+    mended = measure(mine_catalog, "mine-a", SHORT, steps=(165,), sequences=SequenceRange(3, 5))
+    assert (mended.state, mended.progress.measured) == ("done", 2)
+    assert find_job(mine_catalog, job.refinement.id).state == "pending", "nobody knows what it had measured there"
+    assert finished(mine_catalog).refinement.id == job.refinement.id
+    values = measured_values(mine_catalog, model, model.order.sequences).values
+    values[LATE.index(165), 3:5] = whole[LATE.index(165), 3:5]
+    np.testing.assert_array_equal(values, whole)
 
 
 def test_values_that_are_gone_are_not_taken_for_not_memorized(mine_catalog):
     job = planned(mine_catalog)
     run_job(mine_catalog, job.grid, device="cpu")
-    block = next(results_folder(mine_catalog.database).glob("mine-a/*.zarr/c/*/1"))
+    block = next(results_folder(mine_catalog.database).glob("mine-a/*[!s].zarr/c/*/1"))
+    whole = block.read_bytes()
     block.unlink()
-    with pytest.raises(CorruptFile, match="lacks values of the sequences"):
-        finished(mine_catalog)
+    with pytest.raises(CorruptFile, match="cannot be read for the sequences"):
+        run_adaptive(mine_catalog, planned(mine_catalog), lambda part: part)
+    assert finished(mine_catalog).state == "done"
+    assert block.read_bytes() == whole
 
 
 def test_a_job_over_a_sample_and_the_unseen_on_both_databases(mine, catalog, new_catalog):

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hub_server import Fault, HubServer, client_of
 from huggingface_hub import constants
 from measuring import plan
 from sqlalchemy import update
 
+from seenat.cli.main import seenat
 from seenat.memorization.checkpoints import Content, content_of, ensure_content
 from seenat.memorization.feeding import Fed, Feed, Shelf
 from seenat.memorization.jobs import Job, failures, find_job
@@ -274,6 +276,18 @@ def test_so_many_are_kept_that_this_run_fetched_and_all_that_were_there(
     shutil.rmtree(cache)
     cache.mkdir()
     assert find_job(far, 1).state == "done"
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_both_parts_of_an_adaptive_job_keep_so_many_together(
+    far: Catalog, cache: Path, keep: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEENAT_DATABASE_URL", str(far.database))
+    asked = f"memorize far --sequences 0:40 --unseen --adaptive --coarse 8,128 --audit 5 --keep-checkpoints {keep}"
+    done = CliRunner().invoke(seenat, asked.split(), catch_exceptions=False)
+    assert done.exit_code == 0
+    assert find_job(far, 2).selection.steps == (16, 32, 64)
+    assert on_disk(cache) == {0: set(), 1: {64}}[keep]
 
 
 def test_what_other_revisions_share_survives(far: Catalog, hub: HubServer, pocket_manifest: Path, cache: Path) -> None:

@@ -22,12 +22,16 @@ def test_a_changed_list_is_refused(tmp_path):
     kept = SequenceList.keep(tmp_path, np.arange(10))
     other = SequenceList.keep(tmp_path, np.arange(11))
     kept.file.write_bytes(other.file.read_bytes())
-    with pytest.raises(CorruptFile, match="is not the list that was planned; put it back as it was"):
+    with pytest.raises(
+        CorruptFile, match="is not the list that was planned; repeat the `seenat memorize --adaptive` command"
+    ):
         SequenceList.from_json(kept.to_json(), tmp_path).sequences  # noqa: B018 - It is read on first use.
 
 
 def test_a_missing_list_is_refused(tmp_path):
     kept = SequenceList.keep(tmp_path, np.arange(10))
+    assert not kept.is_lost
     kept.file.unlink()
+    assert SequenceList.from_json(kept.to_json(), tmp_path).is_lost
     with pytest.raises(CorruptFile, match="cannot be read: No such file"):
         SequenceList.from_json(kept.to_json(), tmp_path).sequences  # noqa: B018

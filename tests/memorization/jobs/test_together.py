@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made_up import MadeUp
 from measuring import measure, plan
 
 from seenat.cli.main import seenat
-from seenat.memorization.jobs import find_job
+from seenat.memorization.jobs import find_job, list_jobs, plan_jobs
 from seenat.memorization.protocol import Protocol
 from seenat.memorization.results import measured_values, onsets
 from seenat.memorization.running import run_jobs
+from seenat.memorization.selection import Selection
 from seenat.registry.catalog import Catalog
 from seenat.registry.errors import InvalidValue, JobFailed
 from seenat.registry.registering import register_suite
@@ -118,3 +120,22 @@ def test_the_command_takes_lengths_with_commas_between(pocket_manifest):
     refused = run(seenat, [*asked, "--adaptive"])
     assert (refused.exit_code, "one prompt length and one continuation length" in refused.stderr) == (2, True)
     assert run(seenat, ["memorize", NAME, "--prompt", "8,x"]).exit_code == 2
+
+
+def test_all_are_planned_or_none(catalog):
+    made = MadeUp.of(catalog)
+    asked = Selection(steps=(20, 40), sequences=made.model.order.sequences)
+    fits, too_long = Protocol(prompt=31, continuation=7), Protocol(prompt=31, continuation=40)
+    with pytest.raises(InvalidValue, match="ids 0 to 70 of a sequence"):
+        plan_jobs(catalog, made.model, [fits, too_long], asked)
+    assert list_jobs(catalog) == ()
+    first, second = plan_jobs(catalog, made.model, [fits, Protocol(prompt=31, continuation=8)], asked)
+    assert [job.id for job in plan_jobs(catalog, made.model, [second.measurement.protocol, fits], asked)] == [2, 1]
+    assert first.measurement.protocol == fits
+
+
+def test_the_command_plans_nothing_where_one_length_does_not_fit(mine_catalog, monkeypatch):
+    monkeypatch.setenv("SEENAT_DATABASE_URL", str(mine_catalog.database))
+    refused = CliRunner().invoke(seenat, ["memorize", "mine-a", "--prompt", "60", "--continuation", "7,40"])
+    assert isinstance(refused.exception, InvalidValue)
+    assert list_jobs(mine_catalog) == ()
