@@ -86,7 +86,8 @@ def run(catalog: Catalog, progress: Callable[[Advance], None] = lambda _: None, 
 
 def on_disk(cache: Path) -> set[int]:
     """The steps whose weights are in the cache, whole."""
-    refs = {path.read_text(): int(path.name.removeprefix("step")) for path in cache.glob("*/refs/*")}
+    whole = [path for path in cache.glob("*/refs/*") if path.suffix != ".tmp"]  # A fetch may be writing another.
+    refs = {path.read_text(): int(path.name.removeprefix("step")) for path in whole}
     return {refs[path.parent.name] for path in cache.glob("*/snapshots/*/model.safetensors") if path.exists()}
 
 
