@@ -1,8 +1,8 @@
 """Lists of sequences that a plan names one by one: frozen in a file before anything is measured by it.
 
 A list lies in `lists/` beside the results, under the digest of its own bytes, and a plan keeps that digest: what the file
-holds when it is read is what was planned, or it is refused. Answers do without a list that is lost (`coverage`). It is a .npy of int64, ascending and distinct, 8 bytes a sequence:
-24 MB for the 3 million sequences that a large model of Pythia memorizes.
+holds when it is read is what was planned, or it is refused. Answers do without a list that is lost (`coverage`). It is a .npy of
+int64, ascending and distinct, 8 bytes a sequence: 24 MB for the 3 million sequences that a large model of Pythia memorizes.
 """
 
 from __future__ import annotations
