@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.commits import commit_block, described_row, open_array
+from seenat.memorization.compaction import read_values
 from seenat.memorization.measurements import Measurement, ensure_measurement
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.store import ResultArray
@@ -95,6 +96,11 @@ class MadeUp:
                 sequences_per_batch=BATCH,
             )
         self.array.accept(row, block)
+
+    def read(self, rows: list[int] | None = None, start: int = 0, stop: int = SEQUENCES) -> Values:
+        """Committed values of some rows, or of all, over a range of sequences."""
+        with self.catalog.database.read() as connection:
+            return read_values(connection, self.array, self.measurement, rows or list(self.rows), start, stop)
 
     def commit_all(self, seed: int = 0) -> Values:
         """Commit every block at every checkpoint, and return the values, `[checkpoints, sequences]`."""

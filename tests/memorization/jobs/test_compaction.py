@@ -12,7 +12,7 @@ from made_up import BATCH, BLOCK, SEQUENCES, STEPS, WHOLE, MadeUp, values
 from sqlalchemy import select
 
 from seenat.memorization.commits import recover
-from seenat.memorization.compaction import compact, read_values
+from seenat.memorization.compaction import compact
 from seenat.memorization.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results import measured_values, trajectory
 from seenat.memorization.trajectories import Point, Trajectory
@@ -52,11 +52,6 @@ for syncs in range(1, 100):
 @pytest.fixture
 def made(sqlite_catalog):
     return MadeUp.of(sqlite_catalog)
-
-
-def read(made, rows=None, start=0, stop=SEQUENCES):
-    with made.catalog.database.read() as connection:
-        return read_values(connection, made.array, made.measurement, rows or list(made.rows), start, stop)
 
 
 def parts(made):
@@ -133,15 +128,15 @@ def test_a_part_answers_only_for_rows_that_are_as_when_it_was_made(made):
     other = values(99)
     made.commit(made.rows[2], 1, other)
     stored[2, BLOCK : 2 * BLOCK] = other
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
     assert trajectory(made.catalog, made.model, BLOCK + 3).trajectory.points
     hide(made, 0, 2, 3, 4)
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
     unchanged = [row for row in made.rows if row != made.rows[2]]
     hide(made, 1)
-    assert np.array_equal(read(made, unchanged, BLOCK, BLOCK + 9), stored[[0, 1, 3, 4], BLOCK : BLOCK + 9])
+    assert np.array_equal(made.read(unchanged, BLOCK, BLOCK + 9), stored[[0, 1, 3, 4], BLOCK : BLOCK + 9])
     with pytest.raises(CorruptFile):
-        read(made, start=BLOCK, stop=BLOCK + 9)
+        made.read(start=BLOCK, stop=BLOCK + 9)
 
 
 def test_compacting_again_writes_what_has_changed(made):
@@ -151,32 +146,32 @@ def test_compacting_again_writes_what_has_changed(made):
     stored[0, 3 * BLOCK : 4 * BLOCK] = values(7)
     assert compact(made.catalog, made.model).written == 1
     hide(made, *range(5))
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
 
 
 def test_parts_of_another_chunk_size_are_made_anew(made, monkeypatch):
     committed = made.commit_all()
     compact(made.catalog, made.model)
     monkeypatch.setattr("seenat.memorization.compaction._LARGEST_CHUNK", 64)
-    np.testing.assert_array_equal(read(made), committed)
+    np.testing.assert_array_equal(made.read(), committed)
     assert compact(made.catalog, made.model).written == made.measurement.blocks
     assert compact(made.catalog, made.model).written == 0
-    np.testing.assert_array_equal(read(made), committed)
+    np.testing.assert_array_equal(made.read(), committed)
     np.testing.assert_array_equal(zarr.open_array(parts(made), mode="r")[:], committed)
 
 
 def test_a_file_that_was_never_committed_is_not_in_a_part(made):
     stored = made.commit_all()
     made.array.write(made.rows[1], 2, values(50))
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
     found = compact(made.catalog, made.model)
     assert (found.written, found.left_out) == (5, 1)
     with made.catalog.database.write() as connection:
         recover(connection, made.array, made.measurement)
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
     assert compact(made.catalog, made.model).to_json()["written"] == 1
     hide(made, *range(5))
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 200, -30])
@@ -186,9 +181,9 @@ def test_a_damaged_part_is_passed_over(made, keep):
     path = parts(made) / "c" / "0" / "1"
     whole = path.read_bytes()
     path.write_bytes(whole[:keep])
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
     path.write_bytes(whole[: len(whole) // 2] + bytes(8) + whole[len(whole) // 2 + 8 :])
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
 
 
 def test_what_has_less_to_decompress_is_read(made):
@@ -198,8 +193,8 @@ def test_what_has_less_to_decompress_is_read(made):
     hide(made, 0)
     row = made.rows[3]
     with pytest.raises(CorruptFile):
-        read(made, [row], 0, BLOCK)
-    assert np.array_equal(read(made, None, 0, BLOCK), stored[:, :BLOCK])
+        made.read([row], 0, BLOCK)
+    assert np.array_equal(made.read(None, 0, BLOCK), stored[:, :BLOCK])
 
 
 def test_another_content_brings_another_row(made):
@@ -209,13 +204,13 @@ def test_another_content_brings_another_row(made):
         connection.execute(checkpoints.update().where(checkpoints.c.digest == "sha256:20").values(digest="sha256:new"))
     again = MadeUp.opened(made.catalog)
     assert again.rows == (0, 1, 5, 3, 4)
-    assert np.array_equal(read(again), np.where(np.arange(5)[:, None] == 2, NOT_MEASURED, stored))
+    assert np.array_equal(again.read(), np.where(np.arange(5)[:, None] == 2, NOT_MEASURED, stored))
     again.commit(5, 0, values(8))
     assert compact(made.catalog, again.model).written == 5
     assert zarr.open_array(parts(made), mode="r").shape == (6, SEQUENCES)
     hide(made, *range(1, 5))
-    assert np.array_equal(read(again, start=0, stop=BLOCK)[2], values(8))
-    assert np.array_equal(read(again)[[0, 1, 3, 4]], stored[[0, 1, 3, 4]])
+    assert np.array_equal(again.read(start=0, stop=BLOCK)[2], values(8))
+    assert np.array_equal(again.read()[[0, 1, 3, 4]], stored[[0, 1, 3, 4]])
 
 
 def test_killed_at_every_sync_it_is_whole_in_the_end(made):
@@ -229,13 +224,13 @@ def test_killed_at_every_sync_it_is_whole_in_the_end(made):
         codes = []
         for line in process.stdout:
             codes.append(int(line))
-            assert np.array_equal(read(made), stored)
+            assert np.array_equal(made.read(), stored)
     # Two syncs for what the array says of itself, two for each of five parts; a kill at the second finds a part written.
     assert codes == [-9] * (len(codes) - 1) + [0]
     assert len(codes) > 3
     assert list(parts(made).rglob("*.partial")) == []
     hide(made, *range(5))
-    assert np.array_equal(read(made), stored)
+    assert np.array_equal(made.read(), stored)
 
 
 def test_a_job_is_followed_by_it_unless_it_measured_but_little(new_catalog, measured):

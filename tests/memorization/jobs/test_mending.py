@@ -91,29 +91,24 @@ def made(sqlite_catalog):
     return MadeUp.of(sqlite_catalog)
 
 
-def read(made, rows=None, start=0, stop=SEQUENCES):
-    with made.catalog.database.read() as connection:
-        return read_values(connection, made.array, made.measurement, rows or list(made.rows), start, stop)
-
-
 def test_of_a_large_file_a_part_is_as_good_as_its_length(made, monkeypatch):
     made.commit_all()
     monkeypatch.setattr(store, "_HASHED", 10)
     whole = path(made).read_bytes()
     path(made).write_bytes(whole + b" ")
     with pytest.raises(CorruptFile, match="c/3/1 has not the"):
-        read(made, start=BLOCK, stop=BLOCK + 1)
+        made.read(start=BLOCK, stop=BLOCK + 1)
     path(made).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # Of the index's check sum, which nobody reads.
-    assert read(made, start=BLOCK, stop=BLOCK + 1).shape == (5, 1)
+    assert made.read(start=BLOCK, stop=BLOCK + 1).shape == (5, 1)
     with pytest.raises(CorruptFile, match="c/3/1 is not what was committed"):
-        read(made, start=BLOCK, stop=2 * BLOCK)
+        made.read(start=BLOCK, stop=2 * BLOCK)
 
 
 def test_what_was_never_committed_is_not_measured_whatever_lies_there(made):
     made.commit(ROW, HIT, values(1))
     made.array.write(ROW, 2, values(2))
-    assert np.array_equal(read(made, [ROW], BLOCK, 2 * BLOCK)[0], values(1))
-    assert (read(made, [ROW], 2 * BLOCK, 3 * BLOCK) == NOT_MEASURED).all()
+    assert np.array_equal(made.read([ROW], BLOCK, 2 * BLOCK)[0], values(1))
+    assert (made.read([ROW], 2 * BLOCK, 3 * BLOCK) == NOT_MEASURED).all()
 
 
 def test_while_a_block_is_written_again_what_counts_is_read(made):
