@@ -110,6 +110,25 @@ def test_what_does_not_serve_is_left_to_the_model_itself(
     assert (use.is_apart, use.is_generating_alike) == (is_apart, is_alike)
 
 
+class Particular(torch.nn.Module):
+    """It knows torch's own layers, and does something else with any other."""
+
+    def __init__(self, linear: torch.nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.linear(states)
+        return made if type(self.linear) is torch.nn.Linear else 2 * made
+
+
+def test_a_packed_copy_that_says_something_else_does_not_serve() -> None:
+    model = shaken(llama)
+    mlp = model.base_model.layers[0].mlp
+    mlp.down_proj = Particular(mlp.down_proj)
+    assert served(model, 12, decodes=True).model is model
+
+
 @pytest.mark.parametrize("length", [2, 3, 4, 64])
 def test_windows_of_every_length_are_tried(length: int) -> None:
     assert served(shaken(llama), length, decodes=True).is_generating_alike

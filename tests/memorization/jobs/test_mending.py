@@ -33,10 +33,10 @@ def path(made, row=ROW, block=HIT):
     return made.array.folder / "c" / str(row) / str(block)
 
 
-def flip(made):
-    data = bytearray(path(made).read_bytes())
+def flip(made, row=ROW, block=HIT):
+    data = bytearray(path(made, row, block).read_bytes())
     data[len(data) // 2] ^= 1
-    path(made).write_bytes(data)
+    path(made, row, block).write_bytes(data)
 
 
 DAMAGES = {
@@ -146,9 +146,10 @@ def test_shards_whose_files_are_lost_are_opened_again(catalog):
     assert (job.state, reopen_lost(catalog, job), reopen_lost(catalog, other)) == ("done", 0, 0)
     path(made).unlink()
     shutil.copy(path(made, row=2, block=2), path(made, row=2, block=3))
-    assert reopen_lost(catalog, job) == 2
+    flip(made, row=2, block=0)  # Of the same length.
+    assert reopen_lost(catalog, job) == 3
     found = find_job(catalog, job.id)
-    assert (found.state, found.progress.pending, found.progress.done) == ("pending", 2, 8)
+    assert (found.state, found.progress.pending, found.progress.done) == ("pending", 3, 7)
     assert reopen_lost(catalog, job) == 0
 
 
