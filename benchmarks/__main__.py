@@ -11,12 +11,12 @@ from benchmarks.machine import cpu_seconds, say
 from benchmarks.page import with_section
 
 _PARTS = {
-    "equality": "benchmarks.equality",
-    "engine": "benchmarks.engine",
-    "loss": "benchmarks.loss",
-    "memory": "benchmarks.memory",
-    "job": "benchmarks.whole_job",
-    "scale": "benchmarks.scale",
+    "equality": "benchmarks.parts.equality",
+    "engine": "benchmarks.parts.engine",
+    "loss": "benchmarks.parts.loss",
+    "memory": "benchmarks.parts.memory",
+    "job": "benchmarks.parts.whole_job",
+    "scale": "benchmarks.parts.scale",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seenat.memorization.plots import altair_or_refuse, save
+from seenat.memorization.plots.charts import altair_or_refuse, save
 
 __all__ = ["Bar", "draw"]
 

@@ -25,13 +25,13 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.limit import counted_flop
-from benchmarks.shapes import drawn_ids, drawn_lengths
-from seenat.memorization.protocol import RECHECKED, Protocol
-from seenat.memorization.reference import generate_continuations, reference_scores
-from seenat.memorization.scoring import Scorer, in_type
-from seenat.registry.builtin import builtin_suites
+from benchmarks.material.shapes import drawn_ids, drawn_lengths
+from seenat.memorization.engine.scorer import Scorer, in_type
+from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
+from seenat.memorization.protocol.protocol import RECHECKED, Protocol
+from seenat.registry.catalog.specs import ModelFacts
 from seenat.registry.errors import OutOfMemory
-from seenat.registry.facts import ModelFacts
+from seenat.registry.suites.builtin import builtin_suites
 
 __all__ = ["Effort", "lines", "main"]
 

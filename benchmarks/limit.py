@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from seenat.memorization.engine.linear import Linear
+from seenat.memorization.engine.kernels.linear import Linear
 
 __all__ = ["counted_flop", "peak", "torch_peak"]
 

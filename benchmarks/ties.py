@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import generate_continuations
+from seenat.memorization.engine.transformers.reference import generate_continuations
+from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["smallest_gaps", "ties"]
 

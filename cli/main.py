@@ -12,7 +12,7 @@ import sys
 import click
 
 from seenat import __version__
-from seenat.cli.listing import Listed, ListedGroup
+from seenat.cli.framework.lazy_group import Listed, ListedGroup
 from seenat.registry import settings
 from seenat.registry.errors import SeenatError
 
@@ -23,32 +23,32 @@ _OBJECTS = 100_000
 """New objects after which Python looks for cycles: at its own 700 it does so 100 times while a look-up imports what it needs,
 in vain, for a tenth of the time."""
 _COMMANDS = {
-    "demo": Listed("suites:demo", "Train, measure and show a small suite, right here."),
-    "models": Listed("models:models", "List the models of the catalog."),
-    "model": Listed("models:model", "Show everything known of one model."),
-    "checkpoints": Listed("checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
-    "step": Listed("models:step", "Show what a checkpoint had seen."),
-    "batch": Listed("orders:batch", "Show a batch: its sequences, its bytes, its text."),
-    "sequence": Listed("orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
-    "export-batches": Listed("exports:export_batches", "Write the ids of batches to a file."),
-    "memorize": Listed("memorize:memorize", "Measure what a model's checkpoints have memorized."),
-    "jobs": Listed("jobs:jobs", "List the jobs, the newest first."),
-    "job": Listed("jobs:job", "Show one job: what it measures, how far it is."),
-    "trajectory": Listed("results:trajectory", "Show when one sequence was memorized and forgotten."),
-    "onset": Listed("results:onset", "Show when a model memorized what."),
-    "which": Listed("which:which", "List which sequences a model memorized, kept, relearned."),
-    "compact": Listed("which:compact", "Make reading single trajectories cheap."),
+    "demo": Listed("catalog.suites:demo", "Train, measure and show a small suite, right here."),
+    "models": Listed("catalog.models:models", "List the models of the catalog."),
+    "model": Listed("catalog.models:model", "Show everything known of one model."),
+    "checkpoints": Listed("catalog.checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
+    "step": Listed("catalog.models:step", "Show what a checkpoint had seen."),
+    "batch": Listed("catalog.orders:batch", "Show a batch: its sequences, its bytes, its text."),
+    "sequence": Listed("catalog.orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
+    "export-batches": Listed("results.export:export_batches", "Write the ids of batches to a file."),
+    "memorize": Listed("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
+    "jobs": Listed("jobs.jobs:jobs", "List the jobs, the newest first."),
+    "job": Listed("jobs.jobs:job", "Show one job: what it measures, how far it is."),
+    "trajectory": Listed("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
+    "onset": Listed("results.onset:onset", "Show when a model memorized what."),
+    "which": Listed("results.which:which", "List which sequences a model memorized, kept, relearned."),
+    "compact": Listed("results.which:compact", "Make reading single trajectories cheap."),
     "study": Listed("studies:study", "Ask of results what papers ask of them."),
-    "compare": Listed("evaluations:compare", "Put our results beside published ones."),
-    "export": Listed("exports:export", "Write what was measured of a model to a file."),
-    "evals": Listed("evaluations:evals", "Show benchmark results by step."),
-    "import": Listed("evaluations:import_", "Import what others measured."),
-    "sync": Listed("integrity:sync", "Read which revisions and files the hub has."),
-    "audit": Listed("integrity:audit", "Tell which checkpoints are not what their names say."),
-    "verify": Listed("integrity:verify", "Read checkpoints on this machine and compare their digests."),
-    "register": Listed("suites:register", "Add a suite of your own, described by one file."),
-    "db": Listed("database:db", "Make, upgrade and check the catalog's database."),
-    "doctor": Listed("doctor:doctor", "Show versions, places, devices and problems."),
+    "compare": Listed("catalog.evals:compare", "Put our results beside published ones."),
+    "export": Listed("results.export:export", "Write what was measured of a model to a file."),
+    "evals": Listed("catalog.evals:evals", "Show benchmark results by step."),
+    "import": Listed("catalog.evals:import_", "Import what others measured."),
+    "sync": Listed("catalog.integrity:sync", "Read which revisions and files the hub has."),
+    "audit": Listed("catalog.integrity:audit", "Tell which checkpoints are not what their names say."),
+    "verify": Listed("catalog.integrity:verify", "Read checkpoints on this machine and compare their digests."),
+    "register": Listed("catalog.suites:register", "Add a suite of your own, described by one file."),
+    "db": Listed("system.database:db", "Make, upgrade and check the catalog's database."),
+    "doctor": Listed("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
 
 
@@ -137,7 +137,7 @@ def _culprit(error: OSError) -> str:
     reason = (error.strerror or str(error)).rstrip(".")
     if error.filename is None:
         return f"{reason}."
-    from seenat.registry.durable import PARTIAL
+    from seenat.registry.storage.local import PARTIAL
 
     name = re.sub(rf"\.\d+{re.escape(PARTIAL)}$", "", str(error.filename))
     return f"{name} cannot be used: {reason}; check the path, and that you may use it."

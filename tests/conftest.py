@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from seenat.registry.catalog import Catalog
-from seenat.registry.database import Database, parse_url
-from seenat.registry.schema import upgrade
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.engine import Database, parse_url
+from seenat.registry.database.schema import upgrade
 
-pytest_plugins = ["hub_server"]
+pytest_plugins = ["support.fake_hub", "support.trained_run", "support.studied"]
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """Survives between runs; deleting it costs a minute."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import click
 
-from seenat.cli.listing import Listed, ListedGroup
+from seenat.cli.framework.lazy_group import Listed, ListedGroup
 
 __all__ = ["study"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.context import Count, open_catalog, protocol_option
-from seenat.cli.drawing import plot_option
-from seenat.cli.output import Output, count, json_option, share
-from seenat.cli.studies.answering import answer, step_option
+from seenat.cli.framework.output import Output, count, json_option, share
+from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.studies.common import answer, step_option
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
-    from seenat.memorization.studies.sets import SetDifference
+    from seenat.memorization.studies.set_difference import SetDifference
 
 __all__ = ["predict", "sets"]
 
@@ -77,7 +77,7 @@ def sets(
     Example:
       seenat study sets pocket-2m --never pocket-230k --within 64
     """
-    from seenat.memorization.studies.sets import memorized_only_by
+    from seenat.memorization.studies.set_difference import memorized_only_by
 
     out = Output(as_json)
     with open_catalog() as catalog:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.context import open_catalog, protocol_option
-from seenat.cli.drawing import plot_option
-from seenat.cli.output import Output, count, json_option
-from seenat.cli.studies.answering import answer, models_argument
-from seenat.cli.words import share_words
+from seenat.cli.framework.output import Output, count, json_option
+from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.phrases import share_words
+from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.studies.common import answer, models_argument
 
 if TYPE_CHECKING:
-    from seenat.memorization.studies.curves import Curve
+    from seenat.memorization.studies.forgetting import Curve
 
 __all__ = ["forgetting", "onsets"]
 
@@ -58,7 +58,7 @@ def _curves(
     chart: str,
     show: Callable[[Output, tuple[Curve, ...]], None],
 ) -> None:
-    from seenat.memorization.studies.curves import curves
+    from seenat.memorization.studies.forgetting import curves
 
     with open_catalog() as catalog:
         found = curves(catalog, [catalog.model(name) for name in names], protocol)

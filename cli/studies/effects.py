@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.context import Count, open_catalog, protocol_option
-from seenat.cli.drawing import plot_option
-from seenat.cli.output import Output, count, json_option
-from seenat.cli.studies.answering import answer, models_argument
+from seenat.cli.framework.output import Output, count, json_option
+from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.studies.common import answer, models_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seenat.memorization.studies.counterfactual import CounterfactualProfile, ProfilePoint
-    from seenat.memorization.studies.labels import StepLabel, StepLabels
+    from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile, ProfilePoint
+    from seenat.memorization.studies.effects.step_labels import StepLabel, StepLabels
 
 __all__ = ["counterfactual", "labels"]
 
@@ -73,7 +73,7 @@ def counterfactual(
       seenat study counterfactual pocket-230k --plot counterfactual.svg
       seenat study counterfactual pocket-230k --control not-yet --least 20
     """
-    from seenat.memorization.studies.counterfactual import counterfactual_profiles
+    from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
 
     with open_catalog() as catalog:
         found = counterfactual_profiles(
@@ -107,7 +107,7 @@ def labels(
     Example:
       seenat study labels pocket-230k --plot labels.svg
     """
-    from seenat.memorization.studies.labels import step_labels
+    from seenat.memorization.studies.effects.step_labels import step_labels
 
     with open_catalog() as catalog:
         found = step_labels(catalog, catalog.model(name), protocol, quantity=quantity, repeated=repeated)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.context import Count, open_catalog, protocol_option
-from seenat.cli.drawing import plot_option
-from seenat.cli.output import Output, count, json_option, share
-from seenat.cli.studies.answering import answer, models_argument, step_option
+from seenat.cli.framework.output import Output, count, json_option, share
+from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.studies.common import answer, models_argument, step_option
 
 if TYPE_CHECKING:
-    from seenat.memorization.studies.batches import BatchDispersion
+    from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.exposures import ExposureOnsets
 
 __all__ = ["batches", "exposures"]
@@ -67,7 +67,7 @@ def batches(
       seenat study batches pocket-2m
       seenat study batches pocket-230k --step 128 --slice 64 --plot qq.svg
     """
-    from seenat.memorization.studies.batches import batch_dispersion
+    from seenat.memorization.studies.dispersion import batch_dispersion
 
     out = Output(as_json)
     with open_catalog() as catalog:

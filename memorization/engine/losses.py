@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.devices import Rows
-from seenat.memorization.engine.neox import Body, NewKeys, folded
-from seenat.memorization.engine.rotary import crosses
-from seenat.memorization.engine.serving import served
-from seenat.memorization.engine.sharing import cut, over_blocks, shared
-from seenat.memorization.engine.surprisal import SurprisalHead, of_logits
-from seenat.memorization.engine.verdicts import Pairs
-from seenat.memorization.protocol import Protocol
+from seenat.memorization.engine.kernels.devices import Rows
+from seenat.memorization.engine.kernels.prefix_state import Pairs
+from seenat.memorization.engine.kernels.surprisal import SurprisalHead, of_logits
+from seenat.memorization.engine.kernels.threads import cut, over_blocks, shared
+from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
+from seenat.memorization.engine.transformers.capabilities import served
+from seenat.memorization.engine.transformers.rotary import crosses
+from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["GenericLosses", "NeoxLosses", "quantities"]
 

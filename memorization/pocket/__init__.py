@@ -15,9 +15,9 @@ The same seed, machine and versions give the same bytes, however often the build
 from __future__ import annotations
 
 from seenat.memorization.pocket.config import POCKET, PocketConfig, PocketModel, RepetitionClass
-from seenat.memorization.pocket.order import repetitions
 from seenat.memorization.pocket.progress import PocketProgress
 from seenat.memorization.pocket.suite import build_pocket_suite, pocket_folder
+from seenat.memorization.pocket.text.order import repetitions
 
 __all__ = [
     "POCKET",

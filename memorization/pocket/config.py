@@ -11,9 +11,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from seenat.registry.durable import digest_of_bytes
 from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
+from seenat.registry.storage.local import digest_of_bytes
 
 __all__ = ["POCKET", "PocketConfig", "PocketModel", "RepetitionClass"]
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from seenat.memorization.pocket.config import PocketConfig, PocketModel
 from seenat.memorization.pocket.plan import Plan, versions
-from seenat.memorization.pocket.tokenizer import END_OF_TEXT_ID
+from seenat.memorization.pocket.text.tokenizer import END_OF_TEXT_ID
 
 __all__ = ["manifest_text"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from seenat.memorization.pocket.config import PocketConfig
-from seenat.registry.durable import write_durably
 from seenat.registry.errors import MissingExtra
+from seenat.registry.storage.local import write_durably
 
 __all__ = ["FORMAT", "PLAN_FILE", "Plan", "versions"]
 

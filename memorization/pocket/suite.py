@@ -16,18 +16,18 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from seenat.memorization.pocket.checkpoints import checkpoint_path, workspace
 from seenat.memorization.pocket.config import POCKET, PocketConfig
-from seenat.memorization.pocket.corpus import corpus_digest, documents
 from seenat.memorization.pocket.locks import exclusive
 from seenat.memorization.pocket.manifest import manifest_text
-from seenat.memorization.pocket.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.plan import FORMAT, PLAN_FILE, Plan
 from seenat.memorization.pocket.progress import PocketProgress
-from seenat.memorization.pocket.tokenizer import train_tokenizer
-from seenat.memorization.pocket.workers import train_models
-from seenat.registry.durable import PARTIAL, write_durably
+from seenat.memorization.pocket.text.corpus import corpus_digest, documents
+from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
+from seenat.memorization.pocket.text.tokenizer import train_tokenizer
+from seenat.memorization.pocket.training.checkpoints import checkpoint_path, workspace
+from seenat.memorization.pocket.training.workers import train_models
 from seenat.registry.errors import CorruptFile, InvalidValue, SuiteChanged
+from seenat.registry.storage.local import PARTIAL, write_durably
 
 __all__ = ["build_pocket_suite", "pocket_folder"]
 
@@ -127,7 +127,7 @@ def _refuse_strangers(folder: Path, building: Path) -> None:
 
 def _write_data(folder: Path, plan: Plan, texts: Sequence[str]) -> None:
     """Write tokenizer and order; they are cheap, so a resumed building writes the same bytes once more."""
-    from seenat.registry.orders.mmididx import write_order
+    from seenat.registry.orders.formats.megatron_idx import write_order
 
     tokenizer = train_tokenizer(texts, plan.config.vocab_size)
     distinct = distinct_sequences(texts, tokenizer, plan.config.tokens_per_sequence)

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.studies.contents import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
-from seenat.memorization.studies.reading import Results, open_results
-from seenat.registry.catalog import Catalog
-from seenat.registry.entities import Model
+from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.orders.duplicates import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
 from seenat.registry.units import SequenceRange
 
 __all__ = [

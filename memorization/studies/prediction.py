@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from seenat.memorization.memorized import check_measured
-from seenat.memorization.studies.reading import Results, open_results
-from seenat.registry.catalog import Catalog
-from seenat.registry.entities import Model
+from seenat.memorization.queries.memorized import check_measured
+from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 
 __all__ = ["Prediction", "Predictions", "predictions"]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seenat.registry.durable import digest_of_bytes
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.source import Tokens, TokenSource
 from seenat.registry.orders.vocabulary import check_ids
+from seenat.registry.storage.local import digest_of_bytes
 from seenat.registry.units import SequenceRange
 
 __all__ = ["BatchFacts", "scan_batches"]

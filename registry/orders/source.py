@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.pieces import Extent
 from seenat.registry.units import SequenceRange
 
 __all__ = ["Sequences", "TokenSource", "Tokens"]

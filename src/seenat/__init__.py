@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog import Catalog
+    from seenat.registry.catalog.catalog import Catalog
 
 __all__ = ["__version__", "open"]
 
@@ -28,6 +28,6 @@ def open(url: str | None = None) -> Catalog:
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
-    from seenat.registry.catalog import Catalog
+    from seenat.registry.catalog.catalog import Catalog
 
     return Catalog.open(url)

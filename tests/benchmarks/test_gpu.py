@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from seenat.registry.builtin import builtin_suites
+from seenat.registry.suites.builtin import builtin_suites
 
 ROOT = Path(__file__).parents[2]
 

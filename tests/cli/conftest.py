@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Call, Called, run_process
+from support.cli import Call, Called, run_process
 
 from seenat.cli.main import main
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Call
+from support.cli import Call
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")

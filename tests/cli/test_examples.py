@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from command_line import run_process
+from support.cli import run_process
 
 from seenat.cli.main import seenat
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Call, run_process
+from support.cli import Call, run_process
 
 STEP = {
     "model",

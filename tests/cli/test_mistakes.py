@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import Call, Called, environment, run_process
+from support.cli import Call, Called, environment, run_process
 
 USAGE, NOT_FOUND, STALE, UNREACHABLE, INTERRUPTED = 2, 3, 4, 5, 130
 

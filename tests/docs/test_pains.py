@@ -17,14 +17,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seenat.cli.main import seenat
-from seenat.memorization.jobs import plan_job
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.selection import Selection
-from seenat.registry.catalog import Catalog
-from seenat.registry.contents import record_batch
+from seenat.memorization.jobs.plan import plan_job
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SeenatError, UnknownCheckpoint
-from seenat.registry.registering import register_suite
-from seenat.registry.tables import batches
+from seenat.registry.integrity.batch_digests import record_batch
+from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pythia.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from seenat.cli.main import seenat
-from seenat.registry.catalog import Catalog
+from seenat.registry.catalog.catalog import Catalog
 
 PAGE = Path(__file__).parents[2] / "docs" / "questions.md"
 QUESTION = re.compile(r"^## (\d+)\. (.+?)$.*?```sh\n(.+?)\n```.*?```sql\n(.+?)\n```", re.MULTILINE | re.DOTALL)

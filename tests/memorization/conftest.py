@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
-from measuring import measure
+from support.measuring import measure
 
-from seenat.registry.catalog import Catalog
-from seenat.registry.registering import register_suite
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 LEARNT = 20

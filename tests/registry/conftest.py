@@ -19,11 +19,11 @@ from safetensors.numpy import save_file
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 
-from seenat.registry.catalog import Catalog
-from seenat.registry.database import Database, parse_url
-from seenat.registry.orders.mmididx import write_order
-from seenat.registry.schema import alembic_config, upgrade
-from seenat.registry.tables import metadata
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.engine import Database, parse_url
+from seenat.registry.database.schema import alembic_config, upgrade
+from seenat.registry.database.tables import metadata
+from seenat.registry.orders.formats.megatron_idx import write_order
 
 Dump = dict[str, list[tuple[Any, ...]]]
 

@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
-from elsewhere import elsewhere
+from support.remote_device import elsewhere
 
-from seenat.memorization.engine.for_neox import NeoxEngine
-from seenat.memorization.engine.schedule import Stages
-from seenat.memorization.protocol import RECHECKED, Protocol
-from seenat.memorization.reference import generate_continuations, reference_scores
-from seenat.memorization.scoring import Scorer, in_type
+from seenat.memorization.engine.kernels.stages import Stages
+from seenat.memorization.engine.neox.engine import NeoxEngine
+from seenat.memorization.engine.scorer import Scorer, in_type
+from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
+from seenat.memorization.protocol.protocol import RECHECKED, Protocol
 
 ROWS = 300
 _Rows = npt.NDArray[np.int64]

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from seenat.memorization.engine.cascade import Cascade
-from seenat.memorization.engine.decoding import scores
-from seenat.memorization.engine.for_neox import NeoxEngine
-from seenat.memorization.engine.generic import GenericEngine
-from seenat.memorization.engine.head import Head
-from seenat.memorization.engine.neox import Body, folded
-from seenat.memorization.engine.schedule import Stages, usual_stages
-from seenat.memorization.engine.verdicts import Pairs
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import ReferenceScores, reference_scores
-from seenat.memorization.scoring import JointScorer
+from seenat.memorization.engine.kernels.output_head import Head
+from seenat.memorization.engine.kernels.prefix_state import Pairs
+from seenat.memorization.engine.kernels.stages import Stages, usual_stages
+from seenat.memorization.engine.neox.early_exit import Cascade
+from seenat.memorization.engine.neox.engine import NeoxEngine
+from seenat.memorization.engine.neox.forward import Body, folded
+from seenat.memorization.engine.neox.greedy import scores
+from seenat.memorization.engine.scorer import JointScorer
+from seenat.memorization.engine.transformers.engine import GenericEngine
+from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
+from seenat.memorization.protocol.protocol import Protocol
 
 
 @pytest.fixture(scope="module")

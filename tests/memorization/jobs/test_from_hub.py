@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hub_server import HubServer, client_of, serve
+from support.fake_hub import HubServer, client_of, serve
 
-from seenat.memorization.columns import columns_bytes
-from seenat.memorization.jobs import plan_job
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.results import measured_values
-from seenat.memorization.running import run_job
-from seenat.memorization.selection import Selection
-from seenat.registry.catalog import Catalog
-from seenat.registry.facts import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
-from seenat.registry.recording import record_suite
-from seenat.registry.registering import register_suite
+from seenat.memorization.jobs.plan import plan_job
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.window_cache import columns_bytes
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.memorization.queries.onsets import measured_values
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
 from seenat.registry.schedule import Schedule
+from seenat.registry.suites.register import register_suite
+from seenat.registry.suites.write import record_suite
 
 STEPS = (128, 384)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.jobs import find_job
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.running import run_job
+from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.units import SequenceRange
 
 KILLS = 20
@@ -25,9 +25,9 @@ FORKS = """
 import json, os, select, signal, sys, time, traceback
 import torch
 from transformers import GPTNeoXForCausalLM
-from seenat.memorization.jobs import find_job
-from seenat.memorization.running import run_job
-from seenat.registry.catalog import Catalog
+from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.registry.catalog.catalog import Catalog
 
 torch.set_num_threads(1)
 

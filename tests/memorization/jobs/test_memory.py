@@ -11,20 +11,20 @@ import pytest
 import torch
 import transformers
 
-from seenat.memorization.jobs import plan_job
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.selection import Selection
-from seenat.registry.catalog import Catalog
-from seenat.registry.registering import register_suite
+from seenat.memorization.jobs.plan import plan_job
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.suites.register import register_suite
 
 PROTOCOL = Protocol(prompt=4, continuation=4)
 FEW, MANY = 20_000, 200_000
 MEASURE = """
 import json, sys
 import torch
-from seenat.memorization.jobs import find_job
-from seenat.memorization.running import run_job
-from seenat.registry.catalog import Catalog
+from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.registry.catalog.catalog import Catalog
 
 def memory():
     fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
@@ -98,7 +98,7 @@ def test_ten_times_the_sequences_need_no_more_memory(tmp_path):
 
 KEPT = """
 from pathlib import Path
-from seenat.memorization.memory import give_back
+from seenat.memorization.jobs.host_memory import give_back
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4 >> 10

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.jobs import Job, plan_job
-from seenat.memorization.plan_checks import runnable_steps
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.selection import Selection
-from seenat.registry.catalog import Catalog
-from seenat.registry.entities import Model
+from seenat.memorization.jobs.plan import Job, plan_job
+from seenat.memorization.jobs.plan_checks import runnable_steps
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
-from seenat.registry.evidence import AUDIT, Finding, replace_evidence
-from seenat.registry.registering import register_suite
+from seenat.registry.integrity.evidence import AUDIT, Finding, replace_evidence
+from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 WRONG, MISSING, SUSPECT = 32, 64, 128

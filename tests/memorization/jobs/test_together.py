@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from made_up import MadeUp
-from measuring import measure, plan
+from support.measuring import measure, plan
+from support.synthetic_results import MadeUp
 
 from seenat.cli.main import seenat
-from seenat.memorization.jobs import find_job, list_jobs, plan_jobs
-from seenat.memorization.protocol import Protocol
-from seenat.memorization.results import measured_values, onsets
-from seenat.memorization.running import run_jobs
-from seenat.memorization.selection import Selection
-from seenat.registry.catalog import Catalog
+from seenat.memorization.jobs.plan import find_job, list_jobs, plan_jobs
+from seenat.memorization.jobs.runners.local import run_jobs
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.memorization.queries.onsets import measured_values, onsets
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, JobFailed
-from seenat.registry.registering import register_suite
+from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 NAME = "pocket-660k"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seenat.memorization.pocket import POCKET, PocketConfig, RepetitionClass
-from seenat.memorization.pocket.architecture import new_network
 from seenat.memorization.pocket.progress import PocketProgress
+from seenat.memorization.pocket.training.architecture import new_network
 from seenat.registry.errors import InvalidValue
 
 PARAMETERS = {"pocket-230k": 231_168, "pocket-660k": 658_944, "pocket-2m": 2_104_320}

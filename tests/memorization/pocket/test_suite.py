@@ -27,7 +27,7 @@ from seenat.memorization.pocket import (
     repetitions,
 )
 from seenat.registry.errors import CorruptFile, InvalidValue, JobFailed, SuiteChanged
-from seenat.registry.manifest import read_manifest
+from seenat.registry.suites.manifest.manifest import read_manifest
 
 TINY = PocketConfig(
     models=(PocketModel(name="tiny", size="30k", layers=1, width=64, heads=4, learning_rate=5e-3),),

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.memorization.pocket.config import POCKET
-from seenat.memorization.studies.contents import contents_of
 from seenat.memorization.studies.exposures import exposure_onsets, quantile
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.orders.flat import FlatOrder
+from seenat.registry.orders.duplicates import contents_of
+from seenat.registry.orders.extents import Extent
+from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.pieces import Extent
 from seenat.registry.units import SequenceRange
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")

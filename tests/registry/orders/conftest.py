@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from documents import map_files, write_documents
-from hub_server import HubServer, client_of, serve
+from support.fake_hub import HubServer, client_of, serve
+from support.neox_documents import map_files, write_documents
 
+from seenat.registry.catalog.specs import FileFacts
 from seenat.registry.errors import CorruptFile
-from seenat.registry.facts import FileFacts
-from seenat.registry.orders.description import OrderFiles
-from seenat.registry.orders.mmididx import write_order
-from seenat.registry.orders.opening import open_order
-from seenat.registry.orders.remote import open_remote
+from seenat.registry.orders.formats.megatron_idx import write_order
+from seenat.registry.orders.formats.open import open_order
+from seenat.registry.orders.order_files import OrderFiles
+from seenat.registry.orders.remote.order import open_remote
 from seenat.registry.orders.source import TokenSource
 
 

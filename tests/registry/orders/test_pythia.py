@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from seenat.registry.errors import CorruptFile, UnknownSequence
-from seenat.registry.orders.description import OrderFiles
-from seenat.registry.orders.flat import MAX_MAPS
+from seenat.registry.orders.extents import Extent
+from seenat.registry.orders.formats.flat import MAX_MAPS
+from seenat.registry.orders.formats.megatron_idx import check_index
+from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.geometry import ByteRange, Geometry
-from seenat.registry.orders.mmididx import check_index
-from seenat.registry.orders.opening import open_order
-from seenat.registry.orders.pieces import Extent
+from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 

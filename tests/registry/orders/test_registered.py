@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from documents import MAPS, write_documents
 from sqlalchemy import select
+from support.neox_documents import MAPS, write_documents
 
-from seenat.registry.answers import batch_answer, sequence_answer
-from seenat.registry.catalog import Catalog
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.serialize import batch_answer, sequence_answer
+from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
-from seenat.registry.registering import register_suite
-from seenat.registry.tables import batches
+from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 LENGTH, COUNT, BATCH = 9, 42, 4
@@ -123,7 +123,7 @@ def test_another_content_is_another_order(
 def test_damage_between_what_opening_looks_at_is_found(
     catalog: Catalog, manifest: Path, shuffle: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seenat.registry.orders import map_checks
+    from seenat.registry.orders.formats import index_map_checks as map_checks
 
     monkeypatch.setattr(map_checks, "_SOME_SHUFFLES", 2)
     damaged = shuffle.copy()

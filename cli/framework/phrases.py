@@ -1,0 +1,105 @@
+"""What several commands say in the same words: onsets, protocols, jobs, shares, and what adaptive jobs left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seenat.cli.framework.output import count, plural, share
+
+if TYPE_CHECKING:
+    from seenat.memorization.jobs.plan import Job
+    from seenat.memorization.protocol.protocol import Protocol
+    from seenat.memorization.queries.onsets import MemorizedSequence
+
+__all__ = [
+    "adaptive_words",
+    "miss_words",
+    "onset_words",
+    "protocol_words",
+    "rate_words",
+    "sequence_table",
+    "share_words",
+    "steps_words",
+]
+
+
+def onset_words(onset: Mapping[str, int | None] | None) -> str:
+    """An onset's bracket: `after step 64, by step 128`."""
+    if onset is None:
+        return "never"
+    by = f"by step {onset['step']:,}"
+    return (
+        f"{by}, not measured before" if onset["bracket_low"] is None else f"after step {onset['bracket_low']:,}, {by}"
+    )
+
+
+def sequence_table(sequences: Sequence[MemorizedSequence]) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Columns and rows of sequences and their onsets; whether they had been seen only where some had not."""
+    columns: tuple[str, ...] = (">sequence", "<memorized", ">last memorized at", ">times lost")
+    rows: list[list[object]] = [
+        [count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost]
+        for one in sequences
+    ]
+    if not all(one.seen for one in sequences):
+        columns = (*columns, "<had seen it")
+        for cells, one in zip(rows, sequences, strict=True):
+            cells.append("yes" if one.seen else "no")
+    return columns, rows
+
+
+def protocol_words(protocol: Protocol) -> str:
+    """A protocol's id and what it means: `243582cf555b: 32 + 32 ids from 0, EOS banned`."""
+    ids = f"{protocol.prompt:,} + {protocol.continuation:,} ids from {protocol.offset:,}"
+    dtype = "" if protocol.dtype == "float32" else f", in {protocol.dtype}"
+    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}{dtype}"
+
+
+def share_words(exact: float | None, at_least: float | None) -> str | None:
+    """A share, or its lower bound: `1.94%`, `>= 1.94%`."""
+    if exact is not None or at_least is None:
+        return share(exact)
+    return f">= {share(at_least)}"
+
+
+def adaptive_words(adaptive: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence for each adaptive job that an answer rests on: what it left out, and what that may hide."""
+    for one in adaptive:
+        refined = one["checkpoints"] - len(one["grid"])
+        yield (
+            f"This rests on adaptive job {one['job']} of {one['model']}: at {plural(refined, 'checkpoint')} it measures only "
+            f"what it found memorized at the other {len(one['grid'])}, and an audit. {miss_words(one)}"
+        )
+
+
+def miss_words(one: Mapping[str, Any]) -> str:
+    """What an adaptive job missed, by its audit."""
+    missed, drawn = one["missed"], plural(one["audit"]["count"], "sequence")
+    if missed is None:
+        return "It is not finished, so how much it misses is not known yet."
+    low, high = missed["of_all_interval"]
+    confidence = f"{missed['confidence']:.0%}"
+    if missed["rate"] is None:
+        return (
+            f"None of the {drawn} of the audit is memorized at any checkpoint, so its miss rate is not known; of "
+            f"{missed['sequences']:,} sequences at most {high:,.0f} are missed ({confidence}, {missed['method']})."
+        )
+    rates = " to ".join(str(share(end)) for end in missed["rate_interval"])
+    return (
+        f"Miss rate: {share(missed['rate'])}, {missed['missed']:,} of {missed['memorized']:,} memorized ones among "
+        f"the {drawn} of the audit ({confidence} {missed['method']} interval {rates}), and {share(missed['cell_rate'])} of "
+        f"their memorized checkpoints; so about {missed['of_all']:,.0f} of {missed['sequences']:,} sequences are missed "
+        f"({low:,.0f} to {high:,.0f})."
+    )
+
+
+def rate_words(found: Job) -> str:
+    """How many sequences a second a job measured."""
+    return f"{found.progress.measured / found.progress.seconds:,.0f} sequences a second"
+
+
+def steps_words(steps: tuple[int, ...]) -> str:
+    """How many checkpoints, and from which step to which."""
+    if len(steps) == 1:
+        return f"1, at step {steps[0]:,}"
+    return f"{len(steps):,}, from step {steps[0]:,} to {steps[-1]:,}"

@@ -1,0 +1,265 @@
+"""The output matrix: which id greedy decoding chooses, and whether that is the true one.
+
+Logits of a whole vocabulary are never held. The matrix is taken 8,192 ids at a time, and the largest logit so far and its id
+are kept; the lowest id wins on a tie, so a later tile has to exceed what came before it. On CPU 256 rows are taken at a time,
+whose logits stay in cache: a row of Pythia-70m then takes 0.22 ms, of which the products alone are 0.21, against 0.37 when 41
+rows are multiplied with the whole matrix, which comes from memory each time.
+
+Most positions are mistakes, and one id with a larger logit than the true one proves a mistake. So in float32 `refuted` asks
+the 1,024 ids that are most frequent in the data, and only what it leaves has to be multiplied with the whole matrix. (Of a
+model of Pythia-14m's shape, trained on text, that left 0.1 to 0.8 % of the mistakes, by training step, and no more ids were
+worth it: 2,048 left up to 0.5 %, 8,192 up to 0.5 %.) A proof has to exceed all rounding: the two logits differ by more than twice the largest error that sums of that
+length can have. What is not proved is decided by comparing all logits of one product, so the frequent ids make it faster and
+never another answer. In 16 bits a product's rounding is not known so well (torch lets a GPU add up in 16 bits), and all logits
+are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from seenat.memorization.engine.kernels.linear import Linear
+from seenat.registry.errors import InvalidValue
+
+__all__ = ["Head", "Judge", "Logits", "Matrix", "beaten", "check_numbers"]
+
+_FREQUENT = 1024
+"""How many of the most frequent ids `refuted` asks."""
+_TILE = 8192
+"""Ids that are compared at a time."""
+_LOGIT_BYTES = {"cpu": 8 << 20}
+_LOGIT_BYTES_ELSEWHERE = 512 << 20
+_LANES = 128
+"""torch's argmax goes element by element; the largest of each 128 logits is found by vector instructions."""
+_UNIT = 2.0**-24
+"""Half the distance of 1 to the next float32."""
+
+_Doubt = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
+"""By how much a logit has to exceed the true id's, of: true ids, that logit, the largest norm of the rows that may have it."""
+
+
+class Judge(Protocol):
+    """What decides of states [n, width] whether the true ids [n] follow."""
+
+    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """Which rows, bool [n], a few ids prove wrong; it costs little, and what it leaves is for `judged`."""
+
+    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Which rows are right, bool [n], and which are undecided, None where that cannot be."""
+
+
+class Matrix(Judge, Protocol):
+    """What tells the logits after states [n, width], for true ids [n]."""
+
+    def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """The true ids' logits, float32 [n]; minus infinity for the banned id."""
+
+    def largest_other(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """The largest logit of all ids but the true one: float32 [n]."""
+
+    def unbeaten(self, states: torch.Tensor, truth: torch.Tensor, own: torch.Tensor, doubt: _Doubt) -> torch.Tensor:
+        """The rows [k] of which no frequent id's logit exceeds the true one's, `own`, by more than `doubt`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """The frequent ids' rows of the matrix."""
+
+    linear: Linear
+    largest_norm: float
+
+
+class Head:
+    """The output matrix of a model whose states are normalized: weight [vocabulary, width], bias [vocabulary].
+
+    `banned` is an id that is never chosen, or None; `tile` is how many ids are compared at a time, None 8,192.
+    """
+
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        banned: int | None,
+        *,
+        packed: bool | None = None,
+        tile: int | None = None,
+    ) -> None:
+        self.vocab_size, width = weight.shape
+        self._weight, self._bias, self._banned, self._packed = weight, bias, banned, packed
+        device = weight.device.type
+        tile = tile or _TILE
+        self._tiles = [(start, self._tile(start, start + tile)) for start in range(0, self.vocab_size, tile)]
+        logits = weight.element_size() * min(tile, self.vocab_size)
+        self._rows = max(1, _LOGIT_BYTES.get(device, _LOGIT_BYTES_ELSEWHERE) // logits)
+        self._norms = torch.hypot(torch.linalg.vector_norm(weight.float(), dim=1), bias.float().abs())
+        self._rounding = 2 * _UNIT * (width + 1) * (width + 1) ** 0.5
+        """Twice the largest error of a sum of width + 1 products, for a matrix row of norm 1."""
+        self._look: _Look | None = None
+        self._ranks = torch.zeros(0, dtype=torch.int64, device=weight.device)
+
+    def ask_first(self, counts: npt.NDArray[np.int64]) -> None:
+        """Take how often each id [vocabulary] occurs in the data; equally frequent ones are asked from the lowest."""
+        sorted_ = np.argsort(-counts, kind="stable")
+        if self._banned is not None:
+            sorted_ = np.append(sorted_[sorted_ != self._banned], self._banned)
+        order = torch.from_numpy(sorted_).to(self._weight.device)
+        self._ranks = torch.empty_like(order)
+        self._ranks[order] = torch.arange(len(order), device=order.device)
+        if self.vocab_size >= 2 * _FREQUENT:
+            ids = order[:_FREQUENT]
+            linear = Linear(self._weight[ids], self._bias[ids], packed=self._packed)
+            self._look = _Look(linear=linear, largest_norm=float(self._norms[ids].max()))
+
+    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Judge` says; in 16 bits none."""
+        if self._weight.dtype != torch.float32 or self._look is None:
+            return torch.zeros_like(truth, dtype=torch.bool)
+        return beaten(self, states, truth, self._rounding_of)
+
+    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """As `Judge` says: which of the true ids greedy decoding chooses; nothing is left undecided."""
+        made = [self._best(some) for some in torch.split(states, self._rows)]
+        best, chosen = (torch.cat(parts) for parts in zip(*made, strict=True))
+        check_numbers(best)
+        return chosen == truth, None
+
+    def choices(self, states: torch.Tensor) -> torch.Tensor:
+        """The id with the largest logit after each normalized state [n, width], the lowest of equals: int64 [n]."""
+        return torch.cat([self._best(some)[1] for some in torch.split(states, self._rows)])
+
+    def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Matrix` says; added up in float32."""
+        logits: torch.Tensor = (states.float() * self._weight[truth].float()).sum(dim=-1) + self._bias[truth].float()
+        return logits if self._banned is None else logits.masked_fill(truth == self._banned, -torch.inf)
+
+    def largest_other(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Matrix` says; the product gives it in its own type."""
+        blocks = zip(torch.split(states, self._rows), torch.split(truth, self._rows), strict=True)
+        return torch.cat([self._largest_other(*block) for block in blocks]).float()
+
+    def unbeaten(self, states: torch.Tensor, truth: torch.Tensor, own: torch.Tensor, doubt: _Doubt) -> torch.Tensor:
+        """As `Matrix` says."""
+        look = self._look
+        if look is None:
+            return torch.arange(len(truth), device=truth.device)
+        blocks = zip(*(torch.split(part, self._rows) for part in (states, truth)), strict=True)
+        largest = torch.cat([self._largest_of_frequent(look, *block) for block in blocks])
+        return torch.nonzero(~(largest > own + doubt(truth, largest, look.largest_norm)))[:, 0]
+
+    def _largest_of_frequent(self, look: _Look, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """The largest logit of the frequent ids but the true one: float32 [n]."""
+        others = look.linear(states)
+        _hide(others, self._ranks[truth])
+        return others.amax(dim=-1).float()
+
+    def _rounding_of(self, truth: torch.Tensor, _: torch.Tensor, largest_norm: float) -> torch.Tensor:
+        """What is certainly more than the rounding of two logits' difference."""
+        rounding: torch.Tensor = self._rounding * (largest_norm + self._norms[truth])
+        return rounding
+
+    def _best(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The largest logits, what is not a number being larger than all, and their ids."""
+        best, chosen = self._largest(states, *self._tiles[0])
+        for tile in self._tiles[1:]:
+            value, id_ = self._largest(states, *tile)
+            higher = (value > best) | (value.isnan() & ~best.isnan())
+            best, chosen = torch.where(higher, value, best), torch.where(higher, id_, chosen)
+        return best, chosen
+
+    def _largest(self, states: torch.Tensor, start: int, tile: Linear) -> tuple[torch.Tensor, torch.Tensor]:
+        """The largest logit of a tile and the lowest id that has it."""
+        groups = self._logits(states, start, tile).view(len(states), -1, _LANES)
+        largest = groups.amax(dim=-1)
+        group = largest.argmax(dim=-1, keepdim=True)
+        columns = groups.gather(1, group[..., None].expand(-1, -1, _LANES))[:, 0]
+        within = columns.argmax(dim=-1)
+        return largest.gather(1, group)[:, 0], start + group[:, 0] * _LANES + within
+
+    def _largest_other(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        found = []
+        for start, tile in self._tiles:
+            logits = self._logits(states, start, tile)
+            _hide(logits, truth - start)
+            found.append(logits.amax(dim=-1))
+        return torch.stack(found).amax(dim=0)
+
+    def _logits(self, states: torch.Tensor, start: int, tile: Linear) -> torch.Tensor:
+        logits = tile(states)
+        if self._banned is not None and 0 <= self._banned - start < logits.shape[1]:
+            logits[:, self._banned - start] = -torch.inf
+        return logits
+
+    def _tile(self, start: int, stop: int) -> Linear:
+        """The ids from `start` to `stop`, filled up to whole lanes with such as are never chosen."""
+        weight, bias = self._weight[start:stop], self._bias[start:stop]
+        if missing := -len(weight) % _LANES:
+            weight = functional.pad(weight, (0, 0, 0, missing))
+            bias = functional.pad(bias, (0, missing), value=-torch.inf)
+        return Linear(weight, bias, packed=self._packed)
+
+
+class Logits:
+    """In the place of a head where a model's own logits [n, vocabulary] serve as states."""
+
+    def __init__(self, banned: int | None) -> None:
+        self._banned = banned
+
+    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Judge` says: none, since all logits are there."""
+        return torch.zeros_like(truth, dtype=torch.bool)
+
+    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """As `Judge` says; nothing is left undecided."""
+        logits = self._allowed(states)
+        chosen = logits.argmax(dim=-1)
+        check_numbers(logits.gather(1, chosen[:, None]))
+        return chosen == truth, None
+
+    def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Matrix` says."""
+        return self._allowed(states).gather(1, truth[:, None])[:, 0].float()
+
+    def largest_other(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `Matrix` says."""
+        return self._allowed(states).scatter(1, truth[:, None], -torch.inf).amax(dim=-1).float()
+
+    def unbeaten(self, states: torch.Tensor, truth: torch.Tensor, own: torch.Tensor, doubt: _Doubt) -> torch.Tensor:
+        """As `Matrix` says, of which no id is asked first: all rows."""
+        return torch.arange(len(truth), device=truth.device)
+
+    def _allowed(self, states: torch.Tensor) -> torch.Tensor:
+        return states if self._banned is None else states.index_fill(1, self._ban(states), -torch.inf)
+
+    def _ban(self, states: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([self._banned], device=states.device)
+
+
+def beaten(head: Matrix, states: torch.Tensor, truth: torch.Tensor, doubt: _Doubt) -> torch.Tensor:
+    """Of which true ids [n] a frequent id's logit exceeds their own by more than `doubt`: bool [n]."""
+    found = torch.ones_like(truth, dtype=torch.bool)
+    found[head.unbeaten(states, truth, head.own(states, truth), doubt)] = False
+    return found
+
+
+def check_numbers(values: torch.Tensor) -> None:
+    """Raise `InvalidValue` where states or largest logits are not numbers, which finite weights can make too."""
+    if values.isnan().any():
+        raise InvalidValue(
+            f"The model makes no numbers of some sequence; its weights are wrong, or too large for "
+            f"{str(values.dtype).removeprefix('torch.')}."
+        )
+
+
+def _hide(logits: torch.Tensor, place: torch.Tensor) -> None:
+    """Make a row's logit at its place [n] minus infinity, where it is one of the columns; without waiting for a device."""
+    inside = (place >= 0) & (place < logits.shape[1])
+    column = place.clamp(0, logits.shape[1] - 1)[:, None]
+    kept = logits.gather(1, column)
+    logits.scatter_(1, column, kept.masked_fill(inside[:, None], -torch.inf))

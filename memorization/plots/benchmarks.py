@@ -1,0 +1,81 @@
+"""Charts of benchmark results over training: a panel a task, metric and number of examples, a line a model.
+
+Steps 0, 1, 2, 4 ... are as far from each other as 10,000 and 100,000 are, so that an axis over early steps is logarithmic
+beyond 1 and linear up to it; over late steps alone it is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seenat.memorization.plots.axes import by_model, step_axis
+from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.registry.errors import InvalidValue
+from seenat.registry.evaluations.query import Benchmarks, BenchmarkValue
+
+__all__ = ["benchmark_chart"]
+
+_MOST_PANELS = 12
+_PANELS_A_ROW = 3
+_PERPLEXITIES = ("ppl", "perplexity")
+"""Ends of the names of metrics that fall from millions to a few."""
+_EARLY = 1000
+"""Steps; below this they are spread by their logarithm."""
+_TICKS = [0, 1, 4, 16, 64, 256, 1000, 4000, 16_000, 64_000, 256_000, 1_024_000]
+
+
+def benchmark_chart(models: Sequence[Benchmarks]) -> Any:
+    """The results of some models by step, with a band of one standard error.
+
+    Raises `InvalidValue` for more than 12 panels, which nobody could read.
+    """
+    altair = altair_or_refuse()
+    panels: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for found in models:
+        for one in found.values:
+            panels.setdefault((one.task, one.metric, one.shots), []).append(_row(found.model, one))
+    if len(panels) > _MOST_PANELS:
+        raise InvalidValue(
+            f"A plot of {len(panels)} tasks and metrics cannot be read; choose at most {_MOST_PANELS} "
+            "with --task, --metric and --shots."
+        )
+    names = [found.model for found in models]
+    width, height = (520, 300) if len(panels) == 1 else (300, 180)
+    charts = [
+        _panel(altair, key, rows, names).properties(width=width, height=height) for key, rows in sorted(panels.items())
+    ]
+    return altair.concat(*charts, columns=_PANELS_A_ROW)
+
+
+def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], names: list[str]) -> Any:
+    task, metric, shots = key
+    kind = "log" if metric.endswith(_PERPLEXITIES) else "linear"
+    y = altair.Y("value:Q", title=metric, scale=altair.Scale(zero=False, type=kind))
+    base = altair.Chart(altair.Data(values=rows), title=f"{task}, {shots} examples").encode(
+        x=_step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)
+    )
+    band = base.mark_area(opacity=0.2).encode(y=altair.Y("low:Q", title=metric), y2="high:Q")
+    tooltip = ["model:N", "step:Q", altair.Tooltip("value:Q", format=".4f"), "stderr:Q"]
+    return band + base.mark_line(point=True).encode(y=y, tooltip=tooltip)
+
+
+def _row(model: str, one: BenchmarkValue) -> dict[str, Any]:
+    error = one.error or 0.0
+    low = one.value - error if one.value > error else one.value  # A logarithmic axis has no room for less than nothing.
+    return {
+        "model": model,
+        "step": one.step,
+        "value": one.value,
+        "stderr": one.error,
+        "low": low,
+        "high": one.value + error,
+    }
+
+
+def _step_axis(altair: Any, steps: Sequence[int]) -> Any:
+    axis = step_axis(altair, steps)
+    if min(steps) >= _EARLY:
+        return axis
+    ticks = [tick for tick in _TICKS if tick <= max(steps)]
+    return axis.scale(type="symlog", constant=1).axis(values=ticks, format=",d", labelOverlap=True)

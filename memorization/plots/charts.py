@@ -1,0 +1,199 @@
+"""Charts: one Vega-Lite definition each, saved as SVG, PNG or a page that needs no network.
+
+A chart is made by Altair from plain values; `save` chooses the format by the file's ending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import ENOTDIR
+from os import strerror
+from pathlib import Path
+from typing import Any
+
+from seenat.memorization.plots.axes import by_model, from_zero, step_axis
+from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory
+from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
+from seenat.registry.storage.local import write_durably
+
+__all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
+
+_FORMATS = (".svg", ".png", ".html")
+_PIXELS_PER_POINT = 2
+"""PNG pixels for each unit of the chart: sharp on the screens of today."""
+
+
+def onset_chart(models: Sequence[Onsets]) -> Any:
+    """Share of the seen sequences that each checkpoint has memorized, a line a model.
+
+    Where adaptive jobs left sequences out it is the lower bound, and its point a triangle. Raises `NothingToDraw` where no
+    share is known.
+    """
+    altair = altair_or_refuse()
+    rows = [
+        {
+            "model": one.model,
+            "step": count.step,
+            "share": count.share_at_least,
+            "known": "exact" if count.share is not None else "at least",
+            "memorized": count.memorized,
+            "measured": count.measured,
+        }
+        for one in models
+        for count in one.steps
+        if count.share_at_least is not None
+    ]
+    names = [one.model for one in models]
+    if not rows:
+        raise NothingToDraw(
+            f"Nothing that {' or '.join(names)} had seen has been measured, so there is no share to draw; run "
+            f"`seenat memorize {names[0]}`."
+        )
+    title = f"Memorized of what was seen, {models[0].order}"
+    base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=300).encode(
+        x=step_axis(altair, [row["step"] for row in rows]),
+        y=altair.Y(
+            "share:Q",
+            title="share of seen sequences memorized",
+            axis=altair.Axis(format="%"),
+            scale=from_zero(altair, [row["share"] for row in rows]),
+        ),
+        **by_model(altair, names),
+    )
+    some_bounds = any(row["known"] != "exact" for row in rows)
+    shape = altair.Shape(
+        "known:N",
+        title="share",
+        scale=altair.Scale(domain=["exact", "at least"], range=["circle", "triangle-up"]),
+        legend=altair.Legend() if some_bounds else None,
+    )
+    points = base.mark_point(filled=True, opacity=1).encode(
+        shape=shape,
+        tooltip=["model:N", "step:Q", altair.Tooltip("share:Q", format=".3%"), "known:N", "memorized:Q", "measured:Q"],
+    )
+    return base.mark_line() + points
+
+
+def trajectory_chart(found: SequenceTrajectory) -> Any:
+    """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
+    altair = altair_or_refuse()
+    lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
+    seen = found.first_checkpoint_seen
+    return altair.layer(*([] if seen is None else _seen_rule(found, seen)), *lines)
+
+
+def _reproduced(found: SequenceTrajectory) -> list[Any]:
+    altair = altair_or_refuse()
+    whole, measure = found.protocol.continuation, found.protocol.measure
+    rows = [
+        {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
+        for point in found.trajectory.points
+    ]
+    x = _steps(found)
+    y = altair.Y(f"{measure}:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
+    base = _of_sequence(found, rows)
+    line = base.mark_line(color="#888888").encode(x=x, y=y)
+    colour = altair.Color(
+        "state:N",
+        title=None,
+        scale=altair.Scale(domain=["memorized", "not memorized"], range=["#d62728", "#1f77b4"]),
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x, y=y, color=colour, tooltip=["step:Q", f"{measure}:Q", "seen:N", "memorized:N"]
+    )
+    return [line, points]
+
+
+def _surprisals(found: SequenceTrajectory) -> list[Any]:
+    """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
+    altair = altair_or_refuse()
+    ids = {"prompt": max(1, found.protocol.prompt - 1), "continuation": found.protocol.continuation, "min_k": 1}
+    rows = [
+        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / count}
+        for point in found.trajectory.points
+        for name, count in ids.items()
+    ]
+    line = (
+        _of_sequence(found, rows)
+        .mark_line(point=True)
+        .encode(
+            x=_steps(found),
+            y=altair.Y("surprisal:Q", title="surprisal of an id (nats)"),
+            color=altair.Color("of:N", title=None, sort=list(ids)),
+            tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
+        )
+    )
+    return [line]
+
+
+def _steps(found: SequenceTrajectory) -> Any:
+    return step_axis(altair_or_refuse(), _all_steps(found))
+
+
+def _all_steps(found: SequenceTrajectory) -> list[int]:
+    """Those measured, and the one that the rule stands at."""
+    return [*(point.step for point in found.trajectory.points), found.first_checkpoint_seen or 0]
+
+
+def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
+    altair = altair_or_refuse()
+    title = f"Sequence {found.sequence:,} in {found.model}"
+    return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
+
+
+def _seen_rule(found: SequenceTrajectory, seen: int) -> list[Any]:
+    altair = altair_or_refuse()
+    rule = (
+        altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
+        .mark_rule(strokeDash=[4, 4], color="#555555")
+        .encode(x=_steps(found), tooltip="label:N")
+    )
+    left = 2 * seen > max(_all_steps(found))  # The text stays within the chart.
+    text = rule.mark_text(align="right" if left else "left", dx=-4 if left else 4, dy=-118, color="#555555").encode(
+        text="label:N"
+    )
+    return [rule, text]
+
+
+def check_plot_path(path: Path) -> None:
+    """Raise for a file that no chart can be saved to: before the work, not after it.
+
+    `InvalidValue` for an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_FORMATS)}.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(path))
+
+
+def save(chart: Any, path: Path) -> None:
+    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
+    check_plot_path(path)
+    definition = chart.to_json()
+    write_durably(path.absolute(), _rendered(definition, path.suffix.lower()))
+
+
+def _rendered(definition: str, ending: str) -> bytes:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise _missing() from error
+    if ending == ".png":
+        return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
+    if ending == ".svg":
+        return str(vl_convert.vegalite_to_svg(definition)).encode()
+    return str(vl_convert.vegalite_to_html(definition, bundle=True)).encode()
+
+
+def altair_or_refuse() -> Any:
+    """The altair module; raises `MissingExtra` where it is not installed."""
+    try:
+        import altair
+    except ImportError as error:
+        raise _missing() from error
+    return altair
+
+
+def _missing() -> SeenatError:
+    return MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")

@@ -1,0 +1,132 @@
+"""The chart of exposures at onset: a panel a model, over how often a content occurs in what was read.
+
+A class's point lies at the median of its exposures, with a line from quartile to quartile, and is as large as the share of the
+class that was memorized; above it stands of how many contents that is. A class of which nothing was memorized has no
+exposures: only what stands above it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from math import ceil, floor, log2
+from typing import Any
+
+from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.studies.exposures import ExposureClass, ExposureOnsets, quantile
+from seenat.registry.errors import NothingToDraw
+
+__all__ = ["exposures_chart"]
+
+_WIDTH, _HEIGHT = 260, 240
+_PANELS_A_ROW = 3
+_SHARES = [0.01, 0.1, 0.5, 1]
+_AREAS = [15, 220]
+"""Square pixels of the points of no content and of all of a class."""
+_ROOM = 0.4
+"""Octaves between the outermost points and the frame."""
+
+
+def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
+    """Exposures at onset by occurrences: median and quartiles, and of how many contents.
+
+    Raises `NothingToDraw` where no model memorized any content.
+    """
+    altair = altair_or_refuse()
+    onsets = [one for found in models for one in found.classes if one.memorized]
+    if not onsets:
+        raise _nothing(models)
+    times = _octaves([one.times for found in models for one in found.classes])
+    exposures = _octaves([value for one in onsets for value in _quartiles(one)])
+    colours = altair.Scale(domain=list(dict.fromkeys(found.model for found in models)))
+    return altair.concat(
+        *(_panel(altair, found, times, exposures, colours) for found in models), columns=_PANELS_A_ROW
+    ).properties(
+        title=altair.TitleParams(
+            ["Exposures of a content", "when it was memorized first"], subtitle="median and quartiles", anchor="start"
+        )
+    )
+
+
+def _panel(altair: Any, found: ExposureOnsets, times: list[int], exposures: list[int], colours: Any) -> Any:
+    title = f"occurrences in what was read, up to step {found.until:,}"
+    below = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_ticks(altair, times))
+    above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, found))
+    y, x = {"title": "exposures at onset", "scale": _scale(altair, exposures), "axis": _ticks(altair, exposures)}, below
+    base = altair.Chart().encode(
+        color=altair.Color("model:N", scale=colours, legend=None),
+        tooltip=["model:N", "times:Q", "median:Q", "low:Q", "high:Q", "memorized:Q", "contents:Q"],
+    )
+    rules = base.mark_rule(strokeWidth=2).encode(x=x, y=altair.Y("low:Q", **y), y2="high:Q")
+    size = altair.Size(
+        "share:Q",
+        title="share memorized",
+        scale=altair.Scale(domain=[0, 1], range=_AREAS),
+        legend=altair.Legend(values=_SHARES, format=".0%", symbolType="circle"),
+    )
+    points = base.mark_point(filled=True, opacity=1).encode(x=above, y=altair.Y("median:Q", **y), size=size)
+    rows = [_row(found.model, one) for one in found.classes]
+    return (
+        altair.layer(rules, points, data=altair.Data(values=rows))
+        .resolve_axis(x="independent")
+        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(found.model, anchor="middle"))
+    )
+
+
+def _row(model: str, one: ExposureClass) -> dict[str, Any]:
+    low, median, high = _quartiles(one)
+    return {
+        "model": model,
+        "times": one.times,
+        "median": median,
+        "low": low,
+        "high": high,
+        "memorized": one.memorized,
+        "contents": one.contents,
+        "share": one.memorized / one.contents,
+    }
+
+
+def _quartiles(one: ExposureClass) -> list[int | None]:
+    return [quantile(one.exposures, share) for share in (0.25, 0.5, 0.75)]
+
+
+def _octaves(values: Sequence[int | None]) -> list[int]:
+    """The powers of 2 from below the least value to above the largest, two at least."""
+    known = [log2(value) for value in values if value]
+    low = floor(min(known))
+    return [2**power for power in range(low, max(low + 1, ceil(max(known))) + 1)]
+
+
+def _scale(altair: Any, octaves: list[int]) -> Any:
+    ends = [octaves[0] * 2**-_ROOM, octaves[-1] * 2**_ROOM]
+    return altair.Scale(type="log", base=2, domain=ends, nice=False)
+
+
+def _ticks(altair: Any, octaves: list[int]) -> Any:
+    return altair.Axis(values=octaves, format=",d", labelFlush=False, labelOverlap="greedy", labelSeparation=4)
+
+
+def _counts(altair: Any, found: ExposureOnsets) -> Any:
+    """Above the panel, for each class: how many contents were memorized, of how many; no two over each other."""
+    words = {str(one.times): f"{one.memorized:,} of {one.contents:,}" for one in found.classes}
+    return altair.Axis(
+        orient="top",
+        title="contents memorized, of those measured",
+        titleFontWeight="normal",
+        values=[one.times for one in found.classes],
+        labelExpr=f"{json.dumps(words)}[datum.value]",
+        labelAngle=-90,
+        labelOverlap="greedy",
+        labelFlush=False,
+        grid=False,
+    )
+
+
+def _nothing(models: Sequence[ExposureOnsets]) -> NothingToDraw:
+    names = " or ".join(found.model for found in models)
+    until = max(found.until for found in models)
+    return NothingToDraw(
+        f"No content was memorized by {names} up to step {until:,}, so there are no exposures to draw; choose a "
+        f"later --until, or measure later checkpoints with `seenat memorize {models[0].model}`."
+    )

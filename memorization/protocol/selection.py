@@ -1,0 +1,205 @@
+"""Which cells a job measures: a set of sequences, and for each checkpoint those it had seen, or all of them.
+
+A *cell* is one sequence at one checkpoint. The sequences are a range of the order, or some *chosen* of it: drawn at random, or
+listed in a file. The order is cut into *blocks* of consecutive sequences, each a whole number of batches, so that what is
+counted of a batch is counted in one block. Everything here is arithmetic over ranges and over the chosen sequences; the
+cells of 146,432,000 sequences and 154 checkpoints are never listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from seenat.memorization.protocol.sequence_list import SequenceList, Sequences
+from seenat.registry.errors import InvalidValue
+from seenat.registry.schedule import Schedule
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Selection", "block_range", "block_sequences", "count_of_any"]
+
+_LARGEST_BLOCK = 1 << 16
+"""Sequences: some minutes of one CPU core at a small model, a second of a GPU; what a kill can cost at most."""
+
+_SMALLEST_BLOCK = 256
+
+
+def block_sequences(sequences: int, sequences_per_batch: int) -> int:
+    """How many sequences a block of an order has: about a quarter of it, 256 to 65,536, a multiple of the batch."""
+    aim = min(max(sequences // 4, _SMALLEST_BLOCK), _LARGEST_BLOCK)
+    return max(1, aim // sequences_per_batch) * sequences_per_batch
+
+
+def block_range(block: int, size: int, sequences: int) -> SequenceRange:
+    """The sequences of a block; the last one may be short."""
+    return SequenceRange(block * size, min((block + 1) * size, sequences))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The checkpoints and sequences that a job asks for."""
+
+    steps: tuple[int, ...]
+    """Ascending and distinct."""
+    sequences: SequenceRange
+    sample: int | None = None
+    """Measure only so many of `sequences`, drawn at random from `seed`; None for all, or for those listed."""
+    seed: int = 0
+    unseen: bool = False
+    """Also measure what a checkpoint had not seen yet."""
+    listed: SequenceList | None = None
+    """Measure only these of `sequences`."""
+
+    def __post_init__(self) -> None:
+        if any(later <= earlier for earlier, later in pairwise(self.steps)):
+            raise InvalidValue("The steps to measure must be ascending and distinct.")
+        if self.sample is not None and not 1 <= self.sample <= len(self.sequences):
+            raise InvalidValue(
+                f"A sample of {self.sample} cannot be drawn from {len(self.sequences)} sequences; "
+                f"choose 1 to {len(self.sequences)}."
+            )
+        if self.sample is not None and self.listed is not None:
+            raise InvalidValue("Sequences are listed or drawn at random, not both.")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether which sequences were chosen cannot be known: they were listed, and the list is gone or another one."""
+        return self.listed is not None and self.listed.is_lost
+
+    def within(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
+        """The sequences of a block that are asked for at a step, ascending."""
+        asked = self._range_at(schedule, step).intersection(block)
+        if self._chosen is None:
+            return np.arange(asked.start, asked.stop, dtype=np.int64)
+        first, last = np.searchsorted(self._chosen, (asked.start, asked.stop))
+        return self._chosen[first:last]
+
+    def count(self, schedule: Schedule, step: int, block: SequenceRange) -> int:
+        """How many sequences of a block are asked for at a step."""
+        asked = self._range_at(schedule, step).intersection(block)
+        first, last = self._below(np.array((asked.start, asked.stop), np.int64)).tolist()
+        return int(last - first)
+
+    def cells(self, schedule: Schedule, step: int) -> int:
+        """How many sequences are asked for at a step."""
+        return self.count(schedule, step, self.sequences)
+
+    def all_cells(self, schedule: Schedule) -> int:
+        """How many are asked for at all steps together."""
+        return sum(self.cells(schedule, step) for step in self.steps)
+
+    def blocks(self, schedule: Schedule, step: int, size: int) -> Iterator[int]:
+        """The blocks in which something is asked for at a step, ascending."""
+        asked = self._range_at(schedule, step)
+        first, last = asked.start // size, -(-asked.stop // size)
+        borders = np.clip(np.arange(first, last + 1, dtype=np.int64) * size, asked.start, asked.stop)
+        yield from (first + np.flatnonzero(np.diff(self._below(borders)))).tolist()
+
+    def draw(self, schedule: Schedule, size: int, seed: int) -> Sequences:
+        """So many of the sequences asked for at the last step, at random, ascending; at most as many as there are.
+
+        The draw is independent of a sample of the same seed.
+        """
+        asked = self._range_at(schedule, self.steps[-1])
+        first, last = self._below(np.array((asked.start, asked.stop), np.int64)).tolist()
+        places = first + _drawn(last - first, size, (seed, 1))
+        drawn: Sequences = places if self._chosen is None else self._chosen[places]
+        return drawn
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name; `from_json` reads it back. Without a list there is no `listed`, as in plans of old."""
+        return {
+            "steps": list(self.steps),
+            "sequences": self.sequences.to_json(),
+            "sample": self.sample,
+            "seed": self.seed,
+            "unseen": self.unseen,
+            **({} if self.listed is None else {"listed": self.listed.to_json()}),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], lists: Path) -> Self:
+        """Read what `to_json` gave, whatever stands beside it; lists lie in the folder `lists`."""
+        listed = value.get("listed")
+        return cls(
+            steps=tuple(value["steps"]),
+            sequences=SequenceRange(**value["sequences"]),
+            sample=value["sample"],
+            seed=value["seed"],
+            unseen=value["unseen"],
+            listed=None if listed is None else SequenceList.from_json(listed, lists),
+        )
+
+    def _seen_part(self, schedule: Schedule, step: int) -> tuple[SequenceRange, Sequences | None]:
+        """Of what the checkpoint at a step had seen: the range asked for, and if only some of it, those; ascending."""
+        asked = self.sequences.intersection(schedule.sequences_seen(step))
+        if self._chosen is None:
+            return asked, None
+        first, last = np.searchsorted(self._chosen, (asked.start, asked.stop))
+        return asked, self._chosen[first:last]
+
+    def _range_at(self, schedule: Schedule, step: int) -> SequenceRange:
+        return self.sequences if self.unseen else self.sequences.intersection(schedule.sequences_seen(step))
+
+    def _below(self, borders: Sequences) -> Sequences:
+        """How many of the sequences to measure lie below each of some borders, counted from any one place."""
+        return borders if self._chosen is None else np.searchsorted(self._chosen, borders)
+
+    @cached_property
+    def _chosen(self) -> Sequences | None:
+        """The sequences to measure, ascending; None where that is all of the range."""
+        if self.listed is not None:
+            return self.listed.sequences
+        if self.sample is None:
+            return None
+        return self.sequences.start + _drawn(len(self.sequences), self.sample, self.seed)
+
+
+def count_of_any(selections: Iterable[Selection], schedule: Schedule, step: int) -> int:
+    """How many of the sequences that a checkpoint had seen are asked for at it by at least one of some selections."""
+    parts = [one._seen_part(schedule, step) for one in selections if step in one.steps]
+    spans = _merged(asked for asked, chosen in parts if chosen is None)
+    outside = [_outside(chosen, spans) for _, chosen in parts if chosen is not None]
+    return sum(map(len, spans)) + _distinct(outside)
+
+
+def _drawn(population: int, size: int, seed: int | tuple[int, int]) -> Sequences:
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return np.sort(generator.choice(population, size, replace=False, shuffle=False).astype(np.int64))
+
+
+def _merged(ranges: Iterable[SequenceRange]) -> list[SequenceRange]:
+    """The same sequences as ranges that do not meet, ascending."""
+    merged: list[SequenceRange] = []
+    for one in sorted(one for one in ranges if one):
+        if merged and one.start <= merged[-1].stop:
+            merged[-1] = SequenceRange(merged[-1].start, max(merged[-1].stop, one.stop))
+        else:
+            merged.append(one)
+    return merged
+
+
+def _outside(chosen: Sequences, spans: list[SequenceRange]) -> Sequences:
+    """Those of ascending sequences that lie in none of some ascending ranges."""
+    borders = np.searchsorted(chosen, [edge for span in spans for edge in (span.start, span.stop)])
+    pieces = np.split(chosen, borders)
+    return np.concatenate(pieces[::2])
+
+
+def _distinct(lists: list[Sequences]) -> int:
+    """How many different sequences several ascending lists hold; costs the lengths of all but the longest."""
+    longest_first = sorted(lists, key=len, reverse=True)
+    total = 0
+    for place, some in enumerate(longest_first):
+        new = np.ones(len(some), np.bool_)
+        for longer in longest_first[:place]:
+            at = np.minimum(np.searchsorted(longer, some), len(longer) - 1)
+            new &= longer[at] != some if len(longer) else True
+        total += int(np.count_nonzero(new))
+    return total

@@ -1,0 +1,345 @@
+"""Our results beside published ones: counts, and sequence by sequence.
+
+Results of two runs are compared at checkpoints that had seen the same number of sequences of the same order: steps are not
+the same in every run. Published results of a `-v0` model are put beside ours of the model of that name without it, and the
+other way round, since both were trained on one order; that they are two runs is among the differences.
+
+Compared sequence by sequence are those that we measured by the chosen protocol, that the checkpoint had seen, and that the
+published set says something about: all of them where it lists the memorized ones, its own where it is a sample. Sequences whose
+published numbers may be one too high, and the one before them, are left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, select
+
+from seenat.memorization.adaptive.coverage import AdaptivePlan
+from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, ResultSet, SetContent, result_sets_of
+from seenat.memorization.queries.onsets import StepCount, onsets
+from seenat.memorization.results.commit import committed_values, open_array
+from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.database.tables import blocks, reference_counts
+from seenat.registry.errors import NotMeasured, UnknownModel, UnknownOrder
+
+__all__ = ["Agreement", "Comparison", "CountComparison", "compare"]
+
+_V0 = "-v0"
+_EXAMPLES = 5
+_DECIDING = ("prompt", "continuation", "offset", "eos", "eos_id")
+"""Fields of a protocol in which two must agree for memorized to mean the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountComparison:
+    """A published count, and ours at the same number of sequences seen."""
+
+    sequences: int
+    """Seen, and measured by those who published."""
+    published_model: str
+    published_step: int
+    published: int
+    step: int | None
+    """Of our model; None where it has no such step."""
+    measured: int
+    """Of the sequences seen; 0 where nothing was."""
+    memorized: int
+    asked: int
+    """Measured, or left out by adaptive jobs."""
+    source: str
+    note: str | None
+
+    @property
+    def published_share(self) -> float:
+        """Of the sequences that were measured."""
+        return self.published / self.sequences
+
+    @property
+    def share(self) -> float | None:
+        """Ours; None where nothing was measured, or adaptive jobs chose what."""
+        return self.memorized / self.measured if self.measured and self.asked == self.measured else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name, and both shares."""
+        return {**asdict(self), "published_share": self.published_share, "share": self.share}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How our values and a published set judge the same sequences."""
+
+    name: str
+    kind: str
+    published_model: str
+    published_step: int
+    step: int
+    """Of our model."""
+    both: int
+    """Sequences that are memorized in ours and in theirs."""
+    only_ours: int
+    only_theirs: int
+    neither: int
+    left_out: int
+    """Sequences that we measured and whose published numbers may be wrong."""
+    examples_only_ours: tuple[int, ...]
+    examples_only_theirs: tuple[int, ...]
+
+    @property
+    def compared(self) -> int:
+        """How many sequences were compared."""
+        return self.both + self.only_ours + self.only_theirs + self.neither
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name, and how many were compared."""
+        return {**asdict(self), "compared": self.compared}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A model's results beside published ones."""
+
+    model: str
+    protocol: Protocol | None
+    """By which ours were measured; None where nothing was."""
+    differences: tuple[str, ...]
+    """Between our procedure and the published one, a sentence each."""
+    counts: tuple[CountComparison, ...]
+    agreements: tuple[Agreement, ...]
+    not_compared: tuple[str, ...]
+    """Published sets at whose number of sequences nothing was measured here, or by a protocol that means something else."""
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that ours rest on."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        protocol = self.protocol
+        return {
+            "model": self.model,
+            "protocol": None if protocol is None else {"id": protocol.id, **protocol.to_json()},
+            "differences": list(self.differences),
+            "counts": [count.to_json() for count in self.counts],
+            "agreements": [agreement.to_json() for agreement in self.agreements],
+            "not_compared": list(self.not_compared),
+            "adaptive": [plan.to_json() for plan in self.adaptive],
+        }
+
+
+def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comparison:
+    """Put a model's results beside everything published of it.
+
+    Raises `NotMeasured` when nothing was published, or when nothing was measured by the protocol that was asked for.
+    """
+    related = _related(catalog, model)
+    ours = _measurement(catalog, model, protocol)
+    found = onsets(catalog, model, protocol, 0) if ours else None
+    steps = {count.step: count for count in found.steps} if found else {}
+    with catalog.database.read() as connection:
+        counts = tuple(_counts(connection, model, related, steps))
+        sets = result_sets_of(catalog.database, connection, list(related))
+        agreements = tuple(_agreements(catalog, connection, model, related, ours, sets)) if ours else ()
+    if not counts and not sets:
+        raise NotMeasured(
+            f"No published results of {model.name} are in the catalog; `seenat import memorized` reads those of Pythia."
+        )
+    others = {one.published_model for one in counts} | {one.model for one in sets}
+    return Comparison(
+        model=model.name,
+        protocol=ours.protocol if ours else None,
+        differences=tuple(_differences(model.name, ours.protocol if ours else None, others)),
+        counts=counts,
+        agreements=agreements,
+        not_compared=tuple(one.name for one in sets if one.name not in {agreement.name for agreement in agreements}),
+        adaptive=found.adaptive if found else (),
+    )
+
+
+def _related(catalog: Catalog, model: Model) -> dict[int, Model]:
+    """A model and its namesake of the first or a later release, if that was trained on the same order; by id."""
+    name = model.name.removesuffix(_V0) if model.name.endswith(_V0) else model.name + _V0
+    found = {model.id: model}
+    try:
+        other = catalog.model(name)
+    except UnknownModel:
+        return found
+    same = model.training_order is not None and other.training_order == model.training_order
+    return found | {other.id: other} if same else found
+
+
+def _measurement(catalog: Catalog, model: Model, protocol: str | None) -> Measurement | None:
+    try:
+        with catalog.database.read() as connection:
+            return find_measurement(connection, model, protocol)
+    except (NotMeasured, UnknownOrder):
+        if protocol is not None:
+            raise
+        return None
+
+
+def _step_of(model: Model, sequences: int) -> int | None:
+    """The step at which a model had seen so many sequences."""
+    step, rest = divmod(sequences, model.schedule.sequences_per_batch)
+    return None if rest or step > model.schedule.steps else step
+
+
+# -- counts
+
+
+def _counts(
+    connection: Connection, model: Model, related: Mapping[int, Model], ours: Mapping[int, StepCount]
+) -> Iterator[CountComparison]:
+    rows = connection.execute(
+        select(reference_counts)
+        .where(reference_counts.c.model_id.in_(related))
+        .order_by(reference_counts.c.sequences, reference_counts.c.model_id)
+    )
+    for row in rows:
+        step = _step_of(model, row.sequences)
+        count = None if step is None else ours.get(step)
+        yield CountComparison(
+            sequences=row.sequences,
+            published_model=related[row.model_id].name,
+            published_step=row.step,
+            published=row.memorized,
+            step=step,
+            measured=count.measured if count else 0,
+            memorized=count.memorized if count else 0,
+            asked=count.asked if count else 0,
+            source=row.source,
+            note=row.note,
+        )
+
+
+# -- sequence by sequence
+
+
+@dataclass
+class _Tally:
+    """What has been counted so far."""
+
+    both: int = 0
+    only_ours: int = 0
+    only_theirs: int = 0
+    neither: int = 0
+    left_out: int = 0
+    examples_ours: list[int] = field(default_factory=list)
+    examples_theirs: list[int] = field(default_factory=list)
+
+    def add(self, sequences: npt.NDArray[np.int64], ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> None:
+        self.both += int((ours & theirs).sum())
+        self.neither += int((~ours & ~theirs).sum())
+        only_ours, only_theirs = sequences[ours & ~theirs], sequences[theirs & ~ours]
+        self.only_ours += len(only_ours)
+        self.only_theirs += len(only_theirs)
+        self.examples_ours += only_ours[: _EXAMPLES - len(self.examples_ours)].tolist()
+        self.examples_theirs += only_theirs[: _EXAMPLES - len(self.examples_theirs)].tolist()
+
+
+def _agreements(
+    catalog: Catalog,
+    connection: Connection,
+    model: Model,
+    related: Mapping[int, Model],
+    ours: Measurement,
+    sets: tuple[ResultSet, ...],
+) -> Iterator[Agreement]:
+    rows = {step: row for row, step in current_rows(connection, ours)}
+    theirs = {one.name: one for one in related.values()}
+    for one in sets:
+        seen = one.step * theirs[one.model].schedule.sequences_per_batch
+        step = _step_of(model, seen)
+        if step is None or step not in rows or _deciding_differences(ours.protocol, one.protocol):
+            continue
+        tally = _Tally()
+        content = one.content()
+        for sequences, memorized in _measured(catalog, connection, ours, rows[step], seen):
+            _judge(tally, content, sequences, memorized)
+        yield _agreement(one, step, tally)
+
+
+def _measured(
+    catalog: Catalog, connection: Connection, ours: Measurement, row: int, seen: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+    """The sequences below `seen` that were measured, ascending, and whether each was memorized; block by block."""
+    array = open_array(catalog.database, ours)
+    committed = connection.execute(
+        select(blocks.c.block)
+        .where(blocks.c.measurement_id == ours.id, blocks.c.array_row == row)
+        .order_by(blocks.c.block)
+    )
+    for block in committed.scalars().all():
+        values = committed_values(connection, array, ours, row, block).values
+        places = np.flatnonzero(values != NOT_MEASURED)
+        sequences = places + ours.block(block).start
+        within = sequences < seen
+        yield sequences[within], values[places[within]] == ours.protocol.continuation
+
+
+def _judge(
+    tally: _Tally, content: SetContent, sequences: npt.NDArray[np.int64], memorized: npt.NDArray[np.bool_]
+) -> None:
+    if content.scores is not None:
+        sampled = np.isin(sequences, content.sequences, assume_unique=True)
+        sequences, memorized = sequences[sampled], memorized[sampled]
+    if content.marked_from is not None:
+        sure = sequences < content.marked_from - 1
+        tally.left_out += int((~sure).sum())
+        sequences, memorized = sequences[sure], memorized[sure]
+    tally.add(sequences, memorized, np.isin(sequences, content.memorized, assume_unique=True))
+
+
+def _agreement(one: ResultSet, step: int, tally: _Tally) -> Agreement:
+    return Agreement(
+        name=one.name,
+        kind=one.kind,
+        published_model=one.model,
+        published_step=one.step,
+        step=step,
+        both=tally.both,
+        only_ours=tally.only_ours,
+        only_theirs=tally.only_theirs,
+        neither=tally.neither,
+        left_out=tally.left_out,
+        examples_only_ours=tuple(tally.examples_ours),
+        examples_only_theirs=tuple(tally.examples_theirs),
+    )
+
+
+# -- what differs
+
+
+def _deciding_differences(ours: Protocol, theirs: Mapping[str, Any]) -> list[str]:
+    stated = ours.to_json()
+    return [name for name in _DECIDING if stated[name] != theirs[name]]
+
+
+def _differences(model: str, ours: Protocol | None, others: set[str]) -> Iterator[str]:
+    for other in sorted(others - {model}):
+        yield (
+            f"Published are results of {other}, most likely; ours are of {model}, another training run over the same order."
+        )
+    if ours is None:
+        return
+    stated = ours.to_json()
+    deciding = _deciding_differences(ours, PUBLISHED_PROTOCOL)
+    for name in deciding:
+        yield f"{name}: {stated[name]} here, {PUBLISHED_PROTOCOL[name]} there."
+    if deciding:
+        yield "So memorized does not mean the same, and sequences are not compared one by one."
+    if ours.dtype != PUBLISHED_PROTOCOL["dtype"]:
+        yield (
+            f"dtype: {ours.dtype} here, {PUBLISHED_PROTOCOL['dtype']} there; where two ids are almost equally likely, "
+            "greedy decoding may choose the other one."
+        )
+    if ours.measure != PUBLISHED_PROTOCOL["measure"] and not deciding:
+        yield (
+            f"measure: {ours.measure} here, {PUBLISHED_PROTOCOL['measure']} there; all {ours.continuation} ids reproduced "
+            "is the same by both."
+        )

@@ -1,0 +1,157 @@
+"""Result sets: what others found memorized, as the catalog holds it.
+
+A *result set* is one model at one checkpoint: its memorized sequences (kind `memorized`: every other sequence it had seen was
+not), or scores of some sequences (kind `sample`). Its protocol is the published procedure's: 32 ids of prompt, 32 to
+reproduce, greedy, the end of a document banned, half precision (`predictable-memorization/eval_memorization.py` of
+https://github.com/EleutherAI/pythia).
+
+The file is an .npz of `gaps` (each sequence minus the one before it, uint32), `scores` (uint8, of 32, for a sample),
+`marked_from` and `counts` (rows read, repeated, beyond). The catalog knows its digest.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, select
+
+from seenat.memorization.results.measurements import results_folder
+from seenat.registry.database.engine import Database
+from seenat.registry.database.tables import models, result_sets
+from seenat.registry.errors import CorruptFile
+from seenat.registry.storage.local import digest_of_bytes
+
+__all__ = ["CONTINUATION", "PUBLISHED_PROTOCOL", "ResultSet", "SetContent", "result_sets_of"]
+
+CONTINUATION = 32
+"""Ids that a published score counts."""
+
+PUBLISHED_PROTOCOL = {
+    "measure": "score",
+    "prompt": 32,
+    "continuation": CONTINUATION,
+    "offset": 0,
+    "eos": "banned",
+    "eos_id": 0,
+    "dtype": "float16",
+}
+"""The published procedure in the fields of a protocol; `score` counts positions, so that 32 of 32 is memorized here as there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetContent:
+    """What the file of a result set holds."""
+
+    sequences: npt.NDArray[np.int64]
+    """Ascending."""
+    scores: npt.NDArray[np.uint8] | None
+    """Of 32, for each; None where all were memorized."""
+    marked_from: int | None
+    """From this index on, each may be that of the row before; None where none may."""
+    read: int
+    """Rows of the source."""
+    repeated: int
+    beyond: int
+    """Rows that the checkpoint had not seen."""
+
+    @cached_property
+    def marked(self) -> int:
+        """How many sequences may be numbered one too high."""
+        return 0 if self.marked_from is None else int((self.sequences >= self.marked_from).sum())
+
+    @property
+    def memorized(self) -> npt.NDArray[np.int64]:
+        """The memorized sequences, ascending."""
+        if self.scores is None:
+            return self.sequences
+        chosen: npt.NDArray[np.int64] = self.sequences[self.scores == CONTINUATION]
+        return chosen
+
+    def to_bytes(self) -> bytes:
+        """The file; equal content makes equal bytes."""
+        held = io.BytesIO()
+        np.savez_compressed(
+            held,
+            allow_pickle=False,
+            gaps=np.diff(self.sequences, prepend=0).astype(np.uint32),
+            marked_from=np.array(-1 if self.marked_from is None else self.marked_from, np.int64),
+            counts=np.array([self.read, self.repeated, self.beyond], np.int64),
+            **({} if self.scores is None else {"scores": self.scores}),
+        )
+        return held.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SetContent:
+        """Read what `to_bytes` gave."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as held:
+            read, repeated, beyond = (int(count) for count in held["counts"])
+            marked_from = int(held["marked_from"])
+            return cls(
+                sequences=np.cumsum(held["gaps"], dtype=np.int64),
+                scores=held["scores"] if "scores" in held.files else None,
+                marked_from=None if marked_from < 0 else marked_from,
+                read=read,
+                repeated=repeated,
+                beyond=beyond,
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultSet:
+    """A result set as the catalog records it."""
+
+    name: str
+    model: str
+    step: int
+    kind: str
+    """`memorized` or `sample`."""
+    protocol: Mapping[str, Any]
+    sequences: int
+    source: str
+    note: str | None
+    digest: str
+    file: Path
+
+    def content(self) -> SetContent:
+        """What it holds; raises `CorruptFile` when the file is not the one that was recorded."""
+        try:
+            data = self.file.read_bytes()
+        except OSError as error:
+            raise CorruptFile(f"{self.file} cannot be read: {error.strerror}; import {self.source} again.") from error
+        if digest_of_bytes(data) != self.digest:
+            raise CorruptFile(
+                f"{self.file} is not the file that was recorded; delete it and import {self.source} again."
+            )
+        return SetContent.from_bytes(data)
+
+
+def result_sets_of(database: Database, connection: Connection, model_ids: Sequence[int]) -> tuple[ResultSet, ...]:
+    """The result sets of some models, by step and name."""
+    rows = connection.execute(
+        select(result_sets, models.c.name.label("model"))
+        .join(models, models.c.id == result_sets.c.model_id)
+        .where(result_sets.c.model_id.in_(model_ids))
+        .order_by(result_sets.c.step, result_sets.c.name)
+    )
+    return tuple(
+        ResultSet(
+            name=row.name,
+            model=row.model,
+            step=row.step,
+            kind=row.kind,
+            protocol=row.protocol,
+            sequences=row.sequences,
+            source=row.source,
+            note=row.note,
+            digest=row.digest,
+            file=results_folder(database) / row.file,
+        )
+        for row in rows
+    )

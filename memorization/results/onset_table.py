@@ -1,0 +1,155 @@
+"""The onset table in SQL: what a block puts into it, how many onsets each step has, and a page of them.
+
+A row lies by its sequence, beside the rows of its block. `onset_counts` says in which blocks a step has onsets, so that a
+page in the order of onsets reads those blocks only, and a count reads no sequence at all: at most steps times blocks rows,
+344,000 for all of Pythia's order at 154 checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import repeat
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, delete, func, select, tuple_
+
+from seenat.memorization.results.measurements import Measurement
+from seenat.memorization.results.trajectory import OnsetTable
+from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.database.bulk_insert import insert_rows
+from seenat.registry.database.tables import memorized_sequences, onset_counts
+from seenat.registry.schedule import Schedule
+
+__all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]
+
+_COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
+_COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")
+# One place a statement: PostgreSQL, before it has looked at new tables, reads them whole to join them, in seconds.
+_IN_PLACE = and_(
+    memorized_sequences.c.measurement_id == bindparam("measurement"),
+    memorized_sequences.c.sequence >= bindparam("start"),
+    memorized_sequences.c.sequence < bindparam("stop"),
+    memorized_sequences.c.first_step == bindparam("step"),
+)
+_OF_PLACE = (
+    select(memorized_sequences).where(_IN_PLACE).order_by(memorized_sequences.c.sequence).limit(bindparam("limit"))
+)
+_COUNT_OF_PLACE = select(func.count()).select_from(memorized_sequences).where(_IN_PLACE)
+
+
+class OnsetCount(NamedTuple):
+    """The sequences whose onset is at one step."""
+
+    sequences: int
+    lost: int
+    """Those among them that a later measured step had not memorized."""
+    unseen: int
+    """Those among them that the run had not read by this step."""
+
+
+def replace_onsets(connection: Connection, measurement: Measurement, block: int, table: OnsetTable) -> None:
+    """Put a block's onsets in the place of those that are there; the table's columns are the block's sequences."""
+    span = measurement.block(block)
+    rows = and_(
+        memorized_sequences.c.measurement_id == measurement.id,
+        memorized_sequences.c.sequence >= span.start,
+        memorized_sequences.c.sequence < span.stop,
+    )
+    connection.execute(
+        delete(onset_counts).where(
+            onset_counts.c.measurement_id == measurement.id,
+            onset_counts.c.first_step.in_(select(memorized_sequences.c.first_step).where(rows).distinct()),
+            onset_counts.c.block == block,
+        )
+    )
+    connection.execute(delete(memorized_sequences).where(rows))
+    insert_rows(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
+    insert_rows(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
+
+
+def count_onsets(
+    connection: Connection, measurement: Measurement, schedule: Schedule, by: int | None = None
+) -> dict[int, OnsetCount]:
+    """How many sequences have their onset at each step, up to step `by` if one is given; steps without any are left out."""
+    step, block, sequences = onset_counts.c.first_step, onset_counts.c.block, onset_counts.c.sequences
+    # What is seen ends in the block `border`, which is counted row by row.
+    border = cast(step, BigInteger) * schedule.sequences_per_batch // measurement.block_sequences
+    counts = select(
+        step,
+        func.sum(sequences),
+        func.sum(onset_counts.c.lost),
+        func.sum(case((block > border, sequences), else_=0)),
+        func.sum(case((block == border, 1), else_=0)),
+    ).where(onset_counts.c.measurement_id == measurement.id)
+    if by is not None:
+        counts = counts.where(step <= by)
+    found = {}
+    for at, count, lost, unseen, has_border in connection.execute(counts.group_by(step).order_by(step)).all():
+        if has_border:
+            unseen += _unseen_in_border(connection, measurement, at, at * schedule.sequences_per_batch)
+        found[at] = OnsetCount(int(count), int(lost), int(unseen))
+    return found
+
+
+def _unseen_in_border(connection: Connection, measurement: Measurement, step: int, start: int) -> int:
+    """The sequences from `start` to the end of its block whose onset is at a step."""
+    stop = measurement.block(start // measurement.block_sequences).stop
+    place = {"measurement": measurement.id, "step": step, "start": start, "stop": stop}
+    return int(connection.execute(_COUNT_OF_PLACE, place).scalar_one())
+
+
+def onset_page(
+    connection: Connection,
+    measurement: Measurement,
+    *,
+    by: int,
+    limit: int,
+    after: tuple[int, int] | None = None,
+) -> list[AnyRow]:
+    """The first `limit` rows by onset and sequence, of those with an onset up to step `by`, behind an onset and sequence."""
+    page: list[AnyRow] = []
+    for step, block in _places(connection, measurement, by, limit, after):
+        span = measurement.block(block)
+        start = max(span.start, after[1] + 1) if after is not None and step == after[0] else span.start
+        place = {"measurement": measurement.id, "step": step, "start": start, "stop": span.stop}
+        page += connection.execute(_OF_PLACE, {**place, "limit": limit - len(page)})
+        if len(page) >= limit:
+            break
+    return page
+
+
+def _places(
+    connection: Connection, measurement: Measurement, by: int, limit: int, after: tuple[int, int] | None
+) -> list[tuple[int, int]]:
+    """Steps and blocks that hold the next `limit` onsets, in order: each has one at least, but the first if `after` was in it."""
+    counts = onset_counts.c
+    places = select(counts.first_step, counts.block).where(
+        counts.measurement_id == measurement.id, counts.first_step <= by
+    )
+    if after is not None:
+        step, sequence = after
+        place = (step, sequence // measurement.block_sequences)
+        places = places.where(tuple_(counts.first_step, counts.block) >= place)
+    found = connection.execute(places.order_by(counts.first_step, counts.block).limit(limit + 1))
+    return [(step, block) for step, block in found]
+
+
+def _rows(measurement: Measurement, start: int, table: OnsetTable) -> Iterator[tuple[int | None, ...]]:
+    lows = [None if low < 0 else low for low in table.bracket_low.tolist()]
+    return zip(
+        repeat(measurement.id, len(lows)),
+        (table.column + start).tolist(),
+        table.first_step.tolist(),
+        lows,
+        table.last_step.tolist(),
+        table.times_memorized.tolist(),
+        table.times_lost.tolist(),
+        strict=True,
+    )
+
+
+def _counts(measurement: Measurement, block: int, table: OnsetTable) -> Iterator[tuple[int, ...]]:
+    sequences = Counter(table.first_step.tolist())
+    lost = Counter(table.first_step[table.times_lost > 0].tolist())
+    return ((measurement.id, step, block, count, lost[step]) for step, count in sequences.items())

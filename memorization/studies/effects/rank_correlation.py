@@ -1,0 +1,61 @@
+"""Whether what was trained on later is known better: rank correlation of a quantity with the place in the order.
+
+It is Spearman's, over what each checkpoint had seen. Of more than 131,072 sequences, every second is taken, or every fourth, and
+so on, until no more are left: its standard error, 1 / sqrt(n - 1) where nothing depends, is then 0.004 or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from seenat.memorization.studies.inputs.panels import Panel
+from seenat.memorization.studies.inputs.quantities import Floats
+from seenat.memorization.studies.inputs.study_data import Results
+from seenat.registry.orders.duplicates import Indices
+
+__all__ = ["order_correlations", "spearman"]
+
+_MOST = 1 << 17
+
+
+def order_correlations(results: Results, panels: Iterable[Panel]) -> list[tuple[float | None, int]]:
+    """Of each measured checkpoint, ascending by step: the correlation, and over how many sequences."""
+    sequences, values = _evenly_chosen(panels, len(results.steps))
+    found = []
+    for step, row in zip(results.steps, values, strict=True):
+        seen = (sequences < results.seen(step).stop) & ~np.isnan(row)
+        found.append((spearman(sequences[seen], row[seen]), int(seen.sum())))
+    return found
+
+
+def spearman(first: Indices | Floats, second: Floats) -> float | None:
+    """The rank correlation of two arrays, `[n]`; None where n < 3 or one of them does not vary."""
+    if len(first) < 3:
+        return None
+    ranks = np.stack([_ranks(first), _ranks(second)])
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    scale = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
+    return float(ranks[0] @ ranks[1]) / scale if scale else None
+
+
+def _evenly_chosen(panels: Iterable[Panel], checkpoints: int) -> tuple[Indices, Floats]:
+    sequences, values = np.zeros(0, np.int64), np.zeros((checkpoints, 0))
+    every, passed = 1, 0
+    for panel in panels:
+        chosen = slice(-passed % every, None, every)
+        passed += len(panel.sequences)
+        sequences = np.concatenate([sequences, panel.sequences[chosen]])
+        values = np.concatenate([values, panel.values[:, chosen]], axis=1)
+        while len(sequences) > _MOST:
+            sequences, values, every = sequences[::2], values[:, ::2], 2 * every
+    return sequences, values
+
+
+def _ranks(values: Indices | Floats) -> Floats:
+    """From 0; equal values share the mean of their places."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    ranks: Floats = middle[inverse]
+    return ranks

@@ -1,0 +1,218 @@
+"""Whether a checkpoint behaves like the step that it is labelled with.
+
+The checkpoint at step N has seen the batches before N and none after. So it knows the sequences just before that boundary better
+than those just after, and the boundary can be looked for where the label does not say it is: `boundaries` defines the gap of each
+checkpoint at each measured step, when it shows a boundary, and when it excludes one. Of a checkpoint, the *possible* steps are
+
+* none before a step at which it shows a boundary, for it has seen what came before that step;
+* none at which it excludes a boundary.
+
+Step 0 has seen nothing and has no boundary: it is possible where none is shown. The verdict on a label is `consistent` where it is
+the only possible step, `inconsistent` where it is none of them, and `undecided` where others are possible too. With 99 %
+confidence no verdict of a model is wrong by chance. Only measured steps are told apart.
+
+A content that occurs again has been seen before the batch that it stands in, so by default a content counts once, at its first
+place in the order, which takes reading the order. With `repeated` all sequences that the run reads are taken as they are; those
+that it never reads differ from them, as nothing of theirs was repeated, and are left out.
+
+The *correlation* is that of the quantity with the place in the order, over what the label says was seen; of contents that occur
+once, unless `repeated`. Above 0, what came last is known best. No verdict depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.memorization.studies.effects.boundary_gaps import Gaps, gaps
+from seenat.memorization.studies.effects.rank_correlation import order_correlations
+from seenat.memorization.studies.inputs.panels import Panel, panels
+from seenat.memorization.studies.inputs.quantities import COMPARED, Quantity, quantity_of
+from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.errors import NotMeasured
+from seenat.registry.orders.duplicates import MOST_SEQUENCES, order_contents
+
+__all__ = ["CONFIDENCE", "Boundary", "StepLabel", "StepLabels", "possible_steps", "step_labels"]
+
+CONFIDENCE = 0.99
+"""That all intervals of a model hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundary:
+    """One checkpoint's gap at one measured step."""
+
+    step: int
+    gap: float
+    standard_error: float
+    low: float
+    high: float
+    shown: bool
+    excluded: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLabel:
+    """What one checkpoint's values say of its label."""
+
+    step: int
+    """The label's."""
+    before: int
+    """Sequences measured of the batches between the measured step before and this one."""
+    after: int
+    """And of those up to the next measured step, or of all after the last one."""
+    boundaries: tuple[Boundary, ...]
+    """Ascending by step, without the steps beside which too few sequences were measured."""
+    possible: tuple[int, ...]
+    correlation: float | None
+    """None where fewer than three seen sequences were measured, or all alike."""
+    correlated: int
+
+    @property
+    def own(self) -> Boundary | None:
+        """The boundary at the label's step."""
+        return next((one for one in self.boundaries if one.step == self.step), None)
+
+    @property
+    def best(self) -> int | None:
+        """The step with the largest gap in standard errors, of those above 0."""
+        above = [one for one in self.boundaries if one.gap > 0]
+        return max(above, key=lambda one: one.gap / one.standard_error).step if above else None
+
+    @property
+    def verdict(self) -> str:
+        """`consistent`, `inconsistent` or `undecided`."""
+        if self.step not in self.possible:
+            return "inconsistent"
+        return "consistent" if len(self.possible) == 1 else "undecided"
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, and what the label's own boundary is."""
+        own = self.own
+        return {
+            "step": self.step,
+            "before": self.before,
+            "after": self.after,
+            "gap": None if own is None else own.gap,
+            "standard_error": None if own is None else own.standard_error,
+            "correlation": self.correlation,
+            "correlated": self.correlated,
+            "best": self.best,
+            "possible": list(self.possible),
+            "verdict": self.verdict,
+            "boundaries": [one.to_json() for one in self.boundaries],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLabels:
+    """The labels of one model's measured checkpoints."""
+
+    names: dict[str, Any]
+    """Model, order and protocol."""
+    model: str
+    quantity: Quantity
+    repeated: bool
+    labels: tuple[StepLabel, ...]
+    """Ascending by step."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            **self.names,
+            "quantity": self.quantity.name,
+            "unit": self.quantity.unit,
+            "repeated": self.repeated,
+            "confidence": CONFIDENCE,
+            "labels": [label.to_json() for label in self.labels],
+        }
+
+
+def step_labels(
+    catalog: Catalog,
+    model: Model,
+    protocol: str | None = None,
+    *,
+    quantity: str | None = None,
+    repeated: bool = False,
+    most: int = MOST_SEQUENCES,
+) -> StepLabels:
+    """Hold every measured checkpoint of a model against its label, by a quantity of its measure, or by the usual one.
+
+    Raises `NotMeasured` where no checkpoint was measured over the sequences on both sides of its step, `InvalidValue` for an order of more than
+    `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
+    """
+    results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
+    model.check_unaltered(results.steps[-1] - 1)
+    contents = None if repeated else order_contents(model, {}, most)
+    read = partial(panels, results, quantity_of(results.protocol, quantity))
+    taking_part = _trained(read(), len(results.steps)) if contents is None else read(contents.first)
+    found = gaps(taking_part, len(results.steps), CONFIDENCE)
+    if np.isnan(np.diag(found.gap)).all():
+        raise NotMeasured(
+            f"No checkpoint of {model.name} can be held against its label: the sequences just before its step and just after it, "
+            "up to the measured checkpoints beside it, must have been measured at it, both; run "
+            f"`seenat memorize {model.name} --unseen`."
+        )
+    correlations = order_correlations(results, read(None if contents is None else contents.once))
+    return StepLabels(
+        names=results.names(),
+        model=model.name,
+        quantity=quantity_of(results.protocol, quantity),
+        repeated=repeated,
+        labels=tuple(_labels(results.steps, found, correlations)),
+    )
+
+
+def possible_steps(found: Gaps) -> npt.NDArray[np.bool_]:
+    """Which measured steps t each checkpoint c may be at, `[c, t]`."""
+    shown = found.shown
+    places = np.arange(shown.shape[1])
+    highest = np.where(shown, places, -1).max(axis=1)
+    possible: npt.NDArray[np.bool_] = (places >= highest[:, None]) & ~found.excluded
+    return possible
+
+
+def _trained(read: Iterable[Panel], checkpoints: int) -> Iterator[Panel]:
+    """Without the sequences that the run never reads."""
+    for panel in read:
+        kept = panel.cohorts <= checkpoints
+        yield Panel(sequences=panel.sequences[kept], cohorts=panel.cohorts[kept], values=panel.values[:, kept])
+
+
+def _labels(steps: tuple[int, ...], found: Gaps, correlations: list[tuple[float | None, int]]) -> Iterator[StepLabel]:
+    possible = possible_steps(found)
+    for place, (step, (correlation, correlated)) in enumerate(zip(steps, correlations, strict=True)):
+        yield StepLabel(
+            step=step,
+            before=int(found.sequences[place, place]),
+            after=int(found.sequences[place, place + 1]),
+            boundaries=tuple(_boundaries(steps, found, place)),
+            possible=tuple(steps[one] for one in np.flatnonzero(possible[place])),
+            correlation=correlation,
+            correlated=correlated,
+        )
+
+
+def _boundaries(steps: tuple[int, ...], found: Gaps, checkpoint: int) -> Iterator[Boundary]:
+    for place in np.flatnonzero(~np.isnan(found.gap[checkpoint])).tolist():
+        yield Boundary(
+            step=steps[place],
+            gap=float(found.gap[checkpoint, place]),
+            standard_error=float(found.error[checkpoint, place]),
+            low=float(found.low[checkpoint, place]),
+            high=float(found.high[checkpoint, place]),
+            shown=bool(found.shown[checkpoint, place]),
+            excluded=bool(found.excluded[checkpoint, place]),
+        )

@@ -1,0 +1,155 @@
+"""A model's committed values, a range of sequences at a time.
+
+A *seen point* is a sequence at a checkpoint that had consumed it and was measured there. Rows ascend by step and are those
+of the checkpoints' present contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.memorization.adaptive.coverage import Coverage, read_coverage
+from seenat.memorization.protocol.measures import DECODED
+from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.results.array import ResultArray, Values
+from seenat.memorization.results.commit import open_array
+from seenat.memorization.results.compaction import read_values
+from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.studies.inputs.quantities import Floats, Quantity
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.database.engine import Database
+from seenat.registry.errors import NotMeasured
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Flags", "Results", "SeenPoints", "open_results"]
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenPoints:
+    """What is known of consecutive sequences at some checkpoints, each array `[checkpoints, sequences]`."""
+
+    measured: Flags
+    """Measured at a checkpoint that had seen it."""
+    memorized: Flags
+    """The whole continuation reproduced; a part of `measured`."""
+
+    @property
+    def ever_measured(self) -> Flags:
+        """At any of the checkpoints, `[sequences]`."""
+        flags: Flags = np.logical_or.reduce(self.measured, axis=0)
+        return flags
+
+    @property
+    def ever_memorized(self) -> Flags:
+        """At any of the checkpoints, `[sequences]`."""
+        flags: Flags = np.logical_or.reduce(self.memorized, axis=0)
+        return flags
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """One model's values by one protocol."""
+
+    model: Model
+    database: Database
+    measurement: Measurement
+    array: ResultArray
+    rows: dict[int, int]
+    """The array's row of each measured step, ascending by step; never empty."""
+    coverage: Coverage
+
+    @property
+    def protocol(self) -> Protocol:
+        """By which they were measured."""
+        return self.measurement.protocol
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps of the measured checkpoints, ascending."""
+        return tuple(self.rows)
+
+    def seen(self, step: int) -> SequenceRange:
+        """The sequences of the order that a checkpoint had consumed."""
+        return self.model.schedule.sequences_seen(step).intersection(self.model.order.sequences)
+
+    def ranges(self, sequences: SequenceRange, multiple: int = 1) -> Iterator[SequenceRange]:
+        """Cut a range into ranges of about a block, each but the last a multiple of `multiple` sequences."""
+        size = max(1, self.array.block_sequences // multiple) * multiple
+        for start in range(sequences.start, sequences.stop, size):
+            yield SequenceRange(start, min(start + size, sequences.stop))
+
+    def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
+        """The seen points of a range at some measured steps, or at all."""
+        chosen = self.steps if steps is None else steps
+        values = self._read([self.rows[step] for step in chosen], sequences)
+        limits = np.array([self.seen(step).stop for step in chosen], np.int64)
+        seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
+        return SeenPoints(
+            measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
+        )
+
+    def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
+        """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
+        return quantity.of(self._read(list(self.rows.values()), sequences))
+
+    def without_adaptive(self) -> Results:
+        """Only the checkpoints at which no adaptive job chose what is measured: of what was chosen, no mean tells.
+
+        Raises `NotMeasured` where there are none.
+        """
+        refined = {step for plan in self.coverage.adaptive for step in plan.refined}
+        rows = {step: row for step, row in self.rows.items() if step not in refined}
+        if not rows:
+            raise NotMeasured(
+                f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, of which no mean can "
+                f"be taken; run `seenat memorize {self.model.name} --unseen`."
+            )
+        return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
+
+    def names(self, *others: Results) -> dict[str, Any]:
+        """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
+        return {
+            "model": self.model.name,
+            "order": self.model.order.name,
+            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
+            "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
+        }
+
+    def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
+        with self.database.read() as connection:
+            return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
+
+
+def open_results(
+    catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
+) -> Results:
+    """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
+
+    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
+    Raises `NotMeasured` when no checkpoint, as it is now, was measured.
+    """
+    with catalog.database.read() as connection:
+        measurement = find_measurement(connection, model, protocol, measures=measures)
+        rows = {step: row for row, step in current_rows(connection, measurement)}
+        coverage = read_coverage(catalog.database, connection, model, measurement)
+    if not rows:
+        raise NotMeasured(
+            f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
+            f"run `seenat memorize {model.name}`."
+        )
+    return Results(
+        model=model,
+        database=catalog.database,
+        measurement=measurement,
+        array=open_array(catalog.database, measurement),
+        rows=rows,
+        coverage=coverage,
+    )

@@ -1,0 +1,120 @@
+"""Memorized by one model soon after it was seen, and never by another.
+
+A sequence of batch b is seen by step b + 1. It is memorized *within n steps* when the first checkpoint at which it is
+memorized, of those that had seen it, is at step b + 1 + n at most. What another model made of it is told as three cases: it
+was never memorized at any measured checkpoint that had seen it, it was at one, or it was measured at none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.errors import InvalidValue
+from seenat.registry.units import SequenceRange
+
+__all__ = ["SetDifference", "memorized_only_by"]
+
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetDifference:
+    """What one model memorized within some steps, by what another made of it."""
+
+    names: dict[str, Any]
+    """Model, order and protocol."""
+    model: str
+    within: int | None
+    """Steps after a sequence was seen; None for any number."""
+    other: str
+    never: int
+    also: int
+    not_measured: int
+    sequences: tuple[int, ...]
+    """The first of those that the other model never memorized, ascending."""
+
+    @property
+    def memorized(self) -> int:
+        """All that the first model memorized within these steps."""
+        return self.never + self.also + self.not_measured
+
+    @property
+    def soon(self) -> str:
+        """Which model memorized it, and how soon, in words."""
+        if self.within is None:
+            return self.model
+        return f"{self.model} within {self.within:,} step{'' if self.within == 1 else 's'}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            **self.names,
+            "within": self.within,
+            "other": self.other,
+            "memorized": self.memorized,
+            "never": self.never,
+            "also": self.also,
+            "not_measured": self.not_measured,
+            "sequences": list(self.sequences),
+        }
+
+
+def memorized_only_by(
+    catalog: Catalog,
+    model: Model,
+    other: Model,
+    within: int | None = None,
+    limit: int = 20,
+    protocol: str | None = None,
+) -> SetDifference:
+    """What `model` memorized within some steps of seeing it, or ever, and what `other` made of it.
+
+    The first `limit` sequences that the other never memorized are listed. Raises `NotMeasured` for a model without results,
+    `InvalidValue` for models of different orders.
+    """
+    if model.order.digest != other.order.digest:
+        raise InvalidValue(
+            f"{model.name} was trained on {model.order.name} and {other.name} on {other.order.name}, so sequences of the same "
+            "index are not the same; choose models of one order."
+        )
+    first = open_results(catalog, model, protocol)
+    second = open_results(catalog, other, first.protocol.id)
+    never = also = not_measured = 0
+    listed: list[int] = []
+    for sequences in first.ranges(first.seen(first.steps[-1])):
+        chosen = _memorized_within(first, sequences, within)
+        points = second.points(sequences)
+        measured, memorized = points.ever_measured[chosen], points.ever_memorized[chosen]
+        not_measured += int((~measured).sum())
+        also += int(memorized.sum())
+        kept = chosen[measured & ~memorized]
+        never += len(kept)
+        listed += (kept[: limit - len(listed)] + sequences.start).tolist()
+    return SetDifference(
+        names=first.names(second),
+        model=model.name,
+        within=within,
+        other=other.name,
+        never=never,
+        also=also,
+        not_measured=not_measured,
+        sequences=tuple(listed),
+    )
+
+
+def _memorized_within(results: Results, sequences: SequenceRange, within: int | None) -> Indices:
+    """Places in a range of what was memorized so soon, ascending."""
+    points = results.points(sequences)
+    places: Indices = np.flatnonzero(points.ever_memorized).astype(np.int64)
+    if within is None:
+        return places
+    onset = np.array(results.steps, np.int64)[points.memorized[:, places].argmax(axis=0)]
+    seen_by = (places + sequences.start) // results.model.schedule.sequences_per_batch + 1
+    soon: Indices = places[onset - seen_by <= within]
+    return soon

@@ -1,0 +1,69 @@
+"""Searching checkpoints over all models: by what they had seen, how large they are, whether they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.units import HalfOpenRange
+
+__all__ = ["CheckpointFilter", "TokenRange", "find_checkpoints"]
+
+
+class TokenRange(HalfOpenRange):
+    """A half-open range of numbers of tokens."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFilter:
+    """What the checkpoints asked for have in common; None and empty ask for nothing."""
+
+    models: tuple[str, ...] = ()
+    """Names or aliases."""
+    family: str | None = None
+    size: str | None = None
+    order: str | None = None
+    below: int | None = None
+    """Fewer non-embedding parameters than this."""
+    tokens: TokenRange | None = None
+    """How many tokens they had seen."""
+    statuses: Collection[str] = ()
+    """Of one of these statuses."""
+    not_statuses: Collection[str] = ()
+    """Of none of these."""
+
+
+def find_checkpoints(catalog: Catalog, wanted: CheckpointFilter) -> Iterator[tuple[Model, Checkpoint]]:
+    """The checkpoints that fit, model by model, ascending by step.
+
+    Raises `UnknownModel` or `UnknownOrder` for a name that is asked for and not there. A model whose order or size is
+    unknown fits no condition about them.
+    """
+    for model in _models(catalog, wanted):
+        if wanted.below is None or (model.parameters and model.parameters.non_embedding < wanted.below):
+            for checkpoint in model.checkpoints:
+                if _fits(model, checkpoint, wanted):
+                    yield model, checkpoint
+
+
+def _models(catalog: Catalog, wanted: CheckpointFilter) -> tuple[Model, ...]:
+    found = catalog.models(size=wanted.size, family=wanted.family, order=wanted.order)
+    if not wanted.models:
+        return found
+    named = {catalog.model(name).name for name in wanted.models}
+    return tuple(model for model in found if model.name in named)
+
+
+def _fits(model: Model, checkpoint: Checkpoint, wanted: CheckpointFilter) -> bool:
+    if wanted.statuses and checkpoint.status not in wanted.statuses:
+        return False
+    if checkpoint.status in wanted.not_statuses:
+        return False
+    if wanted.tokens is None:
+        return True
+    seen = model.tokens_seen(checkpoint)
+    return seen is not None and seen in wanted.tokens

@@ -1,0 +1,153 @@
+"""What a suite says about itself, before it is compared with what the catalog holds.
+
+The same values come from a SUITE.toml and from the suites that ship with seenat, and enter the catalog through one door,
+`seenat.registry.suites.write`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seenat.registry.checkpoints.files import ParameterCount
+from seenat.registry.orders.order_files import INDEX_MAP
+from seenat.registry.schedule import Schedule
+from seenat.registry.storage.local import digest_of_bytes
+
+__all__ = [
+    "AliasFacts",
+    "BatchContent",
+    "CheckpointFacts",
+    "FileFacts",
+    "ModelFacts",
+    "OrderFacts",
+    "ParameterCount",
+    "SuiteFacts",
+]
+
+_AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
+"""A location whose content cannot change: a repository at a commit, in full or shortened as git does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """A file of an order or a checkpoint."""
+
+    name: str
+    bytes: int
+    sha256: str | None = None
+    modified_ns: int | None = None
+    """When a local file last changed; a file of the same size and time is taken for the same."""
+    role: str = "tokens"
+    """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.description.MAPS` names them."""
+    data_offset: int = 0
+    """Bytes before the first token, such as a .npy header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContent:
+    """What reading a batch once told."""
+
+    batch: int
+    digest: str
+    """`sha256:` over the batch's bytes, little-endian as on disk."""
+    eos_count: int | None
+    """How many of its ids end a document; None where the order has no such id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts:
+    """An order as its suite describes it."""
+
+    name: str
+    sequences: int
+    tokens_per_sequence: int
+    sequences_per_batch: int
+    dtype: str
+    vocab_size: int | None
+    eos_id: int | None
+    format: str
+    location: str
+    files: tuple[FileFacts, ...]
+    tokenizer: str | None = None
+    batches: tuple[BatchContent, ...] = field(default=(), repr=False)
+    """Of batches that were read; empty where only the geometry is known."""
+
+    @property
+    def digest(self) -> str | None:
+        """Over everything that decides what sequence i is; None while that is unknown.
+
+        On the hub a commit decides it, whether or not the files' digests are known; a branch does not.
+        """
+        geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
+        if _AT_COMMIT.fullmatch(self.location):
+            return digest_of_bytes("\n".join([geometry, self.location, *(file.name for file in self.files)]).encode())
+        # Where ids lie flat, an index only repeats the geometry; index maps and the documents' index are the order.
+        deciding = [file for file in self.files if file.role == "tokens" or self.format == INDEX_MAP]
+        if not deciding or any(file.sha256 is None for file in deciding):
+            return None
+        lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in deciding)]
+        return digest_of_bytes("\n".join(lines).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFacts:
+    """A checkpoint as its suite describes it."""
+
+    step: int
+    status: str = "unknown"
+    reason: str | None = None
+    digest: str | None = None
+    files: tuple[FileFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasFacts:
+    """Another name of a model, or a name that meant it for a time."""
+
+    name: str
+    valid_from: str | None = None
+    """First day on which it did, as `2023-04-03`; None for always."""
+    valid_until: str | None = None
+    """First day on which it no longer did; None where it still does."""
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """A model as its suite describes it."""
+
+    name: str
+    order: str | None
+    schedule: Schedule
+    family: str | None = None
+    size: str | None = None
+    repository: str | None = None
+    folder: str | None = None
+    parameters: ParameterCount | None = None
+    aliases: tuple[AliasFacts, ...] = ()
+    version: str | None = None
+    """Release of the suite it belongs to."""
+    order_note: str | None = None
+    """Why the order is not known, or where parts of it can be had."""
+    altered_from_step: int | None = None
+    """From this step on it was trained on other batches than those of its order."""
+    notes: tuple[str, ...] = ()
+    """What one should know before using it."""
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: tuple[CheckpointFacts, ...] = ()
+    """One for each saved step of the schedule, in the same order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteFacts:
+    """Orders and models that are registered together."""
+
+    name: str
+    origin: str
+    orders: tuple[OrderFacts, ...]
+    models: tuple[ModelFacts, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)

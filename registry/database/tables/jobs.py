@@ -1,0 +1,110 @@
+"""What is to be measured: protocols, measurements, jobs and their shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+)
+
+from seenat.registry.database.tables.base import COMPACT, metadata
+
+__all__ = ["jobs", "measurement_rows", "measurements", "protocols", "shards"]
+
+
+class ProtocolColumns(TypedColumns):
+    """What is measured; the digest is over the whole definition, so that results are never mixed."""
+
+    id = Column(Integer, primary_key=True)
+    digest = Column(String(80), nullable=False, unique=True)
+    definition: Column[dict[str, Any]] = Column(JSON, nullable=False)
+
+
+protocols = Table("protocols", metadata, ProtocolColumns)
+
+
+class MeasurementColumns(TypedColumns):
+    """One protocol, one model, one order's content: the scope of a Zarr array."""
+
+    id = Column(Integer, primary_key=True)
+    protocol_id = Column(Integer, ForeignKey("protocols.id"), nullable=False)
+    model_id = Column(Integer, ForeignKey("models.id"), nullable=False, index=True)
+    order_digest = Column(String(80), nullable=False)
+    sequences = Column(BigInteger, nullable=False)
+    block_sequences = Column(Integer, nullable=False)
+    """Sequences of one block, a multiple of the model's sequences per batch."""
+    folder = Column(String(200), nullable=False, unique=True)
+    """Of the array, relative to the folder of all results."""
+
+
+measurements = Table(
+    "measurements", metadata, MeasurementColumns, UniqueConstraint("protocol_id", "model_id", "order_digest")
+)
+
+
+class MeasurementRowColumns(TypedColumns):
+    """A row of a measurement's array: one checkpoint with one content."""
+
+    measurement_id = Column(Integer, ForeignKey("measurements.id"), primary_key=True)
+    array_row = Column(Integer, primary_key=True)
+    checkpoint_id = Column(Integer, ForeignKey("checkpoints.id"), nullable=False, index=True)
+    checkpoint_digest = Column(String(80), nullable=False)
+
+
+measurement_rows = Table(
+    "measurement_rows",
+    metadata,
+    MeasurementRowColumns,
+    UniqueConstraint("measurement_id", "checkpoint_id", "checkpoint_digest"),
+)
+
+
+class JobColumns(TypedColumns):
+    """A stored plan: which checkpoints over which sequences by which protocol."""
+
+    id = Column(Integer, primary_key=True)
+    measurement_id = Column(Integer, ForeignKey("measurements.id"), nullable=False, index=True)
+    plan_digest = Column(String(80), nullable=False, unique=True)
+    """Over measurement and specification: asking again for the same finds the same job."""
+    specification: Column[dict[str, Any]] = Column(JSON, nullable=False)
+    created_at = Column(String(32), nullable=False)
+    finished_at: Column[str | None] = Column(String(32))
+
+
+jobs = Table("jobs", metadata, JobColumns)
+
+
+class ShardColumns(TypedColumns):
+    """One checkpoint over one block of sequences: the unit that is run, committed and resumed."""
+
+    job_id = Column(Integer, ForeignKey("jobs.id"), primary_key=True)
+    checkpoint_id = Column(Integer, ForeignKey("checkpoints.id"), primary_key=True)
+    block = Column(Integer, primary_key=True)
+    start = Column(BigInteger, nullable=False)
+    stop = Column(BigInteger, nullable=False)
+    """The sequences asked for are within `[start, stop)` of this block."""
+    state = Column(String(16), nullable=False)
+    """`pending`, `running`, `done` or `failed`."""
+    owner: Column[str | None] = Column(String(96))
+    lease_until: Column[str | None] = Column(String(32))
+    attempts = Column(Integer, nullable=False)
+    measured: Column[int | None] = Column(Integer)
+    """Values computed by this shard; null until it is done."""
+    reused: Column[int | None] = Column(Integer)
+    """Values that an earlier job had committed."""
+    seconds: Column[float | None]
+    error: Column[str | None] = Column(Text)
+
+
+shards = Table("shards", metadata, ShardColumns, Index("ix_shards_state", "job_id", "state"), **COMPACT)

@@ -1,0 +1,160 @@
+"""Results that two runs share though nothing they have in common explains it.
+
+Two checkpoints rarely score exactly the same: of the 344 zero-shot numbers of the main Pythia models, two models at steps
+from 1000 on share 4 to 50, by chance and because many tasks have few questions. Weights that are the same give the same
+numbers, all of them. Compared is every pair of runs with the same number of examples, over the numbers that both have.
+
+* A *coincidence* is a pair that shares 40% or more where both runs are at step 1000 or later, or everything where both are
+  at step 2 or later. One of the two was run on the other's weights: both checkpoints become `suspect`.
+* An *identity* is a pair at steps 0 and 1 that shares everything. Step 1 equals step 0, since the first update has learning
+  rate 0 (https://github.com/EleutherAI/pythia/issues/83), and models of one size and seed start from the same weights.
+* Runs of one checkpoint are repetitions. Pairs at early steps that share much, though not everything, are as close as
+  their weights still are: neither is reported.
+
+What is found is kept as evidence of the checkpoints, of the kinds `audit` and `identity`, which their statuses follow.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, select
+
+from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
+from seenat.registry.integrity.evidence import IMPORT, Finding, replace_evidence
+
+__all__ = ["COINCIDENCE_SOURCE", "Coincidence", "Run", "compare_runs", "record_coincidences"]
+
+COINCIDENCE_SOURCE = f"{IMPORT} evals: all imported results compared with each other"
+"""The source of the evidence that is recorded here."""
+
+_SHARE = 0.4
+"""Between what chance gave (at most 50 of 344) and the least that shared weights left (210 of 344)."""
+_LEAST_COMMON = 40
+"""Numbers; over fewer, a share says little."""
+_LATE = 1000
+"""Steps; two models of the same initial weights have by then nothing left of them in common."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One imported file."""
+
+    model: str
+    step: int
+    shots: int
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coincidence:
+    """Two runs that share their numbers."""
+
+    first: Run
+    second: Run
+    equal: int
+    common: int
+    kind: str
+    """`coincidence` or `identity`."""
+
+    @property
+    def sentence(self) -> str:
+        """What was found."""
+        return (
+            f"{self.equal} of {self.common} results with {self.first.shots} examples are the same for "
+            f"{self.first.model} at step {self.first.step} and {self.second.model} at step {self.second.step}"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The pair under the keys of every JSON answer."""
+        runs = [{"model": run.model, "step": run.step, "file": run.file} for run in (self.first, self.second)]
+        shots = self.first.shots
+        return {"kind": self.kind, "runs": runs, "shots": shots, "equal": self.equal, "common": self.common}
+
+
+def compare_runs(runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> tuple[Coincidence, ...]:
+    """The coincidences and identities among some runs' numbers, which are given by task and metric."""
+    by_shots: dict[int, list[Run]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.model, run.step, run.file)):
+        by_shots[run.shots].append(run)
+    return tuple(found for _, group in sorted(by_shots.items()) for found in _compared(group, runs))
+
+
+def record_coincidences(connection: Connection) -> tuple[Coincidence, ...]:
+    """Compare all imported runs, and keep what is found as evidence of their checkpoints; returns it.
+
+    Evidence of earlier comparisons that is no longer found is withdrawn; what is found again keeps its date.
+    """
+    pairs = compare_runs(_imported(connection))
+    ids = {
+        (row.name, row.step): row.id
+        for row in connection.execute(
+            select(models.c.name, checkpoints.c.step, checkpoints.c.id).join(
+                checkpoints, checkpoints.c.model_id == models.c.id
+            )
+        )
+    }
+    earlier = select(evidence.c.checkpoint_id).distinct().where(evidence.c.source == COINCIDENCE_SOURCE)
+    found: dict[int, list[Finding]] = {id_: [] for id_ in connection.execute(earlier).scalars()}
+    for pair in pairs:
+        for run in (pair.first, pair.second):
+            if (run.model, run.step) in ids:
+                found.setdefault(ids[run.model, run.step], []).append(_finding(pair))
+    replace_evidence(connection, IMPORT, found)
+    return pairs
+
+
+def _finding(pair: Coincidence) -> Finding:
+    kind, status = ("audit", "suspect") if pair.kind == "coincidence" else ("identity", None)
+    return Finding(kind=kind, status=status, statement=pair.sentence, source=COINCIDENCE_SOURCE)
+
+
+def _imported(connection: Connection) -> dict[Run, dict[tuple[str, str], float]]:
+    rows = connection.execute(
+        select(evaluation_files, models.c.name.label("model"))
+        .join(models, models.c.id == evaluation_files.c.model_id)
+        .where(evaluation_files.c.status == "imported")
+    )
+    runs = {row.id: Run(model=row.model, step=row.step, shots=row.shots, file=row.path) for row in rows}
+    values: dict[Run, dict[tuple[str, str], float]] = {run: {} for run in runs.values()}
+    columns = (evaluations.c.file_id, evaluations.c.task, evaluations.c.metric, evaluations.c.value)
+    for file_id, task, metric, value in connection.execute(select(*columns)):
+        values[runs[file_id]][task, metric] = value
+    return values
+
+
+def _compared(group: Sequence[Run], runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> Iterator[Coincidence]:
+    columns = {key: place for place, key in enumerate(dict.fromkeys(key for run in group for key in runs[run]))}
+    table = np.full((len(group), len(columns)), np.nan)
+    for row, run in enumerate(group):
+        table[row, [columns[key] for key in runs[run]]] = list(runs[run].values())
+    known = ~np.isnan(table)
+    for row, run in enumerate(group):
+        equal = (table[row] == table[row + 1 :]).sum(axis=1)
+        common = (known[row] & known[row + 1 :]).sum(axis=1)
+        for place in np.flatnonzero(_worth_a_look(equal, common)):
+            other, counts = group[row + 1 + int(place)], (int(equal[place]), int(common[place]))
+            kind = _kind(run, other, *counts)
+            if kind is not None:
+                yield Coincidence(first=run, second=other, equal=counts[0], common=counts[1], kind=kind)
+
+
+def _worth_a_look(equal: npt.NDArray[np.int64], common: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    chosen: npt.NDArray[np.bool_] = (common >= _LEAST_COMMON) & (equal >= _SHARE * common)
+    return chosen
+
+
+def _kind(first: Run, second: Run, equal: int, common: int) -> str | None:
+    """What a pair that shares at least 40% is: a coincidence, an identity, or None for what is to be expected."""
+    if (first.model, first.step) == (second.model, second.step):
+        return None
+    earlier, later = sorted((first.step, second.step))
+    if earlier >= _LATE or (equal == common and earlier >= 2):
+        return "coincidence"
+    if equal < common or later > 1:
+        return None
+    return "identity" if first.model == second.model or first.step == second.step else None

@@ -1,0 +1,182 @@
+"""Imported benchmark results of a model, by task, number of examples, metric and step.
+
+The harness writes a number and its standard error as two metrics, `acc` and `acc_stderr`; here they are one row. Where
+several files hold the same number of one checkpoint, the one in a folder `zero-shot` or `five-shot` is the row's value and
+the others are its repetitions, such as the baselines of the intervention study.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence
+from seenat.registry.errors import NotMeasured
+from seenat.registry.evaluations.duplicate_runs import COINCIDENCE_SOURCE
+
+__all__ = ["BenchmarkValue", "Benchmarks", "Remark", "benchmarks"]
+
+_ERROR = "_stderr"
+_FIRST = ("zero-shot", "five-shot")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkValue:
+    """One number of one checkpoint."""
+
+    task: str
+    metric: str
+    shots: int
+    step: int
+    value: float
+    error: float | None
+    """Standard error, where the file states it."""
+    file: str
+    repetitions: tuple[float, ...]
+    """The same number in other files."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The number under the keys of every JSON answer."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "shots": self.shots,
+            "step": self.step,
+            "value": self.value,
+            "stderr": self.error,
+            "file": self.file,
+            "repetitions": list(self.repetitions),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What comparing all results told about a checkpoint."""
+
+    step: int
+    kind: str
+    """`audit` or `identity`."""
+    status: str | None
+    statement: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name."""
+        return {"step": self.step, "kind": self.kind, "status": self.status, "statement": self.statement}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmarks:
+    """Results of a model."""
+
+    model: str
+    values: tuple[BenchmarkValue, ...]
+    """By task, metric, number of examples and step."""
+    remarks: tuple[Remark, ...]
+    """About the checkpoints that occur in `values`, by step."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer under the keys of every JSON answer."""
+        return {
+            "model": self.model,
+            "results": [value.to_json() for value in self.values],
+            "remarks": [remark.to_json() for remark in self.remarks],
+        }
+
+
+def benchmarks(
+    catalog: Catalog, model: Model, *, task: str | None = None, metric: str | None = None, shots: int | None = None
+) -> Benchmarks:
+    """A model's results, all or those of a task (a shell pattern such as `hendrycksTest-*`), a metric, a number of examples.
+
+    Raises `NotMeasured` when there is none.
+    """
+    with catalog.database.read() as connection:
+        found = _values(connection, model, shots)
+        chosen = [one for one in found if _fits(one, task, metric)]
+        if not chosen:
+            raise _nothing(model, found, task, metric, shots)
+        remarks = _remarks(connection, model, {one.step for one in chosen})
+    chosen.sort(key=lambda one: (one.task, one.metric, one.shots, one.step))
+    return Benchmarks(model=model.name, values=tuple(chosen), remarks=remarks)
+
+
+def _fits(value: BenchmarkValue, task: str | None, metric: str | None) -> bool:
+    return (task is None or fnmatchcase(value.task, task)) and metric in (None, value.metric)
+
+
+def _values(connection: Connection, model: Model, shots: int | None) -> list[BenchmarkValue]:
+    query = (
+        select(evaluation_files.c.path, evaluation_files.c.step, evaluation_files.c.shots, evaluations)
+        .join(evaluations, evaluations.c.file_id == evaluation_files.c.id)
+        .where(evaluation_files.c.model_id == model.id, evaluation_files.c.status == "imported")
+    )
+    if shots is not None:
+        query = query.where(evaluation_files.c.shots == shots)
+    numbers: dict[tuple[str, str, int, int], list[tuple[str, float]]] = defaultdict(list)
+    for row in connection.execute(query):
+        numbers[row.task, row.metric, row.shots, row.step].append((row.path, row.value))
+    errors = {key: dict(files) for key, files in numbers.items() if key[1].endswith(_ERROR)}
+    return [
+        _value(key, files, errors.get((key[0], key[1] + _ERROR, *key[2:]), {}))
+        for key, files in numbers.items()
+        if not key[1].endswith(_ERROR)
+    ]
+
+
+def _value(
+    key: tuple[str, str, int, int], files: Iterable[tuple[str, float]], errors: dict[str, float]
+) -> BenchmarkValue:
+    (path, value), *others = sorted(files, key=lambda file: (not set(_FIRST) & set(file[0].split("/")), file))
+    task, metric, shots, step = key
+    return BenchmarkValue(
+        task=task,
+        metric=metric,
+        shots=shots,
+        step=step,
+        value=value,
+        error=errors.get(path),
+        file=path,
+        repetitions=tuple(other for _, other in others),
+    )
+
+
+def _remarks(connection: Connection, model: Model, steps: set[int]) -> tuple[Remark, ...]:
+    rows = connection.execute(
+        select(checkpoints.c.step, evidence)
+        .join(evidence, evidence.c.checkpoint_id == checkpoints.c.id)
+        .where(
+            checkpoints.c.model_id == model.id,
+            checkpoints.c.step.in_(steps),
+            evidence.c.source == COINCIDENCE_SOURCE,
+        )
+        .order_by(checkpoints.c.step, evidence.c.statement)
+    )
+    return tuple(Remark(step=row.step, kind=row.kind, status=row.status, statement=row.statement) for row in rows)
+
+
+def _nothing(
+    model: Model, found: list[BenchmarkValue], task: str | None, metric: str | None, shots: int | None
+) -> NotMeasured:
+    if not found:
+        asked = "" if shots is None else f" with {shots} examples"
+        return NotMeasured(
+            f"No benchmark results of {model.name}{asked} are in the catalog; `seenat import evals FOLDER` reads those of "
+            "a clone of EleutherAI/pythia."
+        )
+    tasks = sorted({one.task for one in found})
+    fitting = [one for one in found if _fits(one, task, None)]
+    if fitting:
+        metrics = sorted({one.metric for one in fitting})
+        return NotMeasured(f"{model.name} has no metric {metric} there, but {', '.join(metrics)}.", metrics)
+    nearest = get_close_matches(task or "", tasks, n=3, cutoff=0.3) or tasks[:3]
+    return NotMeasured(
+        f"{model.name} has no results of a task {task}; there are {', '.join(nearest)} and others.", nearest
+    )

@@ -1,0 +1,138 @@
+"""The content of checkpoints and orders: where their files are, and that they are still the ones the catalog knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from seenat.memorization.engine.transformers.loading import CheckpointLocation
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Checkpoint, Model, Order
+from seenat.registry.checkpoints.files import checkpoint_digest, determining_files
+from seenat.registry.database.tables import checkpoint_files, checkpoints, token_files
+from seenat.registry.errors import CorruptFile
+from seenat.registry.integrity.evidence import MEASURE, Finding, replace_evidence
+from seenat.registry.storage.local import digest_of_file
+
+if TYPE_CHECKING:
+    from seenat.registry.orders.source import TokenSource
+
+__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "location_of"]
+
+_READ = Finding(
+    kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
+)
+
+
+def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
+    """Where a checkpoint's files are: in the model's folder or on the hub."""
+    if model.folder is not None:
+        label = str(model.schedule.label(checkpoint.step))
+        return CheckpointLocation.local(
+            Path(model.folder.replace("{label}", label).replace("{step}", str(checkpoint.step)))
+        )
+    assert model.repository is not None  # A model has a folder or a repository.
+    return CheckpointLocation.hub(model.repository, checkpoint.revision, checkpoint.commit_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileContent:
+    """What a file held when it had this length and this time of change."""
+
+    name: str
+    bytes: int
+    sha256: str
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """The files that determine a checkpoint's numbers, in a folder of this machine."""
+
+    folder: Path
+    files: tuple[FileContent, ...]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the checkpoint."""
+        return checkpoint_digest({file.name: file.sha256 for file in self.files})
+
+
+def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> Content:
+    """What the files of a checkpoint in `folder` hold now.
+
+    A file of the same length and time of change as recorded, or as when it was `read`, is not read again.
+    """
+    with catalog.database.read() as connection:
+        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
+        recorded = {
+            (row.name, row.bytes, row.modified_ns): row.sha256 for row in connection.execute(query) if row.sha256
+        }
+    known = recorded | {(file.name, file.bytes, file.modified_ns): file.sha256 for file in read}
+    found = []
+    for name in determining_files(folder):
+        status = (folder / name).stat()
+        state = name, status.st_size, status.st_mtime_ns
+        sha256 = known.get(state) or digest_of_file(folder / name)
+        found.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
+    return Content(folder, tuple(found))
+
+
+def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> str:
+    """The digest of a checkpoint's files, which lie in `folder`, as they are now; `read` as for `content_of`.
+
+    A content that the catalog did not know is recorded; raises `CorruptFile` when it knew another one.
+    """
+    content = content_of(catalog, checkpoint, folder, read)
+    if checkpoint.digest is not None and content.digest != checkpoint.digest:
+        raise CorruptFile(
+            f"{folder} is not what {checkpoint.model} at step {checkpoint.step} was when it was recorded "
+            f"({_changed(catalog, checkpoint, content) or 'its files'} changed); restore it, or register its suite again "
+            "with --replace."
+        )
+    if checkpoint.digest is None:
+        with catalog.database.write() as connection:
+            connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id))
+            rows = [{"checkpoint_id": checkpoint.id, **asdict(file)} for file in content.files]
+            connection.execute(insert(checkpoint_files), rows)
+            connection.execute(
+                update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(digest=content.digest)
+            )
+            replace_evidence(connection, MEASURE, {checkpoint.id: [_READ]})
+    return content.digest
+
+
+def _changed(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> str:
+    """The names of the files that the catalog knows with another content."""
+    with catalog.database.read() as connection:
+        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
+        recorded = {row.name: row.sha256 for row in connection.execute(query)}
+    return ", ".join(file.name for file in content.files if recorded.get(file.name, file.sha256) != file.sha256)
+
+
+def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
+    """The reader of an order whose files still hold what the catalog knows.
+
+    Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
+    file of the same time of change as recorded is not read; the time of another one is recorded when its content proves
+    right.
+    """
+    source = order.source()
+    for file in order.files if order.is_local else ():
+        path = Path(order.location, file.name)
+        modified_ns = path.stat().st_mtime_ns
+        if modified_ns == file.modified_ns:
+            continue
+        if digest_of_file(path) != file.sha256:
+            raise CorruptFile(
+                f"{path} is not what it was when {order.name} was registered; restore it, or register its suite again "
+                "with --replace."
+            )
+        with catalog.database.write() as connection:
+            is_file = (token_files.c.order_id == order.id, token_files.c.name == file.name)
+            connection.execute(update(token_files).where(*is_file).values(modified_ns=modified_ns))
+    return source

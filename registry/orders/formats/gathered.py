@@ -1,0 +1,48 @@
+"""What orders share whose sequences lie in no one place: they are decoded out of row groups, or joined from documents."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from seenat.registry.orders.bounds import check_positions, checked_indices
+from seenat.registry.orders.extents import Extent
+from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.source import Sequences, Tokens
+from seenat.registry.units import SequenceRange
+
+__all__ = ["GatheredOrder"]
+
+
+class GatheredOrder(ABC):
+    """A `TokenSource` but for `place` and for `_take`, which gathers the ids of sequences that the order has."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+
+    @property
+    def geometry(self) -> Geometry:
+        """How many sequences, of how many ids, of which type."""
+        return self._geometry
+
+    def tokens(self, sequences: SequenceRange) -> Tokens:
+        """All ids of consecutive sequences; see `TokenSource.tokens`."""
+        self._geometry.bytes_of(sequences)
+        indices = np.arange(sequences.start, sequences.stop, dtype=np.int64)
+        return self._take(indices, 0, self._geometry.tokens_per_sequence)
+
+    def take(self, indices: Sequences, start: int, stop: int) -> Tokens:
+        """The ids at positions `[start, stop)` of the given sequences; see `TokenSource.take`."""
+        indices = checked_indices(self._geometry, indices)
+        check_positions(self._geometry, start, stop)
+        return self._take(indices, start, stop)
+
+    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
+        """None; see `TokenSource.extents`."""
+        self._geometry.bytes_of(sequences)
+        return ()
+
+    @abstractmethod
+    def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
+        """The ids at these positions of these sequences, checked: `[len(indices), stop - start]`."""

@@ -1,0 +1,112 @@
+"""Orders that GPT-NeoX index maps tell: the reader, and what is looked at when it is opened.
+
+Sequence i is sample `shuffle_idx[i]`, T ids out of one document or several (`seenat.registry.orders.formats.index_map_arrays`). A run that
+stops before the map does is described by its own number of sequences: Pythia's consumed 146,432,000 of 162,165,686.
+
+Opening looks at the ends of everything, at 64 samples and at some thousand entries; `map_checks.check_index_maps` reads all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from seenat.registry.errors import CorruptFile
+from seenat.registry.orders.agreement import Statement, agree, described
+from seenat.registry.orders.extents import Extent
+from seenat.registry.orders.file_signature import length_of
+from seenat.registry.orders.formats.flat import FlatOrder
+from seenat.registry.orders.formats.gathered import GatheredOrder
+from seenat.registry.orders.formats.index_map_arrays import Fragments, IndexMaps, load_index_maps
+from seenat.registry.orders.formats.index_map_checks import check_ends, check_some_samples, check_some_shuffles
+from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.order_files import OrderFiles
+from seenat.registry.orders.source import Sequences, Tokens
+from seenat.registry.orders.vocabulary import check_ids
+from seenat.registry.units import SequenceRange
+
+__all__ = ["IndexMapOrder", "open_index_map"]
+
+_ROWS_AT_ONCE = 1_024
+"""Samples whose fragments are worked out together; some 2,500 of the Pile."""
+
+
+class IndexMapOrder(GatheredOrder):
+    """A `TokenSource` over documents and index maps. Everything is mapped when it is first read."""
+
+    def __init__(
+        self, geometry: Geometry, maps: IndexMaps, documents: FlatOrder, vocab_size: int | None = None
+    ) -> None:
+        super().__init__(geometry)
+        self._maps = maps
+        self._documents = documents
+        """All ids of all token files, as sequences of one id."""
+        self._vocab_size = vocab_size
+
+    def place(self, sequence: int, position: int) -> str:
+        """File and byte of one id within its document; see `TokenSource.place`."""
+        found = self._fragments(np.array([sequence]))
+        number = int(np.flatnonzero((found.starts <= position) & (position < found.starts + found.lengths))[0])
+        return self._documents.place(int(found.sources[number] + position - found.starts[number]), 0)
+
+    def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
+        tokens = np.empty((len(indices), stop - start), self._geometry.dtype)
+        for first in range(0, len(indices) if tokens.size else 0, _ROWS_AT_ONCE):
+            self._fill(tokens[first : first + _ROWS_AT_ONCE], indices[first : first + _ROWS_AT_ONCE], start, stop)
+        check_ids(self, tokens, indices, start, self._vocab_size)
+        return tokens
+
+    def _fill(self, tokens: Tokens, indices: Sequences, start: int, stop: int) -> None:
+        """Copy into each row what its fragments have between the two positions."""
+        found = self._fragments(indices)
+        begins = np.maximum(found.starts, start)
+        ends = np.minimum(found.starts + found.lengths, stop)
+        kept = np.flatnonzero(ends > begins)
+        sources = found.sources + begins - found.starts
+        columns = (found.rows[kept], begins[kept] - start, ends[kept] - start, sources[kept])
+        for row, begin, end, source in zip(*(column.tolist() for column in columns), strict=True):
+            tokens[row, begin:end] = self._documents.tokens(SequenceRange(source, source + end - begin))[:, 0]
+
+    def _fragments(self, indices: Sequences) -> Fragments:
+        samples = np.asarray(self._maps.shuffle_idx[indices], np.int64)
+        wrong = np.flatnonzero((samples < 0) | (samples >= self._maps.samples))
+        if wrong.size:
+            raise CorruptFile(
+                f"{self._maps.shuffle_idx_file}: entry {indices[wrong[0]]} is sample {samples[wrong[0]]}, and there are "
+                f"samples 0 to {self._maps.samples - 1}; download the map again."
+            )
+        return self._maps.fragments(samples, self._geometry.tokens_per_sequence)
+
+
+def open_index_map(order: OrderFiles) -> IndexMapOrder:
+    """A reader of an order that index maps tell.
+
+    Raises `InvalidValue` where a map is not given, `CorruptFile` for maps that are damaged, or not of these documents.
+    """
+    maps = load_index_maps(order)
+    documents = _open_documents(order, maps)
+    agreed = agree((*described(order), *_statements(order, maps)))
+    geometry = Geometry(
+        sequences=int(agreed["sequences"].value),
+        tokens_per_sequence=int(agreed["tokens_per_sequence"].value),
+        dtype=maps.header.dtype,
+    )
+    check_some_samples(maps, geometry.tokens_per_sequence)
+    check_some_shuffles(maps)
+    return IndexMapOrder(geometry, maps, documents, order.vocab_size)
+
+
+def _open_documents(order: OrderFiles, maps: IndexMaps) -> FlatOrder:
+    pieces = [Extent(path, 0, length_of(path)) for path in order.files]
+    check_ends(maps, sum(piece.length for piece in pieces))
+    ids = sum(piece.length for piece in pieces) // maps.header.id_bytes
+    return FlatOrder(Geometry(sequences=ids, tokens_per_sequence=1, dtype=maps.header.dtype), pieces)
+
+
+def _statements(order: OrderFiles, maps: IndexMaps) -> Iterator[Statement]:
+    yield Statement("dtype", maps.header.dtype, f"{order.index} (its header)")
+    first = maps.fragments(np.zeros(1, np.int64))
+    yield Statement("tokens_per_sequence", int(first.lengths.sum()), f"{order.sample_idx} (sample 0)")
+    if order.sequences is None or order.sequences > maps.samples:
+        yield Statement("sequences", maps.samples, f"{order.shuffle_idx} (its header)")

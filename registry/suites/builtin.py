@@ -1,0 +1,96 @@
+"""The suites that ship with seenat: Pythia, as data.
+
+registry/data/pythia.json was made from the facts of EleutherAI/pythia at commit a19eecb (15 November 2025): its README, the
+YAML files under models/ and the model cards, with parameter counts recomputed from each architecture.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from seenat.registry.catalog.specs import (
+    AliasFacts,
+    CheckpointFacts,
+    FileFacts,
+    ModelFacts,
+    OrderFacts,
+    ParameterCount,
+    SuiteFacts,
+)
+from seenat.registry.database.tables import batches, orders
+from seenat.registry.integrity.evidence import record_shipped_evidence
+from seenat.registry.schedule import Schedule
+from seenat.registry.suites.claims import record_shipped_claims
+from seenat.registry.suites.reference_counts import record_reference_counts
+from seenat.registry.suites.write import record_suite
+
+__all__ = ["BUILT_IN", "builtin_suites", "record_builtin_suites"]
+
+
+BUILT_IN = "built-in"
+"""The origin of a suite that ships with seenat."""
+
+
+def builtin_suites() -> tuple[SuiteFacts, ...]:
+    """Every suite of the package data."""
+    return (_suite(_data()),)
+
+
+def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
+    """Bring the catalog to what this version of seenat knows; facts change in place, results and what was learned stay."""
+    changes = tuple(change for suite in builtin_suites() for change in record_suite(connection, suite, replace=True))
+    record_shipped_claims(connection)
+    record_shipped_evidence(connection)
+    record_reference_counts(connection)
+    _record_batch_digests(connection, _data()["batch_digests"])
+    return changes
+
+
+def _data() -> dict[str, Any]:
+    text = resources.files("seenat.registry").joinpath("data", "pythia.json").read_text("utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _record_batch_digests(connection: Connection, digests: dict[str, dict[str, str]]) -> None:
+    """Published digests of batches, where nothing was read here yet: the first read is held against them."""
+    for order, known in digests.items():
+        order_id = select(orders.c.id).where(orders.c.name == order).scalar_subquery()
+        for batch, digest in known.items():
+            connection.execute(
+                update(batches)
+                .where(batches.c.order_id == order_id, batches.c.batch == int(batch), batches.c.digest.is_(None))
+                .values(digest=f"sha256:{digest}")
+            )
+
+
+def _suite(data: dict[str, Any]) -> SuiteFacts:
+    return SuiteFacts(
+        name=data["suite"],
+        origin=BUILT_IN,
+        provenance={"source": data["source"]},
+        orders=tuple(_order(order) for order in data["orders"]),
+        models=tuple(_model(model, data["schedules"]) for model in data["models"]),
+    )
+
+
+def _order(data: dict[str, Any]) -> OrderFacts:
+    return OrderFacts(**{**data, "files": tuple(FileFacts(**file) for file in data["files"])})
+
+
+def _model(data: dict[str, Any], schedules: dict[str, dict[str, Any]]) -> ModelFacts:
+    schedule = Schedule(**{**schedules[data["schedule"]], "saved": tuple(schedules[data["schedule"]]["saved"])})
+    return ModelFacts(
+        **{
+            **data,
+            "schedule": schedule,
+            "parameters": ParameterCount(**data["parameters"]),
+            "aliases": tuple(AliasFacts(**alias) for alias in data["aliases"]),
+            "notes": tuple(data["notes"]),
+            "checkpoints": tuple(CheckpointFacts(step=step) for step in schedule.saved),
+        }
+    )

@@ -1,0 +1,392 @@
+"""Registering a suite of one's own: from a SUITE.toml to facts that were checked against the files.
+
+Every token file and every file that determines a checkpoint's numbers is hashed, every id is checked against the
+vocabulary, every checkpoint's parameters are counted in its headers and compared with its configuration. A file of the
+same size and time of change as when it was last registered is not read again. Only then is anything written, in one
+transaction (`seenat.registry.suites.write`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Order
+from seenat.registry.catalog.queries import stored_suite
+from seenat.registry.catalog.specs import (
+    AliasFacts,
+    BatchContent,
+    CheckpointFacts,
+    FileFacts,
+    ModelFacts,
+    OrderFacts,
+    ParameterCount,
+    SuiteFacts,
+)
+from seenat.registry.checkpoints.files import (
+    checkpoint_digest,
+    count_parameters,
+    determining_files,
+    parameters_of_config,
+    read_config,
+)
+from seenat.registry.database.tables import aliases, models, orders, suites
+from seenat.registry.errors import CorruptFile, InvalidManifest
+from seenat.registry.orders.order_files import INDEX_MAP, MAPS
+from seenat.registry.schedule import Schedule
+from seenat.registry.storage.local import digest_of_file
+from seenat.registry.suites.builtin import BUILT_IN
+from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
+from seenat.registry.suites.write import record_suite
+
+if TYPE_CHECKING:
+    from seenat.registry.orders.order_files import OrderFiles
+    from seenat.registry.orders.source import TokenSource
+
+__all__ = ["Registered", "register_suite"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being read, how many bytes of all were read, and how many there are to read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """What registering a suite did."""
+
+    suite: str
+    orders: tuple[str, ...]
+    models: tuple[str, ...]
+    changes: tuple[str, ...]
+    """A sentence for each thing added or changed; empty when the catalog knew it all."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field by name."""
+        return {
+            "suite": self.suite,
+            "orders": list(self.orders),
+            "models": list(self.models),
+            "changes": list(self.changes),
+        }
+
+
+def register_suite(
+    catalog: Catalog, path: Path, *, replace_changed: bool = False, progress: Progress = lambda _what, _done, _all: None
+) -> Registered:
+    """Read a SUITE.toml, check everything it names, and record it.
+
+    Raises `InvalidManifest` for mistakes in the file, `CorruptFile` for files that are not what it says, and `SuiteChanged`
+    when something differs from what was registered before and `replace_changed` is false. Nothing is written then.
+    """
+    spelled = Path(os.path.normpath(path.absolute()))  # The same from whichever folder it is named.
+    manifest = read_manifest(spelled, catalog_orders={order.name for order in catalog.orders()})
+    with catalog.database.read() as connection:
+        stored = stored_suite(connection, manifest.name)
+        _check_names(connection, manifest, stored)
+    facts = _Reader(manifest, stored, catalog, progress).suite()
+    with catalog.database.write() as connection:
+        changes = record_suite(connection, facts, replace=replace_changed)
+    return Registered(
+        suite=facts.name,
+        orders=tuple(order.name for order in facts.orders),
+        models=tuple(model.name for model in facts.models),
+        changes=changes,
+    )
+
+
+def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteFacts | None) -> None:
+    """Commands take an order or a model by any of its names, so no other suite may have one of these."""
+    if stored is not None and stored.origin == BUILT_IN:
+        raise InvalidManifest(
+            f"{manifest.path}: the suite {manifest.name} ships with seenat; write another name below [suite]."
+        )
+    owners = _names_of_others(connection, manifest.name)
+    named: list[OrderManifest | ModelManifest] = [*manifest.orders, *manifest.models]
+    for name in (*(one.name for one in named), *(alias for model in manifest.models for alias in model.aliases)):
+        if name in owners:
+            raise InvalidManifest(f"{manifest.path}: {name} is taken by {owners[name]}; write a name of its own.")
+
+
+def _names_of_others(connection: Connection, suite: str) -> dict[str, str]:
+    """Every name of an order or a model outside a suite, and what has it."""
+    others = suites.c.name != suite
+    owned = select(orders.c.name, suites.c.name).join(suites, suites.c.id == orders.c.suite_id).where(others)
+    trained = select(models.c.name, suites.c.name).join(suites, suites.c.id == models.c.suite_id).where(others)
+    called = trained.join(aliases, aliases.c.model_id == models.c.id).with_only_columns(aliases.c.name, models.c.name)
+    return {
+        **{name: f"the model {model}" for name, model in connection.execute(called)},
+        **{name: f"a model of the suite {owner}" for name, owner in connection.execute(trained)},
+        **{name: f"an order of the suite {owner}" for name, owner in connection.execute(owned)},
+    }
+
+
+class _Reader:
+    """Makes facts of a manifest; remembers what the catalog holds, so that unchanged files are not read again."""
+
+    def __init__(
+        self, manifest: SuiteManifest, stored: SuiteFacts | None, catalog: Catalog, progress: Progress
+    ) -> None:
+        self.manifest = manifest
+        self.catalog = catalog
+        self.progress = progress
+        self.known_orders = {order.name: order for order in stored.orders} if stored else {}
+        self.known_models = {model.name: model for model in stored.models} if stored else {}
+        self.done = 0
+        self.total = 0
+
+    def suite(self) -> SuiteFacts:
+        """All facts; the bytes to read are counted first, so that progress can be told."""
+        self.total = self._bytes_to_read()
+        orders = tuple(self._order(order) for order in self.manifest.orders)
+        by_name = {order.name: order for order in orders}
+        return SuiteFacts(
+            name=self.manifest.name,
+            origin=str(self.manifest.path),
+            provenance=self.manifest.provenance,
+            orders=orders,
+            models=tuple(self._model(model, by_name) for model in self.manifest.models),
+        )
+
+    # -- orders
+
+    def _order(self, order: OrderManifest) -> OrderFacts:
+        from seenat.registry.orders.formats.open import open_order
+
+        source = open_order(_order_files(self.manifest, order))
+        known = self.known_orders.get(order.name)
+        names = {file.name: file for file in known.files} if known else {}
+        files = tuple(
+            replace(
+                self._file(self.manifest.locate(name), name, names.get(name), order.name), role=role, data_offset=offset
+            )
+            for name, role, offset in _named_files(self.manifest, order)
+        )
+        facts = OrderFacts(
+            name=order.name,
+            sequences=source.geometry.sequences,
+            tokens_per_sequence=source.geometry.tokens_per_sequence,
+            sequences_per_batch=order.sequences_per_batch,
+            dtype=source.geometry.dtype,
+            vocab_size=order.vocab_size,
+            eos_id=order.eos_id,
+            format=order.format,
+            location=str(self.manifest.path.parent),
+            tokenizer=_tokenizer(self.manifest, order),
+            files=files,
+        )
+        if known is not None and known.digest == facts.digest and _cut(known) == _cut(facts):
+            return facts
+        return replace(facts, batches=self._batches(order, source))
+
+    def _batches(self, order: OrderManifest, source: TokenSource) -> tuple[BatchContent, ...]:
+        from seenat.registry.orders.formats.index_map_arrays import load_index_maps
+        from seenat.registry.orders.formats.index_map_checks import check_index_maps
+        from seenat.registry.orders.formats.megatron_idx import check_index
+        from seenat.registry.orders.scan import scan_batches
+
+        if order.format == INDEX_MAP:
+            maps = load_index_maps(_order_files(self.manifest, order))
+            length = source.geometry.tokens_per_sequence
+            check_index_maps(maps, length, lambda read: self._tell(f"checking the maps of {order.name}", read))
+        elif order.index is not None:
+            check_index(self.manifest.locate(order.index), source.geometry)
+        size = source.geometry.sequence_bytes
+        return tuple(
+            BatchContent(batch=facts.batch, digest=facts.digest, eos_count=facts.eod_count)
+            for facts in scan_batches(
+                source,
+                order.sequences_per_batch,
+                vocab_size=order.vocab_size,
+                eod_id=order.eos_id,
+                progress=lambda sequences: self._tell(f"checking {order.name}", sequences * size),
+            )
+        )
+
+    # -- models
+
+    def _model(self, model: ModelManifest, orders: Mapping[str, OrderFacts]) -> ModelFacts:
+        order = orders.get(model.order)
+        batch = model.sequences_per_batch or (
+            order.sequences_per_batch if order else self.catalog.order(model.order).sequences_per_batch
+        )
+        vocab_size = order.vocab_size if order else self.catalog.order(model.order).vocab_size
+        schedule = Schedule(
+            sequences_per_batch=batch,
+            steps=model.train_steps,
+            saved=model.steps,
+            labels_per_step=model.labels_per_step,
+            revision=model.revision,
+        )
+        facts = ModelFacts(
+            name=model.name,
+            order=model.order,
+            schedule=schedule,
+            family=model.family,
+            size=model.size,
+            repository=model.repository,
+            folder=str(self.manifest.locate(model.checkpoints)) if model.checkpoints else None,
+            aliases=tuple(AliasFacts(name=name) for name in model.aliases),
+            hyperparameters=_as_json(model.hyperparameters),
+        )
+        _check_length(facts, order or self.catalog.order(model.order))
+        if model.repository:
+            return replace(facts, checkpoints=tuple(CheckpointFacts(step=step) for step in model.steps))
+        return self._local_model(facts, model, vocab_size)
+
+    def _local_model(self, facts: ModelFacts, model: ModelManifest, vocab_size: int | None) -> ModelFacts:
+        folders = [self.manifest.locate(model.checkpoint(step)) for step in model.steps]
+        config = read_config(folders[0])
+        return replace(
+            facts,
+            parameters=_counted(model.name, folders, config),
+            architecture=_architecture(config, model.name, vocab_size),
+            checkpoints=tuple(
+                self._checkpoint(model.name, step, folder) for step, folder in zip(model.steps, folders, strict=True)
+            ),
+        )
+
+    def _checkpoint(self, model: str, step: int, folder: Path) -> CheckpointFacts:
+        known = self.known_models.get(model)
+        before = (
+            {file.name: file for saved in known.checkpoints if saved.step == step for file in saved.files}
+            if known
+            else {}
+        )
+        files = tuple(
+            self._file(folder / name, name, before.get(name), f"{model} at step {step}")
+            for name in sorted(determining_files(folder))
+        )
+        digest = checkpoint_digest({file.name: file.sha256 for file in files if file.sha256})
+        return CheckpointFacts(step=step, status="ok", reason="read when it was registered", digest=digest, files=files)
+
+    # -- files
+
+    def _file(self, path: Path, name: str, known: FileFacts | None, what: str) -> FileFacts:
+        status = path.stat()
+        if known is not None and (known.bytes, known.modified_ns) == (status.st_size, status.st_mtime_ns):
+            sha256 = known.sha256
+        else:
+            sha256 = digest_of_file(path, lambda piece: self._tell(f"hashing {what}", piece))
+        return FileFacts(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
+
+    def _tell(self, what: str, done: int) -> None:
+        self.done += done
+        self.progress(what, min(self.done, self.total), self.total)
+
+    def _bytes_to_read(self) -> int:
+        """An estimate: an order's files are read twice, once for the digest and once for what is in them."""
+        tokens = sum(
+            2 * self.manifest.locate(name).stat().st_size for order in self.manifest.orders for name, _ in _roles(order)
+        )
+        weights = sum(
+            (folder / name).stat().st_size
+            for model in self.manifest.models
+            if model.checkpoints
+            for folder in (self.manifest.locate(model.checkpoint(step)) for step in model.steps)
+            for name in determining_files(folder)
+        )
+        return tokens + weights
+
+
+def _order_files(manifest: SuiteManifest, order: OrderManifest) -> OrderFiles:
+    from seenat.registry.orders.order_files import OrderFiles
+
+    return OrderFiles(
+        name=order.name,
+        format=order.format,
+        files=tuple(manifest.locate(name) for name in order.files),
+        sequences=order.sequences,
+        tokens_per_sequence=order.tokens_per_sequence,
+        dtype=order.dtype,
+        vocab_size=order.vocab_size,
+        sequences_per_batch=order.sequences_per_batch,
+        **{role: manifest.locate(name) for name, role in _roles(order) if role != "tokens"},
+    )
+
+
+def _roles(order: OrderManifest) -> list[tuple[str, str]]:
+    """Name and role of each file of an order, those with its ids first."""
+    beside = [(getattr(order, role), role) for role in ("index", *MAPS)]
+    return [*((name, "tokens") for name in order.files), *((name, role) for name, role in beside if name is not None)]
+
+
+def _named_files(manifest: SuiteManifest, order: OrderManifest) -> list[tuple[str, str, int]]:
+    """Name, role and bytes before the ids of each file of an order."""
+    offsets: dict[str, int] = {}
+    if order.format == "npy":
+        from seenat.registry.orders.formats.npy import read_array_file
+
+        offsets = {name: read_array_file(manifest.locate(name)).piece.offset for name in order.files}
+    return [(name, role, offsets.get(name, 0)) for name, role in _roles(order)]
+
+
+def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the catalog gives back: tuples become lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in facts.items()}
+
+
+def _check_length(model: ModelFacts, order: OrderFacts | Order) -> None:
+    sequences = order.sequences if isinstance(order, OrderFacts) else order.geometry.sequences
+    consumed = model.schedule.steps * model.schedule.sequences_per_batch
+    if consumed > sequences:
+        raise InvalidManifest(
+            f"{model.name} consumes {model.schedule.steps} x {model.schedule.sequences_per_batch} = {consumed} sequences, "
+            f"and its order {order.name} has {sequences}; correct steps, train_steps or sequences_per_batch."
+        )
+
+
+def _tokenizer(manifest: SuiteManifest, order: OrderManifest) -> str | None:
+    """A tokenizer's file or folder as an absolute path; a hub repository as it is written."""
+    if order.tokenizer is None:
+        return None
+    path = manifest.locate(order.tokenizer)
+    return str(path) if path.exists() else order.tokenizer
+
+
+def _cut(order: OrderFacts) -> tuple[Any, ...]:
+    """What decides, beside the content, the facts of batches and whether the order's index is right."""
+    indexes = tuple(file.sha256 for file in order.files if file.role == "index")
+    return order.sequences_per_batch, order.eos_id, order.vocab_size, indexes
+
+
+def _counted(model: str, folders: list[Path], config: Mapping[str, Any]) -> ParameterCount:
+    """The parameters in the headers of every checkpoint, which must agree with each other and the configuration."""
+    counts = [count_parameters(folder) for folder in folders]
+    expected = parameters_of_config(config) or counts[0]
+    for folder, count in zip(folders, counts, strict=True):
+        if count != expected:
+            raise CorruptFile(
+                f"{folder} holds {count.total:,} parameters, {count.non_embedding:,} without embeddings, and {model} should "
+                f"have {expected.total:,} and {expected.non_embedding:,}; check that it is this model's checkpoint."
+            )
+    return expected
+
+
+_ARCHITECTURE = {
+    "model_type": "model_type",
+    "num_hidden_layers": "layers",
+    "hidden_size": "width",
+    "num_attention_heads": "heads",
+    "intermediate_size": "feed_forward",
+    "vocab_size": "vocab_size",
+    "max_position_embeddings": "positions",
+    "use_parallel_residual": "parallel_residual",
+    "tie_word_embeddings": "tied_embeddings",
+    "hidden_act": "activation",
+}
+"""Names in a config.json, and in the catalog."""
+
+
+def _architecture(config: Mapping[str, Any], model: str, vocab_size: int | None) -> dict[str, Any]:
+    found = {name: config[key] for key, name in _ARCHITECTURE.items() if config.get(key) is not None}
+    held = found.get("vocab_size")
+    if isinstance(held, int) and vocab_size is not None and held < vocab_size:
+        raise CorruptFile(
+            f"{model} has a vocabulary of {held} and its order one of {vocab_size}; check that they belong together."
+        )
+    return found

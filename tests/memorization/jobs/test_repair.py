@@ -1,0 +1,181 @@
+"""What is committed is answered or refused, never passed over: files that are gone, damaged, or in another's place."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+from support.synthetic_results import BLOCK, SEQUENCES, STEPS, MadeUp, values
+
+from seenat.memorization.jobs.plan import find_job, plan_job
+from seenat.memorization.jobs.repair import reopen_lost
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.memorization.queries.export import export_results
+from seenat.memorization.results import array as store
+from seenat.memorization.queries.onsets import measured_values, trajectory
+from seenat.memorization.results.commit import open_array
+from seenat.memorization.results.compaction import compact, read_values
+from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.registry.database.tables import jobs, shards
+from seenat.registry.errors import CorruptFile
+from seenat.registry.units import SequenceRange
+
+EVERYTHING = SequenceRange(0, SEQUENCES)
+ROW, HIT = 3, 1
+"""The block that is damaged: of step 40, sequences 272 to 543."""
+
+
+def path(made, row=ROW, block=HIT):
+    return made.array.folder / "c" / str(row) / str(block)
+
+
+def flip(made, row=ROW, block=HIT):
+    data = bytearray(path(made, row, block).read_bytes())
+    data[len(data) // 2] ^= 1
+    path(made, row, block).write_bytes(data)
+
+
+DAMAGES = {
+    "gone": lambda made: path(made).unlink(),
+    "shortened": lambda made: path(made).write_bytes(path(made).read_bytes()[:-1]),
+    "another block's": lambda made: shutil.copy(path(made, block=2), path(made)),
+    "flipped": flip,
+    "the whole checkpoint": lambda made: shutil.rmtree(path(made).parent),
+}
+
+
+def asked(made, tmp_path):
+    """Every way to read values, each over sequences that the damaged block holds."""
+    catalog, model = made.catalog, made.model
+    results = open_results(catalog, model)
+    return {
+        "trajectory": lambda: trajectory(catalog, model, BLOCK + 7),
+        "values": lambda: measured_values(catalog, model, EVERYTHING),
+        "some values": lambda: measured_values(catalog, model, SequenceRange(BLOCK - 3, BLOCK + 3)),
+        "study": lambda: results.points(SequenceRange(BLOCK, 2 * BLOCK), steps=STEPS[2:]),
+        "export": lambda: export_results(catalog, model, tmp_path / "values.parquet"),
+    }
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_path, damage):
+    made = MadeUp.of(catalog)
+    stored = made.commit_all()
+    DAMAGES[damage](made)
+    start = {"values": 0 if damage == "the whole checkpoint" else BLOCK}
+    for way, ask in asked(made, tmp_path).items():
+        with pytest.raises(CorruptFile) as caught:
+            ask()
+        told = str(caught.value)
+        assert re.search(rf"\.zarr cannot be read for the sequences {start.get(way, '')}", told), way
+        assert re.search(r"`seenat memorize made-up --steps 40 --sequences (\d+):\d+ --unseen`", told), way
+        assert "\n" not in told
+    others = [row for row in made.rows if row != ROW]
+    with catalog.database.read() as connection:
+        found = read_values(connection, made.array, made.measurement, others, 0, SEQUENCES)
+    assert np.array_equal(found, stored[others])
+    if damage == "the whole checkpoint":
+        return
+    assert trajectory(catalog, made.model, 2 * BLOCK + 1).trajectory.points
+    compact(catalog, made.model)  # A part does not answer for what it could not be made from.
+    with pytest.raises(CorruptFile):
+        trajectory(catalog, made.model, BLOCK + 7)
+
+
+@pytest.fixture
+def made(sqlite_catalog):
+    return MadeUp.of(sqlite_catalog)
+
+
+def test_of_a_large_file_a_part_is_as_good_as_its_length(made, monkeypatch):
+    made.commit_all()
+    monkeypatch.setattr(store, "_HASHED", 10)
+    whole = path(made).read_bytes()
+    path(made).write_bytes(whole + b" ")
+    with pytest.raises(CorruptFile, match="c/3/1 has not the"):
+        made.read(start=BLOCK, stop=BLOCK + 1)
+    path(made).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # Of the index's check sum, which nobody reads.
+    assert made.read(start=BLOCK, stop=BLOCK + 1).shape == (5, 1)
+    with pytest.raises(CorruptFile, match="c/3/1 is not what was committed"):
+        made.read(start=BLOCK, stop=2 * BLOCK)
+
+
+def test_what_was_never_committed_is_not_measured_whatever_lies_there(made):
+    made.commit(ROW, HIT, values(1))
+    made.array.write(ROW, 2, values(2))
+    assert np.array_equal(made.read([ROW], BLOCK, 2 * BLOCK)[0], values(1))
+    assert (made.read([ROW], 2 * BLOCK, 3 * BLOCK) == NOT_MEASURED).all()
+
+
+def test_while_a_block_is_written_again_what_counts_is_read(made):
+    """From what the file held before, and once the other is committed from that, whatever the reader's transaction knows."""
+    made.commit(ROW, HIT, values(1))
+    with made.catalog.database.read() as connection:
+
+        def found():
+            return read_values(connection, made.array, made.measurement, [ROW], BLOCK, 2 * BLOCK)[0]
+
+        assert np.array_equal(found(), values(1))
+        made.array.write(ROW, HIT, values(2))
+        assert np.array_equal(found(), values(1))
+        made.array.restore(ROW, HIT)
+        made.commit(ROW, HIT, values(3))
+        assert np.array_equal(found(), values(3))
+
+
+def finished(made):
+    """A job over all blocks of two checkpoints, whose values are committed as made up."""
+    made.commit_all()
+    asked = Selection(steps=(20, 40), sequences=EVERYTHING, unseen=True)
+    job = plan_job(made.catalog, made.model, Protocol(), asked)
+    with made.catalog.database.write() as connection:
+        connection.execute(update(shards).values(state="done", measured=1, reused=0, seconds=1.0))
+        connection.execute(update(jobs).values(finished_at="2026-01-01T00:00:00Z"))
+    return find_job(made.catalog, job.id)
+
+
+def test_shards_whose_files_are_lost_are_opened_again(catalog):
+    made = MadeUp.of(catalog)
+    job = finished(made)
+    other = plan_job(catalog, made.model, replace(Protocol(), prompt=8), job.selection)
+    path(made, row=0).unlink()  # Of a checkpoint that the job did not ask for.
+    assert (job.state, reopen_lost(catalog, job), reopen_lost(catalog, other)) == ("done", 0, 0)
+    path(made).unlink()
+    shutil.copy(path(made, row=2, block=2), path(made, row=2, block=3))
+    flip(made, row=2, block=0)  # Of the same length.
+    assert reopen_lost(catalog, job) == 3
+    found = find_job(catalog, job.id)
+    assert (found.state, found.progress.pending, found.progress.done) == ("pending", 3, 7)
+    assert reopen_lost(catalog, job) == 0
+
+
+def test_what_a_killed_writer_left_is_not_lost(made):
+    job = finished(made)
+    made.array.write(ROW, HIT, values(99))
+    assert reopen_lost(made.catalog, job) == 0
+    made.array.accept(ROW, HIT)
+    assert reopen_lost(made.catalog, job) == 1
+
+
+@pytest.mark.parametrize("protocol", [Protocol(prompt=8, continuation=8), Protocol.usual(0, "loss", prompt=8)])
+def test_a_finished_job_that_is_run_again_measures_what_is_lost(mine_catalog, measured, committed, protocol):
+    asked = {"steps": (190, 200), "unseen": True}
+    job = measured(mine_catalog, "mine-a", protocol, **asked)
+    whole = committed(mine_catalog, "mine-a", protocol)
+    model = mine_catalog.model("mine-a")
+    files = sorted(key for key in whole if key.startswith("c/"))
+    folder = open_array(mine_catalog.database, job.measurement).folder
+    (folder / files[2]).unlink()
+    (folder / files[7]).write_bytes((folder / files[7]).read_bytes()[:-7])
+    shutil.rmtree(folder.with_suffix(".trajectories.zarr"))
+    with pytest.raises(CorruptFile):
+        measured_values(mine_catalog, model, model.order.sequences)
+    again = run_job(mine_catalog, job, device="cpu")
+    assert again.state == "done"
+    assert again.progress.measured + again.progress.reused == 2 * 2520
+    assert committed(mine_catalog, "mine-a", protocol) == whole
+    assert measured_values(mine_catalog, model, model.order.sequences).steps == (190, 200)

@@ -1,0 +1,159 @@
+"""Charts of the measured pocket suite in every format, and one definition behind all of them."""
+
+import json
+import struct
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from seenat.memorization.plots.charts import check_plot_path, onset_chart, save, trajectory_chart
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.queries.onsets import onsets, trajectory
+from seenat.registry.errors import InvalidValue, NothingToDraw
+from seenat.registry.units import SequenceRange
+
+MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
+
+
+def foreign(html):
+    """What a page would have to fetch from elsewhere."""
+    found = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.extend(
+        (tag, value) for name, value in attributes if name in ("src", "href")
+    )
+    parser.feed(html)
+    return found
+
+
+@pytest.fixture(scope="module")
+def charts(measured_pocket):
+    models = [measured_pocket.model(name) for name in MODELS]
+    return {
+        "onset": onset_chart([onsets(measured_pocket, model) for model in models]),
+        "trajectory": trajectory_chart(trajectory(measured_pocket, models[2], 1030)),
+        "control": trajectory_chart(trajectory(measured_pocket, models[0], 3583)),
+    }
+
+
+@pytest.fixture
+def mine_loss(mine_catalog, measured):
+    """The trajectory of a loss, of a sequence that the last two of three checkpoints had seen."""
+    protocol = Protocol.usual(0, "loss", prompt=9, continuation=4)
+    measured(mine_catalog, "mine-a", protocol, steps=(0, 100, 200), sequences=SequenceRange(0, 24), unseen=True)
+    return trajectory(mine_catalog, mine_catalog.model("mine-a"), 20)
+
+
+def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss, tmp_path):
+    drawn = trajectory_chart(mine_loss).to_dict()
+    line = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "line")
+    expected = [
+        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / ids}
+        for point in mine_loss.trajectory.points
+        for name, ids in (("prompt", 8), ("continuation", 4), ("min_k", 1))
+    ]
+    assert line["data"]["values"] == expected
+    assert [row["seen"] for row in expected[::3]] == [False, True, True]
+    assert "seen by step 3" in json.dumps(drawn)
+    save(trajectory_chart(mine_loss), tmp_path / "chart.svg")
+    assert "surprisal of an id (nats)" in (tmp_path / "chart.svg").read_text()
+
+
+@pytest.mark.parametrize("name", ["onset", "trajectory", "control"])
+def test_a_chart_is_drawn_as_its_file_is_called(charts, tmp_path, name):
+    for ending in ("svg", "png", "HTML"):
+        save(charts[name], tmp_path / f"chart.{ending}")
+    svg = ElementTree.fromstring((tmp_path / "chart.svg").read_text())
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "step (optimizer updates)" in "".join(svg.itertext())
+    png = (tmp_path / "chart.png").read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", png[16:24])
+    assert width > 800
+    assert height > 500
+    html = (tmp_path / "chart.HTML").read_text()
+    assert foreign(html) == []
+    assert "vegaEmbed" in html
+    assert "step (optimizer updates)" in html
+    assert sorted(path.name for path in tmp_path.glob("chart*")) == ["chart.HTML", "chart.png", "chart.svg"]
+
+
+def encodings(chart):
+    drawn = chart.to_dict()
+    return [{**drawn.get("encoding", {}), **layer["encoding"]} for layer in drawn["layer"]]
+
+
+def test_steps_end_at_the_last_one(charts, mine_loss, tmp_path):
+    """An axis rounded up to 400 has its last label run into 380."""
+    for chart, last in ((charts["onset"], 384), (charts["trajectory"], 384), (trajectory_chart(mine_loss), 200)):
+        for encoding in encodings(chart):
+            assert encoding["x"]["scale"] == {"domain": [0, last], "nice": False}
+            assert encoding["x"]["axis"]["labelFlush"] is False
+    save(charts["onset"], tmp_path / "chart.svg")
+    assert ">380<" in (tmp_path / "chart.svg").read_text()
+    assert ">400<" not in (tmp_path / "chart.svg").read_text()
+
+
+def test_what_was_seen_late_is_told_within_the_chart(charts, measured_pocket):
+    late = trajectory_chart(trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 3000)).to_dict()
+    aligned = [
+        layer["mark"]["align"]
+        for chart in (late, charts["trajectory"].to_dict())
+        for layer in chart["layer"]
+        if layer["mark"]["type"] == "text"
+    ]
+    assert aligned == ["right", "left"]
+
+
+def test_a_share_of_nothing_is_drawn_at_the_foot(measured_pocket):
+    found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
+    early = replace(found, steps=tuple(count for count in found.steps if count.step <= 64))
+    assert all(encoding["y"]["scale"]["domain"] == [0, 1] for encoding in encodings(onset_chart([early])))
+    with pytest.raises(NothingToDraw, match=r"Nothing that pocket-2m had seen .* `seenat memorize pocket-2m`"):
+        onset_chart([replace(found, steps=())])
+
+
+def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket, tmp_path):
+    found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
+    names = [f"a-model-with-a-rather-long-name-{place}" for place in range(11)]
+    for number, dashed in ((10, False), (11, True)):
+        chart = onset_chart([replace(found, model=name) for name in names[:number]])
+        assert all(("strokeDash" in encoding) == dashed for encoding in encodings(chart))
+        save(chart, tmp_path / "chart.svg")
+        assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
+
+
+def test_the_onset_chart_shows_every_measured_share(charts, measured_pocket):
+    drawn = charts["onset"].to_dict()["data"]["values"]
+    expected = [
+        (name, count.step, count.share)
+        for name in MODELS
+        for count in onsets(measured_pocket, measured_pocket.model(name)).steps
+        if count.measured
+    ]
+    assert [(row["model"], row["step"], row["share"]) for row in drawn] == expected
+    assert len(drawn) == 3 * 12
+
+
+def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, measured_pocket):
+    found = trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 1030)
+    drawn = charts["trajectory"].to_dict()
+    points = next(layer["data"]["values"] for layer in drawn["layer"] if layer["mark"]["type"] == "point")
+    assert [(row["step"], row["prefix"], row["seen"]) for row in points] == [
+        (point.step, point.values["prefix"], point.seen) for point in found.trajectory.points
+    ]
+    assert {row["memorized"] for row in points if row["prefix"] == 32} <= {True}
+    rule = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "rule")
+    assert rule["data"]["values"] == [{"step": 192, "label": "seen by step 192"}]
+    assert {layer["mark"]["type"] for layer in charts["control"].to_dict()["layer"]} == {"line", "point"}
+
+
+@pytest.mark.parametrize("name", ["chart.pdf", "chart", "svg"])
+def test_other_files_are_refused_before_anything_is_drawn(charts, tmp_path, name):
+    with pytest.raises(InvalidValue, match=r"its name ends in \.svg, \.png, \.html"):
+        check_plot_path(tmp_path / name)
+    with pytest.raises(InvalidValue):
+        save(charts["control"], tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -1,0 +1,242 @@
+"""One chart a study: what is drawn is what was found, in every format."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from seenat.memorization.plots import studies as charts
+from seenat.memorization.plots.charts import save
+from seenat.memorization.studies.dispersion import batch_dispersion
+from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
+from seenat.memorization.studies.effects.step_labels import step_labels
+from seenat.memorization.studies.exposures import exposure_onsets
+from seenat.memorization.studies.forgetting import curves
+from seenat.memorization.studies.prediction import predictions
+from seenat.memorization.studies.set_difference import memorized_only_by
+from seenat.registry.errors import NothingToDraw
+
+TABLEAU = ["#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#eeca3b", "#b279a2", "#ff9da6", "#9d755d", "#bab0ac"]
+"""The usual colours of Vega-Lite."""
+MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
+
+
+@pytest.fixture(scope="module")
+def found(measured_pocket, with_losses):
+    models = [measured_pocket.model(name) for name in MODELS]
+    return {
+        "onsets": curves(measured_pocket, models),
+        "forgetting": curves(measured_pocket, models),
+        "exposures": exposure_onsets(measured_pocket, models),
+        "dispersion": batch_dispersion(measured_pocket, models[0], slice_sequences=64),
+        "predictions": predictions(measured_pocket, models[2]),
+        "sets": memorized_only_by(measured_pocket, models[2], models[0], 64),
+        "counterfactual": counterfactual_profiles(with_losses, models[:2]),
+        "labels": step_labels(with_losses, models[0]),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn(found):
+    return {name: getattr(charts, f"{name}_chart")(answer) for name, answer in found.items()}
+
+
+CHARTS = ("onsets", "forgetting", "exposures", "dispersion", "predictions", "sets", "counterfactual", "labels")
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_is_saved_in_every_format(drawn, tmp_path, name):
+    for ending in ("svg", "png", "html"):
+        save(drawn[name], tmp_path / f"{name}.{ending}")
+    svg = (tmp_path / f"{name}.svg").read_text()
+    assert svg.startswith("<svg")
+    assert any(word in svg for word in ("pocket-2m", "pocket-230k"))
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def svg_of(chart, folder):
+    save(chart, folder / "chart.svg")
+    return (folder / "chart.svg").read_text()
+
+
+def size_of(chart, folder):
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg_of(chart, folder))
+    return float(found[1]), float(found[2])
+
+
+def panels(chart):
+    return [panel["data"]["values"] for panel in chart.to_dict()["hconcat"]]
+
+
+def test_curves_show_every_step(found, drawn):
+    share, so_far = panels(drawn["onsets"])
+    changes = [(one.model, change) for one in found["onsets"] for change in one.steps]
+    assert [(row["model"], row["step"], row["share"]) for row in share] == [
+        (model, change.step, change.share) for model, change in changes if change.measured
+    ]
+    assert [row["onsets_so_far"] for row in so_far] == [
+        change.onsets_so_far for _, change in changes if change.measured
+    ]
+    forgotten, relearned = panels(drawn["forgetting"])
+    assert [row["forgotten"] for row in forgotten] == [change.forgotten for _, change in changes]
+    assert [row["relearned"] for row in relearned] == [change.relearned for _, change in changes]
+
+
+def test_predictions_tell_the_target_from_others(found, drawn):
+    precision, recall, of_all = panels(drawn["predictions"])
+    told = found["predictions"].predictions
+    assert [row["precision"] for row in precision] == [one.precision for one in told if one.precision is not None]
+    assert [row["recall"] for row in recall] == [one.recall for one in told if one.recall is not None]
+    assert {row["model"] for row in of_all} == {"pocket-2m, earlier", "pocket-230k", "pocket-660k"}
+
+
+def test_other_charts_show_what_was_found(found, drawn):
+    diagonal, points = (layer["data"]["values"] for layer in drawn["dispersion"].to_dict()["layer"])
+    assert points == [one.to_json() for one in found["dispersion"].dispersion.quantiles]
+    assert diagonal[1]["poisson"] == max(max(row["poisson"], row["observed"]) for row in points)
+    bars = drawn["sets"].to_dict()["data"]["values"]
+    assert [bar["sequences"] for bar in bars] == [found["sets"].never, found["sets"].also, found["sets"].not_measured]
+
+
+def test_exposures_tell_how_many_of_each_class_were_memorized(found, drawn, tmp_path):
+    chart = drawn["exposures"].to_dict()
+    svg = svg_of(drawn["exposures"], tmp_path)
+    for one, panel in zip(found["exposures"], chart["concat"], strict=True):
+        rows = panel["data"]["values"]
+        assert [(row["model"], row["times"], row["share"]) for row in rows] == [
+            (one.model, each.times, each.memorized / each.contents) for each in one.classes
+        ]
+        known = [row for row in rows if row["share"]]
+        assert all(row["low"] <= row["median"] <= row["high"] <= row["times"] for row in known)
+        assert all(row["median"] is None for row in rows if not row["share"])
+        assert all(f">{each.memorized} of {each.contents}<" in svg for each in one.classes)
+    assert "occurrences in what was read, up to step 384" in svg
+    assert svg.count(">share memorized<") == 1
+
+
+def test_axes_of_exposures_have_powers_of_two_only(measured_pocket, tmp_path):
+    """Up to step 192 contents occur 1, 2, 3, 4, 5 ... 38 times."""
+    models = exposure_onsets(measured_pocket, [measured_pocket.model("pocket-2m")], until=192)
+    chart = charts.exposures_chart(models)
+    rules, points = chart.to_dict()["concat"][0]["layer"]
+    assert rules["encoding"]["x"]["axis"]["values"] == [1, 2, 4, 8, 16, 32, 64]
+    for layer in (rules, points):
+        assert layer["encoding"]["y"]["axis"]["values"] == [2**power for power in range(2, 7)]
+    width, height = size_of(chart, tmp_path)
+    assert width < 1.6 * height  # One panel and its legend: no title beyond them.
+
+
+def test_the_sizes_of_a_qq_plot_are_numbers_of_slices_that_occur(measured_pocket, drawn, tmp_path):
+    model = measured_pocket.model("pocket-2m")
+    for size, least in ((8, 3), (3072, 1)):
+        found = batch_dispersion(measured_pocket, model, slice_sequences=size)
+        points = charts.dispersion_chart(found).to_dict()["layer"][1]["encoding"]["size"]
+        occurring = {one.slices for one in found.dispersion.quantiles}
+        told = points["legend"]["values"]
+        assert least <= len(told) <= 5
+        assert set(told) <= occurring
+        assert {min(occurring), max(occurring)} <= set(told)
+        assert points["legend"]["format"] == ",d"
+
+
+def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket, tmp_path):
+    """Nothing is memorized at step 64, by any of the slices; nothing is forgotten between steps 1 and 64."""
+    model = measured_pocket.model("pocket-2m")
+    nothing = charts.dispersion_chart(batch_dispersion(measured_pocket, model, 64))
+    for layer in nothing.to_dict()["layer"]:
+        for axis in ("x", "y"):
+            assert layer["encoding"][axis]["scale"]["domain"] == [0, 1]
+            assert layer["encoding"][axis]["axis"]["values"] == [0, 1]
+    (whole,) = curves(measured_pocket, [model])
+    early = replace(whole, steps=tuple(step for step in whole.steps if step.step <= 64))
+    for chart in (charts.forgetting_chart([early]), charts.onsets_chart([early])):
+        for panel in chart.to_dict()["hconcat"]:
+            assert panel["encoding"]["y"]["scale"]["domain"] == [0, 1]
+
+
+def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket):
+    model, smallest = measured_pocket.model("pocket-2m"), measured_pocket.model("pocket-230k")
+    (whole,) = curves(measured_pocket, [model])
+    late = replace(whole, steps=whole.steps[-1:])
+    unseen = replace(whole, steps=tuple(replace(step, measured=0, asked=None) for step in whole.steps))
+    with pytest.raises(NothingToDraw, match=r"No content was memorized by pocket-2m up to step 64, .* later --until"):
+        charts.exposures_chart(exposure_onsets(measured_pocket, [model], until=64))
+    with pytest.raises(NothingToDraw, match=r"No earlier checkpoint .* pocket-230k has memorized at step 1,"):
+        charts.predictions_chart(replace(predictions(measured_pocket, smallest, step=1), predictions=()))
+    with pytest.raises(NothingToDraw, match=r"pocket-230k has memorized nothing at step 64, .* later --step"):
+        charts.predictions_chart(predictions(measured_pocket, smallest, step=64))
+    with pytest.raises(NothingToDraw, match=r"No two checkpoints of pocket-2m .* `seenat memorize pocket-2m`"):
+        charts.forgetting_chart([late])
+    with pytest.raises(NothingToDraw, match=r"Nothing that pocket-2m had seen has been measured"):
+        charts.onsets_chart([unseen])
+    assert charts.forgetting_chart([late, whole]).to_dict()["hconcat"]
+
+
+def test_a_panel_of_nothing_says_so(measured_pocket, tmp_path):
+    """At step 128 its own earlier checkpoints had memorized nothing, so that precision is not known."""
+    found = predictions(measured_pocket, measured_pocket.model("pocket-230k"), step=128)
+    precision, recall, _ = charts.predictions_chart(found).to_dict()["hconcat"]
+    assert precision["layer"][1]["mark"]["text"] == "not known at any step"
+    assert "layer" not in recall
+    save(charts.predictions_chart(found), tmp_path / "one.png")
+
+
+def test_words_are_said_once_and_in_the_singular(found, measured_pocket, tmp_path):
+    profiles = counterfactual_profiles(
+        measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
+    )
+    title = charts.counterfactual_chart(profiles).to_dict()["title"]
+    assert title == "Effect of having been trained on: share memorized"
+    titles = [
+        charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"] for within in (None, 0, 1, 2000)
+    ]
+    assert titles == [
+        "Memorized by pocket-2m",
+        "Memorized by pocket-2m within 0 steps",
+        "Memorized by pocket-2m within 1 step",
+        "Memorized by pocket-2m within 2,000 steps",
+    ]
+
+
+def test_more_than_ten_models_are_told_apart(measured_pocket, tmp_path):
+    (whole,) = curves(measured_pocket, [measured_pocket.model("pocket-2m")])
+    names = [f"a-model-with-a-rather-long-name-{place}" for place in range(24)]
+    many = [replace(whole, model=name) for name in names]
+    line = re.compile(r'model: ([^;"]+)[^>]*"line mark"[^>]* stroke="([^"]+)"[^>]*?(?: stroke-dasharray="([^"]+)")?/>')
+    for number in (10, 11, 16, 24):
+        svg = svg_of(charts.onsets_chart(many[:number]), tmp_path)
+        assert all(f">{name}<" in svg for name in names[:number])
+        looks = {model: (colour, dashes) for model, colour, dashes in line.findall(svg)}
+        assert list(looks) == names[:number]
+        assert len(set(looks.values())) == number
+        if number == 10:
+            assert list(looks.values()) == [(colour, "") for colour in TABLEAU]
+
+
+def test_effects_are_drawn_beside_zero_and_one_by_one(found, drawn):
+    profiles, maps = drawn["counterfactual"].to_dict()["vconcat"]
+    rows = profiles["layer"][1]["data"]["values"] if "data" in profiles["layer"][1] else profiles["data"]["values"]
+    for one, panel in zip(found["counterfactual"], maps["concat"], strict=True):
+        points = {row["checkpoints_since"]: row for row in rows if row["model"] == one.model}
+        assert sorted(points) == sorted([-1, *(point.checkpoints_since for point in one.profile)])
+        assert points[-1]["low"] == points[-1]["effect"] == points[-1]["high"] == 0
+        assert all(points[point.checkpoints_since]["high"] == point.high for point in one.profile)
+        assert [row["effect"] for row in panel["data"]["values"]] == [effect.effect for effect in one.effects]
+
+
+def test_possible_steps_are_marked(found, drawn):
+    gaps, marks = (layer["data"]["values"] for layer in drawn["labels"].to_dict()["layer"])
+    labels = found["labels"].labels
+    assert len(gaps) == sum(len(label.boundaries) for label in labels)
+    assert [(mark["label"], mark["step"]) for mark in marks] == [
+        (label.step, step) for label in labels for step in label.possible
+    ]
+
+
+def test_what_differs_nowhere_is_drawn_too(measured_pocket, tmp_path):
+    """Nothing is memorized before step 128."""
+    found = counterfactual_profiles(
+        measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
+    )
+    save(charts.counterfactual_chart(found), tmp_path / "nothing.svg")
+    assert "share" in (tmp_path / "nothing.svg").read_text()

@@ -1,0 +1,191 @@
+"""Our results beside published ones, over values that are committed here as a job commits them. 5 seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import insert
+from support.published import write_memorized, write_sample
+
+from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.published.compare import Comparison, compare
+from seenat.memorization.published.importer import import_published
+from seenat.memorization.results.commit import commit_block, described_row, open_array
+from seenat.memorization.results.measurements import ensure_measurement
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.database.tables import reference_counts
+from seenat.registry.errors import NotMeasured
+from seenat.registry.schedule import Schedule
+from seenat.registry.suites.write import record_suite
+
+SEQUENCES, BATCH, STEPS = 96, 8, 12
+DIGEST = "sha256:" + "0" * 64
+OURS = {1: 32, 2: 31, 3: 32, 5: 0, 40: 32, 47: 32, 50: 32}
+"""Sequence -> prefix, measured at step 6, which had seen `0:48`."""
+
+
+def _model(name: str, batches: int, **more: str) -> ModelFacts:
+    """A run over the whole order, in batches of so many times 8 sequences; saved in the middle and at the end."""
+    steps = STEPS // batches
+    schedule = Schedule(sequences_per_batch=BATCH * batches, steps=steps, saved=(0, steps // 2, steps))
+    checkpoints = tuple(CheckpointFacts(step=step, status="ok", digest=DIGEST) for step in schedule.saved)
+    return ModelFacts(name=name, order="tiny", schedule=schedule, checkpoints=checkpoints, **more)
+
+
+@pytest.fixture
+def tiny(sqlite_catalog: Catalog) -> Catalog:
+    """`pythia-4m` and its first release, of twice the batch, over 96 sequences."""
+    order = OrderFacts(
+        name="tiny",
+        sequences=SEQUENCES,
+        tokens_per_sequence=65,
+        sequences_per_batch=BATCH,
+        dtype="uint16",
+        vocab_size=97,
+        eos_id=0,
+        format="raw",
+        location="/nowhere",
+        files=(FileFacts(name="tokens.bin", bytes=SEQUENCES * 130, sha256=DIGEST),),
+    )
+    suite = SuiteFacts(
+        name="tiny", origin="test", orders=(order,), models=(_model("pythia-4m", 1), _model("pythia-4m-v0", 2))
+    )
+    with sqlite_catalog.database.write() as connection:
+        record_suite(connection, suite)
+    return sqlite_catalog
+
+
+def measure(catalog: Catalog, values: Mapping[int, int], protocol: Protocol | None = None, step: int = 6) -> None:
+    model = catalog.model("pythia-4m")
+    checkpoint = model.checkpoint(step)
+    with catalog.database.write() as connection:
+        measurement = ensure_measurement(connection, model, protocol or Protocol())
+        array = open_array(catalog.database, measurement)
+        row = described_row(connection, array, measurement, model, checkpoint, DIGEST)
+        for block in range(measurement.blocks):
+            span = measurement.block(block)
+            held = np.full(len(span), NOT_MEASURED, np.uint8)
+            for sequence, prefix in values.items():
+                if sequence in span:
+                    held[sequence - span.start] = prefix
+            commit_block(
+                connection,
+                array,
+                measurement,
+                row=row,
+                block=block,
+                values=held,
+                file=array.write(row, block, held),
+                sequences_per_batch=BATCH,
+            )
+
+
+def publish(catalog: Catalog, folder: Path, sequences: Sequence[int], step: int = 3) -> None:
+    """A set of the first release, which at step 3 had seen 48 sequences too."""
+    file = next(write_memorized(folder, {"set": sequences}).glob("*.parquet"))
+    import_published(catalog, str(file), model="pythia-4m-v0", step=step)
+
+
+def reference(catalog: Catalog, memorized: int, sequences: int = 48, step: int = 3) -> None:
+    model = catalog.model("pythia-4m-v0")
+    row = {"model_id": model.id, "step": step, "memorized": memorized, "sequences": sequences, "source": "a table"}
+    with catalog.database.write() as connection:
+        connection.execute(insert(reference_counts).values(**row))
+
+
+def compared(catalog: Catalog, protocol: str | None = None) -> Comparison:
+    return compare(catalog, catalog.model("pythia-4m"), protocol)
+
+
+def test_counts_meet_where_as_many_sequences_were_seen(tiny: Catalog) -> None:
+    """Step 3 of batches twice as large is step 6; sequence 50, which it had not seen, does not count."""
+    measure(tiny, OURS)
+    reference(tiny, memorized=12)
+    (count,) = compared(tiny).counts
+    assert (count.published_model, count.published_step, count.step) == ("pythia-4m-v0", 3, 6)
+    assert (count.measured, count.memorized, count.share) == (6, 4, 4 / 6)
+    assert (count.published, count.published_share) == (12, 0.25)
+
+
+def test_a_published_count_without_ours_is_shown(tiny: Catalog) -> None:
+    reference(tiny, memorized=12)
+    reference(tiny, memorized=1, sequences=47, step=6)
+    found = compared(tiny)
+    assert found.protocol is None
+    assert found.agreements == ()
+    assert [(count.step, count.measured, count.share) for count in found.counts] == [(None, 0, None), (6, 0, None)]
+
+
+def test_sequence_by_sequence(tiny: Catalog, tmp_path: Path) -> None:
+    """Ours memorized 1, 3, 40 and 47; theirs 2, 3, 9 and 47; 9 was not measured here."""
+    measure(tiny, OURS)
+    publish(tiny, tmp_path, [2, 3, 9, 47])
+    (found,) = compared(tiny).agreements
+    assert (found.kind, found.published_model, found.published_step, found.step) == ("memorized", "pythia-4m-v0", 3, 6)
+    assert (found.both, found.only_ours, found.only_theirs, found.neither, found.compared) == (2, 2, 1, 1, 6)
+    assert (found.examples_only_ours, found.examples_only_theirs) == ((1, 40), (2,))
+    assert found.left_out == 0
+
+
+def test_of_a_sample_only_its_own_sequences_are_compared(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, OURS, step=12)
+    folder = write_sample(tmp_path / "pile-duped", [1, 2, 3, 7], {"4M": [1.0, 1.0, 0.5, 1.0]})
+    import_published(tiny, str(folder))
+    (found,) = compared(tiny).agreements
+    assert (found.kind, found.published_step, found.step) == ("sample", 6, 12)
+    assert (found.both, found.only_ours, found.only_theirs, found.neither) == (1, 1, 1, 0)
+
+
+def test_a_set_of_a_step_that_was_not_measured_is_not_compared(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, OURS)
+    publish(tiny, tmp_path, [2, 3], step=6)
+    found = compared(tiny)
+    assert (found.agreements, found.not_compared) == ((), ("memorized pythia-4m-v0 step 6 set",))
+
+
+def test_it_says_in_what_the_two_differ(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, OURS)
+    publish(tiny, tmp_path, [2, 3])
+    model, dtype, what = compared(tiny).differences
+    assert model.startswith("Published are results of pythia-4m-v0, most likely; ours are of pythia-4m")
+    assert dtype.startswith("dtype: float32 here, float16 there")
+    assert what.startswith("measure: prefix here, score there; all 32 ids reproduced is the same")
+
+
+def test_protocols_that_mean_something_else_are_not_compared(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, {1: 16}, Protocol(prompt=16, continuation=16))
+    publish(tiny, tmp_path, [1])
+    found = compared(tiny)
+    assert found.agreements == ()
+    assert found.differences[1:4] == (
+        "prompt: 16 here, 32 there.",
+        "continuation: 16 here, 32 there.",
+        "So memorized does not mean the same, and sequences are not compared one by one.",
+    )
+    measure(tiny, OURS)
+    assert [one.compared for one in compared(tiny, Protocol().id).agreements] == [6]
+    with pytest.raises(NotMeasured, match="by protocol abc"):
+        compared(tiny, "abc")
+
+
+def test_rows_that_may_be_numbered_wrongly_are_left_out(tiny: Catalog, tmp_path: Path) -> None:
+    """A set of a whole Pythia run: 146,432,000 sequences, of which the last 304 may be one too high."""
+    from seenat.memorization.published.compare import _judge, _Tally
+    from seenat.memorization.published.result_sets import SetContent
+
+    tally = _Tally()
+    theirs = np.array([5, 146_431_697], np.int64)
+    content = SetContent(sequences=theirs, scores=None, marked_from=146_431_697, read=2, repeated=0, beyond=0)
+    ours = np.array([5, 146_431_695, 146_431_696, 146_431_697, 146_431_999])
+    _judge(tally, content, ours, np.array([True, False, True, False, False]))
+    assert (tally.both, tally.only_ours, tally.only_theirs, tally.neither, tally.left_out) == (1, 0, 0, 1, 3)
+
+
+def test_nothing_published_is_an_error(tiny: Catalog) -> None:
+    measure(tiny, OURS)
+    with pytest.raises(NotMeasured, match="No published results of pythia-4m"):
+        compared(tiny)

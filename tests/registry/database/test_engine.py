@@ -1,0 +1,290 @@
+"""The door to SQL: which database a URL means, what a transaction promises, and what is said when there is none."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.engine import Database, parse_url
+from seenat.registry.database.tables import orders, suites
+from seenat.registry.errors import DatabaseUnavailable, InvalidValue, SeenatError
+
+NOBODY = 65534
+
+
+# -- URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "driver", "database"),
+    [
+        ("sqlite:////data/c.sqlite", "sqlite", "/data/c.sqlite"),
+        ("sqlite+pysqlite:////data/c.sqlite", "sqlite", "/data/c.sqlite"),
+        ("/data/c.sqlite", "sqlite", "/data/c.sqlite"),
+        ("postgres://u@h/db", "postgresql+psycopg", "db"),
+        ("postgresql://u@h/db", "postgresql+psycopg", "db"),
+        ("postgresql+psycopg://u@h/db", "postgresql+psycopg", "db"),
+    ],
+)
+def test_urls(url: str, driver: str, database: str) -> None:
+    parsed = parse_url(url)
+    assert (parsed.drivername, parsed.database) == (driver, database)
+
+
+def test_relative_paths_are_those_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    for url in ("c.sqlite", "sqlite:///c.sqlite"):
+        assert parse_url(url).database == str(tmp_path / "c.sqlite")
+    for url in ("~/c.sqlite", "sqlite:///~/c.sqlite"):
+        assert parse_url(url).database == str(tmp_path / "me" / "c.sqlite")
+
+
+def test_the_environment_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEENAT_HOME", str(tmp_path / "mine"))
+    assert parse_url(None).database == str(tmp_path / "mine" / "catalog.sqlite")
+    monkeypatch.setenv("SEENAT_DATABASE_URL", "postgres://u@h/db")
+    assert parse_url(None).database == "db"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:secret@h/db",
+        "postgresql+asyncpg://u:secret@h/db",
+        "postgresql+psycopg2://u:secret@h/db",
+        "sqlite+aiosqlite:///c.sqlite",
+        "https://u:secret@h/db",
+        "postgresql://u:secret@h:port/db",
+        "postgresql://u:secret@h:80:81/db",
+        "postgresql://u:secret@[::1/db",
+        "://u:secret@h",
+    ],
+)
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(InvalidValue, match="sqlite:///PATH or postgresql://") as caught:
+        parse_url(url)
+    assert_no_password(caught.value)
+
+
+def test_no_message_holds_a_password() -> None:
+    for url in (
+        "postgresql://u:secret@127.0.0.1:1/db",
+        "postgresql://u@127.0.0.1:1/db?password=secret",
+        "postgresql://u:secret@127.0.0.1:1/db?no_such_option=secret",
+    ):
+        database = Database(parse_url(url))
+        assert str(database).startswith("postgresql+psycopg://u")
+        with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1:1/db") as caught, database.read():
+            pass
+        assert_no_password(caught.value)
+        assert "secret" not in str(database)
+        database.close()
+
+
+def assert_no_password(error: BaseException | None) -> None:
+    """Neither in a message nor in those of its causes, which a traceback shows."""
+    while error is not None:
+        assert "secret" not in str(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+# -- databases that cannot be used
+
+
+@pytest.mark.parametrize("content", [b"not a database, but text " * 100, b"SQLite format 3\x00" + b"\xff" * 4096])
+def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(DatabaseUnavailable, match=r"notes\.txt"):
+        Catalog.open(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_catalog(sqlite_catalog: Catalog) -> None:
+    sqlite_catalog.close()
+    path = Path(str(sqlite_catalog.database.url.database))
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        root, size = (
+            connection.execute(query).fetchone()[0]
+            for query in ("SELECT rootpage FROM sqlite_master WHERE name = 'models'", "PRAGMA page_size")
+        )
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    with Catalog.open(str(path)) as catalog, pytest.raises(DatabaseUnavailable, match="malformed"):
+        catalog.models()
+
+
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="unable to open"):
+        Catalog.open(str(tmp_path))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnavailable, match="SEENAT_HOME or SEENAT_DATABASE_URL"):
+        Catalog.open(str(tmp_path / "file" / "catalog.sqlite"))
+
+
+@contextmanager
+def powerless(folder: Path) -> Iterator[None]:
+    """As a user who may read, but write nothing here: root may write everywhere."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_an_unwritable_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
+        Catalog.open(str(folder / "catalog.sqlite"))
+    with powerless(folder), pytest.raises(DatabaseUnavailable, match="Permission denied"):
+        Catalog.open(str(folder / "deeper" / "catalog.sqlite"))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_a_read_only_catalog_is_not_written(sqlite_catalog: Catalog, tmp_path: Path) -> None:
+    sqlite_catalog.close()
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    path = Path(str(sqlite_catalog.database.url.database)).rename(folder / "catalog.sqlite")
+    content = path.read_bytes()
+    with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
+        Catalog.open(str(path))
+    assert path.read_bytes() == content
+
+
+# -- transactions
+
+
+@pytest.fixture
+def database(bare_catalog: Catalog) -> Database:
+    """A catalog of one suite, once of each kind."""
+    with bare_catalog.database.write() as connection:
+        connection.execute(insert(suites).values(name="first", origin="0", provenance={}))
+    return bare_catalog.database
+
+
+NAMES = select(suites.c.name).order_by(suites.c.id)
+
+
+def add(database: Database, name: str) -> None:
+    with database.write() as connection:
+        connection.execute(insert(suites).values(name=name, origin="0", provenance={}))
+
+
+def test_a_reader_sees_one_state(database: Database) -> None:
+    with database.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first"]
+        add(database, "second")
+        assert connection.execute(NAMES).scalars().all() == ["first"]
+    with database.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first", "second"]
+
+
+def test_a_reader_writes_nothing(database: Database) -> None:
+    with pytest.raises((DBAPIError, SeenatError), match=r"read-?only"), database.read() as connection:
+        connection.execute(insert(suites).values(name="second", origin="0", provenance={}))
+    with database.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first"]
+    add(database, "second")
+
+
+def test_an_error_undoes_a_write(database: Database) -> None:
+
+    def fail_after_writing() -> None:
+        with database.write() as connection:
+            connection.execute(insert(suites).values(name="second", origin="0", provenance={}))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_writing()
+    with database.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first"]
+
+
+def test_writers_take_turns(database: Database) -> None:
+    """What a writer has read does not change before it commits: no increment is lost."""
+
+    def count_up(_: int) -> None:
+        own = Database(database.url)
+        for _ in range(10):
+            with own.write() as connection:
+                number = int(str(connection.execute(select(suites.c.origin)).scalar()))
+                connection.execute(update(suites).values(origin=str(number + 1)))
+        own.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count_up, range(4)))
+    with database.read() as connection:
+        assert connection.execute(select(suites.c.origin)).scalar() == "40"
+
+
+def test_rows_point_to_rows(database: Database) -> None:
+    values = {
+        "name": "lost", "suite_id": 99, "sequences": 1, "tokens_per_sequence": 1, "sequences_per_batch": 1,
+        "dtype": "uint16", "format": "raw", "location": "/",
+    }  # fmt: skip
+    with pytest.raises(IntegrityError), database.write() as connection:
+        connection.execute(insert(orders).values(**values))
+
+
+def test_a_value_that_does_not_fit(database: Database) -> None:
+    """SQLite holds texts of any length; PostgreSQL refuses them, and that is not the database's fault."""
+    if database.is_sqlite:
+        add(database, "n" * 97)
+        return
+    with pytest.raises(InvalidValue, match="cannot hold a value: value too long"):
+        add(database, "n" * 97)
+
+
+def test_commits_reach_the_disk(tmp_path: Path) -> None:
+    database = Database(parse_url(str(tmp_path / "catalog.sqlite")))
+    with database.read() as connection:
+        found = [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert found == ["wal", 2, 1]
+    database.close()
+
+
+def test_a_new_file_that_another_writes_to_is_waited_for(tmp_path: Path) -> None:
+    """Switching to WAL is the one moment at which SQLite refuses at once instead of waiting."""
+    path = tmp_path / "catalog.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.1, other.execute, ["ROLLBACK"])
+    timer.start()
+    database = Database(parse_url(str(path)))
+    with database.read() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    database.close()
+    timer.join()
+    other.close()

@@ -1,0 +1,347 @@
+"""Importing evaluations: all 672 real files where they lie, and small ones for what becomes of a file.
+
+About 15 seconds for both databases, 5 of them for the real files.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from support.published import hub_run, neox_run, numbers, write_json
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.specs import AliasFacts, CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
+from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.evaluations.duplicate_runs import COINCIDENCE_SOURCE
+from seenat.registry.evaluations.importer import EvaluationImport, import_evaluations
+from seenat.registry.evaluations.query import benchmarks
+from seenat.registry.schedule import Schedule
+from seenat.registry.suites.write import record_suite
+
+REAL = Path(__file__).parents[4] / "shared" / "pythia" / "evals"
+"""The folder `evals` of EleutherAI/pythia at commit a19eecb, as far as the main models go."""
+EARLY = (2, 4, 8, 16, 32, 64, 128, 256, 512)
+TWINS = ("pythia-2.8b", "pythia-2.8b-deduped")
+
+
+def model(name: str, *, labels: int = 1, steps: int = 143_000, aliases: tuple[str, ...] = ()) -> ModelFacts:
+    saved = tuple(range(0, steps + 1, steps // 143))
+    return ModelFacts(
+        name=name,
+        order=None,
+        schedule=Schedule(sequences_per_batch=1024 * labels, steps=steps, saved=saved, labels_per_step=labels),
+        aliases=tuple(AliasFacts(name=alias) for alias in aliases),
+        checkpoints=tuple(CheckpointFacts(step=step) for step in saved),
+    )
+
+
+def record(catalog: Catalog, *facts: ModelFacts, suite: str = "small") -> None:
+    with catalog.database.write() as connection:
+        record_suite(connection, SuiteFacts(name=suite, origin="test", orders=(), models=facts))
+
+
+@pytest.fixture
+def small(sqlite_catalog: Catalog) -> Catalog:
+    """A catalog with a model, its namesake of the first release, a batch ablation and an intervention."""
+    record(
+        sqlite_catalog,
+        model("pythia-9m", aliases=("pythia-v1.1-9m",)),
+        model("pythia-9m-v0", labels=2, steps=71_500),
+        model("pythia-9m-0.5MtokBS", steps=572_000),
+        model("pythia-intervention-9m", aliases=("intervention-pythia-v1.1-9m",)),
+    )
+    return sqlite_catalog
+
+
+@pytest.fixture
+def evals(tmp_path: Path) -> Path:
+    return tmp_path / "evals"
+
+
+def imported(catalog: Catalog, folder: Path) -> dict[str, tuple[str, int]]:
+    """The model and step of each imported file, by path."""
+    import_evaluations(catalog, folder)
+    with catalog.database.read() as connection:
+        rows = connection.execute(
+            select(evaluation_files, models.c.name).join(models, models.c.id == evaluation_files.c.model_id)
+        )
+        return {row.path: (row.name, row.step) for row in rows if row.status == "imported"}
+
+
+def quarantined(done: EvaluationImport) -> dict[str, str]:
+    return {one.path: one.reason for one in done.quarantined}
+
+
+def stored_values(catalog: Catalog) -> dict[str, dict[tuple[str, str], float]]:
+    with catalog.database.read() as connection:
+        rows = connection.execute(
+            select(evaluation_files.c.path, evaluations).join(
+                evaluations, evaluations.c.file_id == evaluation_files.c.id
+            )
+        )
+        found: dict[str, dict[tuple[str, str], float]] = {}
+        for row in rows:
+            found.setdefault(row.path, {})[row.task, row.metric] = row.value
+        return found
+
+
+# -- the real files
+
+
+@pytest.fixture(scope="module")
+def real() -> Path:
+    if not REAL.is_dir():
+        pytest.skip(f"The evaluations of EleutherAI/pythia are not at {REAL}.")
+    return REAL
+
+
+@pytest.fixture
+def real_catalog(catalog: Catalog, real: Path) -> tuple[Catalog, EvaluationImport]:
+    began = time.monotonic()
+    done = import_evaluations(catalog, real)
+    assert time.monotonic() - began < 60
+    return catalog, done
+
+
+def test_the_main_models_give_210048_values_once(real_catalog: tuple[Catalog, EvaluationImport], real: Path) -> None:
+    catalog, done = real_catalog
+    assert (done.files, done.added, done.values, done.quarantined) == (672, 672, 210_048, ())
+    with catalog.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(evaluations)).scalar_one() == 210_048
+        before = connection.execute(select(evidence).order_by(evidence.c.id)).all()
+    again = import_evaluations(catalog, real)
+    assert (again.added, again.replaced, again.unchanged, again.values) == (0, 0, 672, 210_048)
+    with catalog.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(evaluations)).scalar_one() == 210_048
+        assert connection.execute(select(evidence).order_by(evidence.c.id)).all() == before
+    _check_2_8b(catalog, done)
+    _check_identities(done)
+    _check_known_numbers(catalog, real)
+
+
+def _check_2_8b(catalog: Catalog, done: EvaluationImport) -> None:
+    """Both corpora of 2.8b have one model's results up to step 43000; no other pair has."""
+    equal = {(one.first.shots, one.first.step): one.equal for one in done.coincidences if one.kind == "coincidence"}
+    assert equal == {
+        **{(0, step): 344 for step in (*EARLY, 1000)},
+        **dict(zip([(0, 3000), *((0, 10_000 * ten + 3000) for ten in range(1, 5))], (227, 246, 258, 235, 210), strict=True)),
+        **dict(zip([(5, 3000), *((5, 10_000 * ten + 3000) for ten in range(1, 5))], (208, 256, 256, 256, 256), strict=True)),
+    }  # fmt: skip
+    for one in done.coincidences:
+        if one.kind == "coincidence":
+            assert (one.first.model, one.second.model) == TWINS
+            assert one.first.step == one.second.step
+    with catalog.database.read() as connection:
+        suspect = connection.execute(
+            select(models.c.name, checkpoints.c.step)
+            .join(checkpoints, checkpoints.c.model_id == models.c.id)
+            .join(evidence, evidence.c.checkpoint_id == checkpoints.c.id)
+            .where(evidence.c.status == "suspect", evidence.c.source == COINCIDENCE_SOURCE)
+        ).all()
+    assert {tuple(row) for row in suspect} == {(name, step) for name in TWINS for _, step in equal}
+    assert catalog.model("pythia-2.8b-deduped").checkpoint(13_000).status in ("suspect", "wrong")
+
+
+def _check_identities(done: EvaluationImport) -> None:
+    """Step 1 is step 0 for all 16 models, and both corpora of a size start alike; 1b's were run in two precisions."""
+    found = [(one.first, one.second) for one in done.coincidences if one.kind == "identity"]
+    assert sum(first.model == second.model for first, second in found) == 16
+    pairs = {(first.model, second.model) for first, second in found if first.model != second.model}
+    assert pairs == {
+        (f"pythia-{size}", f"pythia-{size}-deduped") for size in ("70m", "160m", "410m", "1.4b", "2.8b", "6.9b", "12b")
+    }
+
+
+def _check_known_numbers(catalog: Catalog, real: Path) -> None:
+    path = real / "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step512.json"
+    stated = json.loads(path.read_text("utf-8"))["results"]["piqa"]
+    found = benchmarks(catalog, catalog.model("pythia-1b"), task="piqa", metric="acc", shots=0)
+    assert [value.step for value in found.values] == [0, 1, *EARLY, 1000, 3000, *range(13_000, 143_001, 10_000)]
+    misnamed = next(value for value in found.values if value.step == 512)
+    assert (misnamed.value, misnamed.error) == (stated["acc"], stated["acc_stderr"])
+    assert misnamed.file == "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step512.json"
+    with catalog.database.read() as connection:
+        odd = connection.execute(select(evaluation_files.c.path).where(evaluation_files.c.reason.is_not(None))).all()
+    assert len(odd) == 4
+
+
+# -- models and steps
+
+
+def test_steps_and_labels_of_the_first_release(small: Catalog, evals: Path) -> None:
+    """A run within GPT-NeoX counts updates; a revision's label is twice that; an ablation's steps are its own."""
+    v0 = evals / "pythia-v0" / "pythia-9m" / "zero-shot"
+    write_json(v0 / "pythia-9m-0shot-global_step1500_eval_results_12-30-2022-23-06-34.json", neox_run(1500, numbers(1)))
+    write_json(evals / "hub" / "a.json", hub_run("EleutherAI/pythia-9m-v0", 3000, numbers(2)))
+    write_json(evals / "hub" / "odd.json", hub_run("EleutherAI/pythia-9m-v0", 3001, numbers(3)))
+    write_json(evals / "hub" / "beyond.json", hub_run("EleutherAI/pythia-9m", 572_000, numbers(4)))
+    ablation = hub_run("EleutherAI/pythia-v1.1-9m-0.5MtokBS", 572_000, numbers(5), shots=5)
+    write_json(evals / "pythia-v1" / "pythia-9m-0.5MtokBS" / "9m-0.5MtokBS_step572000.json", ablation)
+    assert sorted(imported(small, evals).values()) == [
+        ("pythia-9m-0.5MtokBS", 572_000),
+        ("pythia-9m-v0", 1500),
+        ("pythia-9m-v0", 1500),
+    ]
+    assert quarantined(import_evaluations(small, evals)) == {
+        "hub/beyond.json": "pythia-9m has no step 572000: its run goes to 143000",
+        "hub/odd.json": "pythia-9m-v0 has no step 3001: its run goes to 143000",
+    }
+
+
+def test_interventions_and_their_baselines_lie_beside_the_model(small: Catalog, evals: Path) -> None:
+    folder = evals / "pythia-v1" / "pythia-9m"
+    other = hub_run("EleutherAI/intervention-pythia-v1.1-9m", 134_000, numbers(1))
+    own = hub_run("EleutherAI/pythia-v1.1-9m", 134_000, numbers(2))
+    write_json(folder / "intervention" / "intervention-9m_step134000.json", other)
+    write_json(folder / "baseline" / "baseline-9m_step134000.json", own)
+    write_json(folder / "zero-shot" / "9m_step134000.json", other)
+    assert imported(small, evals) == {
+        "pythia-v1/pythia-9m/baseline/baseline-9m_step134000.json": ("pythia-9m", 134_000),
+        "pythia-v1/pythia-9m/intervention/intervention-9m_step134000.json": ("pythia-intervention-9m", 134_000),
+    }
+    assert quarantined(import_evaluations(small, evals)) == {
+        "pythia-v1/pythia-9m/zero-shot/9m_step134000.json": (
+            "it lies in the folder of pythia-9m, but is a run of pythia-intervention-9m"
+        )
+    }
+
+
+def test_a_model_that_becomes_known_is_imported_then(small: Catalog, evals: Path) -> None:
+    write_json(evals / "a.json", hub_run("EleutherAI/pythia-8m", 1000, numbers(1)))
+    assert quarantined(import_evaluations(small, evals)) == {
+        "a.json": "the catalog has no model 'EleutherAI/pythia-8m'"
+    }
+    record(small, model("pythia-8m"), suite="later")
+    done = import_evaluations(small, evals)
+    assert (done.replaced, done.values, done.quarantined) == (1, 60, ())
+
+
+def test_a_name_that_meant_several_models_names_none(small: Catalog, evals: Path) -> None:
+    record(small, *(
+        ModelFacts(
+            name=name, order=None, schedule=Schedule(sequences_per_batch=1, steps=9, saved=()),
+            aliases=(AliasFacts(name="pythia-7m", valid_until=until),),
+        )
+        for name, until in (("pythia-old", "2023-01-20"), ("pythia-new", "2023-04-03"))
+    ), suite="renamed")  # fmt: skip
+    write_json(evals / "a.json", hub_run("EleutherAI/pythia-7m", 9, numbers(1)))
+    assert quarantined(import_evaluations(small, evals)) == {
+        "a.json": "the catalog has no model 'EleutherAI/pythia-7m'"
+    }
+
+
+# -- again
+
+
+def test_a_changed_file_is_replaced_in_place(catalog: Catalog, evals: Path) -> None:
+    file = write_json(evals / "a.json", hub_run("EleutherAI/pythia-70m", 1000, numbers(1)))
+    write_json(evals / "b.json", hub_run("EleutherAI/pythia-70m", 2000, numbers(2)))
+    import_evaluations(catalog, evals)
+    write_json(file, hub_run("EleutherAI/pythia-70m", 1000, {"piqa": {"acc": 0.25}}))
+    done = import_evaluations(catalog, evals)
+    assert (done.added, done.replaced, done.unchanged) == (0, 1, 1)
+    assert stored_values(catalog)["a.json"] == {("piqa", "acc"): 0.25}
+    assert len(stored_values(catalog)["b.json"]) == 60
+    file.write_text("{")
+    done = import_evaluations(catalog, evals)
+    assert (done.replaced, list(quarantined(done))) == (1, ["a.json"])
+    assert list(stored_values(catalog)) == ["b.json"]
+
+
+def test_of_two_runs_of_one_checkpoint_the_later_stays(small: Catalog, evals: Path) -> None:
+    """By the time in the name, whose month comes first: December 2022 is before January 2023."""
+    folder = evals / "pythia-v0" / "pythia-9m" / "zero-shot"
+    name = "pythia-9m-0shot-global_step1500_eval_results_{}.json"
+    write_json(folder / name.format("12-31-2022-23-00-00"), neox_run(1500, numbers(1)))
+    write_json(folder / name.format("01-02-2023-01-00-00"), neox_run(1500, numbers(2)))
+    done = import_evaluations(small, evals)
+    (early,) = done.quarantined
+    assert early.path.endswith("12-31-2022-23-00-00.json")
+    assert early.reason.startswith(f"{name.format('01-02-2023-01-00-00')} beside it is a later run")
+    assert done.values == 60
+
+
+def test_a_part_of_the_folder_is_the_same_files(small: Catalog, evals: Path) -> None:
+    write_json(evals / "pythia-v1" / "pythia-9m" / "zero-shot" / "a.json", hub_run("pythia-9m", 1000, numbers(1)))
+    import_evaluations(small, evals)
+    done = import_evaluations(small, evals / "pythia-v1" / "pythia-9m")
+    assert (done.added, done.unchanged) == (0, 1)
+    other = write_json(evals.parent / "mine" / "a.json", hub_run("pythia-9m", 2000, numbers(2)))
+    assert list(imported(small, other.parent)) == ["pythia-v1/pythia-9m/zero-shot/a.json", "mine/a.json"]
+
+
+def test_a_folder_without_results_is_refused(small: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match=r"holds no \.json files"):
+        import_evaluations(small, tmp_path)
+
+
+# -- results that two runs share
+
+
+def test_evidence_goes_when_the_results_are_corrected(small: Catalog, evals: Path) -> None:
+    write_json(evals / "a.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(1)))
+    other = write_json(evals / "b.json", hub_run("EleutherAI/pythia-intervention-9m", 3000, numbers(1)))
+    import_evaluations(small, evals)
+    found = small.model("pythia-9m").checkpoint(3000)
+    assert (found.status, found.source) == ("suspect", COINCIDENCE_SOURCE)
+    (remark,) = benchmarks(small, small.model("pythia-intervention-9m"), task="piqa").remarks
+    assert (remark.step, remark.status) == (3000, "suspect")
+    write_json(other, hub_run("EleutherAI/pythia-intervention-9m", 3000, numbers(2)))
+    import_evaluations(small, evals)
+    assert small.model("pythia-9m").checkpoint(3000).status == "unknown"
+
+
+# -- asking
+
+
+@pytest.fixture
+def asked(small: Catalog, evals: Path) -> Catalog:
+    folder = evals / "pythia-v1" / "pythia-9m"
+    for step in (1000, 3000):
+        write_json(folder / "zero-shot" / f"a_step{step}.json", hub_run("EleutherAI/pythia-9m", step, numbers(step)))
+    write_json(folder / "baseline" / "a_step3000.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(4)))
+    write_json(folder / "five-shot" / "a_step3000.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(5), shots=5))
+    import_evaluations(small, evals)
+    return small
+
+
+def test_results_by_task_examples_metric_and_step(asked: Catalog) -> None:
+    found = benchmarks(asked, asked.model("pythia-9m"), task="piqa")
+    assert [(one.metric, one.shots, one.step) for one in found.values] == [
+        ("acc", 0, 1000),
+        ("acc", 0, 3000),
+        ("acc", 5, 3000),
+    ]
+    first, second, _ = found.values
+    assert (first.value, first.error) == tuple(numbers(1000)["piqa"].values())
+    assert (second.value, second.error) == tuple(numbers(3000)["piqa"].values())
+    assert second.repetitions == (numbers(4)["piqa"]["acc"],)
+    assert second.file == "pythia-v1/pythia-9m/zero-shot/a_step3000.json"
+    assert first.repetitions == ()
+
+
+def test_results_are_chosen(asked: Catalog) -> None:
+    nine = asked.model("pythia-9m")
+    assert len(benchmarks(asked, nine).values) == 30 * 3
+    assert len(benchmarks(asked, nine, task="hendrycksTest-*", shots=0).values) == 27 * 2
+    assert {one.step for one in benchmarks(asked, nine, metric="acc", shots=5).values} == {3000}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"task": "piqua"}, "pythia-9m has no results of a task piqua; there are piqa"),
+        ({"metric": "ppl"}, "pythia-9m has no metric ppl there, but acc."),
+        ({"shots": 3}, "No benchmark results of pythia-9m with 3 examples"),
+    ],
+)
+def test_what_is_not_there_is_told(asked: Catalog, chosen: dict[str, Any], message: str) -> None:
+    with pytest.raises(NotMeasured) as refused:
+        benchmarks(asked, asked.model("pythia-9m"), **chosen)
+    assert str(refused.value).startswith(message)
