@@ -29,7 +29,7 @@ from benchmarks.material.shapes import drawn_ids, drawn_lengths
 from seenat.memorization.engine.scorer import Scorer, in_type
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
 from seenat.memorization.protocol.protocol import RECHECKED, Protocol
-from seenat.registry.catalog.specs import ModelFacts
+from seenat.registry.catalog.specs import ModelSpec
 from seenat.registry.errors import OutOfMemory
 from seenat.registry.suites.builtin import builtin_suites
 
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def lines(models: Iterable[ModelFacts], device: torch.device, effort: Effort) -> Iterator[str]:
+def lines(models: Iterable[ModelSpec], device: torch.device, effort: Effort) -> Iterator[str]:
     """The report in Markdown, line by line as it is measured."""
     began, took, before = time.monotonic(), 0.0, 0
     yield f"# On {_card(device)}, torch {torch.__version__}\n"
@@ -100,7 +100,7 @@ def lines(models: Iterable[ModelFacts], device: torch.device, effort: Effort) ->
         took, before = time.monotonic() - start, size
 
 
-def _measured(model: ModelFacts, device: torch.device, effort: Effort) -> Iterator[str]:
+def _measured(model: ModelSpec, device: torch.device, effort: Effort) -> Iterator[str]:
     yield f"\n## {model.name}'s shape, random weights\n"
     count = effort.rows if _size(model) < _LARGE else effort.rows // 4
     generated: dict[str, float] = {}
@@ -120,7 +120,7 @@ def _measured(model: ModelFacts, device: torch.device, effort: Effort) -> Iterat
 
 
 def _line(
-    model: ModelFacts,
+    model: ModelSpec,
     module: Any,
     dtype: str,
     rows: _Rows,
@@ -185,7 +185,7 @@ def _peak(dtype: torch.dtype, device: torch.device, side: int) -> float:
     return float(2 * side**3 / statistics.median(spent[1:]))
 
 
-def _hours(model: ModelFacts, rate: float) -> str:
+def _hours(model: ModelSpec, rate: float) -> str:
     schedule = model.schedule
     sequences = schedule.steps * schedule.sequences_per_batch
     every = sequences * len(schedule.saved)
@@ -205,7 +205,7 @@ def _planted(module: Any, count: int) -> tuple[_Rows, _Rows]:
     return np.concatenate([prompts, made], axis=1), lengths
 
 
-def _module(model: ModelFacts, device: torch.device) -> Any:
+def _module(model: ModelSpec, device: torch.device) -> Any:
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
     shape = model.architecture
@@ -229,13 +229,13 @@ def _module(model: ModelFacts, device: torch.device) -> Any:
         return GPTNeoXForCausalLM(config).eval()  # type: ignore[no-untyped-call]
 
 
-def _models() -> list[ModelFacts]:
+def _models() -> list[ModelSpec]:
     """Pythia's models, one of each size, the smallest first."""
     by_name = {model.name: model for suite in builtin_suites() for model in suite.models}
     return [by_name[f"pythia-{size}"] for size in _SIZES]
 
 
-def _size(model: ModelFacts) -> int:
+def _size(model: ModelSpec) -> int:
     return model.parameters.total if model.parameters else 0
 
 

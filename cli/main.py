@@ -12,7 +12,7 @@ import sys
 import click
 
 from seenat import __version__
-from seenat.cli.framework.lazy_group import Listed, ListedGroup
+from seenat.cli.framework.lazy_group import LazyCommand, LazyGroup
 from seenat.registry import settings
 from seenat.registry.errors import SeenatError
 
@@ -23,37 +23,37 @@ _OBJECTS = 100_000
 """New objects after which Python looks for cycles: at its own 700 it does so 100 times while a look-up imports what it needs,
 in vain, for a tenth of the time."""
 _COMMANDS = {
-    "demo": Listed("catalog.suites:demo", "Train, measure and show a small suite, right here."),
-    "models": Listed("catalog.models:models", "List the models of the catalog."),
-    "model": Listed("catalog.models:model", "Show everything known of one model."),
-    "checkpoints": Listed("catalog.checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
-    "step": Listed("catalog.models:step", "Show what a checkpoint had seen."),
-    "batch": Listed("catalog.orders:batch", "Show a batch: its sequences, its bytes, its text."),
-    "sequence": Listed("catalog.orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
-    "export-batches": Listed("results.export:export_batches", "Write the ids of batches to a file."),
-    "memorize": Listed("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
-    "jobs": Listed("jobs.jobs:jobs", "List the jobs, the newest first."),
-    "job": Listed("jobs.jobs:job", "Show one job: what it measures, how far it is."),
-    "trajectory": Listed("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
-    "onset": Listed("results.onset:onset", "Show when a model memorized what."),
-    "which": Listed("results.which:which", "List which sequences a model memorized, kept, relearned."),
-    "compact": Listed("results.which:compact", "Make reading single trajectories cheap."),
-    "study": Listed("studies:study", "Ask of results what papers ask of them."),
-    "compare": Listed("catalog.evals:compare", "Put our results beside published ones."),
-    "export": Listed("results.export:export", "Write what was measured of a model to a file."),
-    "evals": Listed("catalog.evals:evals", "Show benchmark results by step."),
-    "import": Listed("catalog.evals:import_", "Import what others measured."),
-    "sync": Listed("catalog.integrity:sync", "Read which revisions and files the hub has."),
-    "audit": Listed("catalog.integrity:audit", "Tell which checkpoints are not what their names say."),
-    "verify": Listed("catalog.integrity:verify", "Read checkpoints on this machine and compare their digests."),
-    "register": Listed("catalog.suites:register", "Add a suite of your own, described by one file."),
-    "db": Listed("system.database:db", "Make, upgrade and check the catalog's database."),
-    "doctor": Listed("system.doctor:doctor", "Show versions, places, devices and problems."),
+    "demo": LazyCommand("catalog.suites:demo", "Train, measure and show a small suite, right here."),
+    "models": LazyCommand("catalog.models:models", "List the models of the catalog."),
+    "model": LazyCommand("catalog.models:model", "Show everything known of one model."),
+    "checkpoints": LazyCommand("catalog.checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
+    "step": LazyCommand("catalog.models:step", "Show what a checkpoint had seen."),
+    "batch": LazyCommand("catalog.orders:batch", "Show a batch: its sequences, its bytes, its text."),
+    "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
+    "export-batches": LazyCommand("results.export:export_batches", "Write the ids of batches to a file."),
+    "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
+    "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
+    "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, how far it is."),
+    "trajectory": LazyCommand("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
+    "onset": LazyCommand("results.onset:onset", "Show when a model memorized what."),
+    "which": LazyCommand("results.which:which", "List which sequences a model memorized, kept, relearned."),
+    "compact": LazyCommand("results.which:compact", "Make reading single trajectories cheap."),
+    "study": LazyCommand("studies:study", "Ask of results what papers ask of them."),
+    "compare": LazyCommand("catalog.evals:compare", "Put our results beside published ones."),
+    "export": LazyCommand("results.export:export", "Write what was measured of a model to a file."),
+    "evals": LazyCommand("catalog.evals:evals", "Show benchmark results by step."),
+    "import": LazyCommand("catalog.evals:import_", "Import what others measured."),
+    "sync": LazyCommand("catalog.integrity:sync", "Read which revisions and files the hub has."),
+    "audit": LazyCommand("catalog.integrity:audit", "Tell which checkpoints are not what their names say."),
+    "verify": LazyCommand("catalog.integrity:verify", "Read checkpoints on this machine and compare their digests."),
+    "register": LazyCommand("catalog.suites:register", "Add a suite of your own, described by one file."),
+    "db": LazyCommand("system.database:db", "Make, upgrade and check the catalog's database."),
+    "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
 
 
 @click.group(
-    cls=ListedGroup,
+    cls=LazyGroup,
     listed=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )

@@ -23,9 +23,9 @@ from seenat.memorization.results.commit import commit_block, described_row, open
 from seenat.memorization.results.measurements import Measurement, ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.schedule import Schedule
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 __all__ = ["BATCH", "SyntheticResults", "entropy", "synthetic_catalog"]
 
@@ -41,7 +41,7 @@ Values = npt.NDArray[np.uint8]
 def synthetic_catalog(path: Path, sequences: int, steps: tuple[int, ...], names: tuple[str, ...]) -> Catalog:
     """A new catalog with an order of that many sequences, a multiple of a batch, and models that saved these steps."""
     size = sequences * 65 * 2
-    order = OrderFacts(
+    order = OrderSpec(
         name=f"{names[0]}-order",
         sequences=sequences,
         tokens_per_sequence=65,
@@ -51,21 +51,21 @@ def synthetic_catalog(path: Path, sequences: int, steps: tuple[int, ...], names:
         eos_id=0,
         format="raw",
         location="nowhere",
-        files=(FileFacts(name="nothing.bin", bytes=size, sha256="sha256:" + "0" * 64),),
+        files=(FileRecord(name="nothing.bin", bytes=size, sha256="sha256:" + "0" * 64),),
     )
     models = tuple(
-        ModelFacts(
+        ModelSpec(
             name=name,
             order=order.name,
             schedule=Schedule(sequences_per_batch=BATCH, steps=sequences // BATCH, saved=steps),
             folder="nowhere/step{step}",
-            checkpoints=tuple(CheckpointFacts(step=step, digest=f"sha256:{name}-{step}") for step in steps),
+            checkpoints=tuple(CheckpointSpec(step=step, digest=f"sha256:{name}-{step}") for step in steps),
         )
         for name in names
     )
     catalog = Catalog.open(str(path))
     with catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name=names[0], origin="synthetic", orders=(order,), models=models))
+        write_suite(connection, SuiteSpec(name=names[0], origin="synthetic", orders=(order,), models=models))
     return catalog
 
 

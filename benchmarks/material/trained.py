@@ -38,7 +38,7 @@ from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.text.tokenizer import train_tokenizer
 from seenat.memorization.pocket.training.architecture import new_network
 from seenat.registry.orders.formats.megatron_idx import write_order
-from seenat.registry.storage.local import digest_of_bytes, write_durably
+from seenat.registry.storage.local import sha256_of_bytes, write_atomic
 
 __all__ = ["CONFIG", "NAME", "build", "checkpoint", "evaluated"]
 
@@ -133,7 +133,7 @@ def _digest(texts: list[str]) -> str:
         "evaluated": [_HOT_EVERY, _HOT],
         "versions": versions(),
     }
-    return digest_of_bytes(json.dumps(recipe, sort_keys=True).encode()).removeprefix("sha256:")[:12]
+    return sha256_of_bytes(json.dumps(recipe, sort_keys=True).encode()).removeprefix("sha256:")[:12]
 
 
 def _write(folder: Path, texts: list[str]) -> None:
@@ -142,7 +142,7 @@ def _write(folder: Path, texts: list[str]) -> None:
     say(f"{NAME}: a tokenizer of {sum(map(len, texts)) / 1e6:.0f} MB of text")
     tokenizer = train_tokenizer(texts, _TOKENS)
     rows = _order(distinct_sequences(texts, tokenizer, CONFIG.tokens_per_sequence))
-    write_durably(folder / "tokenizer.json", tokenizer.to_str().encode())
+    write_atomic(folder / "tokenizer.json", tokenizer.to_str().encode())
     write_order(folder / "document.bin", folder / "document.idx", rows)
     _train(folder, rows)
     text = _MANIFEST.format(
@@ -153,7 +153,7 @@ def _write(folder: Path, texts: list[str]) -> None:
         name=NAME,
         steps=list(CONFIG.saved),
     )
-    write_durably(folder / "SUITE.toml", text.encode())
+    write_atomic(folder / "SUITE.toml", text.encode())
 
 
 def _order(distinct: _Rows) -> _Rows:

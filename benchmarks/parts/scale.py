@@ -32,7 +32,7 @@ from seenat.memorization.results.trajectory import OnsetTable
 from seenat.memorization.studies.retention import kept, relearned
 from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.database.bulk_insert import insert_rows
+from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.tables import blocks
 from seenat.registry.schedule import pythia_steps
 from seenat.registry.units import BatchRange
@@ -203,7 +203,7 @@ def _long(path: Path) -> list[Figure]:
                 for row in results.rows
                 for block in range(1, results.measurement.blocks)
             )
-            insert_rows(connection, blocks, others, rows)
+            bulk_insert(connection, blocks, others, rows)
         spent = []
         for row, values in zip(results.rows, results.values(0), strict=True):
             began = time.process_time()

@@ -18,7 +18,7 @@ from seenat.cli.framework.progress import Moment, progress
 if TYPE_CHECKING:
     from seenat.memorization.published.compare import Agreement, Comparison
     from seenat.memorization.published.importer import ImportedSet
-    from seenat.registry.evaluations.duplicate_runs import Coincidence
+    from seenat.registry.evaluations.duplicate_runs import DuplicateRun
     from seenat.registry.evaluations.importer import EvaluationImport, Quarantined
     from seenat.registry.evaluations.query import Benchmarks, BenchmarkValue
 
@@ -195,7 +195,7 @@ def _reasons(quarantined: Iterable[Quarantined]) -> list[tuple[object, ...]]:
     return [(count(number), first[reason], reason) for reason, number in numbers.most_common()]
 
 
-def _suspect_pairs(coincidences: Iterable[Coincidence]) -> list[tuple[object, ...]]:
+def _suspect_pairs(coincidences: Iterable[DuplicateRun]) -> list[tuple[object, ...]]:
     steps: dict[tuple[str, int], list[str]] = {}
     for one in coincidences:
         if one.kind == "coincidence":

@@ -94,11 +94,11 @@ def _write_array(catalog: Catalog, batch_: Batch, file: Path) -> None:
     import numpy as np
 
     from seenat.registry.integrity.batch_digests import read_sequences
-    from seenat.registry.storage.local import write_durably
+    from seenat.registry.storage.local import write_atomic
 
     buffer = BytesIO()
     np.save(buffer, read_sequences(catalog, batch_.order, batch_.sequences))
-    write_durably(file, buffer.getvalue())
+    write_atomic(file, buffer.getvalue())
 
 
 def _content(

@@ -14,10 +14,10 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["Listed", "ListedGroup"]
+__all__ = ["LazyCommand", "LazyGroup"]
 
 
-class Listed(NamedTuple):
+class LazyCommand(NamedTuple):
     """Where a command is, `MODULE:NAME` within `seenat.cli`, and what lists say of it."""
 
     place: str
@@ -34,14 +34,14 @@ class _Commands(UserDict[str, Any]):
     """Commands by name, each imported when it is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
-        listed: Listed = super().__getitem__(name)
+        listed: LazyCommand = super().__getitem__(name)
         return listed.load()
 
 
-class ListedGroup(click.Group):
+class LazyGroup(click.Group):
     """A group of listed commands, in the order of the list."""
 
-    def __init__(self, name: str | None = None, *, listed: dict[str, Listed], **settings: Any) -> None:
+    def __init__(self, name: str | None = None, *, listed: dict[str, LazyCommand], **settings: Any) -> None:
         super().__init__(name, commands=_Commands(listed), **settings)
         self.listed = listed
 

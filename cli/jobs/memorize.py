@@ -17,7 +17,7 @@ from seenat.cli.jobs.adaptive_phrases import coarse_of, cost_words, outcome_word
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs.plan import Job
-    from seenat.memorization.jobs.prefetch import Shelf
+    from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -143,7 +143,7 @@ def memorize(
         model = catalog.model(name)
         selection = _selection(model, _steps(out, model, steps, allow_suspect), sequences, sample, seed, unseen)
         protocols = _protocols(model, **protocol)
-        asked = _Asked(catalog, model, protocols, selection, allow_suspect, device, keep_checkpoints)
+        asked = MemorizeRequest(catalog, model, protocols, selection, allow_suspect, device, keep_checkpoints)
         if adaptive:
             _measure_adaptively(out, asked, coarse_of(model, coarse), audit, seed)
         else:
@@ -151,7 +151,7 @@ def memorize(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class MemorizeRequest:
     """What `seenat memorize` is asked for, parsed."""
 
     catalog: Catalog
@@ -163,7 +163,7 @@ class _Asked:
     keep_checkpoints: int | None
 
 
-def _measure(out: Output, asked: _Asked) -> None:
+def _measure(out: Output, asked: MemorizeRequest) -> None:
     from seenat.memorization.jobs.plan import plan_jobs
 
     planned = plan_jobs(asked.catalog, asked.model, asked.protocols, asked.selection, allow_suspect=asked.allow_suspect)
@@ -177,10 +177,10 @@ def _measure(out: Output, asked: _Asked) -> None:
 
 
 def _measure_adaptively(
-    out: Output, asked: _Asked, coarse: int | tuple[int, ...] | None, audit: int | None, seed: int
+    out: Output, asked: MemorizeRequest, coarse: int | tuple[int, ...] | None, audit: int | None, seed: int
 ) -> None:
     from seenat.memorization.adaptive.adaptive_job import plan_adaptive, run_adaptive
-    from seenat.memorization.jobs.runners.local import shelf_of
+    from seenat.memorization.jobs.runners.local import cache_quota
 
     if len(asked.protocols) > 1:
         raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
@@ -195,7 +195,7 @@ def _measure_adaptively(
         allow_suspect=asked.allow_suspect,
     )
     out.talk_all(cost_words(planned))
-    shelf = shelf_of(asked.catalog, asked.keep_checkpoints)
+    shelf = cache_quota(asked.catalog, asked.keep_checkpoints)
     finished = run_adaptive(
         asked.catalog,
         planned,
@@ -213,7 +213,7 @@ def run_with_progress(
     catalog: Catalog,
     planned: Sequence[Job],
     device: str | None = None,
-    keep_checkpoints: int | Shelf | None = None,
+    keep_checkpoints: int | CacheQuota | None = None,
 ) -> tuple[Job, ...]:
     """Run jobs over the same cells and show how far they are; say before what is done already, and what of it is lost."""
     from seenat.memorization.jobs.runners.local import run_jobs

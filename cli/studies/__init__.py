@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import click
 
-from seenat.cli.framework.lazy_group import Listed, ListedGroup
+from seenat.cli.framework.lazy_group import LazyCommand, LazyGroup
 
 __all__ = ["study"]
 
 _STUDIES = {
-    "onsets": Listed("studies.curves:onsets", "Share memorized and onsets, by step."),
-    "exposures": Listed("studies.places:exposures", "Exposures of a content at its onset."),
-    "batches": Listed("studies.places:batches", "Spread over batches, against a Poisson process."),
-    "predict": Listed("studies.comparisons:predict", "Earlier and smaller ones as predictors."),
-    "sets": Listed("studies.comparisons:sets", "Memorized by one model, never by another."),
-    "forgetting": Listed("studies.curves:forgetting", "Forgotten and relearned, by step."),
-    "counterfactual": Listed("studies.effects:counterfactual", "What having seen a sequence did to it."),
-    "labels": Listed("studies.effects:labels", "Whether a checkpoint behaves like its step."),
+    "onsets": LazyCommand("studies.curves:onsets", "Share memorized and onsets, by step."),
+    "exposures": LazyCommand("studies.places:exposures", "Exposures of a content at its onset."),
+    "batches": LazyCommand("studies.places:batches", "Spread over batches, against a Poisson process."),
+    "predict": LazyCommand("studies.comparisons:predict", "Earlier and smaller ones as predictors."),
+    "sets": LazyCommand("studies.comparisons:sets", "Memorized by one model, never by another."),
+    "forgetting": LazyCommand("studies.curves:forgetting", "Forgotten and relearned, by step."),
+    "counterfactual": LazyCommand("studies.effects:counterfactual", "What having seen a sequence did to it."),
+    "labels": LazyCommand("studies.effects:labels", "Whether a checkpoint behaves like its step."),
 }
 
 
-@click.group(cls=ListedGroup, listed=_STUDIES)
+@click.group(cls=LazyGroup, listed=_STUDIES)
 def study() -> None:
     """Ask of results what papers ask of them: each study from what jobs have stored.
 

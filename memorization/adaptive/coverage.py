@@ -22,9 +22,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from seenat.memorization.adaptive.miss_rate import Missed
+from seenat.memorization.adaptive.miss_rate import MissRate
 from seenat.memorization.jobs.plan import plan_digest
-from seenat.memorization.protocol.selection import Selection, count_of_any
+from seenat.memorization.protocol.selection import Selection, count_union
 from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.memorization.results.measurements import Measurement, lists_folder
 from seenat.registry.catalog.models import Model
@@ -57,7 +57,7 @@ class AdaptivePlan:
     """Of the audit."""
     memorized: int | None
     """Sequences memorized on the grid; None until it is measured."""
-    missed: Missed | None
+    missed: MissRate | None
     """None until all is measured."""
 
     @property
@@ -147,7 +147,7 @@ class Coverage:
         return self._known(step, plan.selection) > self._known(step)
 
     def _known(self, step: int, *others: Selection) -> int:
-        return count_of_any([*self._readable, *others], self.schedule, step)
+        return count_union([*self._readable, *others], self.schedule, step)
 
     @cached_property
     def _readable(self) -> tuple[Selection, ...]:
@@ -210,5 +210,5 @@ def _plan(model: str, on_grid: Selection, grid: AnyRow, refinement: AnyRow | Non
         audit=SequenceList.from_json(planned["audit"], folder),
         seed=planned["seed"],
         memorized=found["part"]["memorized"] if found else None,
-        missed=Missed.from_counts(found["missed"]) if "missed" in found else None,
+        missed=MissRate.from_counts(found["missed"]) if "missed" in found else None,
     )

@@ -28,13 +28,13 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
 
-__all__ = ["Missed", "count_missed", "memorized_cells"]
+__all__ = ["MissRate", "count_missed", "memorized_cells"]
 
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missed:
+class MissRate:
     """What the audit found."""
 
     sequences: int
@@ -105,7 +105,7 @@ class Missed:
 
 def count_missed(
     database: Database, model: Model, measurement: Measurement, audit: Selection, grid: tuple[int, ...], sequences: int
-) -> Missed:
+) -> MissRate:
     """Count what a grid missed of an audit that is measured at all its steps; `sequences` are those it stands for."""
     on_grid = np.isin(audit.steps, grid)
     counts = np.zeros(5, np.int64)
@@ -114,7 +114,7 @@ def count_missed(
         missed = ever & ~memorized[on_grid].any(axis=0)
         counts += len(drawn), ever.sum(), missed.sum(), cells.sum(), cells[missed].sum()
     audited, memorized_, missed_, memorized_cells_, missed_cells = counts.tolist()
-    return Missed(
+    return MissRate(
         sequences=sequences,
         audited=audited,
         memorized=memorized_,

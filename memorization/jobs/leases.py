@@ -1,7 +1,7 @@
-"""Claims: which process works on which shard of some jobs.
+"""Leases: which process works on which shard of some jobs.
 
 A claim is a row that says who holds a shard and until when. That of a dead process of this machine is void at once, one
-of another machine when its lease has run out. Claims only save work; whoever measures a shard commits the same values.
+of another machine when its lease has run out. ShardLeases only save work; whoever measures a shard commits the same values.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import checkpoints, shards
 from seenat.registry.errors import SeenatError
 
-__all__ = ["Claims"]
+__all__ = ["ShardLeases"]
 
 _LEASE = timedelta(minutes=30)
 """Longer than any block should take; only a machine that is not this one has to wait for it."""
 
 
-class Claims:
+class ShardLeases:
     """What this process may take of jobs, and what it holds."""
 
     def __init__(self, database: Database, job_ids: tuple[int, ...]) -> None:
@@ -85,7 +85,7 @@ class Claims:
                 )
             )
 
-    def void_dead(self, connection: Connection) -> None:
+    def release_dead(self, connection: Connection) -> None:
         """Free what processes hold that are gone, and what this one held and gave up."""
         owners = connection.execute(
             select(shards.c.owner).distinct().where(self._is_of_jobs, shards.c.state == "running")

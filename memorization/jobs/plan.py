@@ -23,11 +23,11 @@ from seenat.memorization.results.measurements import Measurement, ensure_measure
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.queries import AnyRow, now
-from seenat.registry.database.bulk_insert import insert_rows
+from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import checkpoints, jobs, measurements, models, shards
 from seenat.registry.errors import UnknownJob
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = [
     "Job",
@@ -236,7 +236,7 @@ def plan_digest(
     ]
     plan = {"measurement": measurement.id, "selection": selection.to_json(), "contents": contents}
     plan |= {} if part is None else {"part": part}
-    return digest_of_bytes(json.dumps(plan, sort_keys=True).encode())
+    return sha256_of_bytes(json.dumps(plan, sort_keys=True).encode())
 
 
 def _plan(
@@ -252,7 +252,7 @@ def _plan(
     found = connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == digest)).scalar()
     if found is None:
         found = _store(connection, measurement, selection, digest, part)
-        insert_rows(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
+        bulk_insert(connection, shards, _SHARD_COLUMNS, _shards(found, measurement, selection, model, chosen))
     return found
 
 

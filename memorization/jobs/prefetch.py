@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Self
 from seenat.memorization.jobs.background import Background
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.errors import NoRoom, SeenatError
-from seenat.registry.hub.cache import free_files
-from seenat.registry.hub.download import Watch
+from seenat.registry.hub.cache import evict
+from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.integrity.content import Content
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["Fed", "Feed", "Shelf"]
+__all__ = ["CacheQuota", "PrefetchedCheckpoint", "Prefetcher"]
 
 _SECONDS_BETWEEN_WORDS = 1.0
 
@@ -44,7 +44,7 @@ class _NotWanted(Exception):
     """Ends a transfer that nobody waits for any more."""
 
 
-class Shelf:
+class CacheQuota:
     """What a run, or several in turn, added to the hub's cache, and may delete there; `limit` is the N above, None keeps all."""
 
     def __init__(self, limit: int | None, others_hold: Callable[[int], bool]) -> None:
@@ -65,13 +65,13 @@ class Shelf:
         for id_ in self._done[: max(0, len(self._done) - self._limit)]:
             try:
                 if not self._others_hold(id_):
-                    free_files(self._added[id_])
+                    evict(self._added[id_])
                     self._done.remove(id_)
             except (OSError, SeenatError) as error:  # It stays longer; the run can do without its room, or says so.
                 _log.warning("A checkpoint stays in the hub's cache: %s", error)
 
 
-class Feed:
+class Prefetcher:
     """The checkpoints of a run in turn, as a context: leaving it by an error ends what is done ahead.
 
     `fetch` brings a checkpoint to this machine, `load` makes a scorer of it; `may_load_ahead` tells whether there is memory
@@ -82,10 +82,10 @@ class Feed:
         self,
         checkpoints: Sequence[Checkpoint],
         *,
-        fetch: Callable[[Checkpoint, Watch], Content],
+        fetch: Callable[[Checkpoint, DownloadObserver], Content],
         load: Callable[[Path], JointScorer],
         may_load_ahead: Callable[[Content], bool],
-        shelf: Shelf,
+        shelf: CacheQuota,
         waiting: Callable[[Checkpoint, int], None],
     ) -> None:
         self._checkpoints = checkpoints
@@ -107,26 +107,26 @@ class Feed:
             self._stopped.set()
         self._background.close(at_once=error is not None)
 
-    def __iter__(self) -> Iterator[Fed]:
-        following: Fed | None = self._begun(0)
+    def __iter__(self) -> Iterator[PrefetchedCheckpoint]:
+        following: PrefetchedCheckpoint | None = self._begun(0)
         while (fed := following) is not None:
             fed.arrive()
             following = fed.following = self._begun(fed.place + 1)
             yield fed
             self._background.submit(partial(self._shelf.done_with, fed.checkpoint))
 
-    def _begun(self, place: int) -> Fed | None:
+    def _begun(self, place: int) -> PrefetchedCheckpoint | None:
         """The checkpoint at a place, on its way."""
-        return Fed(self, place, self._checkpoints[place]) if place < len(self._checkpoints) else None
+        return PrefetchedCheckpoint(self, place, self._checkpoints[place]) if place < len(self._checkpoints) else None
 
 
-class Fed:
+class PrefetchedCheckpoint:
     """One checkpoint of a feed."""
 
-    def __init__(self, feed: Feed, place: int, checkpoint: Checkpoint) -> None:
+    def __init__(self, feed: Prefetcher, place: int, checkpoint: Checkpoint) -> None:
         self.place = place
         self.checkpoint = checkpoint
-        self.following: Fed | None = None
+        self.following: PrefetchedCheckpoint | None = None
         self._feed = feed
         self._arrived = 0
         self._fetching = feed._background.submit(self._fetch)
@@ -159,7 +159,7 @@ class Fed:
             self._feed._waiting(self.checkpoint, self._arrived)
 
     def _fetch(self) -> Content:
-        watch = Watch(arrived=self._count, added=partial(self._feed._shelf.add, self.checkpoint))
+        watch = DownloadObserver(arrived=self._count, added=partial(self._feed._shelf.add, self.checkpoint))
         return self._feed._fetch(self.checkpoint, watch)
 
     def _count(self, arrived: int) -> None:

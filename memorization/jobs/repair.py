@@ -25,10 +25,10 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import blocks, checkpoints, jobs, measurement_rows, shards
 
-__all__ = ["reopen_lost", "sequences_to_mend"]
+__all__ = ["reopen_lost", "sequences_to_remeasure"]
 
 _AT_ONCE = 4096
-"""Rows of the catalog that are held together."""
+"""WindowReader of the catalog that are held together."""
 
 
 def reopen_lost(catalog: Catalog, job: Job) -> int:
@@ -51,7 +51,7 @@ def reopen_lost(catalog: Catalog, job: Job) -> int:
     return len(lost)
 
 
-def sequences_to_mend(
+def sequences_to_remeasure(
     database: Database,
     connection: Connection,
     measurement: Measurement,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from seenat.memorization.jobs.plan import Job, mark_finished
-from seenat.memorization.jobs.repair import sequences_to_mend
+from seenat.memorization.jobs.repair import sequences_to_remeasure
 from seenat.memorization.results.array import Values
 from seenat.memorization.results.commit import (
     ShardKey,
@@ -31,11 +31,11 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import PlanChanged
 
-__all__ = ["Settler", "Sheet"]
+__all__ = ["ShardBuffer", "ShardWriter"]
 
 
 @dataclass
-class Sheet:
+class ShardBuffer:
     """A shard that is being measured."""
 
     key: ShardKey
@@ -51,7 +51,7 @@ class Sheet:
     began: float = field(default_factory=time.perf_counter)
 
 
-class Settler:
+class ShardWriter:
     """What a run does for one of its jobs."""
 
     def __init__(self, database: Database, model: Model, job: Job) -> None:
@@ -85,18 +85,18 @@ class Settler:
         """The array's row for a checkpoint's content."""
         return described_row(connection, self._array, self.measurement, self._model, checkpoint, digest)
 
-    def sheet(self, key: ShardKey, checkpoint: Checkpoint, row: int) -> Sheet:
+    def sheet(self, key: ShardKey, checkpoint: Checkpoint, row: int) -> ShardBuffer:
         """An empty sheet for a shard."""
         values = self._kept.empty(len(self.measurement.block(key.block)))
-        return Sheet(key=key, checkpoint=checkpoint, row=row, values=values)
+        return ShardBuffer(key=key, checkpoint=checkpoint, row=row, values=values)
 
-    def fill(self, sheet: Sheet, sequences: npt.NDArray[np.int64], values: Values) -> None:
+    def fill(self, sheet: ShardBuffer, sequences: npt.NDArray[np.int64], values: Values) -> None:
         """Note measured values, of those of ascending `sequences` that are left."""
         known = np.searchsorted(sequences, sheet.left)
         sheet.values[sheet.left - self.measurement.block(sheet.key.block).start] = values[known]
         sheet.measured += len(sheet.left)
 
-    def settle(self, sheet: Sheet) -> int | None:
+    def settle(self, sheet: ShardBuffer) -> int | None:
         """Take over what is committed; commit the sheet if nothing is left, and return how many values were there before.
 
         Where something is left, that is `sheet.left`, and None is returned.
@@ -122,12 +122,12 @@ class Settler:
         self._array.accept(sheet.row, block)
         return reused
 
-    def _lost(self, connection: Connection, sheet: Sheet) -> npt.NDArray[np.int64]:
-        return sequences_to_mend(
+    def _lost(self, connection: Connection, sheet: ShardBuffer) -> npt.NDArray[np.int64]:
+        return sequences_to_remeasure(
             self._database, connection, self.measurement, self._model, sheet.checkpoint, sheet.key.block
         )
 
-    def _commit(self, connection: Connection, sheet: Sheet) -> None:
+    def _commit(self, connection: Connection, sheet: ShardBuffer) -> None:
         commit_block(
             connection,
             self._array,

@@ -1,4 +1,4 @@
-"""Columns: a compact copy of the ids that a protocol reads, made once an order and window, read by every checkpoint.
+"""The window cache: a compact copy of the ids that a protocol reads, made once an order and window, read by every checkpoint.
 
 A protocol reads 64 of the 2,049 ids of a Pythia sequence, so a pass over the order itself moves 32 times the bytes that it
 needs: 600 GB a checkpoint where 18.7 GB would do. What a job has read of an order is therefore kept:
@@ -14,7 +14,7 @@ right, which covers what it is a copy of; so a damaged one, or one that a kill o
 none. It holds what jobs have asked for and nothing else, so that a sample of 1,000 sequences costs 1,000 sequences. An order
 with another content has another digest. All of it can be made again, and may be deleted at any time.
 
-Where it does not pay, `Direct` reads from the order itself. It pays where an order is on a hub, and from the second reading
+Where it does not pay, `DirectReader` reads from the order itself. It pays where an order is on a hub, and from the second reading
 on where ids must be decoded, or where the order is too large to stay in memory and the window is half a sequence or less.
 Measured on one core, sequences of 2,049 ids of two bytes: from a disk 0.1 to 0.7 million windows a second come out of the
 order and 2.9 million out of columns; out of memory 11 and 40 million, and columns are made at 3.7 million. Out of Parquet come
@@ -40,9 +40,9 @@ from seenat.registry import settings
 from seenat.registry.catalog.models import Order
 from seenat.registry.orders.order_files import FLAT_FORMATS
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
-from seenat.registry.storage.local import PARTIAL, write_whole
+from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced
 
-__all__ = ["Columns", "Direct", "Rows", "columns_bytes", "columns_folder", "rows_of"]
+__all__ = ["DirectReader", "WindowCache", "WindowReader", "columns_bytes", "columns_folder", "rows_of"]
 
 _SMALL = 1 << 30
 """Bytes of an order that stays in the system's memory once it is read, flat as it is."""
@@ -58,7 +58,7 @@ _ABANDONED = 3600.0
 _log = logging.getLogger(__name__)
 
 
-class Rows(Protocol):
+class WindowReader(Protocol):
     """One window of an order's sequences."""
 
     def prepare(self, indices: Sequences) -> None:
@@ -68,11 +68,11 @@ class Rows(Protocol):
         """The window of each sequence, `[len(indices), length]`; raises as `TokenSource.take`."""
 
 
-def rows_of(order: Order, source: TokenSource, window: tuple[int, int], readings: int) -> Rows:
+def rows_of(order: Order, source: TokenSource, window: tuple[int, int], readings: int) -> WindowReader:
     """What reads a window of an order so many times; `source` is the order's reader."""
     if order.digest is not None and (not order.is_local or (readings > 1 and _is_dear(order, window))):
-        return Columns(columns_folder(), order.digest, source, window)
-    return Direct(source, window)
+        return WindowCache(columns_folder(), order.digest, source, window)
+    return DirectReader(source, window)
 
 
 def _is_dear(order: Order, window: tuple[int, int]) -> bool:
@@ -92,7 +92,7 @@ def columns_bytes() -> int:
 
 
 @dataclass(frozen=True)
-class Direct:
+class DirectReader:
     """A window read from the order itself, each time anew."""
 
     source: TokenSource
@@ -102,11 +102,11 @@ class Direct:
         """Nothing: what is read is not kept."""
 
     def take(self, indices: Sequences) -> Tokens:
-        """See `Rows.take`."""
+        """See `WindowReader.take`."""
         return self.source.take(indices, *self.window)
 
 
-class Columns:
+class WindowCache:
     """A window read from its copy, which is made of what is missing there."""
 
     def __init__(self, folder: Path, digest: str, source: TokenSource, window: tuple[int, int]) -> None:
@@ -130,7 +130,7 @@ class Columns:
             self._block(number, indices[places] - number * self._size)
 
     def take(self, indices: Sequences) -> Tokens:
-        """See `Rows.take`; what is missing is read and kept."""
+        """See `WindowReader.take`; what is missing is read and kept."""
         found = np.empty((len(indices), self._length), self._type)
         for number, places in self._by_block(indices):
             offsets = indices[places] - number * self._size
@@ -190,7 +190,7 @@ class Columns:
         bitmap[: len(packed)] = packed
         parts = bitmap.tobytes(), np.ascontiguousarray(block.rows).reshape(-1).view(np.uint8).data
         try:
-            write_whole(self.folder / str(number), self._digest(number, *parts), *parts)
+            write_atomic_unsynced(self.folder / str(number), self._digest(number, *parts), *parts)
         except OSError as error:
             _log.warning("%s cannot be kept in %s: %s.", f"Block {number}", self.folder, error.strerror)
 

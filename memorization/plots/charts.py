@@ -14,7 +14,7 @@ from typing import Any
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis
 from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory
 from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
-from seenat.registry.storage.local import write_durably
+from seenat.registry.storage.local import write_atomic
 
 __all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
 
@@ -171,7 +171,7 @@ def save(chart: Any, path: Path) -> None:
     """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
     check_plot_path(path)
     definition = chart.to_json()
-    write_durably(path.absolute(), _rendered(definition, path.suffix.lower()))
+    write_atomic(path.absolute(), _rendered(definition, path.suffix.lower()))
 
 
 def _rendered(definition: str, ending: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["POCKET", "PocketConfig", "PocketModel", "RepetitionClass"]
 
@@ -124,7 +124,7 @@ class PocketConfig:
 
     def digest(self) -> str:
         """A tagged digest of every field."""
-        return digest_of_bytes(json.dumps(self.to_json(), sort_keys=True).encode())
+        return sha256_of_bytes(json.dumps(self.to_json(), sort_keys=True).encode())
 
     def to_json(self) -> dict[str, Any]:
         """All fields as JSON values; `from_json` gives the configuration back."""

@@ -16,7 +16,7 @@ from typing import Self
 
 from seenat.memorization.pocket.config import PocketConfig
 from seenat.registry.errors import MissingExtra
-from seenat.registry.storage.local import write_durably
+from seenat.registry.storage.local import write_atomic
 
 __all__ = ["FORMAT", "PLAN_FILE", "Plan", "versions"]
 
@@ -48,7 +48,7 @@ class Plan:
 
     def write(self, folder: Path) -> None:
         """Keep the plan in a folder, durably, with the versions at hand."""
-        write_durably(folder / PLAN_FILE, self._to_json().encode())
+        write_atomic(folder / PLAN_FILE, self._to_json().encode())
 
     def is_written(self, folder: Path) -> bool:
         """Whether the folder holds this very plan, made with the versions at hand."""

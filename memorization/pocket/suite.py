@@ -27,7 +27,7 @@ from seenat.memorization.pocket.text.tokenizer import train_tokenizer
 from seenat.memorization.pocket.training.checkpoints import checkpoint_path, workspace
 from seenat.memorization.pocket.training.workers import train_models
 from seenat.registry.errors import CorruptFile, InvalidValue, SuiteChanged
-from seenat.registry.storage.local import PARTIAL, write_durably
+from seenat.registry.storage.local import PARTIAL, write_atomic
 
 __all__ = ["build_pocket_suite", "pocket_folder"]
 
@@ -98,7 +98,7 @@ def _build(folder: Path, plan: Plan, texts: Sequence[str], report: Callable[[Poc
     _prepare(folder, plan)
     _write_data(folder, plan, texts)
     train_models(folder, plan.config, report)
-    write_durably(folder / _MANIFEST, manifest_text(plan, len(texts)).encode())
+    write_atomic(folder / _MANIFEST, manifest_text(plan, len(texts)).encode())
 
 
 def _prepare(folder: Path, plan: Plan) -> None:
@@ -131,5 +131,5 @@ def _write_data(folder: Path, plan: Plan, texts: Sequence[str]) -> None:
 
     tokenizer = train_tokenizer(texts, plan.config.vocab_size)
     distinct = distinct_sequences(texts, tokenizer, plan.config.tokens_per_sequence)
-    write_durably(folder / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
+    write_atomic(folder / "tokenizer.json", tokenizer.to_str(pretty=True).encode())
     write_order(folder / "document.bin", folder / "document.idx", draw_order(distinct, plan.config, plan.seed))

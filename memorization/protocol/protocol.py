@@ -48,7 +48,7 @@ import numpy.typing as npt
 
 from seenat.memorization.protocol.measures import DECODED, MEASURES, NOT_MEASURED, Measure, Values
 from seenat.registry.errors import InvalidValue
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "RECHECKED", "Protocol"]
 
@@ -205,7 +205,7 @@ class Protocol:
     @cached_property
     def digest(self) -> str:
         """`sha256:` and the hexadecimal digest of the fields, as JSON with sorted keys and no spaces."""
-        return digest_of_bytes(json.dumps(self.to_json(), sort_keys=True, separators=(",", ":")).encode())
+        return sha256_of_bytes(json.dumps(self.to_json(), sort_keys=True, separators=(",", ":")).encode())
 
     @property
     def id(self) -> str:

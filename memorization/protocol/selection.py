@@ -22,7 +22,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Selection", "block_range", "block_sequences", "count_of_any"]
+__all__ = ["Selection", "block_range", "block_sequences", "count_union"]
 
 _LARGEST_BLOCK = 1 << 16
 """Sequences: some minutes of one CPU core at a small model, a second of a GPU; what a kill can cost at most."""
@@ -161,7 +161,7 @@ class Selection:
         return self.sequences.start + _drawn(len(self.sequences), self.sample, self.seed)
 
 
-def count_of_any(selections: Iterable[Selection], schedule: Schedule, step: int) -> int:
+def count_union(selections: Iterable[Selection], schedule: Schedule, step: int) -> int:
     """How many of the sequences that a checkpoint had seen are asked for at it by at least one of some selections."""
     parts = [one._seen_part(schedule, step) for one in selections if step in one.steps]
     spans = _merged(asked for asked, chosen in parts if chosen is None)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.local import digest_of_bytes, write_durably
+from seenat.registry.storage.local import sha256_of_bytes, write_atomic
 
 __all__ = ["SequenceList", "Sequences"]
 
@@ -39,8 +39,8 @@ class SequenceList:
         distinct = np.unique(sequences).astype("<i8")
         held = io.BytesIO()
         np.save(held, distinct, allow_pickle=False)
-        kept = cls(folder=folder, count=len(distinct), digest=digest_of_bytes(held.getvalue()))
-        write_durably(kept.file, held.getvalue())
+        kept = cls(folder=folder, count=len(distinct), digest=sha256_of_bytes(held.getvalue()))
+        write_atomic(kept.file, held.getvalue())
         return kept
 
     @property
@@ -55,7 +55,7 @@ class SequenceList:
             data = self.file.read_bytes()
         except OSError as error:
             raise CorruptFile(f"{self.file} cannot be read: {error.strerror}; {_REMEDY}.") from error
-        if digest_of_bytes(data) != self.digest:
+        if sha256_of_bytes(data) != self.digest:
             raise CorruptFile(f"{self.file} is not the list that was planned; {_REMEDY}.")
         listed: Sequences = np.load(io.BytesIO(data), allow_pickle=False)
         return listed

@@ -30,7 +30,7 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.queries import AnyRow, now
 from seenat.registry.database.tables import result_sets
 from seenat.registry.errors import InvalidValue, UnknownModel
-from seenat.registry.storage.local import digest_of_bytes, write_durably
+from seenat.registry.storage.local import sha256_of_bytes, write_atomic
 
 __all__ = ["ImportedSet", "import_published"]
 
@@ -202,13 +202,13 @@ def _record(catalog: Catalog, data: PublishedData, subject: _Subject, content: S
     kind = "sample" if data.sizes else "memorized"
     name = f"{kind} {subject.model.name} step {subject.checkpoint.step} {data.split}"
     encoded = content.to_bytes()
-    digest = digest_of_bytes(encoded)
+    digest = sha256_of_bytes(encoded)
     file = f"{_FOLDER}/{name.replace(' ', '_')}-{digest.removeprefix('sha256:')[:12]}.npz"
     with catalog.database.read() as connection:
         before = _stored(connection, name)
     path = results_folder(catalog.database) / file
     if before is None or before.digest != digest or not path.exists():
-        write_durably(path, encoded)
+        write_atomic(path, encoded)
     outcome = "unchanged"
     if before is None or before.digest != digest:
         outcome = "added" if before is None else "replaced"

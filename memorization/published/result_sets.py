@@ -26,7 +26,7 @@ from seenat.memorization.results.measurements import results_folder
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import models, result_sets
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["CONTINUATION", "PUBLISHED_PROTOCOL", "ResultSet", "SetContent", "result_sets_of"]
 
@@ -125,7 +125,7 @@ class ResultSet:
             data = self.file.read_bytes()
         except OSError as error:
             raise CorruptFile(f"{self.file} cannot be read: {error.strerror}; import {self.source} again.") from error
-        if digest_of_bytes(data) != self.digest:
+        if sha256_of_bytes(data) != self.digest:
             raise CorruptFile(
                 f"{self.file} is not the file that was recorded; delete it and import {self.source} again."
             )

@@ -17,7 +17,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.exports.batches import Exported, blocks_of, format_of
-from seenat.registry.exports.files import RECORD_FORMATS, record_sink
+from seenat.registry.exports.files import RECORD_FORMATS, table_writer
 from seenat.registry.orders.formats.parquet_footer import arrow
 from seenat.registry.units import SequenceRange
 
@@ -61,7 +61,7 @@ def export_results(
         "adaptive": [plan.to_json() for plan in coverage.adaptive],
     }
     rows = 0
-    with record_sink(path, format_, _schema(used), metadata) as write:
+    with table_writer(path, format_, _schema(used), metadata) as write:
         for block in blocks_of(chosen, _BYTES_READ // used.kept.bytes):
             found = measured_values(catalog, model, block, used.id)
             for columns in _rows(model, block, found):

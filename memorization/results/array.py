@@ -37,7 +37,7 @@ from seenat.memorization.protocol.measures import MEASURES, Measure, Values
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, read_shard
 from seenat.registry.errors import CorruptFile, SeenatError
-from seenat.registry.storage.local import PARTIAL, digest_of_bytes, digest_of_file, write_durably
+from seenat.registry.storage.local import PARTIAL, sha256_of_bytes, sha256_of_file, write_atomic
 
 __all__ = ["BlockFile", "ResultArray", "Values"]
 
@@ -82,7 +82,7 @@ class ResultArray:
         _create(held, (rows, self.sequences), self.block_sequences, self.measure, attributes)
         metadata = held[_METADATA].to_bytes()
         if not self._is_described or json.loads(self._metadata.read_bytes()) != json.loads(metadata):
-            write_durably(self._metadata, metadata)
+            write_atomic(self._metadata, metadata)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -102,9 +102,9 @@ class ResultArray:
         data = encode_shard(values[None], self.layout)
         path = self._path(row, block)
         if path.exists():
-            write_durably(self._before(row, block), path.read_bytes())
-        write_durably(path, data)
-        return BlockFile(bytes=len(data), digest=digest_of_bytes(data))
+            write_atomic(self._before(row, block), path.read_bytes())
+        write_atomic(path, data)
+        return BlockFile(bytes=len(data), digest=sha256_of_bytes(data))
 
     def rewritten(self) -> list[tuple[int, int]]:
         """Row and block of every file that was written again, and neither accepted nor restored since."""
@@ -157,7 +157,7 @@ class ResultArray:
         for path in self._places(row, block):
             with suppress(OSError):
                 if path.stat().st_size == file.bytes:
-                    return file.bytes > _HASHED or digest_of_file(path) == file.digest
+                    return file.bytes > _HASHED or sha256_of_file(path) == file.digest
         return False
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
@@ -170,14 +170,14 @@ class ResultArray:
         """The values of a block, `[sequences of the block]`, if its file is there and has this digest."""
         path = self._path(row, block)
         data = path.read_bytes() if path.exists() else b""
-        if digest_of_bytes(data) != digest:
+        if sha256_of_bytes(data) != digest:
             return None
         return self._decoded(io.BytesIO(data), row, *self._span(block))
 
     def digest_of(self, row: int, block: int) -> str | None:
         """The digest of a block's file as it is now; None when there is none."""
         path = self._path(row, block)
-        return digest_of_file(path) if path.exists() else None
+        return sha256_of_file(path) if path.exists() else None
 
     def remove_partials(self) -> None:
         """Delete what writers that were killed left behind."""
@@ -203,7 +203,7 @@ class ResultArray:
                         reason = reason or f"{self._name(path)} has not the {file.bytes} bytes that were committed"
                     elif file.bytes > _HASHED and span != self._span(block):
                         return self._decoded(opened, row, *span)
-                    elif digest_of_bytes(data := opened.read()) == file.digest:
+                    elif sha256_of_bytes(data := opened.read()) == file.digest:
                         return self._decoded(io.BytesIO(data), row, *span)
                     else:
                         reason = reason or f"{self._name(path)} is not what was committed"

@@ -25,9 +25,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from seenat.memorization.results.array import BlockFile, ResultArray, Values
 from seenat.memorization.results.measurements import Measurement, array_rows, current_rows, ensure_row, results_folder
 from seenat.memorization.results.onset_table import replace_onsets
-from seenat.memorization.results.trajectory import onset_table
+from seenat.memorization.results.trajectory import derive_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.database.bulk_insert import insert_rows
+from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import batch_counts, blocks, shards
 from seenat.registry.errors import CorruptFile
@@ -177,7 +177,7 @@ def _replace_onsets(connection: Connection, array: ResultArray, measurement: Mea
     if not measurement.protocol.kept.decodes:  # Nothing of it is memorized or not.
         return
     steps, values = _present_values(connection, array, measurement, block)
-    replace_onsets(connection, measurement, block, onset_table(steps, values, measurement.protocol.continuation))
+    replace_onsets(connection, measurement, block, derive_onsets(steps, values, measurement.protocol.continuation))
 
 
 def _present_values(
@@ -219,7 +219,7 @@ def _replace_counts(
         memorized[places].tolist(),
         strict=True,
     )
-    insert_rows(connection, batch_counts, _COUNT_COLUMNS, counted)
+    bulk_insert(connection, batch_counts, _COUNT_COLUMNS, counted)
 
 
 def _sums(flags: npt.NDArray[np.bool_], size: int) -> npt.NDArray[np.int64]:

@@ -41,7 +41,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.tables import blocks
 from seenat.registry.errors import NotMeasured
-from seenat.registry.storage.local import PARTIAL, write_durably
+from seenat.registry.storage.local import PARTIAL, write_atomic
 
 __all__ = ["Compaction", "compact", "compact_finished", "read_values"]
 
@@ -112,7 +112,7 @@ def compact(
         if parts.sources(block) != recorded:
             data, missing = parts.encoded(block, rows, recorded)
             with catalog.database.write():
-                write_durably(parts.path(block), data)
+                write_atomic(parts.path(block), data)
             written += 1
             left_out += missing
         progress(done, len(chosen))
@@ -177,7 +177,7 @@ class _Parts:
             shutil.rmtree(self.folder, ignore_errors=True)
             held = b"{}"
         if held != metadata:
-            write_durably(path, metadata)
+            write_atomic(path, metadata)
         for left in self.folder.rglob(f"*{PARTIAL}"):
             left.unlink(missing_ok=True)
 

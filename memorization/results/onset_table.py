@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, dele
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetTable
 from seenat.registry.catalog.queries import AnyRow
-from seenat.registry.database.bulk_insert import insert_rows
+from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.tables import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
@@ -64,8 +64,8 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
         )
     )
     connection.execute(delete(memorized_sequences).where(rows))
-    insert_rows(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
-    insert_rows(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
+    bulk_insert(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
+    bulk_insert(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
 
 
 def count_onsets(

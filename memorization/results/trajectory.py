@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
 
-__all__ = ["Onset", "OnsetTable", "Point", "Trajectory", "onset_table"]
+__all__ = ["Onset", "OnsetTable", "Point", "Trajectory", "derive_onsets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class OnsetTable:
     times_lost: npt.NDArray[np.int64]
 
 
-def onset_table(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], whole: int) -> OnsetTable:
+def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], whole: int) -> OnsetTable:
     """Onsets of many sequences at once.
 
     `steps` ascend, `[checkpoints]`; `values` are `[checkpoints, sequences]`, 255 where nothing was measured; `whole` is the

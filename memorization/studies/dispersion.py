@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.statistics.distributions import chi_square_tail, poisson_quantiles
-from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -112,7 +112,7 @@ def batch_dispersion(
 
     Raises `NotMeasured` for a step without results, and where no slice was measured wholly.
     """
-    results = open_results(catalog, model, protocol)
+    results = open_study_data(catalog, model, protocol)
     step = results.steps[-1] if step is None else step
     size = model.schedule.sequences_per_batch if slice_sequences is None else slice_sequences
     if size < 1:
@@ -162,7 +162,7 @@ def _quantiles(counts: npt.NDArray[np.int64], mean: float) -> tuple[Quantile, ..
     )
 
 
-def _counts(results: Results, step: int, size: int) -> tuple[npt.NDArray[np.int64], int]:
+def _counts(results: StudyData, step: int, size: int) -> tuple[npt.NDArray[np.int64], int]:
     """Memorized sequences of each slice that was measured wholly, and how many slices were not."""
     seen = results.seen(step)
     whole = SequenceRange(seen.start, seen.stop // size * size)

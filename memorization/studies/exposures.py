@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -101,7 +101,7 @@ def exposure_onsets(
     known: dict[tuple[int, int], Contents] = {}
     found = []
     for model in models:
-        results = open_results(catalog, model, protocol)
+        results = open_study_data(catalog, model, protocol)
         steps = _steps(results, until)
         key = model.order.id, results.seen(steps[-1]).stop
         if until is None and key[1] > most:
@@ -124,7 +124,7 @@ def quantile(ascending: tuple[int, ...], share: float) -> int | None:
     return ascending[max(0, math.ceil(share * len(ascending)) - 1)] if ascending else None
 
 
-def _steps(results: Results, until: int | None) -> tuple[int, ...]:
+def _steps(results: StudyData, until: int | None) -> tuple[int, ...]:
     steps = tuple(step for step in results.steps if step and (until is None or step <= until))
     name = results.model.name
     if not steps:
@@ -137,7 +137,7 @@ def _steps(results: Results, until: int | None) -> tuple[int, ...]:
     return steps
 
 
-def _too_many(results: Results, sequences: int, most: int) -> InvalidValue:
+def _too_many(results: StudyData, sequences: int, most: int) -> InvalidValue:
     model = results.model
     return InvalidValue(
         f"To count exposures, all {sequences:,} sequences that {model.name} had seen must be read and compared: "
@@ -147,7 +147,7 @@ def _too_many(results: Results, sequences: int, most: int) -> InvalidValue:
     )
 
 
-def _classes(results: Results, steps: tuple[int, ...], contents: Contents) -> tuple[ExposureClass, ...]:
+def _classes(results: StudyData, steps: tuple[int, ...], contents: Contents) -> tuple[ExposureClass, ...]:
     known, first, before = _onsets(results, steps, contents)
     seen = np.array([*(results.seen(step).stop for step in steps), 0], np.int64)
     # Index -1, "never" and "not measured before", is the last entry: 0 sequences seen.
@@ -171,7 +171,7 @@ def _classes(results: Results, steps: tuple[int, ...], contents: Contents) -> tu
 
 
 def _onsets(
-    results: Results, steps: tuple[int, ...], contents: Contents
+    results: StudyData, steps: tuple[int, ...], contents: Contents
 ) -> tuple[npt.NDArray[np.bool_], Indices, Indices]:
     """Of each content: whether it was measured, the place of its onset's step, and of the last measured one before; or -1."""
     known = np.zeros(len(contents.times), np.bool_)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, StepShare
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.studies.inputs.study_data import Results, SeenPoints, open_results
+from seenat.memorization.studies.inputs.study_data import SeenPoints, StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 
@@ -68,10 +68,10 @@ class Curve:
 
 def curves(catalog: Catalog, models: Iterable[Model], protocol: str | None = None) -> tuple[Curve, ...]:
     """The curve of each model, as given; raises `NotMeasured` for one without results."""
-    return tuple(curve(open_results(catalog, model, protocol)) for model in models)
+    return tuple(curve(open_study_data(catalog, model, protocol)) for model in models)
 
 
-def curve(results: Results) -> Curve:
+def curve(results: StudyData) -> Curve:
     """Count the changes of a model, block by block."""
     counts = np.zeros((5, len(results.steps)), np.int64)
     for sequences in results.ranges(results.seen(results.steps[-1])):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from seenat.memorization.queries.memorized import check_measured
-from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -101,7 +101,7 @@ def predictions(
     `others` are, unless given, the models of fewer parameters that were measured over the same order by the same protocol.
     Raises `NotMeasured` for a model or step without results, `InvalidValue` for a model of another order.
     """
-    results = open_results(catalog, target, protocol)
+    results = open_study_data(catalog, target, protocol)
     step = results.steps[-1] if step is None else step
     check_measured(target, step, results.steps)
     chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
@@ -111,7 +111,7 @@ def predictions(
     )
 
 
-def _smaller(catalog: Catalog, target: Results) -> list[Results]:
+def _smaller(catalog: Catalog, target: StudyData) -> list[StudyData]:
     """Measured models of the same order with fewer parameters, the smallest first."""
     size = target.model.parameters
     if size is None:
@@ -130,22 +130,22 @@ def _smaller(catalog: Catalog, target: Results) -> list[Results]:
     return found
 
 
-def _given(catalog: Catalog, target: Results, models: Sequence[Model]) -> list[Results]:
+def _given(catalog: Catalog, target: StudyData, models: Sequence[Model]) -> list[StudyData]:
     """Those of the models that are not the target, which predicts by its earlier checkpoints only."""
     return [_of(catalog, target, model) for model in models if model.id != target.model.id]
 
 
-def _of(catalog: Catalog, target: Results, model: Model) -> Results:
+def _of(catalog: Catalog, target: StudyData, model: Model) -> StudyData:
     if model.order.digest != target.model.order.digest:
         raise InvalidValue(
             f"{model.name} was trained on {model.order.name}, not on {target.model.order.name} as {target.model.name} was, so "
             "sequences of the same index are not the same; choose models of one order."
         )
-    return open_results(catalog, model, target.protocol.id)
+    return open_study_data(catalog, model, target.protocol.id)
 
 
 def _predictions(
-    target: Results, step: int, predictors: Sequence[tuple[Results, tuple[int, ...]]]
+    target: StudyData, step: int, predictors: Sequence[tuple[StudyData, tuple[int, ...]]]
 ) -> tuple[Prediction, ...]:
     counts = [np.zeros((4, len(steps)), np.int64) for _, steps in predictors]
     in_all = 0

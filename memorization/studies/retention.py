@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.queries.memorized import check_measured
-from seenat.memorization.studies.inputs.study_data import Flags, Results, SeenPoints, open_results
+from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
@@ -119,7 +119,7 @@ def kept(
     Of those kept, the first `limit` above `after` are listed. Raises `NotMeasured` for steps without results and
     `InvalidValue` unless `since` is below `until`.
     """
-    results = open_results(catalog, model, protocol)
+    results = open_study_data(catalog, model, protocol)
     until = results.steps[-1] if until is None else until
     for step in (since, until):
         check_measured(model, step, results.steps)
@@ -156,7 +156,7 @@ def relearned(
 
     Raises `NotMeasured` for a model without results.
     """
-    results = open_results(catalog, model, protocol)
+    results = open_study_data(catalog, model, protocol)
     counts, found, listed = np.zeros(3, np.int64), dict[int, RelearnedSequence](), _Page(limit, after)
     for sequences in results.ranges(results.seen(results.steps[-1])):
         places, forgotten, again = _changes(results.points(sequences))
@@ -213,5 +213,5 @@ def _changes(points: SeenPoints) -> tuple[Indices, Flags, Flags]:
     return places, np.array(forgotten), np.array(again)
 
 
-def _steps(results: Results, flags: Flags) -> tuple[int, ...]:
+def _steps(results: StudyData, flags: Flags) -> tuple[int, ...]:
     return tuple(step for step, flag in zip(results.steps, flags.tolist(), strict=True) if flag)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
@@ -83,8 +83,8 @@ def memorized_only_by(
             f"{model.name} was trained on {model.order.name} and {other.name} on {other.order.name}, so sequences of the same "
             "index are not the same; choose models of one order."
         )
-    first = open_results(catalog, model, protocol)
-    second = open_results(catalog, other, first.protocol.id)
+    first = open_study_data(catalog, model, protocol)
+    second = open_study_data(catalog, other, first.protocol.id)
     never = also = not_measured = 0
     listed: list[int] = []
     for sequences in first.ranges(first.seen(first.steps[-1])):
@@ -108,7 +108,7 @@ def memorized_only_by(
     )
 
 
-def _memorized_within(results: Results, sequences: SequenceRange, within: int | None) -> Indices:
+def _memorized_within(results: StudyData, sequences: SequenceRange, within: int | None) -> Indices:
     """Places in a range of what was memorized so soon, ascending."""
     points = results.points(sequences)
     places: Indices = np.flatnonzero(points.ever_memorized).astype(np.int64)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, func, select
 
 from seenat.registry.catalog.models import Checkpoint, EarlierMeaning, Model, Order
 from seenat.registry.catalog.queries import AnyRow, alias_of, checkpoint_file, order_files, parameters_of, schedule_of
-from seenat.registry.catalog.specs import AliasFacts, FileFacts
+from seenat.registry.catalog.specs import AliasSpec, FileRecord
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.tables import aliases, checkpoint_files, checkpoints, models, orders, suites
 from seenat.registry.errors import InvalidValue, UnknownModel, UnknownOrder
@@ -91,7 +91,7 @@ class Catalog:
                 query = query.where(models.c.order_id == _order_row(connection, order).id)
             return _models(connection, connection.execute(query).scalars().all())
 
-    def checkpoint_files(self, checkpoint: Checkpoint) -> tuple[FileFacts, ...]:
+    def checkpoint_files(self, checkpoint: Checkpoint) -> tuple[FileRecord, ...]:
         """The files of a checkpoint as far as they are known, by name."""
         with self.database.read() as connection:
             rows = connection.execute(
@@ -267,7 +267,7 @@ def _earlier_meanings(connection: Connection, names: Sequence[str]) -> dict[str,
     return found
 
 
-def _model(row: AnyRow, order: Order | None, names: tuple[AliasFacts, ...], saved: Sequence[AnyRow]) -> Model:
+def _model(row: AnyRow, order: Order | None, names: tuple[AliasSpec, ...], saved: Sequence[AnyRow]) -> Model:
     # A checkpoint that is missing was not saved for any purpose: neighbours and first sightings go by what exists.
     schedule = schedule_of(row, tuple(checkpoint.step for checkpoint in saved if checkpoint.status != "missing"))
     return Model(

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.catalog.specs import AliasFacts, FileFacts, ParameterCount
+from seenat.registry.catalog.specs import AliasSpec, FileRecord, ParameterCount
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownCheckpoint, UnknownOrder
-from seenat.registry.orders.extents import Extent, Pieces
+from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import FLAT_FORMATS, OrderFiles
 from seenat.registry.schedule import Schedule
@@ -46,7 +46,7 @@ class Order:
     tokenizer: str | None
     digest: str | None
     """Over geometry and content; None until every file's digest is known."""
-    files: tuple[FileFacts, ...]
+    files: tuple[FileRecord, ...]
 
     @property
     def is_local(self) -> bool:
@@ -65,7 +65,7 @@ class Order:
 
     def batch(self, index: int) -> Batch:
         """One batch; raises `UnknownBatch` beyond the order."""
-        return _cut(self, index, self.sequences_per_batch)
+        return cut_batch(self, index, self.sequences_per_batch)
 
     def batch_of(self, sequence: int) -> int:
         """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
@@ -134,15 +134,15 @@ class Order:
         return open_order(described)
 
     @cached_property
-    def _pieces(self) -> Pieces:
-        return Pieces(
+    def _pieces(self) -> ExtentMap:
+        return ExtentMap(
             Extent(Path(self.location, file.name), file.data_offset, file.bytes - file.data_offset)
             for file in self.files
             if file.role == "tokens"
         )
 
 
-def _check_length(path: Path, file: FileFacts) -> None:
+def _check_length(path: Path, file: FileRecord) -> None:
     try:
         found = path.stat().st_size
     except OSError as error:
@@ -172,7 +172,7 @@ class Batch:
         return self.order.source().tokens(self.sequences)
 
 
-def _cut(order: Order, index: int, size: int) -> Batch:
+def cut_batch(order: Order, index: int, size: int) -> Batch:
     """Batch `index` of an order cut into batches of `size` sequences, of which the last may be short."""
     last = (order.geometry.sequences - 1) // size
     if not 0 <= index <= last:
@@ -209,7 +209,7 @@ class Model:
     repository: str | None
     folder: str | None
     parameters: ParameterCount | None
-    aliases: tuple[AliasFacts, ...]
+    aliases: tuple[AliasSpec, ...]
     """Its other names, those of the past included."""
     earlier_meanings: tuple[EarlierMeaning, ...]
     """The models that its own name meant before it."""
@@ -259,7 +259,7 @@ class Model:
         Raises `UnknownBatch` beyond the order, and `UnknownOrder` for a batch that was altered for this run.
         """
         self.check_unaltered(index)
-        return _cut(self.order, index, self.schedule.sequences_per_batch)
+        return cut_batch(self.order, index, self.schedule.sequences_per_batch)
 
     def dataset(
         self, from_step: int = 0, to_step: int | None = None, *, sequences_per_shard: int | None = None

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from seenat.registry.catalog.specs import (
-    AliasFacts,
-    CheckpointFacts,
-    FileFacts,
-    ModelFacts,
-    OrderFacts,
+    AliasSpec,
+    CheckpointSpec,
+    FileRecord,
+    ModelSpec,
+    OrderSpec,
     ParameterCount,
-    SuiteFacts,
+    SuiteSpec,
 )
 from seenat.registry.database.tables import aliases, checkpoint_files, checkpoints, models, orders, suites, token_files
 from seenat.registry.schedule import Schedule
@@ -44,7 +44,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def stored_suite(connection: Connection, name: str) -> SuiteFacts | None:
+def stored_suite(connection: Connection, name: str) -> SuiteSpec | None:
     """What the catalog holds of a suite, without what is no longer in it; None when it has none of that name.
 
     Digests of batches are not read.
@@ -54,7 +54,7 @@ def stored_suite(connection: Connection, name: str) -> SuiteFacts | None:
         return None
     order_rows = connection.execute(select(orders).where(orders.c.suite_id == suite.id).order_by(orders.c.id)).all()
     model_rows = connection.execute(select(models).where(models.c.suite_id == suite.id).order_by(models.c.id)).all()
-    return SuiteFacts(
+    return SuiteSpec(
         name=suite.name,
         origin=suite.origin,
         provenance=suite.provenance,
@@ -74,11 +74,11 @@ def schedule_of(model: AnyRow, saved: tuple[int, ...]) -> Schedule:
     )
 
 
-def order_files(connection: Connection, order_id: int) -> tuple[FileFacts, ...]:
+def order_files(connection: Connection, order_id: int) -> tuple[FileRecord, ...]:
     """The files of an order, by position."""
     query = select(token_files).where(token_files.c.order_id == order_id).order_by(token_files.c.position)
     return tuple(
-        FileFacts(
+        FileRecord(
             name=file.name,
             bytes=file.bytes,
             sha256=file.sha256,
@@ -90,14 +90,14 @@ def order_files(connection: Connection, order_id: int) -> tuple[FileFacts, ...]:
     )
 
 
-def checkpoint_file(row: AnyRow) -> FileFacts:
+def checkpoint_file(row: AnyRow) -> FileRecord:
     """A row of `checkpoint_files` as a value."""
-    return FileFacts(name=row.name, bytes=row.bytes, sha256=row.sha256, modified_ns=row.modified_ns)
+    return FileRecord(name=row.name, bytes=row.bytes, sha256=row.sha256, modified_ns=row.modified_ns)
 
 
-def alias_of(row: AnyRow) -> AliasFacts:
+def alias_of(row: AnyRow) -> AliasSpec:
     """A row of `aliases` as a value."""
-    return AliasFacts(name=row.name, valid_from=row.valid_from, valid_until=row.valid_until, note=row.note)
+    return AliasSpec(name=row.name, valid_from=row.valid_from, valid_until=row.valid_until, note=row.note)
 
 
 def parameters_of(model: AnyRow) -> ParameterCount | None:
@@ -107,8 +107,8 @@ def parameters_of(model: AnyRow) -> ParameterCount | None:
     return ParameterCount(total=model.parameters_total, non_embedding=model.parameters_non_embedding)
 
 
-def _order(connection: Connection, row: AnyRow) -> OrderFacts:
-    return OrderFacts(
+def _order(connection: Connection, row: AnyRow) -> OrderSpec:
+    return OrderSpec(
         name=row.name,
         sequences=row.sequences,
         tokens_per_sequence=row.tokens_per_sequence,
@@ -123,7 +123,7 @@ def _order(connection: Connection, row: AnyRow) -> OrderFacts:
     )
 
 
-def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelFacts, ...]:
+def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelSpec, ...]:
     ids = [row.id for row in rows]
     order_names = {row.id: row.name for row in connection.execute(select(orders.c.id, orders.c.name))}
     names = defaultdict(list)
@@ -131,7 +131,7 @@ def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelFacts,
         names[alias.model_id].append(alias_of(alias))
     saved = _checkpoints(connection, ids)
     return tuple(
-        ModelFacts(
+        ModelSpec(
             name=row.name,
             order=order_names[row.order_id] if row.order_id is not None else None,
             schedule=schedule_of(row, tuple(checkpoint.step for checkpoint in saved[row.id])),
@@ -153,7 +153,7 @@ def _models(connection: Connection, rows: Sequence[AnyRow]) -> tuple[ModelFacts,
     )
 
 
-def _checkpoints(connection: Connection, model_ids: list[int]) -> dict[int, list[CheckpointFacts]]:
+def _checkpoints(connection: Connection, model_ids: list[int]) -> dict[int, list[CheckpointSpec]]:
     files = defaultdict(list)
     for file in connection.execute(
         select(checkpoint_files)
@@ -162,14 +162,14 @@ def _checkpoints(connection: Connection, model_ids: list[int]) -> dict[int, list
         .order_by(checkpoint_files.c.checkpoint_id, checkpoint_files.c.name)
     ):
         files[file.checkpoint_id].append(checkpoint_file(file))
-    saved: dict[int, list[CheckpointFacts]] = defaultdict(list)
+    saved: dict[int, list[CheckpointSpec]] = defaultdict(list)
     for row in connection.execute(
         select(checkpoints)
         .where(checkpoints.c.model_id.in_(model_ids), checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED))
         .order_by(checkpoints.c.model_id, checkpoints.c.step)
     ):
         saved[row.model_id].append(
-            CheckpointFacts(
+            CheckpointSpec(
                 step=row.step, status=row.status, reason=row.reason, digest=row.digest, files=tuple(files[row.id])
             )
         )

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.catalog.models import Batch, Checkpoint, Model, Order
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.errors import InvalidValue
 from seenat.registry.learning_rate import learning_rate
 from seenat.registry.orders.extents import Extent
@@ -81,7 +81,7 @@ def checkpoint_answer(model: Model, checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def step_answer(
-    model: Model, checkpoint: Checkpoint, files: Sequence[FileFacts] = (), evidence: Sequence[Evidence] = ()
+    model: Model, checkpoint: Checkpoint, files: Sequence[FileRecord] = (), evidence: Sequence[Evidence] = ()
 ) -> dict[str, Any]:
     """`seenat step`: what a checkpoint had seen, and what is known of it."""
     schedule, step = model.schedule, checkpoint.step

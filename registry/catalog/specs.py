@@ -14,17 +14,17 @@ from typing import Any
 from seenat.registry.checkpoints.files import ParameterCount
 from seenat.registry.orders.order_files import INDEX_MAP
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = [
-    "AliasFacts",
+    "AliasSpec",
     "BatchContent",
-    "CheckpointFacts",
-    "FileFacts",
-    "ModelFacts",
-    "OrderFacts",
+    "CheckpointSpec",
+    "FileRecord",
+    "ModelSpec",
+    "OrderSpec",
     "ParameterCount",
-    "SuiteFacts",
+    "SuiteSpec",
 ]
 
 _AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
@@ -32,7 +32,7 @@ _AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileFacts:
+class FileRecord:
     """A file of an order or a checkpoint."""
 
     name: str
@@ -58,7 +58,7 @@ class BatchContent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderFacts:
+class OrderSpec:
     """An order as its suite describes it."""
 
     name: str
@@ -70,7 +70,7 @@ class OrderFacts:
     eos_id: int | None
     format: str
     location: str
-    files: tuple[FileFacts, ...]
+    files: tuple[FileRecord, ...]
     tokenizer: str | None = None
     batches: tuple[BatchContent, ...] = field(default=(), repr=False)
     """Of batches that were read; empty where only the geometry is known."""
@@ -83,28 +83,28 @@ class OrderFacts:
         """
         geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
         if _AT_COMMIT.fullmatch(self.location):
-            return digest_of_bytes("\n".join([geometry, self.location, *(file.name for file in self.files)]).encode())
+            return sha256_of_bytes("\n".join([geometry, self.location, *(file.name for file in self.files)]).encode())
         # Where ids lie flat, an index only repeats the geometry; index maps and the documents' index are the order.
         deciding = [file for file in self.files if file.role == "tokens" or self.format == INDEX_MAP]
         if not deciding or any(file.sha256 is None for file in deciding):
             return None
         lines = [geometry, *(f"{file.sha256} {file.data_offset}" for file in deciding)]
-        return digest_of_bytes("\n".join(lines).encode())
+        return sha256_of_bytes("\n".join(lines).encode())
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointFacts:
+class CheckpointSpec:
     """A checkpoint as its suite describes it."""
 
     step: int
     status: str = "unknown"
     reason: str | None = None
     digest: str | None = None
-    files: tuple[FileFacts, ...] = ()
+    files: tuple[FileRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AliasFacts:
+class AliasSpec:
     """Another name of a model, or a name that meant it for a time."""
 
     name: str
@@ -116,7 +116,7 @@ class AliasFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelFacts:
+class ModelSpec:
     """A model as its suite describes it."""
 
     name: str
@@ -127,7 +127,7 @@ class ModelFacts:
     repository: str | None = None
     folder: str | None = None
     parameters: ParameterCount | None = None
-    aliases: tuple[AliasFacts, ...] = ()
+    aliases: tuple[AliasSpec, ...] = ()
     version: str | None = None
     """Release of the suite it belongs to."""
     order_note: str | None = None
@@ -138,16 +138,16 @@ class ModelFacts:
     """What one should know before using it."""
     architecture: Mapping[str, Any] = field(default_factory=dict)
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    checkpoints: tuple[CheckpointFacts, ...] = ()
+    checkpoints: tuple[CheckpointSpec, ...] = ()
     """One for each saved step of the schedule, in the same order."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuiteFacts:
+class SuiteSpec:
     """Orders and models that are registered together."""
 
     name: str
     origin: str
-    orders: tuple[OrderFacts, ...]
-    models: tuple[ModelFacts, ...]
+    orders: tuple[OrderSpec, ...]
+    models: tuple[ModelSpec, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownCheckpoint
-from seenat.registry.storage.local import digest_of_bytes, digest_of_file
+from seenat.registry.storage.local import sha256_of_bytes, sha256_of_file
 
 __all__ = [
     "CONFIG",
@@ -31,11 +31,11 @@ __all__ = [
     "ParameterCount",
     "checkpoint_digest",
     "count_parameters",
-    "determining_files",
     "local_files",
     "parameters_of_config",
     "read_config",
     "sha256_of_files",
+    "weight_and_config_files",
     "weight_files",
     "weight_files_among",
 ]
@@ -121,7 +121,7 @@ def weight_files_among(present: set[str], read: Callable[[str], bytes]) -> tuple
     return ()
 
 
-def determining_files(folder: Path) -> tuple[str, ...]:
+def weight_and_config_files(folder: Path) -> tuple[str, ...]:
     """The names of all files that determine the numbers: config.json and the weights; raises as `weight_files` does."""
     if CONFIG not in {file.name for file in local_files(folder)}:
         raise UnknownCheckpoint(f"There is no checkpoint at {folder}: it has no {CONFIG}.")
@@ -149,12 +149,12 @@ def _parts(index: str, content: bytes, suffix: str) -> list[str]:
 
 def sha256_of_files(folder: Path, progress: Callable[[int], None] | None = None) -> dict[str, str]:
     """`sha256:...` of every determining file, by name; reads all of them, and tells `progress` the bytes of each piece."""
-    return {name: digest_of_file(folder / name, progress) for name in determining_files(folder)}
+    return {name: sha256_of_file(folder / name, progress) for name in weight_and_config_files(folder)}
 
 
 def checkpoint_digest(files: Mapping[str, str]) -> str:
     """The digest of a checkpoint, `sha256:...`, from the `sha256:...` of its determining files by name."""
-    return digest_of_bytes(json.dumps(["seenat checkpoint 1", sorted(files.items())]).encode())
+    return sha256_of_bytes(json.dumps(["seenat checkpoint 1", sorted(files.items())]).encode())
 
 
 # -- how much they hold

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Form", "form_of"]
+__all__ = ["StorageDtype", "infer_storage_dtype"]
 
 _TENSOR_BYTES = 512
 """More than a header or an archive takes for a tensor: about 130 bytes in safetensors."""
@@ -20,7 +20,7 @@ _TENSORS_A_LAYER, _OTHER_TENSORS = 16, 8
 """More than GPT-NeoX has, its buffers included."""
 
 
-class Form(NamedTuple):
+class StorageDtype(NamedTuple):
     """How parameters are stored."""
 
     bits: int
@@ -31,7 +31,7 @@ class Form(NamedTuple):
         return f"{self.bits} bits{' with stored masks' if self.masks else ''}"
 
 
-def form_of(bytes_: int, parameters: int, layers: int, positions: int) -> Form | None:
+def infer_storage_dtype(bytes_: int, parameters: int, layers: int, positions: int) -> StorageDtype | None:
     """The form in which so many parameters take so many bytes; None where none does.
 
     Models so small that a header could be mistaken for weights have no form either.
@@ -43,5 +43,5 @@ def form_of(bytes_: int, parameters: int, layers: int, positions: int) -> Form |
         for masks in (False, True):
             exact = parameters * bits // 8 + masks * layers * positions * positions
             if exact <= bytes_ <= exact + slack:
-                return Form(bits, masks)
+                return StorageDtype(bits, masks)
     return None

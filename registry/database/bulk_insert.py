@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["insert_rows"]
+__all__ = ["bulk_insert"]
 
 # Values of one statement; SQLite before 3.32 takes no more.
 _VARIABLES = 999
 
 
-def insert_rows(
+def bulk_insert(
     connection: Connection, table: Table[Any], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> None:
     """Insert rows of numbers, texts and None, whose values are those of `columns` in their order; they are never all held."""

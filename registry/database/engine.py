@@ -107,12 +107,12 @@ class Database:
             with self.engine.connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
         except DBAPIError as error:
-            meaning = self._meaning(error)
+            meaning = self._translate_error(error)
             if meaning is None:
                 raise
             raise meaning from error
 
-    def _meaning(self, error: DBAPIError) -> SeenatError | None:
+    def _translate_error(self, error: DBAPIError) -> SeenatError | None:
         """What an error of the driver means to a user; None when it is a mistake of the program."""
         if isinstance(error, DataError):
             return InvalidValue(f"The catalog at {self} cannot hold a value: {_cause(error)}; write a smaller one.")

@@ -27,7 +27,7 @@ from sqlalchemy import Connection, select
 from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
 from seenat.registry.integrity.evidence import IMPORT, Finding, replace_evidence
 
-__all__ = ["COINCIDENCE_SOURCE", "Coincidence", "Run", "compare_runs", "record_coincidences"]
+__all__ = ["COINCIDENCE_SOURCE", "DuplicateRun", "Run", "compare_runs", "record_coincidences"]
 
 COINCIDENCE_SOURCE = f"{IMPORT} evals: all imported results compared with each other"
 """The source of the evidence that is recorded here."""
@@ -51,7 +51,7 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coincidence:
+class DuplicateRun:
     """Two runs that share their numbers."""
 
     first: Run
@@ -76,7 +76,7 @@ class Coincidence:
         return {"kind": self.kind, "runs": runs, "shots": shots, "equal": self.equal, "common": self.common}
 
 
-def compare_runs(runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> tuple[Coincidence, ...]:
+def compare_runs(runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> tuple[DuplicateRun, ...]:
     """The coincidences and identities among some runs' numbers, which are given by task and metric."""
     by_shots: dict[int, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.model, run.step, run.file)):
@@ -84,7 +84,7 @@ def compare_runs(runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> tuple[C
     return tuple(found for _, group in sorted(by_shots.items()) for found in _compared(group, runs))
 
 
-def record_coincidences(connection: Connection) -> tuple[Coincidence, ...]:
+def record_coincidences(connection: Connection) -> tuple[DuplicateRun, ...]:
     """Compare all imported runs, and keep what is found as evidence of their checkpoints; returns it.
 
     Evidence of earlier comparisons that is no longer found is withdrawn; what is found again keeps its date.
@@ -108,7 +108,7 @@ def record_coincidences(connection: Connection) -> tuple[Coincidence, ...]:
     return pairs
 
 
-def _finding(pair: Coincidence) -> Finding:
+def _finding(pair: DuplicateRun) -> Finding:
     kind, status = ("audit", "suspect") if pair.kind == "coincidence" else ("identity", None)
     return Finding(kind=kind, status=status, statement=pair.sentence, source=COINCIDENCE_SOURCE)
 
@@ -127,7 +127,7 @@ def _imported(connection: Connection) -> dict[Run, dict[tuple[str, str], float]]
     return values
 
 
-def _compared(group: Sequence[Run], runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> Iterator[Coincidence]:
+def _compared(group: Sequence[Run], runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> Iterator[DuplicateRun]:
     columns = {key: place for place, key in enumerate(dict.fromkeys(key for run in group for key in runs[run]))}
     table = np.full((len(group), len(columns)), np.nan)
     for row, run in enumerate(group):
@@ -140,7 +140,7 @@ def _compared(group: Sequence[Run], runs: Mapping[Run, Mapping[tuple[str, str], 
             other, counts = group[row + 1 + int(place)], (int(equal[place]), int(common[place]))
             kind = _kind(run, other, *counts)
             if kind is not None:
-                yield Coincidence(first=run, second=other, equal=counts[0], common=counts[1], kind=kind)
+                yield DuplicateRun(first=run, second=other, equal=counts[0], common=counts[1], kind=kind)
 
 
 def _worth_a_look(equal: npt.NDArray[np.int64], common: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

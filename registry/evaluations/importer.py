@@ -27,9 +27,9 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.queries import now
 from seenat.registry.database.tables import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, UnknownModel
-from seenat.registry.evaluations.duplicate_runs import Coincidence, record_coincidences
+from seenat.registry.evaluations.duplicate_runs import DuplicateRun, record_coincidences
 from seenat.registry.evaluations.harness_files import EvaluationRun, Rejected, read_run
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]
 
@@ -60,7 +60,7 @@ class EvaluationImport:
     values: int
     """Numbers of the folder's files that are in the catalog now."""
     quarantined: tuple[Quarantined, ...]
-    coincidences: tuple[Coincidence, ...]
+    coincidences: tuple[DuplicateRun, ...]
     """Among all runs of the catalog."""
 
     def to_json(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class _Judge:
 
     def verdict(self, path: PurePosixPath, data: bytes) -> _Verdict:
         """What becomes of a file by itself."""
-        digest = digest_of_bytes(data)
+        digest = sha256_of_bytes(data)
         run = read_run(path, data)
         placed = self._placed(run) if isinstance(run, EvaluationRun) else run
         if isinstance(placed, Rejected) or isinstance(run, Rejected):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seenat.registry.errors import InvalidValue, UnknownBatch
-from seenat.registry.exports.files import array_sink, datasets_or_refuse, record_sink
+from seenat.registry.exports.files import datasets_or_refuse, npy_writer, table_writer
 from seenat.registry.orders.formats.parquet_footer import LAYOUTS, Layout, arrow
 from seenat.registry.orders.source import Tokens, TokenSource
 from seenat.registry.units import BatchRange, SequenceRange
@@ -86,13 +86,13 @@ def export_batches(
     blocks = blocks_of(sequences, size * (_ROWS_AT_ONCE // size) or _ROWS_AT_ONCE)
     if format_ == "npy":
         shape = (len(sequences), order.geometry.tokens_per_sequence)
-        with array_sink(path, shape, order.geometry.dtype, metadata) as append:
+        with npy_writer(path, shape, order.geometry.dtype, metadata) as append:
             for block in blocks:
                 append(source.tokens(block))
                 progress(len(block))
     else:
         layout = _layout(columns)
-        with record_sink(path, format_, _schema(layout, columns, order.geometry.dtype), metadata) as write:
+        with table_writer(path, format_, _schema(layout, columns, order.geometry.dtype), metadata) as write:
             for block in blocks:
                 write(_columns(layout, columns, block, source.tokens(block), size))
                 progress(len(block))

@@ -3,8 +3,8 @@
 What is being written carries the suffix of partial files, and is renamed when it is complete and on the disk; an error or
 an interruption removes it, and what a kill leaves behind may be deleted. Nothing that exists is written over.
 
-    array_sink     one .npy array, row after row
-    record_sink    columns, as one Parquet file or as a folder that `datasets.load_from_disk` opens
+    npy_writer     one .npy array, row after row
+    table_writer    columns, as one Parquet file or as a folder that `datasets.load_from_disk` opens
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seenat.registry.errors import InvalidValue, MissingExtra
 from seenat.registry.orders.formats.parquet_footer import arrow
 from seenat.registry.storage.local import PARTIAL, sync_folder
 
-__all__ = ["METADATA_KEY", "RECORD_FORMATS", "array_sink", "datasets_or_refuse", "record_sink"]
+__all__ = ["METADATA_KEY", "RECORD_FORMATS", "datasets_or_refuse", "npy_writer", "table_writer"]
 
 METADATA_KEY = "seenat"
 """Under which a Parquet file's own metadata says, in JSON, what the file was made from; a folder has it as seenat.json."""
@@ -35,7 +35,7 @@ _LARGEST_FILE = 500 << 20
 
 
 @contextmanager
-def array_sink(
+def npy_writer(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
 ) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
     """Yield what appends rows to a new .npy file, little-endian; `metadata` goes to a file beside it, NAME.json.
@@ -59,7 +59,7 @@ def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
 
 
 @contextmanager
-def record_sink(
+def table_writer(
     path: Path, format_: str, schema: Any, metadata: Mapping[str, Any]
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Yield what appends columns, by name, to a new Parquet file or dataset folder of an Arrow schema.
@@ -72,7 +72,7 @@ def record_sink(
     pa = arrow()
     sink = _parquet if format_ == "parquet" else _dataset
     with _new(path) as partial, sink(partial, schema, metadata) as write:
-        yield lambda columns: write(pa.record_batch(columns, schema=schema))
+        yield lambda columns: write(pa.verify_batch(columns, schema=schema))
 
 
 @contextmanager

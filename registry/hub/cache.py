@@ -17,13 +17,13 @@ from seenat.registry.errors import NoRoom
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-__all__ = ["check_room", "free_files"]
+__all__ = ["ensure_disk_space", "evict"]
 
 _RESERVE = 256 << 20
 """Bytes that stay free: the catalog and results are written meanwhile, and a full disk fails everything else on it."""
 
 
-def check_room(subject: str, folder: Path, files: Iterable[RepoSibling]) -> None:
+def ensure_disk_space(subject: str, folder: Path, files: Iterable[RepoSibling]) -> None:
     """Raise `NoRoom` unless the disk holds what is not in the cache yet of these files of a revision.
 
     `folder` is the revision's in the cache; files whose size the hub does not tell count as nothing.
@@ -38,7 +38,7 @@ def check_room(subject: str, folder: Path, files: Iterable[RepoSibling]) -> None
         )
 
 
-def free_files(files: Iterable[Path]) -> int:
+def evict(files: Iterable[Path]) -> int:
     """Delete files of revisions from the cache; returns the bytes of content that went with them.
 
     `files` are paths as huggingface_hub gives them; those that are not there are passed over.

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.checkpoints.files import CONFIG, determining_files, weight_files_among
+from seenat.registry.checkpoints.files import CONFIG, weight_and_config_files, weight_files_among
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, NotFound, SeenatError, UnknownCheckpoint
-from seenat.registry.hub.cache import check_room
-from seenat.registry.storage.local import digest_of_file
+from seenat.registry.hub.cache import ensure_disk_space
+from seenat.registry.storage.local import sha256_of_file
 
-__all__ = ["Watch", "fetch_checkpoint", "hub_errors"]
+__all__ = ["DownloadObserver", "fetch_checkpoint", "hub_errors"]
 
 _TIMEOUT = 5.0
 """Seconds within which the hub answers a look-up."""
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class DownloadObserver:
     """Who is told how a fetch goes on, in place of huggingface_hub's own bars; what is raised here ends the fetch."""
 
     arrived: Callable[[int], None]
@@ -44,7 +44,9 @@ class Watch:
     """Is told each file that was not in the cache under this revision before."""
 
 
-def fetch_checkpoint(repository: str, revision: str, commit: str | None = None, *, watch: Watch | None = None) -> Path:
+def fetch_checkpoint(
+    repository: str, revision: str, commit: str | None = None, *, watch: DownloadObserver | None = None
+) -> Path:
     """Fetch the files that determine a checkpoint's numbers; returns their folder, named after the commit.
 
     `commit`, 40 hexadecimal digits, pins the files whatever the revision has come to mean. Raises `UnknownCheckpoint`,
@@ -86,7 +88,7 @@ def hub_errors(subject: str, unknown: type[NotFound] = UnknownCheckpoint) -> Ite
         raise HubUnavailable(f"{_hub()} did not send all of {subject}: {_line(error)}") from error
 
 
-def _fetch(repository: str, revision: str, watch: Watch | None) -> Path:
+def _fetch(repository: str, revision: str, watch: DownloadObserver | None) -> Path:
     from huggingface_hub import HfApi
 
     folder = _download(repository, CONFIG, revision, watch).parent
@@ -96,13 +98,13 @@ def _fetch(repository: str, revision: str, watch: Watch | None) -> Path:
     names = weight_files_among(set(listed), lambda name: _download(repository, name, commit, watch).read_bytes())
     if not names:
         raise UnknownCheckpoint(f"{repository}@{revision} holds no weights in a form that transformers writes.")
-    check_room(f"{repository}@{revision}", folder, [listed[name] for name in names if name in listed])
+    ensure_disk_space(f"{repository}@{revision}", folder, [listed[name] for name in names if name in listed])
     for name in names:
         _download(repository, name, commit, watch)
     return folder
 
 
-def _download(repository: str, name: str, revision: str, watch: Watch | None) -> Path:
+def _download(repository: str, name: str, revision: str, watch: DownloadObserver | None) -> Path:
     """One file into the cache.
 
     The look-up before the transfer fails at once where the transfer's own would ask a silent hub six times, for a minute
@@ -123,7 +125,7 @@ def _download(repository: str, name: str, revision: str, watch: Watch | None) ->
     return path
 
 
-def _silent_bars(watch: Watch) -> type[Any]:
+def _silent_bars(watch: DownloadObserver) -> type[Any]:
     """What huggingface_hub takes for a bar: shows nothing, and tells who watches."""
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # Documented, exported lazily.
 
@@ -139,7 +141,7 @@ def _silent_bars(watch: Watch) -> type[Any]:
 
 
 def _verify(path: Path, expected: str) -> None:
-    found = digest_of_file(path)
+    found = sha256_of_file(path)
     if found != expected:
         path.resolve().unlink()
         path.unlink(missing_ok=True)
@@ -155,7 +157,7 @@ def _cached_folder(repository: str, revision: str) -> Path | None:
         return None
     folder = Path(config).parent
     try:
-        determining_files(folder)
+        weight_and_config_files(folder)
     except SeenatError:
         return None
     return folder

@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.checkpoints.files import CONFIG, checkpoint_digest, weight_files_among
 from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.download import hub_errors
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
@@ -45,7 +45,7 @@ class Listing:
     """The files of one commit, as far as they matter to a checkpoint."""
 
     commit: str
-    files: tuple[FileFacts, ...]
+    files: tuple[FileRecord, ...]
     """Those that determine the numbers, and the weights in other forms; by name."""
     digest: str | None
     """The checkpoint digest; None where the commit holds no whole checkpoint."""
@@ -97,12 +97,12 @@ class RepositoryListing:
         wanted = {CONFIG, *weights}
         return wanted if weights and wanted <= present.keys() else set()
 
-    def _described(self, commit: str, file: RepoSibling, wanted: bool) -> FileFacts:
+    def _described(self, commit: str, file: RepoSibling, wanted: bool) -> FileRecord:
         sha256 = f"sha256:{file.lfs.sha256}" if file.lfs else None
         if sha256 is None and wanted:
-            sha256 = digest_of_bytes(self._content(commit, file))
+            sha256 = sha256_of_bytes(self._content(commit, file))
         size = file.lfs.size if file.lfs else file.size
-        return FileFacts(name=file.rfilename, bytes=size or 0, sha256=sha256)
+        return FileRecord(name=file.rfilename, bytes=size or 0, sha256=sha256)
 
     def _content(self, commit: str, file: RepoSibling) -> bytes:
         """A small file, which is the one that was listed."""

@@ -20,7 +20,7 @@ from seenat.registry.database.tables import checkpoint_files, checkpoints, evide
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.listing import is_weights
 from seenat.registry.integrity.evidence import AUDIT, Evidence, derive_status, record_shipped_evidence, replace_evidence
-from seenat.registry.integrity.rules import Held, HeldFile, HeldModel, Index, findings_of
+from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.learning_rate import learning_rate
 
 __all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit"]
@@ -88,14 +88,14 @@ def audit(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
     with catalog.database.write() as connection:
         shipped = record_shipped_evidence(connection)
         held = _held_models(connection)
-        index = Index(held)
-        found = {id_: some for model in held for id_, some in findings_of(model, index).items()}
+        index = WeightIndex(held)
+        found = {id_: some for model in held for id_, some in check_model(model, index).items()}
         change = replace_evidence(connection, AUDIT, found)
         told = tuple(_told(connection, [model for model in held if names is None or model.name in names]))
     return Audit(models=told, added=shipped.added + change.added, withdrawn=shipped.withdrawn + change.withdrawn)
 
 
-def _told(connection: Connection, held: list[HeldModel]) -> Iterator[AuditedModel]:
+def _told(connection: Connection, held: list[StoredModel]) -> Iterator[AuditedModel]:
     steps = {one.checkpoint_id: one.step for model in held for one in model.checkpoints}
     known = defaultdict(list)
     for row in connection.execute(
@@ -125,7 +125,7 @@ def _told(connection: Connection, held: list[HeldModel]) -> Iterator[AuditedMode
 # -- what the catalog knows
 
 
-def _held_models(connection: Connection) -> list[HeldModel]:
+def _held_models(connection: Connection) -> list[StoredModel]:
     weights, listed, saved = _weights(connection), _listed(connection), _saved(connection)
     rows = connection.execute(
         select(models, suites.c.name.label("suite"))
@@ -136,11 +136,11 @@ def _held_models(connection: Connection) -> list[HeldModel]:
 
 
 def _held_model(
-    row: AnyRow, saved: list[AnyRow], listed: dict[str, AnyRow], weights: Mapping[int, dict[str, HeldFile]]
-) -> HeldModel:
+    row: AnyRow, saved: list[AnyRow], listed: dict[str, AnyRow], weights: Mapping[int, dict[str, StoredFile]]
+) -> StoredModel:
     held = tuple(_held(one, listed, weights.get(one.id, {})) for one in saved)
     main = listed.get(_MAIN)
-    return HeldModel(
+    return StoredModel(
         name=row.name,
         suite=row.suite,
         repository=row.repository,
@@ -156,9 +156,9 @@ def _held_model(
     )
 
 
-def _held(row: AnyRow, listed: dict[str, AnyRow], weights: dict[str, HeldFile]) -> Held:
+def _held(row: AnyRow, listed: dict[str, AnyRow], weights: dict[str, StoredFile]) -> StoredCheckpoint:
     revision = listed.get(row.revision)
-    return Held(
+    return StoredCheckpoint(
         step=row.step,
         checkpoint_id=row.id,
         revision=row.revision,
@@ -170,9 +170,9 @@ def _held(row: AnyRow, listed: dict[str, AnyRow], weights: dict[str, HeldFile]) 
     )
 
 
-def _held_main(row: AnyRow) -> Held:
-    weights = {name: HeldFile(**file) for name, file in row.files.items() if is_weights(name)}
-    return Held(
+def _held_main(row: AnyRow) -> StoredCheckpoint:
+    weights = {name: StoredFile(**file) for name, file in row.files.items() if is_weights(name)}
+    return StoredCheckpoint(
         step=None, checkpoint_id=None, revision=_MAIN, commit=row.commit_id, weights=weights, is_whole=True,
         elements=row.elements,
     )  # fmt: skip
@@ -197,11 +197,11 @@ def _saved(connection: Connection) -> dict[int, list[AnyRow]]:
     return saved
 
 
-def _weights(connection: Connection) -> dict[int, dict[str, HeldFile]]:
-    found: dict[int, dict[str, HeldFile]] = defaultdict(dict)
+def _weights(connection: Connection) -> dict[int, dict[str, StoredFile]]:
+    found: dict[int, dict[str, StoredFile]] = defaultdict(dict)
     for row in connection.execute(select(checkpoint_files)):
         if is_weights(row.name):
-            found[row.checkpoint_id][row.name] = HeldFile(bytes=row.bytes, sha256=row.sha256)
+            found[row.checkpoint_id][row.name] = StoredFile(bytes=row.bytes, sha256=row.sha256)
     return found
 
 

@@ -16,31 +16,31 @@ from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.catalog.specs import BatchContent
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import Tokens
 
-__all__ = ["read_sequences", "record_batch"]
+__all__ = ["read_sequences", "verify_batch"]
 
 
 def read_sequences(catalog: Catalog, order: Order, sequences: SequenceRange) -> Tokens:
     """The ids of consecutive sequences, `[len(sequences), tokens_per_sequence]`.
 
     Every batch of the order that lies wholly within them is checked against what the catalog knows and recorded there;
-    a schedule may cut the order otherwise. Raises as `Order.source`, `TokenSource.tokens` and `record_batch`.
+    a schedule may cut the order otherwise. Raises as `Order.source`, `TokenSource.tokens` and `verify_batch`.
     """
     tokens = order.source().tokens(sequences)
     for batch in range(-(-sequences.start // order.sequences_per_batch), order.batches.stop):
         whole = order.batch(batch).sequences
         if whole.stop > sequences.stop:
             break
-        record_batch(catalog, order, batch, tokens[whole.start - sequences.start : whole.stop - sequences.start])
+        verify_batch(catalog, order, batch, tokens[whole.start - sequences.start : whole.stop - sequences.start])
     return tokens
 
 
-def record_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens) -> BatchContent:
+def verify_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens) -> BatchContent:
     """Keep digest and end-of-document count of a batch that was read, all of it.
 
     Raises `CorruptFile` when the catalog knows another digest, `UnknownBatch` beyond the order, and `InvalidValue` when
@@ -76,7 +76,7 @@ def _store(connection: Connection, order: Order, content: BatchContent) -> None:
 def _content(order: Order, batch: int, tokens: Tokens) -> BatchContent:
     raw = tokens.astype(tokens.dtype.newbyteorder("<"), order="C", copy=False)
     count = None if order.eos_id is None else int((tokens == order.eos_id).sum())
-    return BatchContent(batch=batch, digest=digest_of_bytes(raw.reshape(-1).data), eos_count=count)
+    return BatchContent(batch=batch, digest=sha256_of_bytes(raw.reshape(-1).data), eos_count=count)
 
 
 def _other_bytes(order: Order, found: BatchContent, known: str) -> CorruptFile:

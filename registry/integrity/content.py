@@ -12,11 +12,11 @@ from sqlalchemy import delete, insert, select, update
 from seenat.memorization.engine.transformers.loading import CheckpointLocation
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model, Order
-from seenat.registry.checkpoints.files import checkpoint_digest, determining_files
+from seenat.registry.checkpoints.files import checkpoint_digest, weight_and_config_files
 from seenat.registry.database.tables import checkpoint_files, checkpoints, token_files
 from seenat.registry.errors import CorruptFile
 from seenat.registry.integrity.evidence import MEASURE, Finding, replace_evidence
-from seenat.registry.storage.local import digest_of_file
+from seenat.registry.storage.local import sha256_of_file
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
@@ -74,10 +74,10 @@ def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Ite
         }
     known = recorded | {(file.name, file.bytes, file.modified_ns): file.sha256 for file in read}
     found = []
-    for name in determining_files(folder):
+    for name in weight_and_config_files(folder):
         status = (folder / name).stat()
         state = name, status.st_size, status.st_mtime_ns
-        sha256 = known.get(state) or digest_of_file(folder / name)
+        sha256 = known.get(state) or sha256_of_file(folder / name)
         found.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
     return Content(folder, tuple(found))
 
@@ -127,7 +127,7 @@ def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
         modified_ns = path.stat().st_mtime_ns
         if modified_ns == file.modified_ns:
             continue
-        if digest_of_file(path) != file.sha256:
+        if sha256_of_file(path) != file.sha256:
             raise CorruptFile(
                 f"{path} is not what it was when {order.name} was registered; restore it, or register its suite again "
                 "with --replace."

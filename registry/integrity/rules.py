@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from seenat.registry.checkpoints.storage_dtype import Form, form_of
+from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.integrity.evidence import AUDIT, Finding
 
-__all__ = ["Held", "HeldFile", "HeldModel", "Index", "findings_of"]
+__all__ = ["StoredCheckpoint", "StoredFile", "StoredModel", "WeightIndex", "check_model"]
 
 OF_LISTING, OF_FILES = f"{AUDIT} of hub listing", f"{AUDIT} of local files"
 _BUFFERS_A_LAYER = 1024
@@ -34,7 +34,7 @@ Verdict = Literal["wrong", "suspect", "identity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldFile:
+class StoredFile:
     """A file of weights."""
 
     bytes: int
@@ -42,7 +42,7 @@ class HeldFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class StoredCheckpoint:
     """What the catalog knows to lie at one step of a model, or at its `main`."""
 
     step: int | None
@@ -51,7 +51,7 @@ class Held:
     revision: str
     commit: str | None
     """None for a local folder, or where the hub's listing was not read."""
-    weights: Mapping[str, HeldFile]
+    weights: Mapping[str, StoredFile]
     is_whole: bool
     """Whether everything that determines the numbers is there, with its digest."""
     is_listed: bool = True
@@ -77,7 +77,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldModel:
+class StoredModel:
     """What the rules need to know of a model."""
 
     name: str
@@ -86,9 +86,9 @@ class HeldModel:
     """None for one in local folders."""
     is_known: bool
     """Whether its files were listed, or read where they lie."""
-    checkpoints: tuple[Held, ...]
+    checkpoints: tuple[StoredCheckpoint, ...]
     """Ascending by step."""
-    main: Held | None = None
+    main: StoredCheckpoint | None = None
     """None where it is a checkpoint itself, or was not listed."""
     parameters: int | None = None
     layers: int | None = None
@@ -109,24 +109,24 @@ class HeldModel:
         return OF_LISTING if self.repository else OF_FILES
 
 
-class _Place(NamedTuple):
+class _Revision(NamedTuple):
     """Where a file of weights lies."""
 
-    model: HeldModel
-    held: Held
+    model: StoredModel
+    held: StoredCheckpoint
 
 
-class Index:
+class WeightIndex:
     """Which files of weights lie where, over all models."""
 
-    def __init__(self, models: Iterable[HeldModel]) -> None:
-        self._places: dict[str, list[_Place]] = defaultdict(list)
+    def __init__(self, models: Iterable[StoredModel]) -> None:
+        self._places: dict[str, list[_Revision]] = defaultdict(list)
         for model in models:
             for held in (*model.checkpoints, *([model.main] if model.main else [])):
                 for sha256 in {file.sha256 for file in held.weights.values() if file.sha256}:
-                    self._places[sha256].append(_Place(model, held))
+                    self._places[sha256].append(_Revision(model, held))
 
-    def others(self, model: HeldModel, held: Held, name: str) -> Iterator[_Place]:
+    def others(self, model: StoredModel, held: StoredCheckpoint, name: str) -> Iterator[_Revision]:
         """The other places of a file, other models' copies of the same commit excluded."""
         for place in self._places.get(held.weights[name].sha256 or "", ()):
             if place.held is held:
@@ -136,11 +136,11 @@ class Index:
             yield place
 
 
-def _same_commit(model: HeldModel, held: Held, place: _Place) -> bool:
+def _same_commit(model: StoredModel, held: StoredCheckpoint, place: _Revision) -> bool:
     return (model.repository, held.commit) == (place.model.repository, place.held.commit)
 
 
-def findings_of(model: HeldModel, index: Index) -> dict[int, tuple[Finding, ...]]:
+def check_model(model: StoredModel, index: WeightIndex) -> dict[int, tuple[Finding, ...]]:
     """The findings on each checkpoint of a model, by its id; nothing on a model whose files are not known."""
     forms = Counter(form for held in model.checkpoints if (form := _form(model, held)))
     usual = forms.most_common(1)[0][0] if forms else None
@@ -151,7 +151,9 @@ def findings_of(model: HeldModel, index: Index) -> dict[int, tuple[Finding, ...]
     }
 
 
-def _findings(model: HeldModel, held: Held, index: Index, usual: Form | None) -> Iterator[Finding]:
+def _findings(
+    model: StoredModel, held: StoredCheckpoint, index: WeightIndex, usual: StorageDtype | None
+) -> Iterator[Finding]:
     absence = _absence(model, held)
     if absence is not None:
         yield absence
@@ -166,11 +168,11 @@ def _findings(model: HeldModel, held: Held, index: Index, usual: Form | None) ->
         yield _finding(model, "ok", f"Nothing else in the catalog holds its weights that should not{size}.")
 
 
-def _finding(model: HeldModel, status: str | None, statement: str, kind: str = "audit") -> Finding:
+def _finding(model: StoredModel, status: str | None, statement: str, kind: str = "audit") -> Finding:
     return Finding(kind=kind, status=status, statement=statement, source=model.source)
 
 
-def _absence(model: HeldModel, held: Held) -> Finding | None:
+def _absence(model: StoredModel, held: StoredCheckpoint) -> Finding | None:
     if not held.is_listed:
         return _finding(model, "missing", f"{model.repository} has no such revision.")
     if held.commit is None and model.repository:
@@ -186,7 +188,7 @@ def _absence(model: HeldModel, held: Held) -> Finding | None:
 # -- the same bytes elsewhere
 
 
-def _shared(model: HeldModel, held: Held, index: Index) -> Iterator[Finding]:
+def _shared(model: StoredModel, held: StoredCheckpoint, index: WeightIndex) -> Iterator[Finding]:
     faults = False
     for (verdict, names), places in _grouped(model, held, index, held.loaded).items():
         faults = faults or verdict != "identity"
@@ -204,7 +206,7 @@ def _shared(model: HeldModel, held: Held, index: Index) -> Iterator[Finding]:
             yield _finding(model, None, f"{_listed(sorted(names))}, of which nothing is loaded, lies also at {where}.")
 
 
-def _where(model: HeldModel, places: Sequence[_Place]) -> list[str]:
+def _where(model: StoredModel, places: Sequence[_Revision]) -> list[str]:
     """Other places in words: those of the model itself, and those of other models."""
     own = [place.held for place in places if place.model is model]
     theirs = [place for place in places if place.model is not model]
@@ -212,16 +214,16 @@ def _where(model: HeldModel, places: Sequence[_Place]) -> list[str]:
 
 
 def _grouped(
-    model: HeldModel, held: Held, index: Index, names: Iterable[str]
-) -> dict[tuple[Verdict, frozenset[str]], list[_Place]]:
+    model: StoredModel, held: StoredCheckpoint, index: WeightIndex, names: Iterable[str]
+) -> dict[tuple[Verdict, frozenset[str]], list[_Revision]]:
     """The places in the same suite that hold some of these files, by what that means and which files."""
-    shared: dict[int, tuple[_Place, set[str]]] = {}
+    shared: dict[int, tuple[_Revision, set[str]]] = {}
     for name in names:
         for place in index.others(model, held, name):
             if place.model.suite == model.suite:
                 shared.setdefault(id(place.held), (place, set()))[1].add(name)
     of_the_last = [files for place, files in shared.values() if _is_last(model, place)]
-    grouped: dict[tuple[Verdict, frozenset[str]], list[_Place]] = defaultdict(list)
+    grouped: dict[tuple[Verdict, frozenset[str]], list[_Revision]] = defaultdict(list)
     for place, files in shared.values():
         verdict = _verdict(model, held, place)
         if verdict is not None and place.model is model and files in of_the_last:
@@ -231,7 +233,7 @@ def _grouped(
     return grouped
 
 
-def _verdict(model: HeldModel, held: Held, place: _Place) -> Verdict | None:
+def _verdict(model: StoredModel, held: StoredCheckpoint, place: _Revision) -> Verdict | None:
     """What it means that `held` shares weights with another place; None where the fault, if any, is the other's."""
     if place.model is model:
         if held.step == model.last:
@@ -248,12 +250,12 @@ def _verdict(model: HeldModel, held: Held, place: _Place) -> Verdict | None:
     return "suspect"
 
 
-def _is_last(model: HeldModel, place: _Place) -> bool:
+def _is_last(model: StoredModel, place: _Revision) -> bool:
     """Whether a place is the end of this model's training: its last step, or `main`."""
     return place.model is model and place.held.step in (None, model.last)
 
 
-def _copies(model: HeldModel, held: Held, index: Index) -> Iterator[Finding]:
+def _copies(model: StoredModel, held: StoredCheckpoint, index: WeightIndex) -> Iterator[Finding]:
     """The same weights in another suite: somebody's copy, no fault."""
     copies = {
         id(place.held): place
@@ -266,7 +268,7 @@ def _copies(model: HeldModel, held: Held, index: Index) -> Iterator[Finding]:
         yield _finding(model, None, f"{_files_words(held, held.loaded)} {where}, in another suite.", "identity")
 
 
-def _unshared(model: HeldModel, held: Held, index: Index) -> str:
+def _unshared(model: StoredModel, held: StoredCheckpoint, index: WeightIndex) -> str:
     """What else a revision with wrong weights holds that no other does."""
     others = sorted(held.weights.keys() - held.loaded)
     if not others or any(held.weights[name].sha256 is None or any(index.others(model, held, name)) for name in others):
@@ -274,7 +276,7 @@ def _unshared(model: HeldModel, held: Held, index: Index) -> str:
     return f"; no other step holds its {_listed(others)}, of which nothing is loaded"
 
 
-def _files_words(held: Held, names: Iterable[str]) -> str:
+def _files_words(held: StoredCheckpoint, names: Iterable[str]) -> str:
     few = sorted(names)
     digests = ", ".join((held.weights[name].sha256 or "").removeprefix("sha256:")[:12] for name in few[:_FEW])
     if len(few) == len(held.loaded):
@@ -282,7 +284,7 @@ def _files_words(held: Held, names: Iterable[str]) -> str:
     return f"Of the {len(held.loaded)} files of its weights, {_listed(few)} (sha256 {digests}) lies also at"
 
 
-def _steps_words(model: HeldModel, own: Sequence[Held]) -> str:
+def _steps_words(model: StoredModel, own: Sequence[StoredCheckpoint]) -> str:
     steps = sorted(one.step for one in own if one.step is not None)
     words = ["main"] if any(one.step is None for one in own) else []
     if model.last in steps:
@@ -295,7 +297,7 @@ def _steps_words(model: HeldModel, own: Sequence[Held]) -> str:
     return _listed(words)
 
 
-def _models_words(places: Sequence[_Place]) -> str:
+def _models_words(places: Sequence[_Revision]) -> str:
     words = sorted(
         f"{place.model.name} at {'main' if place.held.step is None else f'step {place.held.step}'}" for place in places
     )
@@ -307,7 +309,7 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _beside_main(model: HeldModel, held: Held, index: Index) -> Iterator[Finding]:
+def _beside_main(model: StoredModel, held: StoredCheckpoint, index: WeightIndex) -> Iterator[Finding]:
     """The last step and `main` should be equal; where they are not, one may hold an earlier step's."""
     main = model.main
     if held.step != model.last or main is None or main.loaded != held.loaded:
@@ -332,13 +334,13 @@ def _beside_main(model: HeldModel, held: Held, index: Index) -> Iterator[Finding
 # -- length and types
 
 
-def _form(model: HeldModel, held: Held) -> Form | None:
+def _form(model: StoredModel, held: StoredCheckpoint) -> StorageDtype | None:
     if not held.loaded or model.parameters is None or model.layers is None or model.positions is None:
         return None
-    return form_of(held.bytes, model.parameters, model.layers, model.positions)
+    return infer_storage_dtype(held.bytes, model.parameters, model.layers, model.positions)
 
 
-def _sizes(model: HeldModel, held: Held, usual: Form | None) -> Iterator[Finding]:
+def _sizes(model: StoredModel, held: StoredCheckpoint, usual: StorageDtype | None) -> Iterator[Finding]:
     """Compare what is stored with the parameter count, by the hub's own count where it gives one."""
     count = model.parameters
     if count is None:
@@ -363,7 +365,7 @@ def _sizes(model: HeldModel, held: Held, usual: Form | None) -> Iterator[Finding
             yield _finding(model, None, f"Its parameters are stored in {form}, those of most steps in {usual}.")
 
 
-def _stored(held: Held) -> int | None:
+def _stored(held: StoredCheckpoint) -> int | None:
     """Numbers stored in its safetensors, masks left out; None where the hub did not count them, or others are loaded."""
     if not held.elements or not all(name.endswith(".safetensors") for name in held.loaded):
         return None

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.queries import NO_LONGER_STATED, AnyRow, checkpoint_file, now
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.database.tables import checkpoint_files, checkpoints, revisions
 from seenat.registry.errors import HubUnavailable, InvalidValue, SeenatError, Unreachable
 from seenat.registry.hub.listing import Listing, RepositoryListing
@@ -162,7 +162,7 @@ def _elsewhere(model: Model) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Revision:
     """A revision whose files matter."""
 
     revision: str
@@ -188,14 +188,14 @@ def _record_revisions(connection: Connection, model: Model, listed: Mapping[str,
         connection.execute(insert(revisions), new)
 
 
-def _places(connection: Connection, model: Model, listed: Mapping[str, str]) -> tuple[_Place, ...]:
+def _places(connection: Connection, model: Model, listed: Mapping[str, str]) -> tuple[_Revision, ...]:
     rows = connection.execute(
         select(checkpoints).where(
             checkpoints.c.model_id == model.id, checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED)
         )
     ).all()
     places = [
-        _Place(
+        _Revision(
             revision=row.revision,
             commit=listed[row.revision],
             is_outdated=row.commit_id != listed[row.revision],
@@ -207,7 +207,7 @@ def _places(connection: Connection, model: Model, listed: Mapping[str, str]) -> 
     ]
     if MAIN in listed and MAIN not in {row.revision for row in rows}:
         files = connection.execute(select(revisions.c.files).where(_is_of(model), revisions.c.name == MAIN)).scalar()
-        places.append(_Place(revision=MAIN, commit=listed[MAIN], is_outdated=files is None))
+        places.append(_Revision(revision=MAIN, commit=listed[MAIN], is_outdated=files is None))
     return tuple(places)
 
 
@@ -215,7 +215,7 @@ def _is_of(model: Model) -> Any:
     return revisions.c.model_id == model.id
 
 
-def _by_commit(places: Iterator[_Place]) -> dict[str, list[_Place]]:
+def _by_commit(places: Iterator[_Revision]) -> dict[str, list[_Revision]]:
     found = defaultdict(list)
     for place in places:
         found[place.commit].append(place)
@@ -242,7 +242,7 @@ def _listings(repository: RepositoryListing, commits: list[str]) -> Iterator[Lis
                 yield one.result()
 
 
-def _record_listing(catalog: Catalog, model: Model, places: list[_Place], listing: Listing) -> list[int]:
+def _record_listing(catalog: Catalog, model: Model, places: list[_Revision], listing: Listing) -> list[int]:
     """Record what lies at these places; returns the steps that held other files before."""
     changed = []
     with catalog.database.write() as connection:
@@ -279,7 +279,7 @@ def _record_files(connection: Connection, checkpoint_id: int, listing: Listing) 
     return True
 
 
-def _is_other(before: AnyRow, known: Mapping[str, FileFacts], listing: Listing) -> bool:
+def _is_other(before: AnyRow, known: Mapping[str, FileRecord], listing: Listing) -> bool:
     """Whether something was known of a checkpoint that is no longer so."""
     if before.digest is not None:
         return bool(before.digest != listing.digest)
@@ -288,7 +288,7 @@ def _is_other(before: AnyRow, known: Mapping[str, FileFacts], listing: Listing) 
     }
 
 
-def _file_row(checkpoint_id: int, file: FileFacts, known: FileFacts | None) -> dict[str, Any]:
+def _file_row(checkpoint_id: int, file: FileRecord, known: FileRecord | None) -> dict[str, Any]:
     same = known is not None and (known.bytes, known.sha256) == (file.bytes, file.sha256)
     return {
         "checkpoint_id": checkpoint_id,

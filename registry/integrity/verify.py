@@ -17,13 +17,13 @@ from sqlalchemy import update
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.specs import FileFacts, ParameterCount
-from seenat.registry.checkpoints.files import CONFIG, count_parameters, determining_files
+from seenat.registry.catalog.specs import FileRecord, ParameterCount
+from seenat.registry.checkpoints.files import CONFIG, count_parameters, weight_and_config_files
 from seenat.registry.database.tables import checkpoint_files
 from seenat.registry.errors import SeenatError, UnknownCheckpoint
 from seenat.registry.hub.download import hub_errors
 from seenat.registry.integrity.evidence import VERIFY, Finding, replace_evidence
-from seenat.registry.storage.local import digest_of_file
+from seenat.registry.storage.local import sha256_of_file
 
 __all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
 
@@ -135,19 +135,19 @@ def verify_checkpoint(
     return found
 
 
-def _names(folder: Path, recorded: dict[str, FileFacts]) -> tuple[list[str], str | None]:
+def _names(folder: Path, recorded: dict[str, FileRecord]) -> tuple[list[str], str | None]:
     """The files to read, and why they are not a whole checkpoint if so; then those that are recorded."""
     try:
-        return sorted(determining_files(folder)), None
+        return sorted(weight_and_config_files(folder)), None
     except SeenatError as error:
         parts = {name for name in recorded if name == CONFIG or name.endswith(".index.json")}
         suffix = ".safetensors" if any(name.endswith(".safetensors") for name in recorded) else ".bin"
         return sorted({*parts, *(name for name in recorded if name.endswith(suffix))}), str(error)
 
 
-def _checked(path: Path, recorded: FileFacts | None, progress: Callable[[int], None] | None) -> CheckedFile:
+def _checked(path: Path, recorded: FileRecord | None, progress: Callable[[int], None] | None) -> CheckedFile:
     there = path.is_file()
-    sha256 = digest_of_file(path, progress) if there else None
+    sha256 = sha256_of_file(path, progress) if there else None
     if not there:
         state = "missing"
     elif recorded is None or recorded.sha256 is None:

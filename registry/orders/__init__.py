@@ -6,7 +6,7 @@ An order is N sequences of T ids of one type, in most formats laid out one after
     opening       open_order: OrderFiles -> TokenSource, refused unless all statements and file lengths agree
     source        TokenSource: the reading interface
     geometry      Geometry: N, T, type of the ids, and the byte arithmetic that follows from them
-    pieces        Extent, Pieces: where the bytes of an order lie in its files
+    pieces        Extent, ExtentMap: where the bytes of an order lie in its files
     statements    who says what about a geometry, and whether they agree
     flat          FlatOrder: the one reader behind every format whose ids lie flat in files
     mmididx, npy  the two of these formats with headers of their own

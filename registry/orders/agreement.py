@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.orders.extents import Extent, Pieces
+from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.file_signature import head_of, signature_of
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.order_files import OrderFiles
 
-__all__ = ["Statement", "agree", "described", "settle"]
+__all__ = ["GeometryClaim", "agree", "agreed_geometry", "described"]
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class GeometryClaim:
     """One witness on one number or type."""
 
     field: str
@@ -30,7 +30,7 @@ class Statement:
     """Who says so, with a byte offset where it is a file."""
 
 
-def described(order: OrderFiles) -> tuple[Statement, ...]:
+def described(order: OrderFiles) -> tuple[GeometryClaim, ...]:
     """What the description of an order states."""
     stated = (
         ("sequences", order.sequences),
@@ -38,10 +38,10 @@ def described(order: OrderFiles) -> tuple[Statement, ...]:
         ("dtype", order.dtype),
     )
     witness = f"the description of order {order.name!r}"
-    return tuple(Statement(field, value, witness) for field, value in stated if value is not None)
+    return tuple(GeometryClaim(field, value, witness) for field, value in stated if value is not None)
 
 
-def settle(statements: Iterable[Statement], pieces: Sequence[Extent]) -> Geometry:
+def agreed_geometry(statements: Iterable[GeometryClaim], pieces: Sequence[Extent]) -> Geometry:
     """The geometry on which all statements and the lengths of the pieces agree.
 
     Raises `CorruptFile` where two disagree, and `InvalidValue` where nobody states the type or the length of a sequence.
@@ -59,9 +59,9 @@ def settle(statements: Iterable[Statement], pieces: Sequence[Extent]) -> Geometr
     return _counted(Geometry(sequences=1, tokens_per_sequence=length, dtype=dtype), pieces)
 
 
-def agree(statements: Iterable[Statement]) -> dict[str, Statement]:
+def agree(statements: Iterable[GeometryClaim]) -> dict[str, GeometryClaim]:
     """One statement for each field that is stated; raises `CorruptFile` where two disagree."""
-    agreed: dict[str, Statement] = {}
+    agreed: dict[str, GeometryClaim] = {}
     for statement in statements:
         earlier = agreed.setdefault(statement.field, statement)
         if earlier.value != statement.value:
@@ -114,7 +114,7 @@ def _files(pieces: Sequence[Extent]) -> str:
 
 
 def _byte_at(pieces: Sequence[Extent], position: int) -> Extent:
-    return Pieces(pieces).extents(ByteRange(position, position + 1))[0]
+    return ExtentMap(pieces).extents(ByteRange(position, position + 1))[0]
 
 
 def _cut_short(pieces: Sequence[Extent]) -> Extent | None:

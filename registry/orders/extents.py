@@ -1,6 +1,6 @@
 """Where the bytes of an order lie: the concatenation of pieces, each a run of bytes in one file.
 
-A headerless file is one piece from byte 0, an array file one piece behind its header. Pieces may end anywhere, within a
+A headerless file is one piece from byte 0, an array file one piece behind its header. ExtentMap may end anywhere, within a
 sequence and even within an id (Pythia's shards of 30,000,000,000 bytes cut 20 sequences in two), so everything is counted
 in bytes. Arithmetic only: nothing is read, and numpy is not needed.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seenat.registry.orders.geometry import ByteRange
 
-__all__ = ["Extent", "Pieces"]
+__all__ = ["Extent", "ExtentMap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Extent:
     """How many bytes; may be 0."""
 
 
-class Pieces:
+class ExtentMap:
     """Byte positions of an order, and the files that hold them."""
 
     def __init__(self, pieces: Iterable[Extent]) -> None:

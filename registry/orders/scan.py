@@ -14,7 +14,7 @@ import numpy as np
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.source import Tokens, TokenSource
 from seenat.registry.orders.vocabulary import check_ids
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 __all__ = ["BatchFacts", "scan_batches"]
@@ -65,7 +65,7 @@ def _facts(batch: int, sequences: SequenceRange, tokens: Tokens, eod_id: int | N
         batch=batch,
         first_sequence=sequences.start,
         sequences=len(sequences),
-        digest=digest_of_bytes(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).reshape(-1).data),
+        digest=sha256_of_bytes(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).reshape(-1).data),
         eod_count=None if eod_id is None else int(np.count_nonzero(tokens == eod_id)),
         max_id=int(tokens.max()),
     )

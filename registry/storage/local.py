@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["PARTIAL", "digest_of_bytes", "digest_of_file", "sync_folder", "write_durably", "write_whole"]
+__all__ = ["PARTIAL", "sha256_of_bytes", "sha256_of_file", "sync_folder", "write_atomic", "write_atomic_unsynced"]
 
 PARTIAL = ".partial"
 """Suffix of a file that is still being written; anything that carries it may be deleted."""
@@ -15,7 +15,7 @@ PARTIAL = ".partial"
 _CHUNK = 4 << 20
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that, after a crash at any moment, `path` holds all of `data` or what it held before.
 
     The data reach the disk before the name does, and the name before this returns.
@@ -30,7 +30,7 @@ def write_durably(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def write_whole(path: Path, *parts: bytes | memoryview) -> None:
+def write_atomic_unsynced(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file that appears under its name whole, whichever of several threads and processes writes it.
 
     It is not forced to the disk, which is for what can be made again and carries a digest of itself.
@@ -60,12 +60,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def digest_of_bytes(data: bytes | memoryview) -> str:
+def sha256_of_bytes(data: bytes | memoryview) -> str:
     """`sha256:` and the hexadecimal digest of some bytes."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def digest_of_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
+def sha256_of_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
     """`sha256:` and the hexadecimal digest of a file, read in pieces of 4 MiB; `progress` is told the bytes of each."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:

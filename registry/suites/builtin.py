@@ -13,20 +13,20 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from seenat.registry.catalog.specs import (
-    AliasFacts,
-    CheckpointFacts,
-    FileFacts,
-    ModelFacts,
-    OrderFacts,
+    AliasSpec,
+    CheckpointSpec,
+    FileRecord,
+    ModelSpec,
+    OrderSpec,
     ParameterCount,
-    SuiteFacts,
+    SuiteSpec,
 )
 from seenat.registry.database.tables import batches, orders
 from seenat.registry.integrity.evidence import record_shipped_evidence
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.claims import record_shipped_claims
 from seenat.registry.suites.reference_counts import record_reference_counts
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 __all__ = ["BUILT_IN", "builtin_suites", "record_builtin_suites"]
 
@@ -35,14 +35,14 @@ BUILT_IN = "built-in"
 """The origin of a suite that ships with seenat."""
 
 
-def builtin_suites() -> tuple[SuiteFacts, ...]:
+def builtin_suites() -> tuple[SuiteSpec, ...]:
     """Every suite of the package data."""
     return (_suite(_data()),)
 
 
 def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
     """Bring the catalog to what this version of seenat knows; facts change in place, results and what was learned stay."""
-    changes = tuple(change for suite in builtin_suites() for change in record_suite(connection, suite, replace=True))
+    changes = tuple(change for suite in builtin_suites() for change in write_suite(connection, suite, replace=True))
     record_shipped_claims(connection)
     record_shipped_evidence(connection)
     record_reference_counts(connection)
@@ -68,8 +68,8 @@ def _record_batch_digests(connection: Connection, digests: dict[str, dict[str, s
             )
 
 
-def _suite(data: dict[str, Any]) -> SuiteFacts:
-    return SuiteFacts(
+def _suite(data: dict[str, Any]) -> SuiteSpec:
+    return SuiteSpec(
         name=data["suite"],
         origin=BUILT_IN,
         provenance={"source": data["source"]},
@@ -78,19 +78,19 @@ def _suite(data: dict[str, Any]) -> SuiteFacts:
     )
 
 
-def _order(data: dict[str, Any]) -> OrderFacts:
-    return OrderFacts(**{**data, "files": tuple(FileFacts(**file) for file in data["files"])})
+def _order(data: dict[str, Any]) -> OrderSpec:
+    return OrderSpec(**{**data, "files": tuple(FileRecord(**file) for file in data["files"])})
 
 
-def _model(data: dict[str, Any], schedules: dict[str, dict[str, Any]]) -> ModelFacts:
+def _model(data: dict[str, Any], schedules: dict[str, dict[str, Any]]) -> ModelSpec:
     schedule = Schedule(**{**schedules[data["schedule"]], "saved": tuple(schedules[data["schedule"]]["saved"])})
-    return ModelFacts(
+    return ModelSpec(
         **{
             **data,
             "schedule": schedule,
             "parameters": ParameterCount(**data["parameters"]),
-            "aliases": tuple(AliasFacts(**alias) for alias in data["aliases"]),
+            "aliases": tuple(AliasSpec(**alias) for alias in data["aliases"]),
             "notes": tuple(data["notes"]),
-            "checkpoints": tuple(CheckpointFacts(step=step) for step in schedule.saved),
+            "checkpoints": tuple(CheckpointSpec(step=step) for step in schedule.saved),
         }
     )

@@ -10,22 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from seenat.registry.catalog.specs import AliasFacts, CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.schedule import Schedule
 
-__all__ = ["STATED_BY_NONE", "differences"]
+__all__ = ["STATED_BY_NONE", "diff_suites"]
 
 STATED_BY_NONE = frozenset({"eos_id", "folder", "order", "repository"})
 """Where None says that there is none: no id ends a document, the order is not published, checkpoints are elsewhere."""
 _NOT_COMPARED = {"name", "files", "checkpoints", "batches", "schedule", "modified_ns", "step", "saved", "origin"}
 
 
-def differences(stored: SuiteFacts, stated: SuiteFacts) -> tuple[str, ...]:
+def diff_suites(stored: SuiteSpec, stated: SuiteSpec) -> tuple[str, ...]:
     """A sentence for everything that `stated` says otherwise than `stored`; additions are not differences."""
     return tuple(_suite(stored, stated))
 
 
-def _suite(stored: SuiteFacts, stated: SuiteFacts) -> Iterator[str]:
+def _suite(stored: SuiteSpec, stated: SuiteSpec) -> Iterator[str]:
     if stored.origin != stated.origin:
         yield f"suite {stated.name}: registered from {stored.origin} before, now from {stated.origin}"
     yield from _change(f"suite {stated.name}: provenance", stored.provenance, stated.provenance)
@@ -39,13 +39,13 @@ def _suite(stored: SuiteFacts, stated: SuiteFacts) -> Iterator[str]:
             yield from _model(model, stated_models[model.name])
 
 
-def _order(stored: OrderFacts, stated: OrderFacts) -> Iterator[str]:
+def _order(stored: OrderSpec, stated: OrderSpec) -> Iterator[str]:
     where = f"order {stated.name}"
     yield from _fields(where, stored, stated)
     yield from _files(where, stored.files, stated.files)
 
 
-def _model(stored: ModelFacts, stated: ModelFacts) -> Iterator[str]:
+def _model(stored: ModelSpec, stated: ModelSpec) -> Iterator[str]:
     where = f"model {stated.name}"
     yield from _fields(where, stored, stated)
     yield from _fields(where, stored.schedule, stated.schedule)
@@ -57,14 +57,14 @@ def _model(stored: ModelFacts, stated: ModelFacts) -> Iterator[str]:
             yield f"{where}: step {checkpoint.step} is no longer in it"
 
 
-def _checkpoint(where: str, stored: CheckpointFacts, stated: CheckpointFacts) -> Iterator[str]:
+def _checkpoint(where: str, stored: CheckpointSpec, stated: CheckpointSpec) -> Iterator[str]:
     if stated.status not in ("unknown", "ok", stored.status):  # Files that are ok to read may be the wrong ones.
         yield f"{where}: status {stored.status} -> {stated.status}"
     if stored.files and stated.files:
         yield from _files(where, stored.files, stated.files)
 
 
-def _files(where: str, stored: tuple[FileFacts, ...], stated: tuple[FileFacts, ...]) -> Iterator[str]:
+def _files(where: str, stored: tuple[FileRecord, ...], stated: tuple[FileRecord, ...]) -> Iterator[str]:
     before = {file.name: file for file in stored}
     after = {file.name: file for file in stated}
     yield from (f"{where}: the file {name} is gone" for name in before if name not in after)
@@ -78,8 +78,8 @@ def _files(where: str, stored: tuple[FileFacts, ...], stated: tuple[FileFacts, .
 
 def _fields(
     where: str,
-    stored: OrderFacts | ModelFacts | Schedule | FileFacts,
-    stated: OrderFacts | ModelFacts | Schedule | FileFacts,
+    stored: OrderSpec | ModelSpec | Schedule | FileRecord,
+    stated: OrderSpec | ModelSpec | Schedule | FileRecord,
 ) -> Iterator[str]:
     for field in fields(stored):
         before, after = getattr(stored, field.name), getattr(stated, field.name)
@@ -91,7 +91,7 @@ def _fields(
             yield from _change(f"{where}: {field.name}", before, after)
 
 
-def _in_words(aliases: Iterable[AliasFacts]) -> str:
+def _in_words(aliases: Iterable[AliasSpec]) -> str:
     """Aliases in the order of their names, each with all that is said of it."""
     words = (
         (

@@ -20,30 +20,30 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Order
 from seenat.registry.catalog.queries import stored_suite
 from seenat.registry.catalog.specs import (
-    AliasFacts,
+    AliasSpec,
     BatchContent,
-    CheckpointFacts,
-    FileFacts,
-    ModelFacts,
-    OrderFacts,
+    CheckpointSpec,
+    FileRecord,
+    ModelSpec,
+    OrderSpec,
     ParameterCount,
-    SuiteFacts,
+    SuiteSpec,
 )
 from seenat.registry.checkpoints.files import (
     checkpoint_digest,
     count_parameters,
-    determining_files,
     parameters_of_config,
     read_config,
+    weight_and_config_files,
 )
 from seenat.registry.database.tables import aliases, models, orders, suites
 from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import digest_of_file
+from seenat.registry.storage.local import sha256_of_file
 from seenat.registry.suites.builtin import BUILT_IN
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 if TYPE_CHECKING:
     from seenat.registry.orders.order_files import OrderFiles
@@ -88,9 +88,9 @@ def register_suite(
     with catalog.database.read() as connection:
         stored = stored_suite(connection, manifest.name)
         _check_names(connection, manifest, stored)
-    facts = _Reader(manifest, stored, catalog, progress).suite()
+    facts = _SuiteScanner(manifest, stored, catalog, progress).suite()
     with catalog.database.write() as connection:
-        changes = record_suite(connection, facts, replace=replace_changed)
+        changes = write_suite(connection, facts, replace=replace_changed)
     return Registered(
         suite=facts.name,
         orders=tuple(order.name for order in facts.orders),
@@ -99,7 +99,7 @@ def register_suite(
     )
 
 
-def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteFacts | None) -> None:
+def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteSpec | None) -> None:
     """Commands take an order or a model by any of its names, so no other suite may have one of these."""
     if stored is not None and stored.origin == BUILT_IN:
         raise InvalidManifest(
@@ -125,12 +125,10 @@ def _names_of_others(connection: Connection, suite: str) -> dict[str, str]:
     }
 
 
-class _Reader:
+class _SuiteScanner:
     """Makes facts of a manifest; remembers what the catalog holds, so that unchanged files are not read again."""
 
-    def __init__(
-        self, manifest: SuiteManifest, stored: SuiteFacts | None, catalog: Catalog, progress: Progress
-    ) -> None:
+    def __init__(self, manifest: SuiteManifest, stored: SuiteSpec | None, catalog: Catalog, progress: Progress) -> None:
         self.manifest = manifest
         self.catalog = catalog
         self.progress = progress
@@ -139,12 +137,12 @@ class _Reader:
         self.done = 0
         self.total = 0
 
-    def suite(self) -> SuiteFacts:
+    def suite(self) -> SuiteSpec:
         """All facts; the bytes to read are counted first, so that progress can be told."""
         self.total = self._bytes_to_read()
         orders = tuple(self._order(order) for order in self.manifest.orders)
         by_name = {order.name: order for order in orders}
-        return SuiteFacts(
+        return SuiteSpec(
             name=self.manifest.name,
             origin=str(self.manifest.path),
             provenance=self.manifest.provenance,
@@ -154,7 +152,7 @@ class _Reader:
 
     # -- orders
 
-    def _order(self, order: OrderManifest) -> OrderFacts:
+    def _order(self, order: OrderManifest) -> OrderSpec:
         from seenat.registry.orders.formats.open import open_order
 
         source = open_order(_order_files(self.manifest, order))
@@ -166,7 +164,7 @@ class _Reader:
             )
             for name, role, offset in _named_files(self.manifest, order)
         )
-        facts = OrderFacts(
+        facts = OrderSpec(
             name=order.name,
             sequences=source.geometry.sequences,
             tokens_per_sequence=source.geometry.tokens_per_sequence,
@@ -179,7 +177,7 @@ class _Reader:
             tokenizer=_tokenizer(self.manifest, order),
             files=files,
         )
-        if known is not None and known.digest == facts.digest and _cut(known) == _cut(facts):
+        if known is not None and known.digest == facts.digest and cut_batch(known) == cut_batch(facts):
             return facts
         return replace(facts, batches=self._batches(order, source))
 
@@ -209,7 +207,7 @@ class _Reader:
 
     # -- models
 
-    def _model(self, model: ModelManifest, orders: Mapping[str, OrderFacts]) -> ModelFacts:
+    def _model(self, model: ModelManifest, orders: Mapping[str, OrderSpec]) -> ModelSpec:
         order = orders.get(model.order)
         batch = model.sequences_per_batch or (
             order.sequences_per_batch if order else self.catalog.order(model.order).sequences_per_batch
@@ -222,7 +220,7 @@ class _Reader:
             labels_per_step=model.labels_per_step,
             revision=model.revision,
         )
-        facts = ModelFacts(
+        facts = ModelSpec(
             name=model.name,
             order=model.order,
             schedule=schedule,
@@ -230,15 +228,15 @@ class _Reader:
             size=model.size,
             repository=model.repository,
             folder=str(self.manifest.locate(model.checkpoints)) if model.checkpoints else None,
-            aliases=tuple(AliasFacts(name=name) for name in model.aliases),
+            aliases=tuple(AliasSpec(name=name) for name in model.aliases),
             hyperparameters=_as_json(model.hyperparameters),
         )
         _check_length(facts, order or self.catalog.order(model.order))
         if model.repository:
-            return replace(facts, checkpoints=tuple(CheckpointFacts(step=step) for step in model.steps))
+            return replace(facts, checkpoints=tuple(CheckpointSpec(step=step) for step in model.steps))
         return self._local_model(facts, model, vocab_size)
 
-    def _local_model(self, facts: ModelFacts, model: ModelManifest, vocab_size: int | None) -> ModelFacts:
+    def _local_model(self, facts: ModelSpec, model: ModelManifest, vocab_size: int | None) -> ModelSpec:
         folders = [self.manifest.locate(model.checkpoint(step)) for step in model.steps]
         config = read_config(folders[0])
         return replace(
@@ -250,7 +248,7 @@ class _Reader:
             ),
         )
 
-    def _checkpoint(self, model: str, step: int, folder: Path) -> CheckpointFacts:
+    def _checkpoint(self, model: str, step: int, folder: Path) -> CheckpointSpec:
         known = self.known_models.get(model)
         before = (
             {file.name: file for saved in known.checkpoints if saved.step == step for file in saved.files}
@@ -259,20 +257,20 @@ class _Reader:
         )
         files = tuple(
             self._file(folder / name, name, before.get(name), f"{model} at step {step}")
-            for name in sorted(determining_files(folder))
+            for name in sorted(weight_and_config_files(folder))
         )
         digest = checkpoint_digest({file.name: file.sha256 for file in files if file.sha256})
-        return CheckpointFacts(step=step, status="ok", reason="read when it was registered", digest=digest, files=files)
+        return CheckpointSpec(step=step, status="ok", reason="read when it was registered", digest=digest, files=files)
 
     # -- files
 
-    def _file(self, path: Path, name: str, known: FileFacts | None, what: str) -> FileFacts:
+    def _file(self, path: Path, name: str, known: FileRecord | None, what: str) -> FileRecord:
         status = path.stat()
         if known is not None and (known.bytes, known.modified_ns) == (status.st_size, status.st_mtime_ns):
             sha256 = known.sha256
         else:
-            sha256 = digest_of_file(path, lambda piece: self._tell(f"hashing {what}", piece))
-        return FileFacts(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
+            sha256 = sha256_of_file(path, lambda piece: self._tell(f"hashing {what}", piece))
+        return FileRecord(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
 
     def _tell(self, what: str, done: int) -> None:
         self.done += done
@@ -288,7 +286,7 @@ class _Reader:
             for model in self.manifest.models
             if model.checkpoints
             for folder in (self.manifest.locate(model.checkpoint(step)) for step in model.steps)
-            for name in determining_files(folder)
+            for name in weight_and_config_files(folder)
         )
         return tokens + weights
 
@@ -330,8 +328,8 @@ def _as_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in facts.items()}
 
 
-def _check_length(model: ModelFacts, order: OrderFacts | Order) -> None:
-    sequences = order.sequences if isinstance(order, OrderFacts) else order.geometry.sequences
+def _check_length(model: ModelSpec, order: OrderSpec | Order) -> None:
+    sequences = order.sequences if isinstance(order, OrderSpec) else order.geometry.sequences
     consumed = model.schedule.steps * model.schedule.sequences_per_batch
     if consumed > sequences:
         raise InvalidManifest(
@@ -348,7 +346,7 @@ def _tokenizer(manifest: SuiteManifest, order: OrderManifest) -> str | None:
     return str(path) if path.exists() else order.tokenizer
 
 
-def _cut(order: OrderFacts) -> tuple[Any, ...]:
+def cut_batch(order: OrderSpec) -> tuple[Any, ...]:
     """What decides, beside the content, the facts of batches and whether the order's index is right."""
     indexes = tuple(file.sha256 for file in order.files if file.role == "index")
     return order.sequences_per_batch, order.eos_id, order.vocab_size, indexes

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 
 from seenat.registry.catalog.queries import NO_LONGER_STATED, AnyRow, now, order_files, stored_suite
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.database.tables import (
     aliases,
     batches,
@@ -48,23 +48,23 @@ from seenat.registry.database.tables import (
 )
 from seenat.registry.errors import InvalidValue, SuiteChanged
 from seenat.registry.orders.geometry import ID_BYTES
-from seenat.registry.suites.diff import STATED_BY_NONE, differences
+from seenat.registry.suites.diff import STATED_BY_NONE, diff_suites
 
-__all__ = ["record_suite"]
+__all__ = ["write_suite"]
 
 _ROWS_AT_ONCE = 20_000
 _WRITTEN_AS_NONE = STATED_BY_NONE | {"digest", "order_id"}
 """Columns in which None overwrites: what is stated so, and what follows from other columns."""
 
 
-def record_suite(connection: Connection, suite: SuiteFacts, *, replace: bool = False) -> tuple[str, ...]:
+def write_suite(connection: Connection, suite: SuiteSpec, *, replace: bool = False) -> tuple[str, ...]:
     """Write what is new in a suite; returns a sentence for each thing that was added or changed.
 
     Raises `SuiteChanged` when something differs from before and `replace` is false, and `InvalidValue` when a name belongs
     to another suite. Either way nothing is written.
     """
     stored = stored_suite(connection, suite.name)
-    changes = differences(stored, suite) if stored else ()
+    changes = diff_suites(stored, suite) if stored else ()
     if changes and not replace:
         raise SuiteChanged(_refusal(suite.name, changes))
     additions = tuple(_additions(stored, suite))
@@ -87,7 +87,7 @@ def _refusal(name: str, changes: tuple[str, ...]) -> str:
     )
 
 
-def _additions(stored: SuiteFacts | None, suite: SuiteFacts) -> Iterator[str]:
+def _additions(stored: SuiteSpec | None, suite: SuiteSpec) -> Iterator[str]:
     if stored is None:
         yield f"suite {suite.name}"
     known_orders = {order.name for order in stored.orders} if stored else set()
@@ -103,12 +103,12 @@ def _additions(stored: SuiteFacts | None, suite: SuiteFacts) -> Iterator[str]:
             yield f"model {model.name}: {len(new)} checkpoint{'s' * (len(new) != 1)}"
 
 
-def _suite_id(connection: Connection, suite: SuiteFacts) -> int:
+def _suite_id(connection: Connection, suite: SuiteSpec) -> int:
     values = {"origin": suite.origin, "provenance": dict(suite.provenance)}
     return _upsert(connection, suites, {"name": suite.name}, values)
 
 
-def _record_order(connection: Connection, suite_id: int, order: OrderFacts) -> None:
+def _record_order(connection: Connection, suite_id: int, order: OrderSpec) -> None:
     _check_owner(connection, orders, "order", order.name, suite_id)
     before = connection.execute(select(orders).where(orders.c.name == order.name)).one_or_none()
     if before is not None:
@@ -134,7 +134,7 @@ def _record_order(connection: Connection, suite_id: int, order: OrderFacts) -> N
         _record_batches(connection, order_id, order)
 
 
-def _with_what_is_known(connection: Connection, order_id: int, order: OrderFacts) -> Iterator[FileFacts]:
+def _with_what_is_known(connection: Connection, order_id: int, order: OrderSpec) -> Iterator[FileRecord]:
     """The files of an order, with the digests that the catalog has learned of files of the same length."""
     known = {(file.name, file.bytes): file for file in order_files(connection, order_id)}
     for file in order.files:
@@ -144,7 +144,7 @@ def _with_what_is_known(connection: Connection, order_id: int, order: OrderFacts
         yield file
 
 
-def _has_batches(connection: Connection, order_id: int, order: OrderFacts) -> bool:
+def _has_batches(connection: Connection, order_id: int, order: OrderSpec) -> bool:
     """Whether the batches of an order are there as its geometry cuts them."""
     found = connection.execute(
         select(func.count(), func.sum(batches.c.byte_length), func.max(batches.c.byte_length)).where(
@@ -156,7 +156,7 @@ def _has_batches(connection: Connection, order_id: int, order: OrderFacts) -> bo
     return tuple(found) == (-(-order.sequences // order.sequences_per_batch), order.sequences * sequence_bytes, whole)
 
 
-def _token_file(order_id: int, position: int, file: FileFacts) -> dict[str, Any]:
+def _token_file(order_id: int, position: int, file: FileRecord) -> dict[str, Any]:
     return {
         "order_id": order_id,
         "position": position,
@@ -169,7 +169,7 @@ def _token_file(order_id: int, position: int, file: FileFacts) -> dict[str, Any]
     }
 
 
-def _record_batches(connection: Connection, order_id: int, order: OrderFacts) -> None:
+def _record_batches(connection: Connection, order_id: int, order: OrderSpec) -> None:
     """Let the database count: Pythia's 143,000 batches of an order take it a tenth of a second, sent they take seconds."""
     connection.execute(delete(batches).where(batches.c.order_id == order_id))
     size, sequence_bytes = order.sequences_per_batch, order.tokens_per_sequence * ID_BYTES[order.dtype]
@@ -187,7 +187,7 @@ def _record_batches(connection: Connection, order_id: int, order: OrderFacts) ->
         connection.execute(update(batches).where(*known), read)
 
 
-def _record_model(connection: Connection, suite_id: int, model: ModelFacts) -> None:
+def _record_model(connection: Connection, suite_id: int, model: ModelSpec) -> None:
     _check_owner(connection, models, "model", model.name, suite_id)
     before = connection.execute(select(models).where(models.c.name == model.name)).one_or_none()
     values = {
@@ -218,7 +218,7 @@ def _record_model(connection: Connection, suite_id: int, model: ModelFacts) -> N
     _record_checkpoints(connection, model_id, model)
 
 
-def _order_id(connection: Connection, model: ModelFacts) -> int | None:
+def _order_id(connection: Connection, model: ModelSpec) -> int | None:
     if model.order is None:
         return None
     found = connection.execute(select(orders.c.id).where(orders.c.name == model.order)).scalar()
@@ -244,7 +244,7 @@ def _forget_checkpoints(connection: Connection, model_id: int) -> None:
     )
 
 
-def _record_checkpoints(connection: Connection, model_id: int, model: ModelFacts) -> None:
+def _record_checkpoints(connection: Connection, model_id: int, model: ModelSpec) -> None:
     known = {row.step: row for row in connection.execute(select(checkpoints).where(checkpoints.c.model_id == model_id))}
     stated = {checkpoint.step for checkpoint in model.checkpoints}
     gone = [row.id for step, row in known.items() if step not in stated and row.reason != NO_LONGER_STATED]
@@ -259,14 +259,14 @@ def _record_checkpoints(connection: Connection, model_id: int, model: ModelFacts
     for checkpoint in model.checkpoints:
         row = known.get(checkpoint.step)
         if row is not None:
-            values = _news(row, _checkpoint(model_id, model, checkpoint))
+            values = _checkpoint_update(row, _checkpoint(model_id, model, checkpoint))
             if values.get("digest") not in (None, row.digest):  # What was found of its files was of others.
                 connection.execute(delete(evidence).where(evidence.c.checkpoint_id == row.id))
             connection.execute(update(checkpoints).where(checkpoints.c.id == row.id).values(**values))
     _record_checkpoint_files(connection, model_id, model)
 
 
-def _news(row: AnyRow, stated: dict[str, Any]) -> dict[str, Any]:
+def _checkpoint_update(row: AnyRow, stated: dict[str, Any]) -> dict[str, Any]:
     """What of a checkpoint's statement is to be written over its row; the date of a status is that of its last change.
 
     That the same files were read once more says nothing against what evidence says of them.
@@ -279,7 +279,7 @@ def _news(row: AnyRow, stated: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in stated.items() if value not in (None, "unknown")}
 
 
-def _checkpoint(model_id: int, model: ModelFacts, checkpoint: CheckpointFacts) -> dict[str, Any]:
+def _checkpoint(model_id: int, model: ModelSpec, checkpoint: CheckpointSpec) -> dict[str, Any]:
     return {
         "model_id": model_id,
         "step": checkpoint.step,
@@ -291,7 +291,7 @@ def _checkpoint(model_id: int, model: ModelFacts, checkpoint: CheckpointFacts) -
     }
 
 
-def _record_checkpoint_files(connection: Connection, model_id: int, model: ModelFacts) -> None:
+def _record_checkpoint_files(connection: Connection, model_id: int, model: ModelSpec) -> None:
     ids = {
         row.step: row.id
         for row in connection.execute(

@@ -23,7 +23,7 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SeenatError, UnknownCheckpoint
-from seenat.registry.integrity.batch_digests import record_batch
+from seenat.registry.integrity.batch_digests import verify_batch
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -118,7 +118,7 @@ def test_5_bytes_are_held_against_what_is_known(catalog: Catalog) -> None:
     order = catalog.order("pile-deduped")
     forged = np.zeros((1024, 2049), np.uint16)
     with pytest.raises(CorruptFile, match="7b5299e7ed77"):  # The published digest of batch 0.
-        record_batch(catalog, order, 0, forged)
+        verify_batch(catalog, order, 0, forged)
 
 
 def test_6_the_epoch_boundary_is_a_disputed_claim_not_a_column(ask: Ask) -> None:

@@ -14,11 +14,11 @@ from seenat.memorization.results.compaction import read_values
 from seenat.memorization.results.measurements import Measurement, ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.schedule import Schedule
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
-__all__ = ["BATCH", "BLOCK", "SEQUENCES", "STEPS", "WHOLE", "MadeUp", "values"]
+__all__ = ["BATCH", "BLOCK", "SEQUENCES", "STEPS", "WHOLE", "SyntheticResults", "values"]
 
 BATCH, SEQUENCES, STEPS = 16, 16 * 70, (0, 5, 20, 40, 70)
 BLOCK = 272
@@ -35,7 +35,7 @@ def values(seed: int, length: int = BLOCK) -> Values:
 
 
 @dataclass(frozen=True)
-class MadeUp:
+class SyntheticResults:
     """A measurement of a model with checkpoints at `STEPS` over `SEQUENCES` sequences, in five blocks."""
 
     catalog: Catalog
@@ -45,9 +45,9 @@ class MadeUp:
     rows: tuple[int, ...]
 
     @classmethod
-    def of(cls, catalog: Catalog) -> MadeUp:
+    def of(cls, catalog: Catalog) -> SyntheticResults:
         """Register it; nothing is committed yet."""
-        order = OrderFacts(
+        order = OrderSpec(
             name="made-up-order",
             sequences=SEQUENCES,
             tokens_per_sequence=65,
@@ -57,21 +57,21 @@ class MadeUp:
             eos_id=0,
             format="raw",
             location="nowhere",
-            files=(FileFacts(name="ids.bin", bytes=SEQUENCES * 130, sha256="sha256:" + "0" * 64),),
+            files=(FileRecord(name="ids.bin", bytes=SEQUENCES * 130, sha256="sha256:" + "0" * 64),),
         )
-        model = ModelFacts(
+        model = ModelSpec(
             name="made-up",
             order=order.name,
             schedule=Schedule(sequences_per_batch=BATCH, steps=SEQUENCES // BATCH, saved=STEPS),
             folder="nowhere/step{step}",
-            checkpoints=tuple(CheckpointFacts(step=step, digest=f"sha256:{step}") for step in STEPS),
+            checkpoints=tuple(CheckpointSpec(step=step, digest=f"sha256:{step}") for step in STEPS),
         )
         with catalog.database.write() as connection:
-            record_suite(connection, SuiteFacts(name="made-up", origin="test", orders=(order,), models=(model,)))
+            write_suite(connection, SuiteSpec(name="made-up", origin="test", orders=(order,), models=(model,)))
         return cls.opened(catalog)
 
     @classmethod
-    def opened(cls, catalog: Catalog) -> MadeUp:
+    def opened(cls, catalog: Catalog) -> SyntheticResults:
         """The same, registered before."""
         found = catalog.model("made-up")
         with catalog.database.write() as connection:

@@ -5,7 +5,7 @@ are kept; the lowest id wins on a tie, so a later tile has to exceed what came b
 whose logits stay in cache: a row of Pythia-70m then takes 0.22 ms, of which the products alone are 0.21, against 0.37 when 41
 rows are multiplied with the whole matrix, which comes from memory each time.
 
-Most positions are mistakes, and one id with a larger logit than the true one proves a mistake. So in float32 `refuted` asks
+Most positions are mistakes, and one id with a larger logit than the true one proves a mistake. So in float32 `quick_reject` asks
 the 1,024 ids that are most frequent in the data, and only what it leaves has to be multiplied with the whole matrix. (Of a
 model of Pythia-14m's shape, trained on text, that left 0.1 to 0.8 % of the mistakes, by training step, and no more ids were
 worth it: 2,048 left up to 0.5 %, 8,192 up to 0.5 %.) A proof has to exceed all rounding: the two logits differ by more than twice the largest error that sums of that
@@ -28,10 +28,10 @@ from torch.nn import functional
 from seenat.memorization.engine.kernels.linear import Linear
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["Head", "Judge", "Logits", "Matrix", "beaten", "check_numbers"]
+__all__ = ["Head", "Logits", "Matrix", "NextTokenCheck", "beaten", "check_numbers"]
 
 _FREQUENT = 1024
-"""How many of the most frequent ids `refuted` asks."""
+"""How many of the most frequent ids `quick_reject` asks."""
 _TILE = 8192
 """Ids that are compared at a time."""
 _LOGIT_BYTES = {"cpu": 8 << 20}
@@ -45,17 +45,17 @@ _Doubt = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """By how much a logit has to exceed the true id's, of: true ids, that logit, the largest norm of the rows that may have it."""
 
 
-class Judge(Protocol):
+class NextTokenCheck(Protocol):
     """What decides of states [n, width] whether the true ids [n] follow."""
 
-    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """Which rows, bool [n], a few ids prove wrong; it costs little, and what it leaves is for `judged`."""
+    def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """Which rows, bool [n], a few ids prove wrong; it costs little, and what it leaves is for `decide`."""
 
-    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Which rows are right, bool [n], and which are undecided, None where that cannot be."""
 
 
-class Matrix(Judge, Protocol):
+class Matrix(NextTokenCheck, Protocol):
     """What tells the logits after states [n, width], for true ids [n]."""
 
     def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -117,14 +117,14 @@ class Head:
             linear = Linear(self._weight[ids], self._bias[ids], packed=self._packed)
             self._look = _Look(linear=linear, largest_norm=float(self._norms[ids].max()))
 
-    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """As `Judge` says; in 16 bits none."""
+    def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `NextTokenCheck` says; in 16 bits none."""
         if self._weight.dtype != torch.float32 or self._look is None:
             return torch.zeros_like(truth, dtype=torch.bool)
         return beaten(self, states, truth, self._rounding_of)
 
-    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """As `Judge` says: which of the true ids greedy decoding chooses; nothing is left undecided."""
+    def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """As `NextTokenCheck` says: which of the true ids greedy decoding chooses; nothing is left undecided."""
         made = [self._best(some) for some in torch.split(states, self._rows)]
         best, chosen = (torch.cat(parts) for parts in zip(*made, strict=True))
         check_numbers(best)
@@ -211,12 +211,12 @@ class Logits:
     def __init__(self, banned: int | None) -> None:
         self._banned = banned
 
-    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """As `Judge` says: none, since all logits are there."""
+    def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As `NextTokenCheck` says: none, since all logits are there."""
         return torch.zeros_like(truth, dtype=torch.bool)
 
-    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """As `Judge` says; nothing is left undecided."""
+    def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """As `NextTokenCheck` says; nothing is left undecided."""
         logits = self._allowed(states)
         chosen = logits.argmax(dim=-1)
         check_numbers(logits.gather(1, chosen[:, None]))

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import torch
 
-from seenat.memorization.engine.kernels.output_head import Judge
+from seenat.memorization.engine.kernels.output_head import NextTokenCheck
 
-__all__ = ["Pairs", "Verdicts"]
+__all__ = ["Pairs", "PrefixState"]
 
 
 class Pairs:
@@ -37,7 +37,7 @@ class Pairs:
         """The same of the pairs that take the id or a later one."""
 
 
-class Verdicts:
+class PrefixState:
     """What is known of n sequences, which come in passes over ids [start, start + width) from the first to the last."""
 
     def __init__(self, pairs: Pairs, count: int, device: torch.device) -> None:
@@ -51,7 +51,7 @@ class Verdicts:
         self._since = torch.zeros(count, dtype=torch.int64, device=device)
 
     def take(
-        self, judge: Judge, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
+        self, judge: NextTokenCheck, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
     ) -> torch.Tensor:
         """Decide the ids `truth` [k, width] of sequences `numbers` [k] from `start` on, after states [k, width, ...].
 
@@ -61,10 +61,10 @@ class Verdicts:
         wrong, doubt = torch.zeros_like(truth, dtype=torch.bool), torch.zeros_like(truth, dtype=torch.bool)
         open_ = torch.nonzero(self._open(numbers, start, wrong), as_tuple=True)
         if len(open_[0]):
-            wrong[open_] = judge.refuted(states[open_], truth[open_])
+            wrong[open_] = judge.quick_reject(states[open_], truth[open_])
             open_ = torch.nonzero(self._open(numbers, start, wrong) & ~wrong, as_tuple=True)
         if len(open_[0]):
-            right, unsure = judge.judged(states[open_], truth[open_])
+            right, unsure = judge.decide(states[open_], truth[open_])
             wrong[open_] = ~right
             if unsure is not None:
                 doubt[open_] = unsure

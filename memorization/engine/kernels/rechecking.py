@@ -47,11 +47,11 @@ class Screen:
         self._head = head
         self._bound = bound
 
-    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """Which of the true ids [n] are certainly not chosen, because a frequent id beats them: bool [n]."""
         return beaten(self._head, states, truth, self._doubt)
 
-    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Which of the true ids [n] greedy decoding certainly chooses, and of which nothing is certain: bool [n] each."""
         own, other = self._head.own(states, truth), self._head.largest_other(states, truth)
         doubt = self._doubt(truth, other, 0.0)

@@ -13,11 +13,11 @@ from itertools import accumulate, pairwise
 import torch
 
 from seenat.memorization.engine.kernels.devices import Arrivals
-from seenat.memorization.engine.kernels.output_head import Judge
-from seenat.memorization.engine.kernels.prefix_state import Pairs, Verdicts
+from seenat.memorization.engine.kernels.output_head import NextTokenCheck
+from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
 from seenat.memorization.engine.neox.forward import Body, NewKeys, StoredKeys
 
-__all__ = ["Cascade"]
+__all__ = ["EarlyExit"]
 
 _FOLLOWING = 2
 """Blocks' worth of rows in a pool: 128 rows of one id each are multiplied 5 to 10 % faster than 64."""
@@ -51,7 +51,7 @@ class _Pool:
         return StoredKeys([layer[:count] for layer in self._layers], self.start), self._numbers[:count].clone()
 
 
-class Cascade:
+class EarlyExit:
     """One thread's work on the prefixes of int64 sequences [n, pairs.length], `block` rows a pass over prompts.
 
     `tokens` lie in the host's memory. `stages` are the ids that each pass takes after the longest prompt; they add up to all of
@@ -59,7 +59,7 @@ class Cascade:
     """
 
     def __init__(
-        self, body: Body, judge: Judge, tokens: torch.Tensor, pairs: Pairs, stages: tuple[int, ...], block: int
+        self, body: Body, judge: NextTokenCheck, tokens: torch.Tensor, pairs: Pairs, stages: tuple[int, ...], block: int
     ) -> None:
         self._body, self._judge, self._pairs = body, judge, pairs
         self._arrivals = Arrivals(tokens, body.device, block)
@@ -68,9 +68,9 @@ class Cascade:
         stops = [pairs.longest - 1 + stop for stop in accumulate(stages)]
         self._first_stop = stops[0]
         self._pools = [_Pool(body, _FOLLOWING * block, start, stop) for start, stop in pairwise(stops)]
-        self._verdicts = Verdicts(pairs, len(tokens), body.device)
+        self._verdicts = PrefixState(pairs, len(tokens), body.device)
 
-    def run(self) -> Verdicts:
+    def run(self) -> PrefixState:
         """The verdicts on all sequences."""
         numbers = torch.arange(len(self._tokens), device=self._tokens.device)
         for block in self._arrivals:

@@ -14,12 +14,12 @@ import numpy.typing as npt
 import torch
 
 from seenat.memorization.engine.kernels.devices import Arrivals, Rows, free_bytes
-from seenat.memorization.engine.kernels.output_head import Head, Judge
+from seenat.memorization.engine.kernels.output_head import Head, NextTokenCheck
 from seenat.memorization.engine.kernels.prefix_state import Pairs
 from seenat.memorization.engine.kernels.rechecking import Screen
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.kernels.threads import shared
-from seenat.memorization.engine.neox.early_exit import Cascade
+from seenat.memorization.engine.neox.early_exit import EarlyExit
 from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
 from seenat.memorization.engine.neox.greedy import scores
 from seenat.memorization.protocol.protocol import Protocol
@@ -96,13 +96,13 @@ class NeoxEngine:
         margins: npt.NDArray[np.float32] = made[0]
         return margins
 
-    def _cascaded(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
+    def _cascaded(self, tokens: _Tokens, judge: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
         if not self._began:
             self._begin(tokens)
         stages = self._stages.best
 
         def work(some: torch.Tensor, rows: int) -> tuple[torch.Tensor, ...]:
-            verdicts = Cascade(self._body, judge, some, self._pairs, stages, rows).run()
+            verdicts = EarlyExit(self._body, judge, some, self._pairs, stages, rows).run()
             return verdicts.prefixes.T, verdicts.unsure
 
         values, unsure = self._rows.fit(lambda rows: shared(tokens, lambda some: work(some, rows), self._threads))

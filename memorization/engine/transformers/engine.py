@@ -24,8 +24,8 @@ import numpy.typing as npt
 import torch
 
 from seenat.memorization.engine.kernels.devices import Rows
-from seenat.memorization.engine.kernels.output_head import Head, Judge, Logits, Matrix
-from seenat.memorization.engine.kernels.prefix_state import Pairs, Verdicts
+from seenat.memorization.engine.kernels.output_head import Head, Logits, Matrix, NextTokenCheck
+from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
 from seenat.memorization.engine.kernels.rechecking import Screen
 from seenat.memorization.engine.kernels.threads import cut, over_blocks
 from seenat.memorization.engine.transformers.capabilities import served
@@ -93,7 +93,7 @@ class GenericEngine:
         """Scores, likewise; every protocol decodes for itself."""
         return np.stack([made.score for made in self._generated(tokens)])
 
-    def _decided(self, tokens: _Tokens, judge: Judge) -> tuple[_Values, npt.NDArray[np.bool_]]:
+    def _decided(self, tokens: _Tokens, judge: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
         result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
         unsure, left = np.zeros(len(tokens), dtype=np.bool_), np.arange(len(tokens))
         for stop in sorted({min(self._pairs.longest + _FIRST_LOOK, self._pairs.length), self._pairs.length}):
@@ -117,10 +117,12 @@ class GenericEngine:
         return self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
 
     @torch.inference_mode()
-    def _prefixes(self, judge: Judge, block: _Tokens) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    def _prefixes(
+        self, judge: NextTokenCheck, block: _Tokens
+    ) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Prefixes [n, protocols], which sequences are unsure, and which are not done."""
         states, truth = self._after_prompts(block)
-        verdicts = Verdicts(self._pairs, len(truth), self._device)
+        verdicts = PrefixState(self._pairs, len(truth), self._device)
         left = torch.arange(len(truth), device=self._device)
         for column in range(truth.shape[1]):
             here = states[left, column : column + 1], truth[left, column : column + 1]

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from seenat.registry.checkpoints.files import determining_files, read_config
+from seenat.registry.checkpoints.files import read_config, weight_and_config_files
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
-from seenat.registry.hub.download import Watch, fetch_checkpoint
+from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -68,7 +68,7 @@ class CheckpointLocation:
     def __str__(self) -> str:
         return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
 
-    def fetch(self, watch: Watch | None = None) -> Path:
+    def fetch(self, watch: DownloadObserver | None = None) -> Path:
         """The folder that holds the files, after fetching what is not on this machine; raises as `fetch_checkpoint`."""
         if self.folder is not None:
             return self.folder
@@ -86,7 +86,7 @@ def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", dev
         raise InvalidValue(f"Weights are loaded as {', '.join(_DTYPES)}, not {dtype!r}.")
     _require_packages()
     folder = location.fetch()
-    weights = [folder / name for name in determining_files(folder) if name.endswith((".safetensors", ".bin"))]
+    weights = [folder / name for name in weight_and_config_files(folder) if name.endswith((".safetensors", ".bin"))]
     with _quiet():
         config = _configuration(folder)
         model: PreTrainedModel = _build(folder, config, _tensors(weights), dtype).to(device)

@@ -22,12 +22,12 @@ import numpy as np
 
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.jobs.host_memory import free_memory, give_back
-from seenat.memorization.jobs.leases import Claims
+from seenat.memorization.jobs.leases import ShardLeases
 from seenat.memorization.jobs.plan import Job, find_job
-from seenat.memorization.jobs.prefetch import Fed, Feed, Shelf
+from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.repair import reopen_lost
-from seenat.memorization.jobs.shard import Settler, Sheet
-from seenat.memorization.jobs.window_cache import Rows, rows_of
+from seenat.memorization.jobs.shard import ShardBuffer, ShardWriter
+from seenat.memorization.jobs.window_cache import WindowReader, rows_of
 from seenat.memorization.results.commit import ShardKey
 from seenat.memorization.results.compaction import compact_finished
 from seenat.registry.catalog.catalog import Catalog
@@ -43,13 +43,13 @@ from seenat.registry.errors import (
     OutOfMemory,
     SeenatError,
 )
-from seenat.registry.hub.download import Watch
+from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.integrity.content import Content, content_of, ensure_content, ensure_tokens, location_of
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["Advance", "run_job", "run_jobs", "shelf_of"]
+__all__ = ["Advance", "cache_quota", "run_job", "run_jobs"]
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
@@ -85,7 +85,7 @@ def run_job(
     job: Job,
     *,
     device: str | None = None,
-    keep_checkpoints: int | Shelf | None = None,
+    keep_checkpoints: int | CacheQuota | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> Job:
     """Measure what is left of a job and return it as it stands then; see `run_jobs`."""
@@ -97,7 +97,7 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     device: str | None = None,
-    keep_checkpoints: int | Shelf | None = None,
+    keep_checkpoints: int | CacheQuota | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells and return them as they stand then.
@@ -106,7 +106,7 @@ def run_jobs(
 
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
     beside the one that is measured and the one that is fetched meanwhile; None keeps all. Runs one after another that are
-    given the same shelf (`shelf_of`) keep so many together.
+    given the same shelf (`cache_quota`) keep so many together.
 
     Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured; what could be
     is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
@@ -115,7 +115,7 @@ def run_jobs(
     found = [_with_lost_opened(catalog, find_job(catalog, job.id)) for job in jobs]
     _check_together(found)
     if left := [job for job in found if job.finished_at is None]:
-        _Run(catalog, left, device, keep_checkpoints, progress).run()
+        _Worker(catalog, left, device, keep_checkpoints, progress).run()
     finished = tuple(find_job(catalog, job.id) for job in jobs)
     for job in finished:
         if job.progress.failed:
@@ -128,9 +128,9 @@ def run_jobs(
     return finished
 
 
-def shelf_of(catalog: Catalog, limit: int | None) -> Shelf:
+def cache_quota(catalog: Catalog, limit: int | None) -> CacheQuota:
     """What keeps `limit` of the checkpoints that runs add to the hub's cache, or all, whichever run added them."""
-    return Shelf(limit, Claims(catalog.database, ()).others_hold)
+    return CacheQuota(limit, ShardLeases(catalog.database, ()).others_hold)
 
 
 def _with_lost_opened(catalog: Catalog, job: Job) -> Job:
@@ -147,7 +147,7 @@ def _check_together(jobs: Sequence[Job]) -> None:
 
 
 @dataclass
-class _Bench:
+class _LoadedCheckpoint:
     """A checkpoint on which shards are measured; it is loaded for the first of them that needs it."""
 
     checkpoint: Checkpoint
@@ -161,26 +161,28 @@ class _Bench:
         return self.scorer
 
 
-class _Run:
+class _Worker:
     def __init__(
         self,
         catalog: Catalog,
         jobs: Sequence[Job],
         device: str | None,
-        keep_checkpoints: int | Shelf | None,
+        keep_checkpoints: int | CacheQuota | None,
         progress: Callable[[Advance], None],
     ) -> None:
         self.catalog = catalog
         self.database = catalog.database
         self.device = device
-        self.shelf = keep_checkpoints if isinstance(keep_checkpoints, Shelf) else shelf_of(catalog, keep_checkpoints)
+        self.shelf = (
+            keep_checkpoints if isinstance(keep_checkpoints, CacheQuota) else cache_quota(catalog, keep_checkpoints)
+        )
         self.progress = progress
         self.model: Model = catalog.model(jobs[0].model)
-        self.settlers = {job.id: Settler(catalog.database, self.model, job) for job in jobs}
+        self.settlers = {job.id: ShardWriter(catalog.database, self.model, job) for job in jobs}
         self.protocols = tuple(job.measurement.protocol for job in jobs)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
         self.stages = Stages()
-        self.claims = Claims(catalog.database, tuple(self.settlers))
+        self.claims = ShardLeases(catalog.database, tuple(self.settlers))
         self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
         self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
         self.computed = 0
@@ -190,14 +192,14 @@ class _Run:
         for settler in self.settlers.values():
             settler.check()
         with self.database.write() as connection:
-            self.claims.void_dead(connection)
+            self.claims.release_dead(connection)
         for settler in self.settlers.values():
             settler.prepare()
         try:
             self._run_checkpoints()
         except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
             with self.database.write() as connection:
-                self.claims.void_dead(connection)
+                self.claims.release_dead(connection)
             raise
         for settler in self.settlers.values():
             settler.finish()
@@ -229,12 +231,12 @@ class _Run:
 
     # -- one checkpoint
 
-    def _run_checkpoint(self, fed: Fed, rows: Rows) -> None:
+    def _run_checkpoint(self, fed: PrefetchedCheckpoint, rows: WindowReader) -> None:
         checkpoint, content = fed.checkpoint, fed.content()
         digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
             places = {id_: settler.row(connection, checkpoint, digest) for id_, settler in self.settlers.items()}
-        bench = _Bench(checkpoint, places, fed.scorer)
+        bench = _LoadedCheckpoint(checkpoint, places, fed.scorer)
         for keys in self.claims.take(checkpoint.id):
             try:
                 self._run_shards(bench, keys, rows)
@@ -245,19 +247,19 @@ class _Run:
                     raise
                 self.claims.fail(checkpoint.id, error, only_claimed=True)
 
-    def _run_shards(self, bench: _Bench, keys: Sequence[ShardKey], rows: Rows) -> None:
+    def _run_shards(self, bench: _LoadedCheckpoint, keys: Sequence[ShardKey], rows: WindowReader) -> None:
         """Measure the shards of one block, one of each job that has it."""
         open_ = [self.settlers[key.job_id].sheet(key, bench.checkpoint, bench.rows[key.job_id]) for key in keys]
         while open_ := [sheet for sheet in open_ if not self._is_settled(sheet)]:
             self._measure(bench, rows, open_)
         self._tell(bench.checkpoint)
 
-    def _is_settled(self, sheet: Sheet) -> bool:
+    def _is_settled(self, sheet: ShardBuffer) -> bool:
         reused = self.settlers[sheet.key.job_id].settle(sheet)
         self.reused += reused or 0
         return reused is not None
 
-    def _measure(self, bench: _Bench, rows: Rows, sheets: Sequence[Sheet]) -> None:
+    def _measure(self, bench: _LoadedCheckpoint, rows: WindowReader, sheets: Sequence[ShardBuffer]) -> None:
         """Measure what is left of some sheets, all of one block."""
         todo = np.unique(np.concatenate([sheet.left for sheet in sheets]))
         scorer = bench.ready()
@@ -275,8 +277,8 @@ class _Run:
 
     # -- feeding
 
-    def _feed(self, chosen: list[Checkpoint]) -> Feed:
-        return Feed(
+    def _feed(self, chosen: list[Checkpoint]) -> Prefetcher:
+        return Prefetcher(
             chosen,
             fetch=self._fetch,
             load=self._scorer,
@@ -285,7 +287,7 @@ class _Run:
             waiting=self._tell,
         )
 
-    def _fetch(self, checkpoint: Checkpoint, watch: Watch) -> Content:
+    def _fetch(self, checkpoint: Checkpoint, watch: DownloadObserver) -> Content:
         return content_of(self.catalog, checkpoint, location_of(self.model, checkpoint).fetch(watch))
 
     def _may_load_ahead(self, content: Content) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seenat.registry.errors import MissingExtra
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["corpus_digest", "documents"]
 
@@ -33,4 +33,4 @@ def documents() -> dict[str, str]:
 
 def corpus_digest(texts: Iterable[str]) -> str:
     """`sha256:` and the digest of the texts in UTF-8, each followed by a zero byte."""
-    return digest_of_bytes(b"".join(text.encode() + b"\0" for text in texts))
+    return sha256_of_bytes(b"".join(text.encode() + b"\0" for text in texts))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seenat.memorization.pocket.text.tokenizer import END_OF_TEXT, PADDING
-from seenat.registry.storage.local import PARTIAL, sync_folder, write_durably
+from seenat.registry.storage.local import PARTIAL, sync_folder, write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class CheckpointFolder:
         """Write the checkpoint of a step, then the state to go on from; both survive a power cut once this returns."""
         _write_checkpoint(checkpoint_path(self._folder, self._name, step), network, self._folder / "tokenizer.json")
         if step:  # Step 0 is drawn anew at no cost, and Adam has no moments yet.
-            write_durably(self._state, _state_bytes(step, network, optimizer))
+            write_atomic(self._state, _state_bytes(step, network, optimizer))
 
     def restore(self, network: GPTNeoXForCausalLM, optimizer: torch.optim.Optimizer) -> int | None:
         """Load the last state and return its step; None where the run must begin.

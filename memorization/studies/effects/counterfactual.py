@@ -36,7 +36,7 @@ from seenat.memorization.studies.effects.diff_in_diff import (
 )
 from seenat.memorization.studies.inputs.panels import panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, Floats, Quantity, quantity_of
-from seenat.memorization.studies.inputs.study_data import Results, open_results
+from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -155,14 +155,14 @@ def counterfactual_profiles(
     contents: dict[int, Contents] = {}
     found = []
     for model in models:
-        results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
+        results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
         once = None if repeated else order_contents(model, contents, most).once
         found.append(_profile(results, quantity_of(results.protocol, quantity), once, control, least))
     return tuple(found)
 
 
 def _profile(
-    results: Results, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None, control: str, least: int
+    results: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None, control: str, least: int
 ) -> CounterfactualProfile:
     results.model.check_unaltered(results.steps[-1] - 1)
     read = partial(panels, results, quantity, chosen)
@@ -256,7 +256,7 @@ def _trends(lags: npt.NDArray[np.int64], found: Differences) -> tuple[float, flo
     return largest, float((1 + np.count_nonzero(maxima >= largest)) / (1 + len(maxima)))
 
 
-def _nothing(results: Results, means: Means, control: str, least: int) -> NotMeasured:
+def _nothing(results: StudyData, means: Means, control: str, least: int) -> NotMeasured:
     name = results.model.name
     controls = int(means.controls.max(initial=0))
     if controls < least:

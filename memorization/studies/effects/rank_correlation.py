@@ -12,7 +12,7 @@ import numpy as np
 
 from seenat.memorization.studies.inputs.panels import Panel
 from seenat.memorization.studies.inputs.quantities import Floats
-from seenat.memorization.studies.inputs.study_data import Results
+from seenat.memorization.studies.inputs.study_data import StudyData
 from seenat.registry.orders.duplicates import Indices
 
 __all__ = ["order_correlations", "spearman"]
@@ -20,7 +20,7 @@ __all__ = ["order_correlations", "spearman"]
 _MOST = 1 << 17
 
 
-def order_correlations(results: Results, panels: Iterable[Panel]) -> list[tuple[float | None, int]]:
+def order_correlations(results: StudyData, panels: Iterable[Panel]) -> list[tuple[float | None, int]]:
     """Of each measured checkpoint, ascending by step: the correlation, and over how many sequences."""
     sequences, values = _evenly_chosen(panels, len(results.steps))
     found = []

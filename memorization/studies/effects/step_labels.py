@@ -33,7 +33,7 @@ from seenat.memorization.studies.effects.boundary_gaps import Gaps, gaps
 from seenat.memorization.studies.effects.rank_correlation import order_correlations
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, Quantity, quantity_of
-from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
@@ -153,7 +153,7 @@ def step_labels(
     Raises `NotMeasured` where no checkpoint was measured over the sequences on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
-    results = open_results(catalog, model, protocol, measures=COMPARED).without_adaptive()
+    results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
     model.check_unaltered(results.steps[-1] - 1)
     contents = None if repeated else order_contents(model, {}, most)
     read = partial(panels, results, quantity_of(results.protocol, quantity))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.studies.inputs.quantities import Floats, Quantity
-from seenat.memorization.studies.inputs.study_data import Results
+from seenat.memorization.studies.inputs.study_data import StudyData
 from seenat.registry.orders.duplicates import Indices
 
 __all__ = ["Panel", "panels"]
@@ -32,7 +32,7 @@ class Panel:
     """`[checkpoints, sequences]`, NaN where not measured."""
 
 
-def panels(results: Results, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None = None) -> Iterator[Panel]:
+def panels(results: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None = None) -> Iterator[Panel]:
     """What was measured anywhere, block by block; of all sequences, or of those `chosen`, `[sequences of the order]`."""
     model = results.model
     limits = np.array([results.seen(step).stop for step in results.steps], np.int64)

@@ -27,7 +27,7 @@ from seenat.registry.database.engine import Database
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Flags", "Results", "SeenPoints", "open_results"]
+__all__ = ["Flags", "SeenPoints", "StudyData", "open_study_data"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -55,7 +55,7 @@ class SeenPoints:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Results:
+class StudyData:
     """One model's values by one protocol."""
 
     model: Model
@@ -100,7 +100,7 @@ class Results:
         """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
         return quantity.of(self._read(list(self.rows.values()), sequences))
 
-    def without_adaptive(self) -> Results:
+    def without_adaptive(self) -> StudyData:
         """Only the checkpoints at which no adaptive job chose what is measured: of what was chosen, no mean tells.
 
         Raises `NotMeasured` where there are none.
@@ -114,7 +114,7 @@ class Results:
             )
         return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
 
-    def names(self, *others: Results) -> dict[str, Any]:
+    def names(self, *others: StudyData) -> dict[str, Any]:
         """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
         return {
             "model": self.model.name,
@@ -128,9 +128,9 @@ class Results:
             return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
 
 
-def open_results(
+def open_study_data(
     catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
-) -> Results:
+) -> StudyData:
     """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
 
     `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
@@ -145,7 +145,7 @@ def open_results(
             f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
             f"run `seenat memorize {model.name}`."
         )
-    return Results(
+    return StudyData(
         model=model,
         database=catalog.database,
         measurement=measurement,

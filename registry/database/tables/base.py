@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import MetaData
 
-__all__ = ["COMPACT", "metadata"]
+__all__ = ["WITHOUT_ROWID", "metadata"]
 
 metadata = MetaData(
     naming_convention={
@@ -17,5 +17,5 @@ metadata = MetaData(
     }
 )
 
-COMPACT: dict[str, Any] = {"sqlite_with_rowid": False}
+WITHOUT_ROWID: dict[str, Any] = {"sqlite_with_rowid": False}
 """For tables of a few numbers a row and no other key: SQLite keeps them in the primary key's own tree."""

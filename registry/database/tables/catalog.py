@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from seenat.registry.database.tables.base import COMPACT, metadata
+from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
 __all__ = [
     "aliases",
@@ -103,7 +103,7 @@ class BatchColumns(TypedColumns):
     """How many of its ids end a document; null until they were read once."""
 
 
-batches = Table("batches", metadata, BatchColumns, **COMPACT)
+batches = Table("batches", metadata, BatchColumns, **WITHOUT_ROWID)
 
 
 class ModelColumns(TypedColumns):
@@ -152,7 +152,7 @@ class AliasColumns(TypedColumns):
     note: Column[str | None] = Column(Text)
 
 
-aliases = Table("aliases", metadata, AliasColumns, **COMPACT)
+aliases = Table("aliases", metadata, AliasColumns, **WITHOUT_ROWID)
 
 
 class CheckpointColumns(TypedColumns):
@@ -186,7 +186,7 @@ class CheckpointFileColumns(TypedColumns):
     modified_ns: Column[int | None] = Column(BigInteger)
 
 
-checkpoint_files = Table("checkpoint_files", metadata, CheckpointFileColumns, **COMPACT)
+checkpoint_files = Table("checkpoint_files", metadata, CheckpointFileColumns, **WITHOUT_ROWID)
 
 
 class RevisionColumns(TypedColumns):

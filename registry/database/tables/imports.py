@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Integer, String, Table, Text, TypedColumns
 
-from seenat.registry.database.tables.base import COMPACT, metadata
+from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
 __all__ = ["evaluation_files", "evaluations", "reference_counts", "result_sets"]
 
@@ -40,7 +40,7 @@ class EvaluationColumns(TypedColumns):
     value: Column[float] = Column(Double, nullable=False)
 
 
-evaluations = Table("evaluations", metadata, EvaluationColumns, **COMPACT)
+evaluations = Table("evaluations", metadata, EvaluationColumns, **WITHOUT_ROWID)
 
 
 class ResultSetColumns(TypedColumns):

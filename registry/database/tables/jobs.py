@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from seenat.registry.database.tables.base import COMPACT, metadata
+from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
 __all__ = ["jobs", "measurement_rows", "measurements", "protocols", "shards"]
 
@@ -107,4 +107,4 @@ class ShardColumns(TypedColumns):
     error: Column[str | None] = Column(Text)
 
 
-shards = Table("shards", metadata, ShardColumns, Index("ix_shards_state", "job_id", "state"), **COMPACT)
+shards = Table("shards", metadata, ShardColumns, Index("ix_shards_state", "job_id", "state"), **WITHOUT_ROWID)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, TypedColumns
 
-from seenat.registry.database.tables.base import COMPACT, metadata
+from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
 __all__ = ["batch_counts", "blocks", "memorized_sequences", "onset_counts"]
 
@@ -22,7 +22,7 @@ class BlockColumns(TypedColumns):
     digest = Column(String(80), nullable=False)
 
 
-blocks = Table("blocks", metadata, BlockColumns, **COMPACT)
+blocks = Table("blocks", metadata, BlockColumns, **WITHOUT_ROWID)
 
 
 class MemorizedSequenceColumns(TypedColumns):
@@ -43,7 +43,7 @@ class MemorizedSequenceColumns(TypedColumns):
 
 
 # No index by onset: keeping one took 45 % of an insert. `onset_counts` leads to the sequences of an onset instead.
-memorized_sequences = Table("memorized_sequences", metadata, MemorizedSequenceColumns, **COMPACT)
+memorized_sequences = Table("memorized_sequences", metadata, MemorizedSequenceColumns, **WITHOUT_ROWID)
 
 
 class OnsetCountColumns(TypedColumns):
@@ -57,7 +57,7 @@ class OnsetCountColumns(TypedColumns):
     """Those among them that a later measured step had not memorized."""
 
 
-onset_counts = Table("onset_counts", metadata, OnsetCountColumns, **COMPACT)
+onset_counts = Table("onset_counts", metadata, OnsetCountColumns, **WITHOUT_ROWID)
 
 
 class BatchCountColumns(TypedColumns):
@@ -70,4 +70,4 @@ class BatchCountColumns(TypedColumns):
     memorized = Column(Integer, nullable=False)
 
 
-batch_counts = Table("batch_counts", metadata, BatchCountColumns, **COMPACT)
+batch_counts = Table("batch_counts", metadata, BatchCountColumns, **WITHOUT_ROWID)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.bounds import check_positions, checked_indices
-from seenat.registry.orders.extents import Extent, Pieces
+from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.vocabulary import check_ids
@@ -39,7 +39,7 @@ class FlatOrder:
 
     def __init__(self, geometry: Geometry, pieces: Iterable[Extent], vocab_size: int | None = None) -> None:
         self._geometry = geometry
-        self._pieces = Pieces(pieces)
+        self._pieces = ExtentMap(pieces)
         self._vocab_size = vocab_size
         if self._pieces.total_bytes != geometry.total_bytes:
             raise InvalidValue(

@@ -30,11 +30,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.orders.agreement import Statement
+from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, length_of, looks_like
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.source import Tokens
-from seenat.registry.storage.local import write_durably
+from seenat.registry.storage.local import write_atomic
 from seenat.registry.units import SequenceRange
 
 __all__ = ["IndexHeader", "check_index", "index_statements", "read_header", "write_order"]
@@ -145,7 +145,7 @@ def _check_length(header: IndexHeader) -> None:
         raise CorruptFile(f"{header.file}, byte {length}: the {part} are cut short: {says}; download it again.")
 
 
-def index_statements(index: Path) -> tuple[Statement, ...]:
+def index_statements(index: Path) -> tuple[GeometryClaim, ...]:
     """What an index says of its order, after a look at its header, length, and first and last entries.
 
     Raises `CorruptFile` as `read_header` and `check_index` do; damage between the ends is left to `check_index`.
@@ -159,9 +159,9 @@ def index_statements(index: Path) -> tuple[Statement, ...]:
         for start in {0, max(0, header.sequences - _EDGE)}:
             _check_block(file, header, geometry, SequenceRange(start, min(start + _EDGE, header.sequences)))
     return (
-        Statement("dtype", header.dtype, f"{index} (byte {_DTYPE_AT})"),
-        Statement("sequences", header.sequences, f"{index} (byte {_SEQUENCES_AT})"),
-        Statement("tokens_per_sequence", length, f"{index} (byte {_HEADER.size})"),
+        GeometryClaim("dtype", header.dtype, f"{index} (byte {_DTYPE_AT})"),
+        GeometryClaim("sequences", header.sequences, f"{index} (byte {_SEQUENCES_AT})"),
+        GeometryClaim("tokens_per_sequence", length, f"{index} (byte {_HEADER.size})"),
     )
 
 
@@ -181,7 +181,7 @@ def check_index(index: Path, geometry: Geometry, progress: Callable[[int], None]
         _check_documents(file, header)
 
 
-def _check_agreement(statements: Iterable[Statement], geometry: Geometry) -> None:
+def _check_agreement(statements: Iterable[GeometryClaim], geometry: Geometry) -> None:
     for statement in statements:
         due = getattr(geometry, statement.field)
         if statement.value != due:
@@ -266,7 +266,7 @@ def write_order(bin_path: Path, idx_path: Path, rows: Tokens) -> None:
             f"not {rows.dtype.name} {rows.shape}."
         )
     sequences, length = rows.shape
-    write_durably(bin_path, rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes())
+    write_atomic(bin_path, rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes())
     pointers = np.arange(sequences, dtype="<i8") * (length * rows.itemsize)
     index = (
         _HEADER.pack(_MAGIC, 1, code, sequences, 1),
@@ -274,4 +274,4 @@ def write_order(bin_path: Path, idx_path: Path, rows: Tokens) -> None:
         pointers.tobytes(),
         np.zeros(1, "<i8").tobytes(),
     )
-    write_durably(idx_path, b"".join(index))
+    write_atomic(idx_path, b"".join(index))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.orders.agreement import Statement, agree, described
+from seenat.registry.orders.agreement import GeometryClaim, agree, described
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.file_signature import length_of
 from seenat.registry.orders.formats.flat import FlatOrder
@@ -104,9 +104,9 @@ def _open_documents(order: OrderFiles, maps: IndexMaps) -> FlatOrder:
     return FlatOrder(Geometry(sequences=ids, tokens_per_sequence=1, dtype=maps.header.dtype), pieces)
 
 
-def _statements(order: OrderFiles, maps: IndexMaps) -> Iterator[Statement]:
-    yield Statement("dtype", maps.header.dtype, f"{order.index} (its header)")
+def _statements(order: OrderFiles, maps: IndexMaps) -> Iterator[GeometryClaim]:
+    yield GeometryClaim("dtype", maps.header.dtype, f"{order.index} (its header)")
     first = maps.fragments(np.zeros(1, np.int64))
-    yield Statement("tokens_per_sequence", int(first.lengths.sum()), f"{order.sample_idx} (sample 0)")
+    yield GeometryClaim("tokens_per_sequence", int(first.lengths.sum()), f"{order.sample_idx} (sample 0)")
     if order.sequences is None or order.sequences > maps.samples:
-        yield Statement("sequences", maps.samples, f"{order.shuffle_idx} (its header)")
+        yield GeometryClaim("sequences", maps.samples, f"{order.shuffle_idx} (its header)")

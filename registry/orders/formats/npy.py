@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.orders.agreement import Statement
+from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.file_signature import head_of, length_of, looks_like
 from seenat.registry.orders.geometry import ID_BYTES
@@ -37,7 +37,7 @@ class ArrayFile:
     """One `.npy` file: the bytes of its ids, and what its header states."""
 
     piece: Extent
-    statements: tuple[Statement, ...]
+    statements: tuple[GeometryClaim, ...]
 
 
 def read_array_file(path: Path) -> ArrayFile:
@@ -58,9 +58,9 @@ def read_array_file(path: Path) -> ArrayFile:
     piece = Extent(path, offset, math.prod(shape) * dtype.itemsize)
     _check_length(piece)
     witness = f"{path} (byte {_SHAPE_AT})"
-    statements = [Statement("dtype", dtype.name, witness)]
+    statements = [GeometryClaim("dtype", dtype.name, witness)]
     if len(shape) == 2:
-        statements.append(Statement("tokens_per_sequence", shape[1], witness))
+        statements.append(GeometryClaim("tokens_per_sequence", shape[1], witness))
     return ArrayFile(piece, tuple(statements))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.agreement import Statement, described, settle
+from seenat.registry.orders.agreement import GeometryClaim, agreed_geometry, described
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.file_signature import length_of
 from seenat.registry.orders.formats.flat import FlatOrder
@@ -68,8 +68,8 @@ def _open_index_map(order: OrderFiles) -> TokenSource:
     return open_index_map(order)
 
 
-def _open_flat(order: OrderFiles, pieces: tuple[Extent, ...], statements: Iterable[Statement]) -> TokenSource:
-    return FlatOrder(settle((*described(order), *statements), pieces), pieces, order.vocab_size)
+def _open_flat(order: OrderFiles, pieces: tuple[Extent, ...], statements: Iterable[GeometryClaim]) -> TokenSource:
+    return FlatOrder(agreed_geometry((*described(order), *statements), pieces), pieces, order.vocab_size)
 
 
 def _whole_files(order: OrderFiles) -> tuple[Extent, ...]:

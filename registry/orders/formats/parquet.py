@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.orders.agreement import Statement, agree, described
+from seenat.registry.orders.agreement import GeometryClaim, agree, described
 from seenat.registry.orders.formats.gathered import GatheredOrder
 from seenat.registry.orders.formats.parquet_footer import Footer, arrow, described_by_footers, read_footer
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
@@ -239,7 +239,7 @@ def open_parquet(order: OrderFiles, *, paths: Sequence[str] | None = None, files
     )
 
 
-def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[Statement]:
+def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryClaim]:
     """How many ids the first row has, which no footer tells of lists of any length."""
     pa = arrow()
     footer = next((footer for footer in footers if footer.metadata.num_rows), None)
@@ -256,7 +256,7 @@ def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[Statement
     length = len(row[0]) if row[0].is_valid else 0
     if not length:
         raise CorruptFile(f"{footer.path}, row 0: there are no ids in the column {footer.tokens}; replace the file.")
-    yield Statement("tokens_per_sequence", length, f"{footer.path} (row 0)")
+    yield GeometryClaim("tokens_per_sequence", length, f"{footer.path} (row 0)")
 
 
 def _starts_of(counts: Any) -> npt.NDArray[np.int64]:

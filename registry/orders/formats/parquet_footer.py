@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.errors import CorruptFile, MissingExtra
-from seenat.registry.orders.agreement import Statement
+from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, looks_like
 
 __all__ = ["LAYOUTS", "Footer", "Layout", "arrow", "described_by_footers", "read_footer"]
@@ -104,16 +104,18 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
     )
 
 
-def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterator[Statement]:
+def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterator[GeometryClaim]:
     """What the footers state of an order; the type of the ids only where nobody wants it converted to another."""
     first = footers[0].path
     rows = sum(footer.metadata.num_rows for footer in footers)
-    yield Statement("sequences", rows, first if len(footers) == 1 else f"{first} with the {len(footers) - 1} after it")
+    yield GeometryClaim(
+        "sequences", rows, first if len(footers) == 1 else f"{first} with the {len(footers) - 1} after it"
+    )
     for footer in footers:
         if dtype is None:
-            yield Statement("dtype", footer.dtype, f"{footer.path} (column {footer.tokens})")
+            yield GeometryClaim("dtype", footer.dtype, f"{footer.path} (column {footer.tokens})")
         if footer.length is not None:
-            yield Statement("tokens_per_sequence", footer.length, f"{footer.path} (column {footer.tokens})")
+            yield GeometryClaim("tokens_per_sequence", footer.length, f"{footer.path} (column {footer.tokens})")
 
 
 def _reason(path: str, filesystem: Any, error: Exception) -> str:

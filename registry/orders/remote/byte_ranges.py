@@ -27,7 +27,7 @@ from seenat.registry.hub.download import hub_errors
 if TYPE_CHECKING:
     from httpx2 import Response
 
-__all__ = ["HubFile", "HubLocation", "HubRanges", "Patience"]
+__all__ = ["HubFile", "HubLocation", "HubRanges", "RetryPolicy"]
 
 _LOCATION = re.compile(r"hf://datasets/(?P<repository>[^/@\s]+/[^/@\s]+)(?:@(?P<revision>[^\s@]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -75,7 +75,7 @@ class HubFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long and how often the hub is asked for one thing."""
 
     delays: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
@@ -89,9 +89,9 @@ class Patience:
 class HubRanges:
     """The files of one revision. It holds no connection, and travels to other processes."""
 
-    def __init__(self, location: HubLocation, patience: Patience | None = None) -> None:
+    def __init__(self, location: HubLocation, patience: RetryPolicy | None = None) -> None:
         self.location = location
-        self.patience = patience or Patience()
+        self.patience = patience or RetryPolicy()
 
     def find_commit(self, file: HubFile) -> str:
         """The commit that the revision means now, by one look-up of a file of it.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from seenat.registry.storage.local import PARTIAL, write_whole
+from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced
 
 __all__ = ["PieceCache", "PieceKey"]
 
@@ -88,7 +88,7 @@ class PieceCache:
             return
         try:
             path = self.folder / key.path
-            write_whole(path, hashlib.sha256(data).digest(), data)
+            write_atomic_unsynced(path, hashlib.sha256(data).digest(), data)
             _touch(path)
             self._room -= size
             if self._room < 0:

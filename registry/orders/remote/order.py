@@ -30,13 +30,13 @@ from seenat.registry.errors import UnknownBatch
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import ByteRange, Geometry
-from seenat.registry.orders.remote.byte_ranges import HubFile, HubLocation, HubRanges, Patience
+from seenat.registry.orders.remote.byte_ranges import HubFile, HubLocation, HubRanges, RetryPolicy
 from seenat.registry.orders.remote.cache import PieceCache, PieceKey
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.specs import FileFacts
+    from seenat.registry.catalog.specs import FileRecord
 
 __all__ = ["RemoteOrder", "open_remote", "token_cache"]
 
@@ -56,11 +56,11 @@ _Bytes = npt.NDArray[np.uint8]
 
 def open_remote(
     location: str,
-    files: Iterable[FileFacts],
+    files: Iterable[FileRecord],
     geometry: Geometry,
     sequences_per_batch: int,
     vocab_size: int | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> RemoteOrder:
     """A reader of the order whose token files lie flat at `hf://datasets/ORG/NAME@REVISION`; nothing is asked for yet.
 

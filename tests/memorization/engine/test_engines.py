@@ -14,7 +14,7 @@ import torch
 from seenat.memorization.engine.kernels.output_head import Head
 from seenat.memorization.engine.kernels.prefix_state import Pairs
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
-from seenat.memorization.engine.neox.early_exit import Cascade
+from seenat.memorization.engine.neox.early_exit import EarlyExit
 from seenat.memorization.engine.neox.engine import NeoxEngine
 from seenat.memorization.engine.neox.forward import Body, folded
 from seenat.memorization.engine.neox.greedy import scores
@@ -53,7 +53,7 @@ def test_stages_and_blocks_never_change_a_prefix(
     stages: tuple[int, ...],
     block: int,
 ) -> None:
-    found = Cascade(*halves, torch.from_numpy(tokens), Pairs([(32, 32)]), stages, block).run()
+    found = EarlyExit(*halves, torch.from_numpy(tokens), Pairs([(32, 32)]), stages, block).run()
     np.testing.assert_array_equal(found.prefixes[0].numpy(), expected.prefix)
     assert not found.unsure.any()
 

@@ -16,10 +16,10 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import measured_values
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.register import register_suite
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 STEPS = (128, 384)
 
@@ -35,8 +35,8 @@ def pocket_hub(pocket_manifest: Path) -> Iterator[tuple[HubServer, str]]:
         yield hub, commit
 
 
-def hub_suite(commit: str) -> SuiteFacts:
-    order = OrderFacts(
+def hub_suite(commit: str) -> SuiteSpec:
+    order = OrderSpec(
         name="hub-order",
         sequences=3584,
         tokens_per_sequence=65,
@@ -46,16 +46,16 @@ def hub_suite(commit: str) -> SuiteFacts:
         eos_id=0,
         format="mmididx",
         location=f"hf://datasets/org/pocket-order@{commit}",
-        files=(FileFacts(name="document.bin", bytes=3584 * 65 * 2),),
+        files=(FileRecord(name="document.bin", bytes=3584 * 65 * 2),),
     )
-    model = ModelFacts(
+    model = ModelSpec(
         name="hub-230k",
         order="hub-order",
         schedule=Schedule(sequences_per_batch=8, steps=384, saved=STEPS),
         repository="org/pocket-230k",
-        checkpoints=tuple(CheckpointFacts(step=step) for step in STEPS),
+        checkpoints=tuple(CheckpointSpec(step=step) for step in STEPS),
     )
-    return SuiteFacts(name="hub", origin="test", orders=(order,), models=(model,))
+    return SuiteSpec(name="hub", origin="test", orders=(order,), models=(model,))
 
 
 def test_a_hub_model_over_a_hub_order_gives_what_the_folders_give(
@@ -64,7 +64,7 @@ def test_a_hub_model_over_a_hub_order_gives_what_the_folders_give(
     catalog = sqlite_catalog
     register_suite(catalog, pocket_manifest)
     with catalog.database.write() as connection:
-        record_suite(connection, hub_suite(pocket_hub[1]))
+        write_suite(connection, hub_suite(pocket_hub[1]))
     values = []
     for name in ("pocket-230k", "hub-230k"):
         model = catalog.model(name)

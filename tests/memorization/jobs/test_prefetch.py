@@ -21,15 +21,15 @@ from support.measuring import plan
 from seenat.cli.main import seenat
 from seenat.memorization.jobs.host_memory import free_memory
 from seenat.memorization.jobs.plan import Job, failures, find_job
-from seenat.memorization.jobs.prefetch import Fed, Feed, Shelf
+from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.runners.local import Advance, run_job
 from seenat.memorization.queries.onsets import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.database.tables import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NoRoom
-from seenat.registry.hub.cache import free_files
-from seenat.registry.hub.download import Watch, fetch_checkpoint
+from seenat.registry.hub.cache import evict
+from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint
 from seenat.registry.integrity.content import Content, content_of, ensure_content
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
@@ -176,17 +176,17 @@ class _Scorer:
 
 def fed_by(
     checkpoints: tuple[Checkpoint, ...],
-    fetch: Callable[[Checkpoint, Watch], Content],
-    use: Callable[[Fed], Any],
+    fetch: Callable[[Checkpoint, DownloadObserver], Content],
+    use: Callable[[PrefetchedCheckpoint], Any],
     **more: Any,
 ) -> list[Any]:
     options: dict[str, Any] = {"load": _Scorer, "may_load_ahead": lambda _: True, "waiting": lambda *_: None}
-    options |= {"shelf": Shelf(None, lambda _: False)} | more
-    with Feed(checkpoints, fetch=fetch, **options) as feed:
+    options |= {"shelf": CacheQuota(None, lambda _: False)} | more
+    with Prefetcher(checkpoints, fetch=fetch, **options) as feed:
         return [use(fed) for fed in feed]
 
 
-def contents(step: Checkpoint, _: Watch) -> Content:
+def contents(step: Checkpoint, _: DownloadObserver) -> Content:
     return Content(Path(str(step.step)), ())
 
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_loaded_ahead_is_loaded_in_its_turn(far: Catalog) -> None
 def test_what_did_not_fit_ahead_is_tried_again_once_there_is_room(far: Catalog) -> None:
     tried: list[int] = []
 
-    def fetch(checkpoint: Checkpoint, watch: Watch) -> Content:
+    def fetch(checkpoint: Checkpoint, watch: DownloadObserver) -> Content:
         tried.append(checkpoint.step)
         if checkpoint.step == 16 and tried.count(16) == 1:
             raise NoRoom("no room yet.")
@@ -221,7 +221,7 @@ def test_what_did_not_fit_ahead_is_tried_again_once_there_is_room(far: Catalog) 
             raise NoRoom("no room at all.")
         return contents(checkpoint, watch)
 
-    def use(fed: Fed) -> str:
+    def use(fed: PrefetchedCheckpoint) -> str:
         try:
             return fed.content().folder.name
         except NoRoom as error:
@@ -329,9 +329,9 @@ def test_a_checkpoint_that_another_process_measures_stays_until_it_is_done(far: 
 
 def test_freeing_what_is_not_there_frees_nothing(far: Catalog, cache: Path) -> None:
     folder = fetch_checkpoint(REPOSITORY, "step16")
-    assert free_files([folder / "nothing", cache / "elsewhere"]) == 0
+    assert evict([folder / "nothing", cache / "elsewhere"]) == 0
     size = (folder / "model.safetensors").stat().st_size
-    assert free_files([folder / "model.safetensors"]) == size
+    assert evict([folder / "model.safetensors"]) == size
     assert on_disk(cache) == set()
     assert (folder / "config.json").exists()
 

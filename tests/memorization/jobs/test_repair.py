@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sqlalchemy import update
-from support.synthetic_results import BLOCK, SEQUENCES, STEPS, MadeUp, values
+from support.synthetic_results import BLOCK, SEQUENCES, STEPS, SyntheticResults, values
 
 from seenat.memorization.jobs.plan import find_job, plan_job
 from seenat.memorization.jobs.repair import reopen_lost
@@ -15,11 +15,11 @@ from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.export import export_results
-from seenat.memorization.results import array as store
 from seenat.memorization.queries.onsets import measured_values, trajectory
+from seenat.memorization.results import array as store
 from seenat.memorization.results.commit import open_array
 from seenat.memorization.results.compaction import compact, read_values
-from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.database.tables import jobs, shards
 from seenat.registry.errors import CorruptFile
 from seenat.registry.units import SequenceRange
@@ -51,7 +51,7 @@ DAMAGES = {
 def asked(made, tmp_path):
     """Every way to read values, each over sequences that the damaged block holds."""
     catalog, model = made.catalog, made.model
-    results = open_results(catalog, model)
+    results = open_study_data(catalog, model)
     return {
         "trajectory": lambda: trajectory(catalog, model, BLOCK + 7),
         "values": lambda: measured_values(catalog, model, EVERYTHING),
@@ -63,7 +63,7 @@ def asked(made, tmp_path):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_path, damage):
-    made = MadeUp.of(catalog)
+    made = SyntheticResults.of(catalog)
     stored = made.commit_all()
     DAMAGES[damage](made)
     start = {"values": 0 if damage == "the whole checkpoint" else BLOCK}
@@ -88,7 +88,7 @@ def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_pa
 
 @pytest.fixture
 def made(sqlite_catalog):
-    return MadeUp.of(sqlite_catalog)
+    return SyntheticResults.of(sqlite_catalog)
 
 
 def test_of_a_large_file_a_part_is_as_good_as_its_length(made, monkeypatch):
@@ -139,7 +139,7 @@ def finished(made):
 
 
 def test_shards_whose_files_are_lost_are_opened_again(catalog):
-    made = MadeUp.of(catalog)
+    made = SyntheticResults.of(catalog)
     job = finished(made)
     other = plan_job(catalog, made.model, replace(Protocol(), prompt=8), job.selection)
     path(made, row=0).unlink()  # Of a checkpoint that the job did not ask for.

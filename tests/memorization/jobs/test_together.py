@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.measuring import measure, plan
-from support.synthetic_results import MadeUp
+from support.synthetic_results import SyntheticResults
 
 from seenat.cli.main import seenat
 from seenat.memorization.jobs.plan import find_job, list_jobs, plan_jobs
@@ -123,7 +123,7 @@ def test_the_command_takes_lengths_with_commas_between(pocket_manifest):
 
 
 def test_all_are_planned_or_none(catalog):
-    made = MadeUp.of(catalog)
+    made = SyntheticResults.of(catalog)
     asked = Selection(steps=(20, 40), sequences=made.model.order.sequences)
     fits, too_long = Protocol(prompt=31, continuation=7), Protocol(prompt=31, continuation=40)
     with pytest.raises(InvalidValue, match="ids 0 to 70 of a sequence"):

@@ -1,4 +1,4 @@
-"""Columns hold what was asked for and nothing else, and never say what the order does not: damaged, killed, or shared."""
+"""Window caches hold what was asked for and nothing else, and never say what the order does not: damaged, killed, or shared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seenat.memorization.jobs import window_cache as columns
-from seenat.memorization.jobs.window_cache import Columns, Direct, columns_bytes, columns_folder, rows_of
+from seenat.memorization.jobs.window_cache import DirectReader, WindowCache, columns_bytes, columns_folder, rows_of
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import CorruptFile, UnknownSequence
 from seenat.registry.orders.extents import Extent
@@ -75,7 +75,7 @@ def test_whatever_is_asked_for_in_whatever_order_is_what_the_order_holds(
     source = order(folder, dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(columns, "_LARGEST_BLOCK", 1 << 10)
-        rows = Columns(folder / "columns", "sha256:0", source, WINDOW)
+        rows = WindowCache(folder / "columns", "sha256:0", source, WINDOW)
         wanted = [*asked, *(range(start, min(start + count, SEQUENCES)) for start, count in spans)]
         for indices in (np.array(some, np.int64) for some in random.Random(0).sample(wanted, len(wanted))):
             found = rows.take(indices)
@@ -88,12 +88,12 @@ def test_whatever_is_asked_for_in_whatever_order_is_what_the_order_holds(
 def test_what_is_kept_is_not_read_again_and_a_sample_takes_little(tmp_path: Path, blocks_of_1024: None) -> None:
     source = order(tmp_path)
     sample = np.array([5, 700, 2499])
-    Columns(tmp_path / "columns", "sha256:0", source, WINDOW).prepare(sample)
+    WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW).prepare(sample)
     assert source.taken == [5, 700, 2499]
     files = kept(tmp_path / "columns")
     assert [path.name for path in files] == ["0", "2"]
     assert sum(path.stat().st_size for path in files) == (32 + 128 + 2 * 16) + (32 + 64 + 16)
-    again = Columns(tmp_path / "columns", "sha256:0", source, WINDOW)
+    again = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW)
     np.testing.assert_array_equal(again.take(sample), source.take(sample, *WINDOW))
     again.prepare(np.arange(0, 1024))
     assert len(source.taken) == 3 + 3 + 1022
@@ -102,20 +102,20 @@ def test_what_is_kept_is_not_read_again_and_a_sample_takes_little(tmp_path: Path
 def test_another_content_or_window_is_another_copy(tmp_path: Path) -> None:
     source = order(tmp_path)
     for digest, window in (("sha256:0", WINDOW), ("sha256:1", WINDOW), ("sha256:0", (4, 12))):
-        Columns(tmp_path / "columns", digest, source, window).prepare(np.arange(10))
+        WindowCache(tmp_path / "columns", digest, source, window).prepare(np.arange(10))
     paths = [path.relative_to(tmp_path / "columns").as_posix() for path in kept(tmp_path / "columns")]
     assert paths == ["0/3-11/0", "0/4-12/0", "1/3-11/0"]
     assert len(source.taken) == 30
 
 
 def test_errors_are_those_of_the_order(tmp_path: Path) -> None:
-    rows = Columns(tmp_path / "columns", "sha256:0", order(tmp_path, vocab_size=251), WINDOW)
+    rows = WindowCache(tmp_path / "columns", "sha256:0", order(tmp_path, vocab_size=251), WINDOW)
     rows.prepare(np.arange(SEQUENCES))
-    damaged = Columns(tmp_path / "columns", "sha256:1", order(tmp_path, vocab_size=250), WINDOW)
+    damaged = WindowCache(tmp_path / "columns", "sha256:1", order(tmp_path, vocab_size=250), WINDOW)
     with pytest.raises(CorruptFile, match="id 250 at position"):
         damaged.prepare(np.arange(SEQUENCES))
     with pytest.raises(UnknownSequence):
-        Direct(order(tmp_path), WINDOW).take(np.array([SEQUENCES]))
+        DirectReader(order(tmp_path), WINDOW).take(np.array([SEQUENCES]))
 
 
 # -- what happens to them
@@ -141,12 +141,12 @@ def flipped(path: Path) -> None:
 def test_a_damaged_block_is_made_anew(tmp_path: Path, blocks_of_1024: None, damage: Any) -> None:
     source, every = order(tmp_path), np.arange(SEQUENCES)
     for digest in ("sha256:0", "sha256:1"):
-        Columns(tmp_path / "columns", digest, source, WINDOW).prepare(every)
+        WindowCache(tmp_path / "columns", digest, source, WINDOW).prepare(every)
     path = tmp_path / "columns" / "0" / "3-11" / "0"
     whole = path.read_bytes()
     damage(path)
     source.taken.clear()
-    found = Columns(tmp_path / "columns", "sha256:0", source, WINDOW).take(every)
+    found = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW).take(every)
     assert source.taken == list(range(1024))
     np.testing.assert_array_equal(found, source.take(every, *WINDOW))
     assert path.read_bytes() == whole
@@ -155,7 +155,7 @@ def test_a_damaged_block_is_made_anew(tmp_path: Path, blocks_of_1024: None, dama
 def test_where_nothing_can_be_written_the_order_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = order(tmp_path)
     (tmp_path / "columns").write_text("a file where the folder should be")
-    rows, every = Columns(tmp_path / "columns", "sha256:0", source, WINDOW), np.arange(SEQUENCES)
+    rows, every = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW), np.arange(SEQUENCES)
     rows.prepare(every)
     np.testing.assert_array_equal(rows.take(every), source.take(every, *WINDOW))
     assert "cannot be kept" in caplog.text
@@ -177,7 +177,7 @@ source = FlatOrder(Geometry(sequences=2500, tokens_per_sequence=33, dtype="uint1
 def check(seed, rounds, forget):
     some = np.random.default_rng(seed)
     for _ in range(rounds):
-        rows = columns.Columns(folder, "sha256:0", source, (3, 11))
+        rows = columns.WindowCache(folder, "sha256:0", source, (3, 11))
         for found in (some.integers(0, 2500, 30), np.arange(0, 2500, 7)):
             assert (rows.take(found) == source.take(found, 3, 11)).all()
         if forget:
@@ -213,11 +213,13 @@ def test_killed_at_any_moment_nothing_half_written_is_used(tmp_path: Path, block
         process.stdin.close()
     assert process.returncode == 0
     every = np.arange(SEQUENCES)
-    np.testing.assert_array_equal(Columns(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW))
+    np.testing.assert_array_equal(
+        WindowCache(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW)
+    )
     left = list(folder.rglob("*.partial"))
     for path in left:
         os.utime(path, (1, 1))
-    Columns(folder, "sha256:0", source, WINDOW)
+    WindowCache(folder, "sha256:0", source, WINDOW)
     assert list(folder.rglob("*.partial")) == [], "what was being written is cleared away after an hour"
 
 
@@ -230,7 +232,9 @@ def test_two_processes_at_once_never_read_what_is_not_so(tmp_path: Path, blocks_
     assert [process.communicate()[1] for process in both] == ["", ""]
     assert [process.returncode for process in both] == [0, 0]
     every = np.arange(SEQUENCES)
-    np.testing.assert_array_equal(Columns(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW))
+    np.testing.assert_array_equal(
+        WindowCache(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW)
+    )
 
 
 # -- when they are made
@@ -241,15 +245,15 @@ def test_columns_are_made_where_they_pay(sqlite_catalog: Catalog, tmp_path: Path
     here = replace(pile, location=str(tmp_path))
     small = replace(here, geometry=replace(here.geometry, sequences=1000))
     cases = [
-        (pile, (0, 64), 1, Columns),
-        (pile, (0, 2049), 1, Columns),
-        (here, (0, 64), 1, Direct),
-        (here, (0, 64), 2, Columns),
-        (here, (0, 1025), 2, Direct),
-        (small, (0, 64), 154, Direct),
-        (replace(small, format="parquet"), (0, 64), 154, Columns),
-        (replace(small, format="parquet"), (0, 64), 1, Direct),
-        (replace(pile, digest=None), (0, 64), 154, Direct),
+        (pile, (0, 64), 1, WindowCache),
+        (pile, (0, 2049), 1, WindowCache),
+        (here, (0, 64), 1, DirectReader),
+        (here, (0, 64), 2, WindowCache),
+        (here, (0, 1025), 2, DirectReader),
+        (small, (0, 64), 154, DirectReader),
+        (replace(small, format="parquet"), (0, 64), 154, WindowCache),
+        (replace(small, format="parquet"), (0, 64), 1, DirectReader),
+        (replace(pile, digest=None), (0, 64), 154, DirectReader),
     ]
     for one, window, readings, kind in cases:
         assert type(rows_of(one, pile.source(), window, readings)) is kind, (one, window, readings)

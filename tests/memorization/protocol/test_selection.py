@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seenat.memorization.protocol.selection import Selection, block_range, block_sequences, count_of_any
+from seenat.memorization.protocol.selection import Selection, block_range, block_sequences, count_union
 from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule, pythia_steps
@@ -105,8 +105,8 @@ def test_what_any_of_several_asks_for_is_what_counting_finds(lists, given_select
     schedule, pairs = given_selections
     kept, sets = [with_list(lists, *pair) for pair in pairs], [chosen(*pair) for pair in pairs]
     for step in schedule.saved:
-        assert count_of_any(kept, schedule, step) == len(set().union(*sets) & set(schedule.sequences_seen(step)))
-    assert count_of_any(kept, schedule, schedule.steps) == 0 or schedule.steps in schedule.saved
+        assert count_union(kept, schedule, step) == len(set().union(*sets) & set(schedule.sequences_seen(step)))
+    assert count_union(kept, schedule, schedule.steps) == 0 or schedule.steps in schedule.saved
 
 
 @FEWER

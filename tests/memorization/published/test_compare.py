@@ -16,11 +16,11 @@ from seenat.memorization.published.importer import import_published
 from seenat.memorization.results.commit import commit_block, described_row, open_array
 from seenat.memorization.results.measurements import ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, OrderFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.database.tables import reference_counts
 from seenat.registry.errors import NotMeasured
 from seenat.registry.schedule import Schedule
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 SEQUENCES, BATCH, STEPS = 96, 8, 12
 DIGEST = "sha256:" + "0" * 64
@@ -28,18 +28,18 @@ OURS = {1: 32, 2: 31, 3: 32, 5: 0, 40: 32, 47: 32, 50: 32}
 """Sequence -> prefix, measured at step 6, which had seen `0:48`."""
 
 
-def _model(name: str, batches: int, **more: str) -> ModelFacts:
+def _model(name: str, batches: int, **more: str) -> ModelSpec:
     """A run over the whole order, in batches of so many times 8 sequences; saved in the middle and at the end."""
     steps = STEPS // batches
     schedule = Schedule(sequences_per_batch=BATCH * batches, steps=steps, saved=(0, steps // 2, steps))
-    checkpoints = tuple(CheckpointFacts(step=step, status="ok", digest=DIGEST) for step in schedule.saved)
-    return ModelFacts(name=name, order="tiny", schedule=schedule, checkpoints=checkpoints, **more)
+    checkpoints = tuple(CheckpointSpec(step=step, status="ok", digest=DIGEST) for step in schedule.saved)
+    return ModelSpec(name=name, order="tiny", schedule=schedule, checkpoints=checkpoints, **more)
 
 
 @pytest.fixture
 def tiny(sqlite_catalog: Catalog) -> Catalog:
     """`pythia-4m` and its first release, of twice the batch, over 96 sequences."""
-    order = OrderFacts(
+    order = OrderSpec(
         name="tiny",
         sequences=SEQUENCES,
         tokens_per_sequence=65,
@@ -49,13 +49,13 @@ def tiny(sqlite_catalog: Catalog) -> Catalog:
         eos_id=0,
         format="raw",
         location="/nowhere",
-        files=(FileFacts(name="tokens.bin", bytes=SEQUENCES * 130, sha256=DIGEST),),
+        files=(FileRecord(name="tokens.bin", bytes=SEQUENCES * 130, sha256=DIGEST),),
     )
-    suite = SuiteFacts(
+    suite = SuiteSpec(
         name="tiny", origin="test", orders=(order,), models=(_model("pythia-4m", 1), _model("pythia-4m-v0", 2))
     )
     with sqlite_catalog.database.write() as connection:
-        record_suite(connection, suite)
+        write_suite(connection, suite)
     return sqlite_catalog
 
 

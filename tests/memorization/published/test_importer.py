@@ -20,12 +20,12 @@ from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, Result
 from seenat.memorization.published.sources import SplitName, opened
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.database.tables import models, reference_counts
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, MissingExtra, UnknownCheckpoint
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.reference_counts import record_reference_counts
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 ALL = 146_432_000
 SIZES = ("70M", "160M", "410M", "1B", "1.4B", "2.8B", "6.9B", "12B")
@@ -273,10 +273,10 @@ def test_published_counts_are_recorded_once(catalog: Catalog) -> None:
 def _record(catalog: Catalog, name: str, saved: Sequence[int] = (0, 6, 12)) -> None:
     """A model of 12 steps of 8 sequences."""
     schedule = Schedule(sequences_per_batch=8, steps=12, saved=tuple(saved))
-    checkpoints = tuple(CheckpointFacts(step=step) for step in saved)
-    facts = ModelFacts(name=name, order=None, schedule=schedule, checkpoints=checkpoints)
+    checkpoints = tuple(CheckpointSpec(step=step) for step in saved)
+    facts = ModelSpec(name=name, order=None, schedule=schedule, checkpoints=checkpoints)
     with catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name="small", origin="test", orders=(), models=(facts,)))
+        write_suite(connection, SuiteSpec(name="small", origin="test", orders=(), models=(facts,)))
 
 
 def test_a_hub_that_is_not_there_is_told_at_once(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.synthetic_results import BATCH, SEQUENCES, STEPS, WHOLE, MadeUp, values
+from support.synthetic_results import BATCH, SEQUENCES, STEPS, WHOLE, SyntheticResults, values
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
 from seenat.memorization.queries.memorized import first_memorized, memorized_by_batch
@@ -12,7 +12,7 @@ from seenat.registry.units import BatchRange
 
 @pytest.fixture
 def made(catalog):
-    return MadeUp.of(catalog)
+    return SyntheticResults.of(catalog)
 
 
 def pages(made, by, limit):
@@ -60,7 +60,7 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
 
 
 def test_batches_that_were_not_measured_are_left_out_and_steps_refused(sqlite_catalog):
-    made = MadeUp.of(sqlite_catalog)
+    made = SyntheticResults.of(sqlite_catalog)
     made.commit(made.rows[3], 1, values(3))
     found = memorized_by_batch(made.catalog, made.model, 40, BatchRange(0, 70))
     assert [one.batch for one in found.counts] == list(range(17, 34))
@@ -69,7 +69,7 @@ def test_batches_that_were_not_measured_are_left_out_and_steps_refused(sqlite_ca
 
 
 def test_json_says_where_to_go_on(sqlite_catalog):
-    made = MadeUp.of(sqlite_catalog)
+    made = SyntheticResults.of(sqlite_catalog)
     made.commit_all()
     told = first_memorized(made.catalog, made.model, 70, limit=2).to_json()
     assert set(told) == {"model", "order", "protocol", "by", "count", "unseen", "sequences", "next", "adaptive"}

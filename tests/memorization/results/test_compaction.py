@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from sqlalchemy import select
-from support.synthetic_results import BATCH, BLOCK, SEQUENCES, STEPS, WHOLE, MadeUp, values
+from support.synthetic_results import BATCH, BLOCK, SEQUENCES, STEPS, WHOLE, SyntheticResults, values
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.queries.onsets import measured_values, trajectory
@@ -51,7 +51,7 @@ for syncs in range(1, 100):
 
 @pytest.fixture
 def made(sqlite_catalog):
-    return MadeUp.of(sqlite_catalog)
+    return SyntheticResults.of(sqlite_catalog)
 
 
 def parts(made):
@@ -70,7 +70,7 @@ def points(path):
 
 
 def test_on_both_databases_it_answers_what_was_committed(catalog):
-    made = MadeUp.of(catalog)
+    made = SyntheticResults.of(catalog)
     with pytest.raises(NotMeasured, match="Nothing of made-up has been measured yet"):
         compact(catalog, made.model)
     stored = made.commit_all()
@@ -202,7 +202,7 @@ def test_another_content_brings_another_row(made):
     compact(made.catalog, made.model)
     with made.catalog.database.write() as connection:
         connection.execute(checkpoints.update().where(checkpoints.c.digest == "sha256:20").values(digest="sha256:new"))
-    again = MadeUp.opened(made.catalog)
+    again = SyntheticResults.opened(made.catalog)
     assert again.rows == (0, 1, 5, 3, 4)
     assert np.array_equal(again.read(), np.where(np.arange(5)[:, None] == 2, NOT_MEASURED, stored))
     again.commit(5, 0, values(8))

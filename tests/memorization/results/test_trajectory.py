@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
-from seenat.memorization.results.trajectory import Onset, Point, Trajectory, onset_table
+from seenat.memorization.results.trajectory import Onset, Point, Trajectory, derive_onsets
 
 WHOLE = 8
 VALUES = st.sampled_from([0, 3, WHOLE - 1, WHOLE, WHOLE, NOT_MEASURED])
@@ -52,7 +52,7 @@ def by_looking(steps, column):
 @given(measured())
 def test_the_table_of_many_sequences_is_what_looking_at_each_finds(given_values):
     steps, values = given_values
-    table = onset_table(np.array(steps, np.int64), values, WHOLE)
+    table = derive_onsets(np.array(steps, np.int64), values, WHOLE)
     expected = [(column, *by_looking(steps, values[:, column])) for column in range(values.shape[1])]
     found = zip(
         table.column.tolist(),

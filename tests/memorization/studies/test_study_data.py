@@ -9,7 +9,7 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
-from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.suites.register import register_suite
@@ -32,7 +32,7 @@ def adaptive(pocket_manifest, tmp_path_factory):
 
 def test_a_mean_is_not_taken_over_what_was_chosen(adaptive):
     model = adaptive.model("pocket-230k")
-    results = open_results(adaptive, model)
+    results = open_study_data(adaptive, model)
     assert results.steps == (256, 320, 384)
     assert len(results.names()["adaptive"]) == 1
     assert results.without_adaptive().steps == (256, 384)
@@ -43,10 +43,10 @@ def test_a_mean_is_not_taken_over_what_was_chosen(adaptive):
 
 def test_losses_are_preferred_where_they_are(with_losses):
     model = with_losses.model("pocket-230k")
-    assert open_results(with_losses, model, measures=COMPARED).protocol == LOSS
-    assert open_results(with_losses, model, PREFIX.id, measures=COMPARED).protocol == PREFIX
-    assert open_results(with_losses, model).protocol == PREFIX
-    assert open_results(with_losses, with_losses.model("pocket-2m"), measures=COMPARED).protocol == PREFIX
+    assert open_study_data(with_losses, model, measures=COMPARED).protocol == LOSS
+    assert open_study_data(with_losses, model, PREFIX.id, measures=COMPARED).protocol == PREFIX
+    assert open_study_data(with_losses, model).protocol == PREFIX
+    assert open_study_data(with_losses, with_losses.model("pocket-2m"), measures=COMPARED).protocol == PREFIX
 
 
 def test_quantities_grow_with_what_is_known():

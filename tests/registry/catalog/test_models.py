@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.registry.catalog.models import Model, Order
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.detokenize import decode
 from seenat.registry.orders.geometry import Geometry
@@ -33,15 +33,15 @@ def order(tmp_path: Path, ids: np.ndarray) -> Order:
     (tmp_path / "a.bin").write_bytes(b"xyz" + data[:33])
     (tmp_path / "b.bin").write_bytes(data[33:])
     files = (
-        FileFacts(name="a.bin", bytes=36, data_offset=3),
-        FileFacts(name="b.bin", bytes=67),
-        FileFacts(name="i.idx", bytes=0, role="index"),
+        FileRecord(name="a.bin", bytes=36, data_offset=3),
+        FileRecord(name="b.bin", bytes=67),
+        FileRecord(name="i.idx", bytes=0, role="index"),
     )
     (tmp_path / "i.idx").touch()
     return an_order(SEQUENCES, 4, location=str(tmp_path), files=files)
 
 
-def an_order(sequences: int, batch: int, location: str = "/", files: tuple[FileFacts, ...] = ()) -> Order:
+def an_order(sequences: int, batch: int, location: str = "/", files: tuple[FileRecord, ...] = ()) -> Order:
     return Order(
         id=1, name="mine", suite="s", geometry=Geometry(sequences=sequences, tokens_per_sequence=TOKENS, dtype="uint16"),
         sequences_per_batch=batch, vocab_size=50, eos_id=0, format="raw", location=location, tokenizer=None, digest=None,

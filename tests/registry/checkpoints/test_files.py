@@ -21,11 +21,11 @@ from seenat.registry.checkpoints.files import (
     ParameterCount,
     checkpoint_digest,
     count_parameters,
-    determining_files,
     local_files,
     parameters_of_config,
     read_config,
     sha256_of_files,
+    weight_and_config_files,
     weight_files,
 )
 from seenat.registry.errors import CorruptFile, InvalidValue, SeenatError, UnknownCheckpoint
@@ -227,7 +227,7 @@ def test_what_is_missing_is_an_unknown_checkpoint(checkpoint: Path) -> None:
     with pytest.raises(UnknownCheckpoint, match="is not a folder"):
         local_files(checkpoint / "step9")
     (checkpoint / "config.json").unlink()
-    for read in (determining_files, read_config):
+    for read in (weight_and_config_files, read_config):
         with pytest.raises(UnknownCheckpoint, match=r"has no config\.json"):
             read(checkpoint)
     (checkpoint / "model.safetensors").unlink()

@@ -27,7 +27,7 @@ from seenat.registry.database.engine import HEAD, Database, parse_url
 from seenat.registry.database.schema import alembic_config, upgrade
 from seenat.registry.database.tables import aliases, batches, metadata, onset_counts, suites
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchema
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
 
@@ -168,7 +168,7 @@ def test_a_populated_catalog_survives_every_upgrade(database: Database) -> None:
             ("sha256:ab", 3),
             (None, None),
         ]
-        assert record_suite(connection, suite) == ()
+        assert write_suite(connection, suite) == ()
 
 
 def test_onsets_that_are_there_are_counted_by_an_upgrade(database: Database) -> None:

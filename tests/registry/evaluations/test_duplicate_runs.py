@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seenat.registry.evaluations.duplicate_runs import Coincidence, Run, compare_runs
+from seenat.registry.evaluations.duplicate_runs import DuplicateRun, Run, compare_runs
 
 
 def runs(*described: tuple[str, int, int, int]) -> dict[Run, dict[tuple[str, str], float]]:
@@ -51,5 +51,5 @@ def test_few_numbers_say_nothing_and_other_numbers_of_examples_neither() -> None
 def test_a_coincidence_counts_what_both_have() -> None:
     (first, values), (second, others) = runs(("a", 5, 0, 1), ("b", 5, 0, 2)).items()
     (found,) = compare_runs({first: values, second: {key: value for key, value in others.items() if key[0] < "task7"}})
-    assert found == Coincidence(first=first, second=second, equal=67, common=67, kind="coincidence")
+    assert found == DuplicateRun(first=first, second=second, equal=67, common=67, kind="coincidence")
     assert found.sentence == "67 of 67 results with 0 examples are the same for a at step 5 and b at step 5"

@@ -15,14 +15,14 @@ from sqlalchemy import func, select
 from support.published import hub_run, neox_run, numbers, write_json
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import AliasFacts, CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.evaluations.duplicate_runs import COINCIDENCE_SOURCE
 from seenat.registry.evaluations.importer import EvaluationImport, import_evaluations
 from seenat.registry.evaluations.query import benchmarks
 from seenat.registry.schedule import Schedule
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 REAL = Path(__file__).parents[4] / "shared" / "pythia" / "evals"
 """The folder `evals` of EleutherAI/pythia at commit a19eecb, as far as the main models go."""
@@ -30,20 +30,20 @@ EARLY = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 TWINS = ("pythia-2.8b", "pythia-2.8b-deduped")
 
 
-def model(name: str, *, labels: int = 1, steps: int = 143_000, aliases: tuple[str, ...] = ()) -> ModelFacts:
+def model(name: str, *, labels: int = 1, steps: int = 143_000, aliases: tuple[str, ...] = ()) -> ModelSpec:
     saved = tuple(range(0, steps + 1, steps // 143))
-    return ModelFacts(
+    return ModelSpec(
         name=name,
         order=None,
         schedule=Schedule(sequences_per_batch=1024 * labels, steps=steps, saved=saved, labels_per_step=labels),
-        aliases=tuple(AliasFacts(name=alias) for alias in aliases),
-        checkpoints=tuple(CheckpointFacts(step=step) for step in saved),
+        aliases=tuple(AliasSpec(name=alias) for alias in aliases),
+        checkpoints=tuple(CheckpointSpec(step=step) for step in saved),
     )
 
 
-def record(catalog: Catalog, *facts: ModelFacts, suite: str = "small") -> None:
+def record(catalog: Catalog, *facts: ModelSpec, suite: str = "small") -> None:
     with catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name=suite, origin="test", orders=(), models=facts))
+        write_suite(connection, SuiteSpec(name=suite, origin="test", orders=(), models=facts))
 
 
 @pytest.fixture
@@ -224,9 +224,9 @@ def test_a_model_that_becomes_known_is_imported_then(small: Catalog, evals: Path
 
 def test_a_name_that_meant_several_models_names_none(small: Catalog, evals: Path) -> None:
     record(small, *(
-        ModelFacts(
+        ModelSpec(
             name=name, order=None, schedule=Schedule(sequences_per_batch=1, steps=9, saved=()),
-            aliases=(AliasFacts(name="pythia-7m", valid_until=until),),
+            aliases=(AliasSpec(name="pythia-7m", valid_until=until),),
         )
         for name, until in (("pythia-old", "2023-01-20"), ("pythia-new", "2023-04-03"))
     ), suite="renamed")  # fmt: skip

@@ -10,43 +10,45 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, FileFacts, ModelFacts, ParameterCount, SuiteFacts
-from seenat.registry.checkpoints.storage_dtype import Form, form_of
+from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.database.tables import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit
 from seenat.registry.integrity.evidence import Finding
-from seenat.registry.integrity.rules import Held, HeldFile, HeldModel, Index, findings_of
+from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.schedule import Schedule, pythia_steps
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 SINGLE = "model.safetensors"
 SHARDS = tuple(f"pytorch_model-{number:05}-of-00003.bin" for number in (1, 2, 3))
 
 
-def held(step: int | None, files: str | Mapping[str, str], id_: int | None = None, **more: Any) -> Held:
+def held(step: int | None, files: str | Mapping[str, str], id_: int | None = None, **more: Any) -> StoredCheckpoint:
     """What lies at a step; a file's content is named by a word."""
     named = {SINGLE: files} if isinstance(files, str) else files
     facts = {
         "checkpoint_id": step if id_ is None and step is not None else id_,
         "revision": "main" if step is None else f"step{step}",
         "commit": f"commit of {step} {sorted(named.items())}",
-        "weights": {name: HeldFile(bytes=10**6, sha256=f"sha256:{content}") for name, content in named.items()},
+        "weights": {name: StoredFile(bytes=10**6, sha256=f"sha256:{content}") for name, content in named.items()},
         "is_whole": bool(named),
     }
-    return Held(step=step, **(facts | more))
+    return StoredCheckpoint(step=step, **(facts | more))
 
 
-def model(*checkpoints_: Held, name: str = "m", main: str | Mapping[str, str] | None = None, **more: Any) -> HeldModel:
+def model(
+    *checkpoints_: StoredCheckpoint, name: str = "m", main: str | Mapping[str, str] | None = None, **more: Any
+) -> StoredModel:
     facts = {"suite": "s", "repository": f"org/{name}", "is_known": True} | more
-    return HeldModel(name=name, checkpoints=checkpoints_, main=None if main is None else held(None, main), **facts)
+    return StoredModel(name=name, checkpoints=checkpoints_, main=None if main is None else held(None, main), **facts)
 
 
-def found(*models: HeldModel) -> dict[str, list[tuple[str | None, str]]]:
+def found(*models: StoredModel) -> dict[str, list[tuple[str | None, str]]]:
     """Status and statement of every finding, by `model@step`."""
-    index = Index(models)
+    index = WeightIndex(models)
     answer = {}
     for one in models:
-        by_id = findings_of(one, index)
+        by_id = check_model(one, index)
         for checkpoint in one.checkpoints:
             assert checkpoint.checkpoint_id is not None
             answer[f"{one.name}@{checkpoint.step}"] = [
@@ -55,7 +57,7 @@ def found(*models: HeldModel) -> dict[str, list[tuple[str | None, str]]]:
     return answer
 
 
-def statuses(*models: HeldModel) -> dict[str, set[str | None]]:
+def statuses(*models: StoredModel) -> dict[str, set[str | None]]:
     return {place: {status for status, _ in some} for place, some in found(*models).items()}
 
 
@@ -236,15 +238,15 @@ PYTHIA = {
 @pytest.mark.parametrize(
     ("size", "length", "form"),
     [
-        ("14m", 28_143_920, Form(16, False)),
-        ("31m", 121_987_544, Form(32, False)),
-        ("160m", 649_308_728, Form(32, False)),
-        ("410m", 1_621_370_224, Form(32, False)),
+        ("14m", 28_143_920, StorageDtype(16, False)),
+        ("31m", 121_987_544, StorageDtype(32, False)),
+        ("160m", 649_308_728, StorageDtype(32, False)),
+        ("410m", 1_621_370_224, StorageDtype(32, False)),
     ],
 )
-def test_files_on_the_hub_have_a_form(size: str, length: int, form: Form) -> None:
+def test_files_on_the_hub_have_a_form(size: str, length: int, form: StorageDtype) -> None:
     parameters, layers, _ = PYTHIA[size]
-    assert form_of(length, parameters, layers, 2048) == form
+    assert infer_storage_dtype(length, parameters, layers, 2048) == form
 
 
 @pytest.mark.parametrize("size", PYTHIA)
@@ -255,10 +257,10 @@ def test_stored_masks_are_4194304_bytes_a_layer(size: str) -> None:
     for bits in (16, 32):
         plain = parameters * bits // 8
         masked = plain + layers * 4_194_304
-        assert form_of(plain + header, parameters, layers, 2048) == Form(bits, False)
-        assert form_of(masked + header, parameters, layers, 2048) == Form(bits, True)
-        assert form_of(plain - 1, parameters, layers, 2048) != Form(bits, False)
-    assert form_of(parameters * 3, parameters, layers, 2048) is None
+        assert infer_storage_dtype(plain + header, parameters, layers, 2048) == StorageDtype(bits, False)
+        assert infer_storage_dtype(masked + header, parameters, layers, 2048) == StorageDtype(bits, True)
+        assert infer_storage_dtype(plain - 1, parameters, layers, 2048) != StorageDtype(bits, False)
+    assert infer_storage_dtype(parameters * 3, parameters, layers, 2048) is None
 
 
 def test_the_files_of_1p4b_and_2p8b_hold_masks() -> None:
@@ -268,15 +270,15 @@ def test_the_files_of_1p4b_and_2p8b_hold_masks() -> None:
 
 
 def test_models_too_small_for_their_headers_have_no_form() -> None:
-    assert form_of(4096, 1000, 2, 128) is None
+    assert infer_storage_dtype(4096, 1000, 2, 128) is None
 
 
-def sized(length: int, **more: Any) -> Held:
+def sized(length: int, **more: Any) -> StoredCheckpoint:
     step = more.pop("step", 4)
-    return held(step, f"w{step}", weights={SINGLE: HeldFile(bytes=length, sha256=f"sha256:w{step}")}, **more)
+    return held(step, f"w{step}", weights={SINGLE: StoredFile(bytes=length, sha256=f"sha256:w{step}")}, **more)
 
 
-def pythia_70m(*checkpoints_: Held) -> HeldModel:
+def pythia_70m(*checkpoints_: StoredCheckpoint) -> StoredModel:
     return model(*checkpoints_, parameters=70_426_624, layers=6, positions=2048)
 
 
@@ -310,25 +312,25 @@ def test_the_hubs_count_of_numbers_is_that_of_the_parameters(elements: dict[str,
 # -- from the catalog and back
 
 
-def facts(name: str, files: Mapping[int, str], **more: Any) -> ModelFacts:
+def facts(name: str, files: Mapping[int, str], **more: Any) -> ModelSpec:
     """A model in a folder, whose checkpoints hold a file each."""
     schedule = Schedule(sequences_per_batch=4, steps=max(files), saved=tuple(files))
     checkpoints_ = tuple(
-        CheckpointFacts(
+        CheckpointSpec(
             step=step, status="ok", reason="read when it was registered", digest=f"sha256:{name}{word}",
-            files=(FileFacts(name=SINGLE, bytes=200_000, sha256=f"sha256:{word}"),),
+            files=(FileRecord(name=SINGLE, bytes=200_000, sha256=f"sha256:{word}"),),
         )
         for step, word in files.items()
     )  # fmt: skip
-    return ModelFacts(
+    return ModelSpec(
         name=name, order=None, schedule=schedule, folder=f"/{name}/step{{step}}", checkpoints=checkpoints_,
         parameters=ParameterCount(total=100_000, non_embedding=50_000), **more,
     )  # fmt: skip
 
 
-def register(catalog: Catalog, *models: ModelFacts) -> None:
+def register(catalog: Catalog, *models: ModelSpec) -> None:
     with catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name="mine", origin="here", orders=(), models=models), replace=True)
+        write_suite(connection, SuiteSpec(name="mine", origin="here", orders=(), models=models), replace=True)
 
 
 def test_an_audit_writes_what_it_finds_and_takes_back_what_no_longer_holds(bare_catalog: Catalog) -> None:
@@ -362,9 +364,9 @@ def test_registering_the_same_files_again_does_not_acquit_them(sqlite_catalog: C
     mine = facts("mine", {2: "z", 8: "z"})
     register(sqlite_catalog, mine)
     audit(sqlite_catalog, ["mine"])
-    suite = SuiteFacts(name="mine", origin="here", orders=(), models=(mine,))
+    suite = SuiteSpec(name="mine", origin="here", orders=(), models=(mine,))
     with sqlite_catalog.database.write() as connection:
-        assert record_suite(connection, suite) == ()
+        assert write_suite(connection, suite) == ()
     assert sqlite_catalog.model("mine").checkpoint(2).status == "wrong"
 
 
@@ -407,8 +409,8 @@ def test_findings_are_of_the_listing_or_of_local_files() -> None:
     listed = model(held(2, "a"), held(8, "b"))
     local = model(held(2, "a"), held(8, "b"), repository=None)
     sources = [
-        {some.source for some_findings in findings_of(one, Index([one])).values() for some in some_findings}
+        {some.source for some_findings in check_model(one, WeightIndex([one])).values() for some in some_findings}
         for one in (listed, local)
     ]
     assert sources == [{"seenat audit of hub listing"}, {"seenat audit of local files"}]
-    assert all(isinstance(one, Finding) for one in findings_of(listed, Index([listed]))[2])
+    assert all(isinstance(one, Finding) for one in check_model(listed, WeightIndex([listed]))[2])

@@ -16,13 +16,13 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Order
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
-from seenat.registry.integrity.batch_digests import read_sequences, record_batch
+from seenat.registry.integrity.batch_digests import read_sequences, verify_batch
 from seenat.registry.orders.remote.order import token_cache
-from seenat.registry.storage.local import digest_of_bytes
+from seenat.registry.storage.local import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 ROWS = np.random.default_rng(0).integers(0, 9, (1024, 2049), np.uint16)
-DIGEST = digest_of_bytes(ROWS.tobytes())
+DIGEST = sha256_of_bytes(ROWS.tobytes())
 ZEROS = int((ROWS == 0).sum())
 
 
@@ -50,16 +50,16 @@ def test_the_first_reading_is_recorded_and_binds_the_next(catalog: Catalog) -> N
     order = catalog.order("pile-deduped")
     assert stored(catalog, order, 7) == (None, None)
     for _ in range(2):
-        content = record_batch(catalog, order, 7, ROWS)
+        content = verify_batch(catalog, order, 7, ROWS)
         assert (content.batch, content.digest, content.eos_count) == (7, DIGEST, ZEROS)
         assert stored(catalog, order, 7) == (DIGEST, ZEROS)
     other = ROWS.copy()
     other[1023, 2048] ^= 1
     message = (
-        f"Batch 7 of pile-deduped at {order.location} reads as {digest_of_bytes(other.tobytes())}, and the catalog "
+        f"Batch 7 of pile-deduped at {order.location} reads as {sha256_of_bytes(other.tobytes())}, and the catalog "
     )
     with pytest.raises(CorruptFile, match=re.escape(f"{message}knows {DIGEST}; delete ")):
-        record_batch(catalog, order, 7, other)
+        verify_batch(catalog, order, 7, other)
     assert stored(catalog, order, 7) == (DIGEST, ZEROS)
 
 
@@ -67,27 +67,27 @@ def test_a_published_digest_is_held_against_the_first_reading(sqlite_catalog: Ca
     order = sqlite_catalog.order("pile-deduped")
     published = "sha256:7b5299e7ed772054885b16d1d61778c5f437a5fb196aeffab5dba4577977c562"
     with pytest.raises(CorruptFile, match=f"the catalog knows {published}"):
-        record_batch(sqlite_catalog, order, 0, ROWS)
+        verify_batch(sqlite_catalog, order, 0, ROWS)
     assert stored(sqlite_catalog, order, 0) == (published, None)
     with sqlite_catalog.database.write() as connection:
         is_batch = (batches.c.order_id == order.id, batches.c.batch == 0)
         connection.execute(update(batches).where(*is_batch).values(digest=DIGEST))
-    record_batch(sqlite_catalog, order, 0, ROWS)
+    verify_batch(sqlite_catalog, order, 0, ROWS)
     assert stored(sqlite_catalog, order, 0) == (DIGEST, ZEROS), "what the digest does not tell was counted"
 
 
 def test_the_bytes_count_and_not_how_an_array_holds_them(sqlite_catalog: Catalog) -> None:
     order = sqlite_catalog.order("pile")
     for rows in (ROWS, np.asfortranarray(ROWS), ROWS.astype(">u2")):
-        assert record_batch(sqlite_catalog, order, 3, rows).digest == DIGEST
+        assert verify_batch(sqlite_catalog, order, 3, rows).digest == DIGEST
 
 
 def test_only_a_whole_batch_is_recorded(sqlite_catalog: Catalog) -> None:
     order = sqlite_catalog.order("pile")
     with pytest.raises(InvalidValue, match=r"Batch 3 of pile is 1024 sequences of 2049 ids, not \(1023, 2049\)"):
-        record_batch(sqlite_catalog, order, 3, ROWS[1:])
+        verify_batch(sqlite_catalog, order, 3, ROWS[1:])
     with pytest.raises(UnknownBatch, match="has no batch 143000"):
-        record_batch(sqlite_catalog, order, 143_000, ROWS)
+        verify_batch(sqlite_catalog, order, 143_000, ROWS)
 
 
 def test_batches_are_read_from_the_hub_and_recorded_however_a_schedule_cuts_them(

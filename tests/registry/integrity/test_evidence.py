@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.database.tables import checkpoint_files, checkpoints, evidence, revisions
 from seenat.registry.integrity.evidence import (
     AUDIT,
@@ -32,7 +32,7 @@ from seenat.registry.integrity.evidence import (
 )
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.builtin import builtin_suites
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 MAIN_2P8B = "ab496f1c3fd79e3c749a9d5414136a2c8e4224f94eecb261970315cdb0f813fe"
 FROM_BEST_TO_WORST = ["ok", "suspect", "wrong", "missing"]
@@ -73,10 +73,10 @@ STEPS = tuple(range(1200))
 def catalog(bare_catalog: Catalog) -> Catalog:
     """A catalog with one model of many checkpoints, in each kind of database."""
     schedule = Schedule(sequences_per_batch=4, steps=STEPS[-1], saved=STEPS)
-    checkpoints_ = tuple(CheckpointFacts(step=step) for step in STEPS)
-    model = ModelFacts(name="mine", order=None, schedule=schedule, repository="org/mine", checkpoints=checkpoints_)
+    checkpoints_ = tuple(CheckpointSpec(step=step) for step in STEPS)
+    model = ModelSpec(name="mine", order=None, schedule=schedule, repository="org/mine", checkpoints=checkpoints_)
     with bare_catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name="mine", origin="here", orders=(), models=(model,)))
+        write_suite(connection, SuiteSpec(name="mine", origin="here", orders=(), models=(model,)))
     return bare_catalog
 
 
@@ -286,5 +286,5 @@ def test_a_step_that_is_back_is_no_longer_missing(reported: Catalog) -> None:
 def test_recording_a_suite_again_leaves_what_evidence_says(reported: Catalog) -> None:
     before = everything(reported)
     with reported.database.write() as connection:
-        record_suite(connection, builtin_suites()[0], replace=True)
+        write_suite(connection, builtin_suites()[0], replace=True)
     assert everything(reported) == before

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from support.fake_hub import Fault, HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.checkpoints.files import checkpoint_digest, sha256_of_files
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
@@ -26,8 +26,8 @@ from seenat.registry.integrity.audit import audit
 from seenat.registry.integrity.evidence import evidence_of
 from seenat.registry.integrity.sync import Synced, sync_model, sync_models
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import digest_of_file
-from seenat.registry.suites.write import record_suite
+from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.suites.write import write_suite
 
 STEPS = (0, 1, 2, 4, 8)
 CONFIG = {"model_type": "gpt_neox", "num_hidden_layers": 1, "hidden_size": 4, "intermediate_size": 16, "vocab_size": 50}
@@ -52,14 +52,14 @@ def empty_catalog(tmp_path: Path) -> Iterator[Catalog]:
 @pytest.fixture
 def catalog(empty_catalog: Catalog) -> Catalog:
     """A catalog with three models on a hub, and one that is nowhere."""
-    saved = tuple(CheckpointFacts(step=step) for step in STEPS)
+    saved = tuple(CheckpointSpec(step=step) for step in STEPS)
     schedule = Schedule(sequences_per_batch=4, steps=STEPS[-1], saved=STEPS)
     models = [
-        ModelFacts(name=name, order=None, schedule=schedule, checkpoints=saved, repository=repository)
+        ModelSpec(name=name, order=None, schedule=schedule, checkpoints=saved, repository=repository)
         for name, repository in (("one", "org/one"), ("two", "org/two"), ("three", "org/three"), ("unpublished", None))
     ]
     with empty_catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name="mine", origin="here", orders=(), models=tuple(models)))
+        write_suite(connection, SuiteSpec(name="mine", origin="here", orders=(), models=tuple(models)))
     return empty_catalog
 
 
@@ -116,7 +116,7 @@ def test_every_revision_is_recorded_as_it_lies_there(
         assert checkpoint.commit_id in {request.split("/")[-1] for request in hub.requests}
         files = {file.name: (file.bytes, file.sha256) for file in catalog.checkpoint_files(checkpoint)}
         assert files == {
-            name: ((folder / name).stat().st_size, digest_of_file(folder / name))
+            name: ((folder / name).stat().st_size, sha256_of_file(folder / name))
             for name in ("config.json", "model.safetensors")
         }
     assert statuses(catalog) == dict.fromkeys(STEPS, "ok")

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from support.fake_hub import HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointFacts, ModelFacts, SuiteFacts
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.checkpoints.files import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
@@ -27,7 +27,7 @@ from seenat.registry.integrity.sync import sync_model
 from seenat.registry.integrity.verify import Verification, verify_checkpoint
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.register import register_suite
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.write import write_suite
 
 
 @pytest.fixture
@@ -148,14 +148,14 @@ def fetched(empty_catalog: Catalog, client: HubServer, small_suite: Any) -> Cata
     steps = (3, 5)
     for step in steps:
         client.add("org/mine", f"step{step}", small_suite.folder / "mine-s" / f"step{step}")
-    model = ModelFacts(
+    model = ModelSpec(
         name="mine-s", order=None, repository="org/mine",
         schedule=Schedule(sequences_per_batch=4, steps=5, saved=steps),
         parameters=count_parameters(small_suite.folder / "mine-s" / "step5"),
-        checkpoints=tuple(CheckpointFacts(step=step) for step in steps),
+        checkpoints=tuple(CheckpointSpec(step=step) for step in steps),
     )  # fmt: skip
     with empty_catalog.database.write() as connection:
-        record_suite(connection, SuiteFacts(name="theirs", origin="here", orders=(), models=(model,)))
+        write_suite(connection, SuiteSpec(name="theirs", origin="here", orders=(), models=(model,)))
     fetch_checkpoint("org/mine", "step5")
     return empty_catalog
 

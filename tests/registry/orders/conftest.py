@@ -16,7 +16,7 @@ import pytest
 from support.fake_hub import HubServer, client_of, serve
 from support.neox_documents import map_files, write_documents
 
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.orders.formats.open import open_order
@@ -218,7 +218,7 @@ def open_from_hub(hub: HubServer, order: OrderFiles) -> TokenSource:
     """Publish an order's folder, and open it there."""
     repository = f"org/{uuid.uuid4().hex}"
     commit = hub.add(f"datasets/{repository}", "main", order.files[0].parent)
-    files = [FileFacts(name=file.name, bytes=file.stat().st_size) for file in order.files]
+    files = [FileRecord(name=file.name, bytes=file.stat().st_size) for file in order.files]
     geometry = open_order(order).geometry
     return open_remote(f"hf://datasets/{repository}@{commit}", files, geometry, 3, order.vocab_size)
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import ModelFacts
+from seenat.registry.catalog.specs import ModelSpec
 from seenat.registry.database.tables import batches, checkpoints, models, orders
 from seenat.registry.suites.builtin import builtin_suites
 
@@ -78,7 +78,7 @@ def test_the_sixteen_main_models(name: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
-def test_sizes(model: ModelFacts) -> None:
+def test_sizes(model: ModelSpec) -> None:
     """By the table, and by arithmetic: L (12 d^2 + 13 d) + 2 d without embeddings, and 2 V d with them."""
     assert model.size is not None
     assert model.parameters is not None
@@ -91,7 +91,7 @@ def test_sizes(model: ModelFacts) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
-def test_every_run_is_as_long_as_its_order(model: ModelFacts) -> None:
+def test_every_run_is_as_long_as_its_order(model: ModelSpec) -> None:
     """All variants see the same 146,432,000 sequences of 2,048 targets, whatever their batch size."""
     schedule = model.schedule
     assert schedule.steps * schedule.sequences_per_batch == 146_432_000

@@ -12,14 +12,14 @@ from sqlalchemy import insert, select, update
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.queries import stored_suite
 from seenat.registry.catalog.specs import (
-    AliasFacts,
+    AliasSpec,
     BatchContent,
-    CheckpointFacts,
-    FileFacts,
-    ModelFacts,
-    OrderFacts,
+    CheckpointSpec,
+    FileRecord,
+    ModelSpec,
+    OrderSpec,
     ParameterCount,
-    SuiteFacts,
+    SuiteSpec,
 )
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import batches, checkpoints, orders
@@ -27,19 +27,19 @@ from seenat.registry.errors import InvalidValue, SuiteChanged, UnknownCheckpoint
 from seenat.registry.orders.geometry import ID_BYTES
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.builtin import builtin_suites
-from seenat.registry.suites.diff import differences
-from seenat.registry.suites.write import record_suite
+from seenat.registry.suites.diff import diff_suites
+from seenat.registry.suites.write import write_suite
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 FILES = (
-    FileFacts(name="a.bin", bytes=60, sha256=A, modified_ns=1),
-    FileFacts(name="b.bin", bytes=48, sha256=B, modified_ns=2, data_offset=8),
-    FileFacts(name="i.idx", bytes=162, sha256=C, modified_ns=3, role="index"),
+    FileRecord(name="a.bin", bytes=60, sha256=A, modified_ns=1),
+    FileRecord(name="b.bin", bytes=48, sha256=B, modified_ns=2, data_offset=8),
+    FileRecord(name="i.idx", bytes=162, sha256=C, modified_ns=3, role="index"),
 )
-ORDER = OrderFacts(
+ORDER = OrderSpec(
     name="mine-order",
     sequences=10,
     tokens_per_sequence=5,
@@ -54,10 +54,10 @@ ORDER = OrderFacts(
     batches=tuple(BatchContent(batch=batch, digest=f"sha256:{batch}", eos_count=batch) for batch in range(3)),
 )
 WEIGHTS = (
-    FileFacts(name="config.json", bytes=9, sha256=A, modified_ns=4),
-    FileFacts(name="model.safetensors", bytes=90, sha256=B, modified_ns=5),
+    FileRecord(name="config.json", bytes=9, sha256=A, modified_ns=4),
+    FileRecord(name="model.safetensors", bytes=90, sha256=B, modified_ns=5),
 )
-MODEL = ModelFacts(
+MODEL = ModelSpec(
     name="mine-small",
     order="mine-order",
     schedule=Schedule(sequences_per_batch=4, steps=2, saved=(0, 1, 2)),
@@ -65,33 +65,33 @@ MODEL = ModelFacts(
     size="1k",
     folder="/data/mine/step{step}",
     parameters=ParameterCount(total=10, non_embedding=4),
-    aliases=(AliasFacts(name="tiny"), AliasFacts(name="little", valid_until="2024-01-01")),
+    aliases=(AliasSpec(name="tiny"), AliasSpec(name="little", valid_until="2024-01-01")),
     architecture={"layers": 1, "tied_embeddings": False},
     hyperparameters={"betas": [0.9, 0.95], "learning_rate": 1e-3, "seed": 2**63 - 1},
     checkpoints=tuple(
-        CheckpointFacts(step=step, status="ok", reason="read", digest=A, files=WEIGHTS) for step in (0, 1, 2)
+        CheckpointSpec(step=step, status="ok", reason="read", digest=A, files=WEIGHTS) for step in (0, 1, 2)
     ),
 )
-SUITE = SuiteFacts(
+SUITE = SuiteSpec(
     name="mine", origin="/data/mine/SUITE.toml", orders=(ORDER,), models=(MODEL,), provenance={"seed": 1, "by": "me"}
 )
 HUB_MODEL = replace(
     MODEL,
     folder=None,
     repository="me/small",
-    checkpoints=tuple(CheckpointFacts(step=step) for step in (0, 1, 2)),
+    checkpoints=tuple(CheckpointSpec(step=step) for step in (0, 1, 2)),
 )
 
 
-def with_order(**changes: Any) -> SuiteFacts:
+def with_order(**changes: Any) -> SuiteSpec:
     return replace(SUITE, orders=(replace(ORDER, **changes),))
 
 
-def with_model(model: ModelFacts = MODEL, **changes: Any) -> SuiteFacts:
+def with_model(model: ModelSpec = MODEL, **changes: Any) -> SuiteSpec:
     return replace(SUITE, models=(replace(model, **changes),))
 
 
-def with_steps(*saved: int, model: ModelFacts = MODEL) -> SuiteFacts:
+def with_steps(*saved: int, model: ModelSpec = MODEL) -> SuiteSpec:
     """The same model saved at other steps, each of which changes nothing of the others."""
     schedule = replace(model.schedule, saved=saved, steps=max(saved))
     known = {checkpoint.step: checkpoint for checkpoint in model.checkpoints}
@@ -99,12 +99,12 @@ def with_steps(*saved: int, model: ModelFacts = MODEL) -> SuiteFacts:
     return with_model(model, schedule=schedule, checkpoints=found)
 
 
-def record(catalog: Catalog, suite: SuiteFacts, *, change: bool = False) -> tuple[str, ...]:
+def record(catalog: Catalog, suite: SuiteSpec, *, change: bool = False) -> tuple[str, ...]:
     with catalog.database.write() as connection:
-        return record_suite(connection, suite, replace=change)
+        return write_suite(connection, suite, replace=change)
 
 
-def stored(catalog: Catalog, name: str = "mine") -> SuiteFacts:
+def stored(catalog: Catalog, name: str = "mine") -> SuiteSpec:
     with catalog.database.read() as connection:
         suite = stored_suite(connection, name)
     assert suite is not None
@@ -143,7 +143,7 @@ def test_recording_again_writes_nothing(bare_catalog: Catalog, dump: Dump) -> No
 
 def test_the_built_in_suites_are_read_back(shared_catalog: Catalog) -> None:
     for suite in builtin_suites():
-        assert differences(stored(shared_catalog, suite.name), suite) == ()
+        assert diff_suites(stored(shared_catalog, suite.name), suite) == ()
 
 
 @pytest.mark.parametrize("dtype", list(ID_BYTES))
@@ -237,7 +237,7 @@ CHANGES = {
         files=(FILES[0], replace(FILES[1], data_offset=0), FILES[2])
     ),
     "order mine-order: the file i.idx is gone": with_order(files=FILES[:2]),
-    "order mine-order: the file c.bin is new": with_order(files=(*FILES, FileFacts(name="c.bin", bytes=0))),
+    "order mine-order: the file c.bin is new": with_order(files=(*FILES, FileRecord(name="c.bin", bytes=0))),
     "order mine-order: its files follow one another as a.bin, b.bin, i.idx -> b.bin, a.bin, i.idx": with_order(
         files=(FILES[1], FILES[0], FILES[2])
     ),
@@ -274,7 +274,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("sentence", CHANGES)
 def test_each_change_is_told_alone(sentence: str) -> None:
-    assert differences(SUITE, CHANGES[sentence]) == (sentence,)
+    assert diff_suites(SUITE, CHANGES[sentence]) == (sentence,)
 
 
 def test_all_changes_are_told_and_nothing_written(bare_catalog: Catalog, dump: Dump) -> None:
@@ -301,7 +301,7 @@ def test_changes_are_written_when_asked(bare_catalog: Catalog, dump: Dump) -> No
         assert record(bare_catalog, changed, change=True)[0] == sentence
         assert record(bare_catalog, changed) == ()
         record(bare_catalog, SUITE, change=True)
-        assert differences(stored(bare_catalog), SUITE) == ()
+        assert diff_suites(stored(bare_catalog), SUITE) == ()
     assert without_dates(dump(bare_catalog.database)) == without_dates(before)
 
 
@@ -335,9 +335,9 @@ def test_what_is_not_stated_is_not_forgotten(bare_catalog: Catalog) -> None:
         ORDER, batches=(), tokenizer=None, files=tuple(replace(file, sha256=None, modified_ns=None) for file in FILES)
     )
     unseen = replace(
-        MODEL, checkpoints=tuple(CheckpointFacts(step=step) for step in (0, 1, 2)), size=None, parameters=None
+        MODEL, checkpoints=tuple(CheckpointSpec(step=step) for step in (0, 1, 2)), size=None, parameters=None
     )
-    assert differences(SUITE, replace(SUITE, orders=(unread,), models=(unseen,))) == ()
+    assert diff_suites(SUITE, replace(SUITE, orders=(unread,), models=(unseen,))) == ()
     told = replace(SUITE, orders=(unread,), models=(replace(unseen, family="yours"),))
     assert record(bare_catalog, told, change=True) == ("model mine-small: family mine -> yours",)
     found = stored(bare_catalog)
@@ -400,7 +400,7 @@ def test_the_date_of_a_status_is_that_of_its_last_change(bare_catalog: Catalog) 
 
 
 @pytest.mark.parametrize("model", [MODEL, HUB_MODEL], ids=["local", "hub"])
-def test_a_step_that_goes_and_comes_back(bare_catalog: Catalog, model: ModelFacts) -> None:
+def test_a_step_that_goes_and_comes_back(bare_catalog: Catalog, model: ModelSpec) -> None:
     whole = with_model(model)
     record(bare_catalog, whole)
     statuses = [checkpoint.status for checkpoint in bare_catalog.model("tiny").checkpoints]
@@ -477,7 +477,7 @@ def test_labels_of_a_run_are_not_its_steps(bare_catalog: Catalog) -> None:
 def test_revisions_that_are_no_labels(bare_catalog: Catalog) -> None:
     """A revision is found as it is spelled, even where its number would be another step's label."""
     schedule = Schedule(sequences_per_batch=4, steps=4, saved=(2, 4), labels_per_step=2, revision="step{step}")
-    found = tuple(CheckpointFacts(step=step) for step in (2, 4))
+    found = tuple(CheckpointSpec(step=step) for step in (2, 4))
     record(bare_catalog, with_model(HUB_MODEL, schedule=schedule, checkpoints=found))
     model = bare_catalog.model("tiny")
     assert (model.checkpoint("step4").step, model.checkpoint("step2").step, model.checkpoint(4).step) == (4, 2, 4)

@@ -23,7 +23,7 @@ def states_of(rows: int) -> torch.Tensor:
 
 def right(head: Head, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """What a pass makes of both: which true ids no frequent id refutes, and all ids confirm."""
-    refuted, (confirmed, unsure) = head.refuted(states, truth), head.judged(states, truth)
+    refuted, (confirmed, unsure) = head.quick_reject(states, truth), head.decide(states, truth)
     assert unsure is None
     assert not (refuted & confirmed).any()
     return ~refuted & confirmed
@@ -85,7 +85,7 @@ def test_logits_that_are_no_numbers_choose_as_argmax_does(weight: torch.Tensor) 
     ):
         right(head, states, torch.tensor([1, 2, 0]))
     with pytest.raises(InvalidValue, match="no numbers of some sequence"):
-        Logits(0).judged(head.own(states, torch.arange(3))[:, None].expand(3, 5), torch.arange(3))
+        Logits(0).decide(head.own(states, torch.arange(3))[:, None].expand(3, 5), torch.arange(3))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -129,7 +129,7 @@ def test_a_model_s_own_logits_are_compared_as_a_matrix_s_are(weight: torch.Tenso
     head = Head(table, torch.zeros(VOCABULARY, dtype=dtype), 5, packed=False)
     plain, logits = Logits(5), torch.nn.functional.linear(states, table)
     for known in (truth, head.choices(states)):
-        assert torch.equal(plain.judged(logits, known)[0], right(head, states, known))
+        assert torch.equal(plain.decide(logits, known)[0], right(head, states, known))
         assert torch.equal(plain.largest_other(logits, known), head.largest_other(states, known))
         torch.testing.assert_close(plain.own(logits, known), head.own(states, known), rtol=2**-7, atol=1e-4)
     assert torch.equal(plain.unbeaten(logits, truth, plain.own(logits, truth), lambda *_: truth), torch.arange(300))

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seenat.memorization.engine.kernels.prefix_state import Pairs, Verdicts
+from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
 from seenat.memorization.engine.neox.engine import NeoxEngine
 from seenat.memorization.engine.scorer import JointScorer, Scorer
 from seenat.memorization.engine.transformers.engine import GenericEngine
@@ -31,18 +31,18 @@ class Told:
     def __init__(self) -> None:
         self.asked = 0
 
-    def refuted(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         return states == REFUTED
 
-    def judged(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         assert not (states == REFUTED).any()
         self.asked += len(states)
         return states == RIGHT, states == UNSURE
 
 
-def passed(judge: Told, pairs: Pairs, verdicts: npt.NDArray[np.int64], widths: list[int]) -> Verdicts:
+def passed(judge: Told, pairs: Pairs, verdicts: npt.NDArray[np.int64], widths: list[int]) -> PrefixState:
     """Take all ids in passes, the first through the longest prompt and an id more, each after it of the next width."""
-    found, states = Verdicts(pairs, len(verdicts), torch.device("cpu")), torch.from_numpy(verdicts)
+    found, states = PrefixState(pairs, len(verdicts), torch.device("cpu")), torch.from_numpy(verdicts)
     numbers, start, stop = torch.arange(len(states)), pairs.first, pairs.longest + 1
     while len(numbers) and start < pairs.length:
         here = states[numbers, start:stop]

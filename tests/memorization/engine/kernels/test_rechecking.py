@@ -130,7 +130,7 @@ def test_what_is_certain_is_right_when_the_bound_holds(seed: int, rank: int, ask
     half = states.bfloat16()
     margins = [head.own(x, truth) - head.largest_other(x, truth) for head, x in ((screening, half), (exact, states))]
     bound = float((margins[0] - margins[1]).abs().max())
-    right, unsure = Screen(screening, bound).judged(half, truth)
+    right, unsure = Screen(screening, bound).decide(half, truth)
     assert not (right & unsure).any()
     assert torch.equal(right[~unsure], torch.full_like(right[~unsure], rank == 0))
     assert unsure.float().mean() < 0.6
@@ -148,10 +148,10 @@ def test_the_true_id_does_not_beat_itself() -> None:
     for counts in (None, np.arange(5000)[::-1].copy()):
         if counts is not None:
             head.ask_first(counts)
-        right, unsure = Screen(head, 0.01).judged(states, torch.full((50,), 7))
+        right, unsure = Screen(head, 0.01).decide(states, torch.full((50,), 7))
         assert right.all()
         assert not unsure.any()
-        right, unsure = Screen(head, 0.01).judged(states, torch.full((50,), 8))
+        right, unsure = Screen(head, 0.01).decide(states, torch.full((50,), 8))
         assert not right.any()
         assert not unsure.any()
 
@@ -165,7 +165,7 @@ def test_a_larger_logit_that_is_rounded_down_leaves_it_undecided() -> None:
     head = Head(weight.bfloat16(), torch.zeros(5000).bfloat16(), None)
     states, truth = torch.ones(1, 16).bfloat16(), torch.tensor([7])
     assert head.own(states, truth) > head.largest_other(states, truth) + 0.01
-    right, unsure = Screen(head, 0.01).judged(states, truth)
+    right, unsure = Screen(head, 0.01).decide(states, truth)
     assert unsure.all()
     assert not right.any()
 
@@ -174,8 +174,8 @@ def test_a_larger_logit_that_is_rounded_down_leaves_it_undecided() -> None:
 def test_what_cannot_be_told_is_undecided_and_a_banned_id_is_wrong() -> None:
     screening, _, states = head_of(16, 1)
     truth = screening.choices(states.bfloat16())
-    right, unsure = Screen(screening, 1e6).judged(states.bfloat16(), truth)
+    right, unsure = Screen(screening, 1e6).decide(states.bfloat16(), truth)
     assert unsure.all()
     assert not right.any()
-    right, unsure = Screen(screening, 0.01).judged(states.bfloat16(), torch.zeros_like(truth))
+    right, unsure = Screen(screening, 0.01).decide(states.bfloat16(), torch.zeros_like(truth))
     assert not (right | unsure).any()

@@ -12,7 +12,7 @@ from seenat.memorization.studies.effects.boundary_gaps import gaps
 from seenat.memorization.studies.effects.step_labels import CONFIDENCE, possible_steps, step_labels
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
-from seenat.memorization.studies.inputs.study_data import open_results
+from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicates import contents_of
@@ -46,7 +46,7 @@ def swapped(pocket_manifest, tmp_path_factory):
 @pytest.fixture(scope="module")
 def panel(with_losses):
     """The log-likelihoods of every content of the smallest model, and the steps."""
-    results = open_results(with_losses, with_losses.model("pocket-230k"), LOSS.id, measures=COMPARED)
+    results = open_study_data(with_losses, with_losses.model("pocket-230k"), LOSS.id, measures=COMPARED)
     first = contents_of(results.model.order.source(), 3584).first
     read = list(panels(results, quantity_of(LOSS), first))
     joined = Panel(

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from support.fake_hub import Fault, Formula, HubServer, client_of, serve
 
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.remote.byte_ranges import HubLocation, Patience
+from seenat.registry.orders.remote.byte_ranges import HubLocation, RetryPolicy
 from seenat.registry.orders.remote.order import RemoteOrder, open_remote, token_cache
 from seenat.registry.units import SequenceRange
 
@@ -72,7 +72,7 @@ def pile(server: HubServer) -> HubServer:
 
 
 def open_pile(place: str = PLACE, vocab_size: int | None = 50_277) -> RemoteOrder:
-    files = [FileFacts(name=name, bytes=length) for name, length in SHARDS.items()]
+    files = [FileRecord(name=name, bytes=length) for name, length in SHARDS.items()]
     return open_remote(place, files, PILE, 1024, vocab_size)
 
 
@@ -294,11 +294,11 @@ def in_process(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     opened = f"""
 import numpy as np, sys
 from seenat.registry.errors import SeenatError
-from seenat.registry.catalog.specs import FileFacts
+from seenat.registry.catalog.specs import FileRecord
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.remote.order import open_remote
 from seenat.registry.units import SequenceRange
-files = [FileFacts(name=name, bytes=length) for name, length in {SHARDS!r}.items()]
+files = [FileRecord(name=name, bytes=length) for name, length in {SHARDS!r}.items()]
 geometry = Geometry(sequences={SEQUENCES}, tokens_per_sequence={LENGTH}, dtype="uint16")
 source = open_remote("{PLACE}", files, geometry, 1024, 50277)
 assert "huggingface_hub" not in sys.modules, "it is imported when bytes are asked for"
@@ -360,7 +360,7 @@ for turn in range(3):
 # -- what goes wrong at the hub
 
 SMALL = np.arange(60, dtype=np.uint16).reshape(12, 5)
-QUICK = Patience(delays=(0.0, 0.0), timeout=0.5)
+QUICK = RetryPolicy(delays=(0.0, 0.0), timeout=0.5)
 ONE = "ids.bin of org/small@"
 Refused = type[CorruptFile | HubUnavailable | UnknownOrder]
 FAULTS: dict[str, tuple[Fault, Refused, str, int]] = {
@@ -399,9 +399,9 @@ def small(tmp_path: Path) -> Iterator[tuple[HubServer, str]]:
         yield hub, f"hf://datasets/org/small@{hub.add('datasets/org/small', 'main', folder)}"
 
 
-def open_small(place: str, patience: Patience = QUICK, length: int = 120, sequences: int = 12) -> RemoteOrder:
+def open_small(place: str, patience: RetryPolicy = QUICK, length: int = 120, sequences: int = 12) -> RemoteOrder:
     geometry = Geometry(sequences=sequences, tokens_per_sequence=5, dtype="uint16")
-    return open_remote(place, [FileFacts(name="ids.bin", bytes=length)], geometry, 4, patience=patience)
+    return open_remote(place, [FileRecord(name="ids.bin", bytes=length)], geometry, 4, patience=patience)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -446,7 +446,7 @@ def test_delays_are_what_they_are_said_to_be(small: tuple[HubServer, str]) -> No
     hub.faults["datasets/org/small"] = Fault(status=503)
     began = time.monotonic()
     with pytest.raises(HubUnavailable):
-        open_small(place, Patience(delays=(0.1, 0.2, 0.4))).tokens(SequenceRange(1, 3))
+        open_small(place, RetryPolicy(delays=(0.1, 0.2, 0.4))).tokens(SequenceRange(1, 3))
     assert len(hub.requests) == 4
     assert 0.7 <= time.monotonic() - began < 1.5
 
