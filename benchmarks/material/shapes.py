@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from benchmarks.material import trained
 from seenat.memorization.engine.kernels.packed_linear import packed_copy
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import generate_continuations
 from seenat.memorization.pocket.config import PocketModel
 from seenat.memorization.pocket.training.architecture import new_network
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.registry.hub.location import CheckpointLocation
 
 __all__ = ["SHAPES", "Shape", "drawn_ids", "drawn_lengths", "model_70m", "planted_rows", "text_rows"]
 

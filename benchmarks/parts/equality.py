@@ -19,10 +19,11 @@ from benchmarks.material import trained
 from benchmarks.page import Figure, figures, table
 from benchmarks.ties import smallest_gaps, ties
 from seenat.memorization.engine.scorer import Scorer
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import reference_scores
 from seenat.memorization.pocket import POCKET, build_pocket_suite, pocket_folder
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.registry.hub.location import CheckpointLocation
 
 __all__ = ["section"]
 

@@ -23,7 +23,7 @@ from benchmarks.machine import say
 from benchmarks.material import trained
 from benchmarks.page import Figure, figures
 from seenat.memorization.engine.scorer import Scorer
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.protocol.protocol import Protocol
@@ -31,6 +31,7 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import onsets, trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from seenat.memorization.engine.transformers.loading import CheckpointLocation
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model, Order
 from seenat.registry.checkpoints.files import checkpoint_digest, weight_and_config_files
 from seenat.registry.database.tables import checkpoint_files, checkpoints, token_files
 from seenat.registry.errors import CorruptFile
+from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, Finding, replace_evidence
 from seenat.registry.storage.local import sha256_of_file
 

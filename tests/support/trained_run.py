@@ -202,7 +202,7 @@ def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) ->
 def _reference(model: Model, step: int, rows: Rows, protocol: Protocol) -> ReferenceScores:
     assert model.folder is not None
     folder = Path(model.folder.replace("{step}", str(step)))
-    from seenat.memorization.engine.transformers.loading import CheckpointLocation
+    from seenat.registry.hub.location import CheckpointLocation
 
     different, places = np.unique(rows[:, slice(*protocol.window)], axis=0, return_inverse=True)
     network = load_checkpoint(CheckpointLocation.local(folder))

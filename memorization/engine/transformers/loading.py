@@ -1,7 +1,7 @@
 """Loading one checkpoint as the model its files describe, or not at all.
 
 Files come from a folder, or from a hub into its cache, and from there on both are the same: the network is touched by
-`CheckpointLocation.fetch` alone. Only the determining files of `seenat.registry.checkpoints.files` are read, so what the checkpoint
+`CheckpointLocation.fetch` alone (`seenat.registry.hub.location`). Only the determining files of `seenat.registry.checkpoints.files` are read, so what the checkpoint
 digest covers is exactly what is measured; a generation_config.json, an adapter or a second set of weights in the folder
 changes nothing. No code from a checkpoint is run: safetensors are preferred, pickles are read as weights only, custom
 model code is refused.
@@ -16,64 +16,23 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from seenat.registry.checkpoints.files import read_config, weight_and_config_files
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
-from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint
+from seenat.registry.hub.location import CheckpointLocation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["CheckpointLocation", "check_device", "load_checkpoint"]
+__all__ = ["check_device", "load_checkpoint"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
 _FOREIGN = {"quantization_config": "quantized weights", "transformers_weights": "weights under another name"}
 """Keys of a config.json that make transformers read or compute something else than the weights beside it."""
 _LOUD = threading.Lock()
 """transformers' verbosity is one of the process; two loads must not restore each other's."""
-
-
-@dataclass(frozen=True)
-class CheckpointLocation:
-    """Where a checkpoint's files are: a local folder, or a hub repository at a revision, pinned by a commit if known.
-
-    Made by `local` or `hub`.
-    """
-
-    folder: Path | None = None
-    repository: str | None = None
-    revision: str | None = None
-    commit: str | None = None
-
-    def __post_init__(self) -> None:
-        parts = self.repository is not None, self.revision is not None
-        if self.folder is not None and (any(parts) or self.commit is not None):
-            raise InvalidValue(f"A checkpoint in {self.folder} has no hub repository, revision or commit beside it.")
-        if self.folder is None and not all(parts):
-            raise InvalidValue("A checkpoint is a local folder, or a hub repository with a revision.")
-
-    @classmethod
-    def local(cls, folder: Path) -> Self:
-        """A folder of this machine."""
-        return cls(folder=folder)
-
-    @classmethod
-    def hub(cls, repository: str, revision: str, commit: str | None = None) -> Self:
-        """A hub repository's revision, or whatever else its commit is."""
-        return cls(repository=repository, revision=revision, commit=commit)
-
-    def __str__(self) -> str:
-        return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
-
-    def fetch(self, watch: DownloadObserver | None = None) -> Path:
-        """The folder that holds the files, after fetching what is not on this machine; raises as `fetch_checkpoint`."""
-        if self.folder is not None:
-            return self.folder
-        assert self.repository is not None and self.revision is not None  # noqa: PT018 - by __post_init__
-        return fetch_checkpoint(self.repository, self.revision, self.commit, watch=watch)
 
 
 def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", device: str = "cpu") -> PreTrainedModel:

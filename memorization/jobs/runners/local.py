@@ -300,7 +300,8 @@ class _Worker:
         return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
 
     def _scorer(self, folder: Path) -> JointScorer:
-        from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+        from seenat.memorization.engine.transformers.loading import load_checkpoint
+        from seenat.registry.hub.location import CheckpointLocation
 
         model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.longest.weights)
         from seenat.memorization.engine.scorer import (

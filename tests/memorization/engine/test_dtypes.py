@@ -13,9 +13,10 @@ import torch
 from seenat.memorization.engine.neox.engine import NeoxEngine
 from seenat.memorization.engine.scorer import Scorer, in_type
 from seenat.memorization.engine.transformers.engine import GenericEngine
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.registry.hub.location import CheckpointLocation
 
 NEAR = {"bfloat16": 0.5, "float16": 0.06}
 """More than any two logits' difference is off in that type, in these models: three times the largest error seen."""

@@ -14,12 +14,13 @@ from support.measuring import measure
 
 from seenat.memorization.engine.losses import GenericLosses
 from seenat.memorization.engine.scorer import JointScorer, Scorer
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import ReferenceLosses, reference_losses, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import measured_values, trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
+from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.suites.register import register_suite
 
 LOSS = Protocol.usual(0, "loss")

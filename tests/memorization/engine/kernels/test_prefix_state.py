@@ -16,10 +16,11 @@ from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
 from seenat.memorization.engine.neox.engine import NeoxEngine
 from seenat.memorization.engine.scorer import JointScorer, Scorer
 from seenat.memorization.engine.transformers.engine import GenericEngine
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import reference_scores
 from seenat.memorization.protocol.protocol import RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
+from seenat.registry.hub.location import CheckpointLocation
 
 PAIRS = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 24)), min_size=1, max_size=4)
 RIGHT, REFUTED, WRONG, UNSURE = range(4)

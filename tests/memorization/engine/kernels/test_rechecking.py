@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from seenat.memorization.engine.kernels.output_head import Head
 from seenat.memorization.engine.kernels.rechecking import RecheckedEngine, Screen
 from seenat.memorization.engine.scorer import Scorer, in_type
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
 from seenat.memorization.protocol.protocol import RECHECKED, Protocol
 from seenat.registry.errors import InvalidValue
+from seenat.registry.hub.location import CheckpointLocation
 
 
 def rechecked(model: Any, protocol: Protocol | None = None) -> tuple[Scorer, RecheckedEngine]:

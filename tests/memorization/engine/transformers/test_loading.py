@@ -17,10 +17,11 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from seenat.memorization.engine.scorer import Scorer
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import reference_scores
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownCheckpoint
+from seenat.registry.hub.location import CheckpointLocation
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ import pytest
 from support.fake_hub import Fault, HubServer, commit_of, serve
 
 from seenat.memorization.engine.scorer import Scorer
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.registry.hub.location import CheckpointLocation
 
 FETCH = """
 import concurrent.futures, json, sys, time
@@ -43,7 +44,8 @@ SCORE = """
 import sys
 from pathlib import Path
 import numpy as np
-from seenat.memorization.engine.transformers.loading import CheckpointLocation, load_checkpoint
+from seenat.memorization.engine.transformers.loading import load_checkpoint
+from seenat.registry.hub.location import CheckpointLocation
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.engine.scorer import Scorer
 

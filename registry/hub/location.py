@@ -1,0 +1,52 @@
+"""Where a checkpoint's files are: a folder of this machine, or a hub repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from seenat.registry.errors import InvalidValue
+from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint
+
+__all__ = ["CheckpointLocation"]
+
+
+@dataclass(frozen=True)
+class CheckpointLocation:
+    """Where a checkpoint's files are: a local folder, or a hub repository at a revision, pinned by a commit if known.
+
+    Made by `local` or `hub`.
+    """
+
+    folder: Path | None = None
+    repository: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = self.repository is not None, self.revision is not None
+        if self.folder is not None and (any(parts) or self.commit is not None):
+            raise InvalidValue(f"A checkpoint in {self.folder} has no hub repository, revision or commit beside it.")
+        if self.folder is None and not all(parts):
+            raise InvalidValue("A checkpoint is a local folder, or a hub repository with a revision.")
+
+    @classmethod
+    def local(cls, folder: Path) -> Self:
+        """A folder of this machine."""
+        return cls(folder=folder)
+
+    @classmethod
+    def hub(cls, repository: str, revision: str, commit: str | None = None) -> Self:
+        """A hub repository's revision, or whatever else its commit is."""
+        return cls(repository=repository, revision=revision, commit=commit)
+
+    def __str__(self) -> str:
+        return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
+
+    def fetch(self, watch: DownloadObserver | None = None) -> Path:
+        """The folder that holds the files, after fetching what is not on this machine; raises as `fetch_checkpoint`."""
+        if self.folder is not None:
+            return self.folder
+        assert self.repository is not None and self.revision is not None  # noqa: PT018 - by __post_init__
+        return fetch_checkpoint(self.repository, self.revision, self.commit, watch=watch)
