@@ -24,7 +24,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 
 __all__ = ["HEAD", "Database", "parse_url"]
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision under migrations/versions; importing alembic to ask would cost more than most lookups."""
 
 _SQLITE_BUSY_SECONDS = 60

@@ -72,7 +72,7 @@ def table_writer(
     pa = arrow()
     sink = _parquet if format_ == "parquet" else _dataset
     with _new(path) as partial, sink(partial, schema, metadata) as write:
-        yield lambda columns: write(pa.verify_batch(columns, schema=schema))
+        yield lambda columns: write(pa.record_batch(columns, schema=schema))
 
 
 @contextmanager

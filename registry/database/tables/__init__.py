@@ -3,7 +3,7 @@
 Four layers, each pointing only upwards:
 
 * facts       suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
-              claims
+              claims; generations, which count their changes
 * imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
 * plans       protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts
@@ -23,6 +23,7 @@ from seenat.registry.database.tables.catalog import (
     checkpoints,
     claims,
     evidence,
+    generations,
     models,
     orders,
     revisions,
@@ -44,6 +45,7 @@ __all__ = [
     "evaluation_files",
     "evaluations",
     "evidence",
+    "generations",
     "jobs",
     "measurement_rows",
     "measurements",

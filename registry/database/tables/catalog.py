@@ -28,6 +28,7 @@ __all__ = [
     "checkpoints",
     "claims",
     "evidence",
+    "generations",
     "models",
     "orders",
     "revisions",
@@ -241,3 +242,14 @@ class ClaimColumns(TypedColumns):
 
 
 claims = Table("claims", metadata, ClaimColumns, Index("ix_claims_subject", "subject_kind", "subject", "field"))
+
+
+class GenerationColumns(TypedColumns):
+    """Numbers that grow whenever what they name changes, so that a reader knows when its copy is old."""
+
+    name = Column(String(32), primary_key=True)
+    """`catalog`: orders, models, aliases, checkpoints, their files and statuses."""
+    number = Column(BigInteger, nullable=False)
+
+
+generations = Table("generations", metadata, GenerationColumns, **WITHOUT_ROWID)

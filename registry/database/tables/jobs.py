@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypedColumns,
     UniqueConstraint,
+    false,
 )
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
@@ -46,6 +48,8 @@ class MeasurementColumns(TypedColumns):
     """Sequences of one block, a multiple of the model's sequences per batch."""
     folder = Column(String(200), nullable=False, unique=True)
     """Of the array, relative to the folder of all results."""
+    onsets_stale = Column(Boolean, nullable=False, server_default=false())
+    """Whether a content that its onsets were derived from has been replaced since."""
 
 
 measurements = Table(

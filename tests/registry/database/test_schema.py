@@ -306,7 +306,7 @@ def test_a_foreign_database_is_refused(database: Database, statements: list[str]
 
 _OPEN = """
 import pathlib, sys, time
-from seenat.registry.database.engine import schema
+from seenat.registry.database import schema
 from seenat.registry.catalog.catalog import Catalog
 
 pathlib.Path(sys.argv[2]).touch()
