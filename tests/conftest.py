@@ -15,7 +15,7 @@ from seenat.registry.catalog import Catalog
 from seenat.registry.database import Database, parse_url
 from seenat.registry.schema import upgrade
 
-pytest_plugins = ["hub_server"]
+pytest_plugins = ["hub_server", "needing_torch"]
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """Survives between runs; deleting it costs a minute."""

@@ -8,27 +8,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
-import transformers
 from measuring import measure, plan
 from sqlalchemy import select
 
 from seenat.memorization.commits import open_array
 from seenat.memorization.jobs import Job
-from seenat.memorization.loading import load_checkpoint
 from seenat.memorization.measurements import ensure_measurement
 from seenat.memorization.protocol import Protocol
-from seenat.memorization.reference import ReferenceScores, reference_scores
 from seenat.registry.catalog import Catalog
 from seenat.registry.entities import Model
 from seenat.registry.orders.mmididx import write_order
 from seenat.registry.registering import register_suite
 from seenat.registry.tables import batch_counts, blocks, memorized_sequences, onset_counts
+
+if TYPE_CHECKING:
+    from seenat.memorization.reference import ReferenceScores
 
 VOCABULARY, BATCH, LENGTH = 700, 12, 97
 PLANTED = ((8, 120), (24, 30), (72, 10))
@@ -202,7 +201,8 @@ def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) ->
 def _reference(model: Model, step: int, rows: Rows, protocol: Protocol) -> ReferenceScores:
     assert model.folder is not None
     folder = Path(model.folder.replace("{step}", str(step)))
-    from seenat.memorization.loading import CheckpointLocation
+    from seenat.memorization.loading import CheckpointLocation, load_checkpoint
+    from seenat.memorization.reference import ReferenceScores, reference_scores
 
     different, places = np.unique(rows[:, slice(*protocol.window)], axis=0, return_inverse=True)
     network = load_checkpoint(CheckpointLocation.local(folder))
@@ -238,6 +238,9 @@ def _write_tokens(folder: Path, rows: Rows) -> None:
 
 def _train(models: Path, rows: Rows) -> None:
     """One pass over the order, batch after batch, saving as the manifest says; the checkpoints are sharded."""
+    import torch
+    import transformers
+
     torch.manual_seed(3)
     network: Any = transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(
