@@ -18,11 +18,15 @@ import pytest
 LIBRARIES = ("torch", "transformers", "tokenizers")
 FIXTURES = frozenset({"bert", "corpus", "llama", "mine", "neox_700", "neox_97", "pocket_manifest"})
 """What trains a model, or takes one that was trained; every other fixture that needs torch asks for one of these."""
+BY_PARAMETER = frozenset({"measured_pocket", "partly"})
+"""Those of the others that a test asks for by the value of a parameter."""
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--without-torch", action="store_true", help="as if torch, transformers and tokenizers were missing")
+    parser.addoption(
+        "--without-torch", action="store_true", help="as if torch, transformers and tokenizers were missing"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,13 +62,19 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if _needs_torch(item):
             item.add_marker("needs_torch")
     if _is_missing():
         needing = [item for item in items if item.get_closest_marker("needs_torch")]
         config.stash[_LEFT_OUT]["tests"] += len(needing)
         config.hook.pytest_deselected(items=needing)
         items[:] = [item for item in items if not item.get_closest_marker("needs_torch")]
+
+
+def _needs_torch(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    values = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
+    return bool(FIXTURES.intersection(getattr(item, "fixturenames", ())) or BY_PARAMETER & values)
 
 
 # -- telling how many; with pytest-xdist the workers know, and the process that started them says it
