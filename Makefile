@@ -1,15 +1,18 @@
-# `make demo` and `make test` set up everything they need in .venv, from nothing but Python 3.11+ and the package registries.
+# `make demo` and `make test` set up what they need in .venv, from nothing but Python 3.11+ and the package registries.
+# PYTHON=python3.13 makes .venv of another interpreter, where there is no .venv yet.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check bench bench-gpu clean
+.PHONY: help demo test test-without-torch check coverage mutants bench bench-gpu clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests; make test PYTHON=python3.13 runs them on another Python, in a .venv of that"
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
+	@echo "make coverage   run the tests and report which branches none of them takes"
+	@echo "make mutants   break the code in known ways, one at a time, and see the tests fail"
 	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (20 to 35 minutes)"
 	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
@@ -19,15 +22,24 @@ $(VENV)/.made:
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@touch $@
 
+# The demo measures models and draws a picture, and needs no other extra.
+$(VENV)/.for-demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[jobs,plot]"
+	@touch $@
+
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all]"
+	@touch $@
+
+$(VENV)/.without-torch: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,plot,postgres]" --group test
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
 	@touch $@
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.for-demo
 	@$(BIN)/seenat demo
 	@echo
 	@echo "seenat is in $(VENV)/bin; first type:  . $(VENV)/bin/activate"
@@ -35,6 +47,16 @@ demo: $(VENV)/.installed
 test: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone
+
+# Its own environment, which has no torch: VENV says which.
+test-without-torch: $(VENV)/.without-torch
+	$(BIN)/python -m pytest -m "not alone" --numprocesses 2 --dist loadfile --without-torch
+
+coverage: $(VENV)/.developing
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-report=html
+
+mutants: $(VENV)/.developing
+	$(BIN)/python tests/house/mutants.py
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

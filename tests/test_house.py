@@ -195,6 +195,7 @@ def kind_and_name(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
+@pytest.mark.needs_torch
 def test_public_names_are_sorted_and_exist() -> None:
     for module in modules():
         names = getattr(module, "__all__", [])
@@ -202,6 +203,7 @@ def test_public_names_are_sorted_and_exist() -> None:
         assert [name for name in names if not hasattr(module, name)] == [], module.__name__
 
 
+@pytest.mark.needs_torch
 def test_modules_import_public_names_of_each_other() -> None:
     public = {module.__name__: getattr(module, "__all__", vars(module)) for module in modules()}
     private = [

@@ -1,8 +1,8 @@
 """Pythia-14m's shape, trained on real text: what `equality`, `engine` and `job` measure instead of random weights.
 
-The text is what every CPython carries: the language reference (`pydoc_data.topics`) and the standard library's sources, some
-30 MB. A byte-level BPE of 50,277 ids is trained on it, as many as Pythia's has; the model's vocabulary is 50,304, as
-Pythia's is. The order has three kinds of sequences of 65 ids, all of them text:
+The text is what lies on the machine: the documentation of torch.nn and the standard library's sources, some 30 MB. A
+byte-level BPE of 50,277 ids is trained on it, as many as Pythia's has; the model's vocabulary is 50,304, as Pythia's is. The
+order has three kinds of sequences of 65 ids, all of them text:
 
     hot         136 sequences, repeated 24, 48 or 96 times: the model learns most of them by heart
     once        4,096 sequences, each trained on once

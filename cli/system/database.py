@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from seenat.cli.framework.output import Output, json_option
@@ -33,8 +35,8 @@ def upgrade(as_json: bool) -> None:
     from seenat.registry.database.schema import upgrade as run
 
     out = Output(as_json)
-    database = Database(parse_url(None))
-    done = run(database, out.talk)
+    with closing(Database(parse_url(None))) as database:
+        done = run(database, out.talk)
     if out.data({"catalog": str(database), "before": done.before, "after": done.after, "changes": list(done.changes)}):
         return
     for change in done.changes:
@@ -55,8 +57,7 @@ def check(as_json: bool) -> None:
     from seenat.registry.database.engine import HEAD, Database, parse_url
 
     out = Output(as_json)
-    database = Database(parse_url(None))
-    with database.read() as connection:
+    with closing(Database(parse_url(None))) as database, database.read() as connection:
         database.check_schema(connection)
     if not out.data({"catalog": str(database), "schema": HEAD}):
         out.line(f"The catalog {database} has schema {HEAD}, which this version reads and writes.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import closing
 from importlib import metadata
 from typing import Any
 
@@ -55,8 +56,7 @@ def _catalog(problems: list[str]) -> str | None:
         url = parse_url(None)
         if url.get_backend_name() == "sqlite" and not _exists(url.database):
             return f"{url.database} (made by the first command that needs it)"
-        database = Database(url)
-        with database.read() as connection:
+        with closing(Database(url)) as database, database.read() as connection:
             database.check_schema(connection)
         return str(database)
     except SeenatError as error:

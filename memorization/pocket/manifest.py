@@ -38,7 +38,7 @@ def _provenance(plan: Plan, documents: int) -> dict[str, Value]:
     config = plan.config
     return {
         **plan.identity(),
-        "corpus": "pydoc_data.topics",
+        "corpus": "docstrings of torch.nn",
         "documents": documents,
         "trained_sequences": config.trained,
         "distinct_trained_sequences": config.distinct,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
-import transformers
 from support.measuring import measure
 
 from seenat.registry.catalog.catalog import Catalog
@@ -32,7 +31,10 @@ class Trained:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    torch.set_num_threads(1)
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +52,8 @@ def neox_700() -> Trained:
 @pytest.fixture(scope="session")
 def llama() -> Trained:
     """Llama, whose body and output matrix can be used apart."""
+    import transformers
+
     config = transformers.LlamaConfig(
         vocab_size=97, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=192, pad_token_id=5
     )
@@ -59,6 +63,8 @@ def llama() -> Trained:
 @pytest.fixture(scope="session")
 def bert() -> Trained:
     """BERT as a decoder, which has a layer between body and output matrix."""
+    import transformers
+
     config = transformers.BertConfig(
         vocab_size=97,
         hidden_size=64,
@@ -90,6 +96,8 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
 
 
 def _neox(vocab_size: int) -> Callable[[], Any]:
+    import transformers
+
     config = transformers.GPTNeoXConfig(
         vocab_size=vocab_size, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256,
         max_position_embeddings=128,
@@ -110,6 +118,8 @@ def _rows(vocab_size: int, *, zeros: bool) -> npt.NDArray[np.uint16]:
 
 
 def _train(make: Callable[[], Any], rows: npt.NDArray[np.uint16]) -> Trained:
+    import torch
+
     torch.manual_seed(0)
     model = make()
     ids = torch.from_numpy(rows[:LEARNT].astype(np.int64))

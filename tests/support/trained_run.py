@@ -8,17 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
-import transformers
 from sqlalchemy import select
 
-from seenat.memorization.engine.transformers.loading import load_checkpoint
-from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
 from seenat.memorization.jobs.plan import Job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.commit import open_array
@@ -29,6 +25,9 @@ from seenat.registry.database.tables import batch_counts, blocks, memorized_sequ
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.suites.register import register_suite
 from support.measuring import measure, plan
+
+if TYPE_CHECKING:
+    from seenat.memorization.engine.transformers.reference import ReferenceScores
 
 VOCABULARY, BATCH, LENGTH = 700, 12, 97
 PLANTED = ((8, 120), (24, 30), (72, 10))
@@ -202,6 +201,8 @@ def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) ->
 def _reference(model: Model, step: int, rows: Rows, protocol: Protocol) -> ReferenceScores:
     assert model.folder is not None
     folder = Path(model.folder.replace("{step}", str(step)))
+    from seenat.memorization.engine.transformers.loading import load_checkpoint
+    from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
     from seenat.registry.hub.location import CheckpointLocation
 
     different, places = np.unique(rows[:, slice(*protocol.window)], axis=0, return_inverse=True)
@@ -238,6 +239,9 @@ def _write_tokens(folder: Path, rows: Rows) -> None:
 
 def _train(models: Path, rows: Rows) -> None:
     """One pass over the order, batch after batch, saving as the manifest says; the checkpoints are sharded."""
+    import torch
+    import transformers
+
     torch.manual_seed(3)
     network: Any = transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(

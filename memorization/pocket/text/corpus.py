@@ -1,12 +1,17 @@
-"""The corpus: the Python language reference that every CPython carries for `help()`, module `pydoc_data.topics`.
+"""The corpus: the documentation of torch.nn, read from the sources of the PyTorch that is installed.
 
-Real prose and grammar in named documents ('with', 'specialnames'), with natural boilerplate; some 80 documents and half a
-megabyte. It differs between Python versions, so its digest is recorded with a suite and never assumed.
+One document for each public class and function below `torch/nn` that has a docstring ('torch.nn.modules.conv.Conv2d'): real
+prose, formulas and examples, with natural boilerplate; some 400 documents and half a megabyte. The same release gives the
+same text on every Python, whether it was built for CPUs or for GPUs. Another release gives another text, so the digest is
+recorded with a suite and never assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ast
+from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from seenat.registry.errors import MissingExtra
 from seenat.registry.storage.local import sha256_of_bytes
@@ -17,16 +22,10 @@ __all__ = ["corpus_digest", "documents"]
 def documents() -> dict[str, str]:
     """Name and text of each document, sorted by name; a document whose text repeats an earlier one's is left out.
 
-    Raises `MissingExtra` where the standard library was installed without it.
+    The sources are parsed, not imported. Raises `MissingExtra` where torch is not installed.
     """
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise MissingExtra(
-            "The pocket suite is trained on pydoc_data.topics, which this Python lacks; install its whole standard library."
-        ) from None
     names_of_texts: dict[str, str] = {}
-    for name, text in sorted(topics.items()):
+    for name, text in sorted(_docstrings(_torch_folder())):
         names_of_texts.setdefault(text, name)
     return {name: text for text, name in names_of_texts.items()}
 
@@ -34,3 +33,25 @@ def documents() -> dict[str, str]:
 def corpus_digest(texts: Iterable[str]) -> str:
     """`sha256:` and the digest of the texts in UTF-8, each followed by a zero byte."""
     return sha256_of_bytes(b"".join(text.encode() + b"\0" for text in texts))
+
+
+def _torch_folder() -> Path:
+    """Where torch lies; `find_spec` of a top-level package imports nothing."""
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise MissingExtra(
+            "The pocket suite is trained on the documentation of torch.nn; run: pip install 'seenat[jobs]'"
+        )
+    return Path(spec.origin).parent
+
+
+def _docstrings(torch: Path) -> Iterator[tuple[str, str]]:
+    for path in (torch / "nn").rglob("*.py"):
+        module = ".".join(("torch", *path.relative_to(torch).with_suffix("").parts)).removesuffix(".__init__")
+        if "._" in module:
+            continue
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                text = ast.get_docstring(node)
+                if text:
+                    yield f"{module}.{node.name}", text

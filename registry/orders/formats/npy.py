@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -72,8 +73,9 @@ def _parse(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[
         if parser is None:
             raise ValueError(f"version {version[0]}.{version[1]} does not hold plain numbers")
         return parser(file)
-    except ValueError as error:
-        reason = str(error).partition("\n")[0]
+    except (ValueError, TokenError) as error:  # numpy lets the second one out, from Python 3.12 on.
+        said = error.args[0] if isinstance(error, TokenError) else error
+        reason = str(said).partition("\n")[0]
         raise CorruptFile(f"{path}, byte {file.tell()}: its header cannot be read: {reason}; save it again.") from error
 
 

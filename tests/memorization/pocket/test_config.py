@@ -26,6 +26,7 @@ def test_the_pocket_suite_has_its_sizes():
     assert {model.name: model.parameters(POCKET.vocab_size) for model in POCKET.models} == PARAMETERS
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_a_model_has_exactly_its_parameters(name):
     network = new_network(POCKET.model(name), POCKET, seed=1)
@@ -36,6 +37,7 @@ def test_a_model_has_exactly_its_parameters(name):
     assert network.get_output_embeddings().weight.dtype.is_floating_point
 
 
+@pytest.mark.needs_torch
 def test_weights_depend_on_the_seed_alone_and_have_the_scales_of_small_and_wang_init():
     model = POCKET.model("pocket-2m")
     one, again, other = (dict(new_network(model, POCKET, seed).named_parameters()) for seed in (1, 1, 2))

@@ -1,7 +1,11 @@
 """Corpus, tokenizer and order of the pocket suite: some 2 seconds in all."""
 
+import re
+import subprocess
 import sys
 from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,19 +18,23 @@ from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.text.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from seenat.registry.errors import InvalidValue, MissingExtra
 
-TEXTS = tuple(documents().values())
 TOY = np.arange(2000, dtype=np.uint16)[:, None] + np.zeros(3, np.uint16)
 """2,000 distinct sequences of 3 ids."""
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer(TEXTS, POCKET.vocab_size)
+def corpus():
+    return tuple(documents().values())
 
 
 @pytest.fixture(scope="module")
-def distinct(tokenizer):
-    return distinct_sequences(TEXTS, tokenizer, POCKET.tokens_per_sequence)
+def tokenizer(corpus):
+    return train_tokenizer(corpus, POCKET.vocab_size)
+
+
+@pytest.fixture(scope="module")
+def distinct(corpus, tokenizer):
+    return distinct_sequences(corpus, tokenizer, POCKET.tokens_per_sequence)
 
 
 @pytest.fixture(scope="module")
@@ -34,35 +42,75 @@ def rows(distinct):
     return draw_order(distinct, POCKET, seed=1234)
 
 
-def test_no_document_repeats_another():
-    assert len(set(TEXTS)) == len(TEXTS) >= 70
-    assert "with" in documents()
+def test_the_corpus_is_prose_in_named_documents_and_none_repeats_another(corpus):
+    assert len(set(corpus)) == len(corpus) >= 300
+    assert sum(map(len, corpus)) > 400_000
+    assert documents()["torch.nn.modules.linear.Linear"].startswith("Applies an affine linear transformation")
+    assert list(documents()) == sorted(documents())
+    assert not [name for name in documents() if "._" in name]
+
+
+@pytest.mark.needs_torch
+def test_reading_the_corpus_imports_nothing_of_torch():
+    code = "import sys; from seenat.memorization.pocket.corpus import documents; documents(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_missing_torch_is_named_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match=r"torch\.nn; run: pip install 'seenat\[jobs\]'"):
+        documents()
+
+
+KNOWN = {
+    "2.13.0": (
+        "sha256:1f97ba8ea93d375abb7dc2c4627c67afc66600cb5d553c878973953d18b77dfa",
+        "sha256:b9df0fca7d100a30b6507103bc146581f106385ce2d3842991b3adbd67d0ed86",
+    )
+}
+"""Digests of corpus and order by release of torch: each release has its own text."""
+
+
+def test_a_release_gives_the_same_corpus_and_order_on_every_python(corpus, rows):
+    release = version("torch").partition("+")[0]  # 2.13.0+cpu has the text of 2.13.0.
+    if release not in KNOWN:
+        pytest.skip(f"no digest is known for torch {release}")
+    assert (corpus_digest(corpus), digest_of_bytes(rows.astype("<u2").tobytes())) == KNOWN[release]
+
+
+def test_the_digests_of_the_pinned_release_are_known():
+    constraints = (Path(__file__).parents[3] / "constraints.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^torch==(.*)$", constraints, re.MULTILINE) == list(KNOWN)
 
 
 def test_the_corpus_digest_depends_on_texts_and_their_bounds():
     assert corpus_digest(["ab", "c"]) != corpus_digest(["a", "bc"])
-    assert corpus_digest(TEXTS) == corpus_digest(documents().values())
 
 
-def test_two_trainings_give_the_same_tokenizer(tokenizer):
-    assert train_tokenizer(TEXTS, POCKET.vocab_size).to_str() == tokenizer.to_str()
+def test_two_readings_give_the_same_corpus(corpus):
+    assert corpus_digest(corpus) == corpus_digest(documents().values())
 
 
-def test_the_tokenizer_has_the_special_ids_and_reads_any_text_back(tokenizer):
+def test_two_trainings_give_the_same_tokenizer(corpus, tokenizer):
+    assert train_tokenizer(corpus, POCKET.vocab_size).to_str() == tokenizer.to_str()
+
+
+def test_the_tokenizer_has_the_special_ids_and_reads_any_text_back(corpus, tokenizer):
     assert tokenizer.get_vocab_size() == 1024
     assert (tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id("<|padding|>")) == (0, 1)
-    for text in (TEXTS[0], "naïve 漢字 \U0001f600\x00\n"):
+    for text in (corpus[0], "naïve 漢字 \U0001f600\x00\n"):
         assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(MissingExtra, match=r"tokenizers; run: pip install 'seenat\[jobs\]'"):
-        train_tokenizer(TEXTS, 300)
+        train_tokenizer(["a text"], 300)
 
 
-def test_sequences_are_the_corpus_in_order_with_an_end_after_each_document(tokenizer, distinct):
-    ids = [*tokenizer.encode(TEXTS[0]).ids, END_OF_TEXT_ID, *tokenizer.encode(TEXTS[1]).ids, END_OF_TEXT_ID]
+def test_sequences_are_the_corpus_in_order_with_an_end_after_each_document(corpus, tokenizer, distinct):
+    ids = [*tokenizer.encode(corpus[0]).ids, END_OF_TEXT_ID, *tokenizer.encode(corpus[1]).ids, END_OF_TEXT_ID]
     assert distinct.ravel()[: len(ids)].tolist() == ids
     assert distinct.shape[1] == 65
     assert len(np.unique(distinct, axis=0)) == len(distinct)

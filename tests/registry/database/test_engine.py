@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -114,13 +114,12 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
 def test_a_damaged_catalog(sqlite_catalog: Catalog) -> None:
     sqlite_catalog.close()
     path = Path(str(sqlite_catalog.database.url.database))
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         root, size = (
             connection.execute(query).fetchone()[0]
             for query in ("SELECT rootpage FROM sqlite_master WHERE name = 'models'", "PRAGMA page_size")
         )
-    connection.close()
     with path.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * size)

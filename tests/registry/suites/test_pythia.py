@@ -95,6 +95,7 @@ def test_counts_follow_from_each_shape_by_arithmetic(models: dict[str, Model]) -
         assert counted == model.parameters, model.name
 
 
+@pytest.mark.needs_torch
 @pytest.mark.parametrize("size", SIZES)
 def test_counts_are_those_of_an_instantiated_model(models: dict[str, Model], size: str) -> None:
     import torch

@@ -54,7 +54,7 @@ def learnt() -> Learnt:
 
 
 def text() -> npt.NDArray[np.int64]:
-    """Sequences of the language reference, their ids scattered over the vocabulary as a larger tokenizer's would be."""
+    """Sequences of the corpus, their ids scattered over the vocabulary as a larger tokenizer's would be."""
     texts = list(documents().values())
     generator = np.random.default_rng(3)
     rows = generator.permutation(distinct_sequences(texts, train_tokenizer(texts, TOKENS), 64))[: LEARNT + OTHERS]
