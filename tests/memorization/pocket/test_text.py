@@ -17,6 +17,7 @@ from seenat.memorization.pocket.text.corpus import corpus_digest, documents
 from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.text.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from seenat.registry.errors import InvalidValue, MissingExtra
+from seenat.registry.storage.local import sha256_of_bytes
 
 TOY = np.arange(2000, dtype=np.uint16)[:, None] + np.zeros(3, np.uint16)
 """2,000 distinct sequences of 3 ids."""
@@ -76,7 +77,7 @@ def test_a_release_gives_the_same_corpus_and_order_on_every_python(corpus, rows)
     release = version("torch").partition("+")[0]  # 2.13.0+cpu has the text of 2.13.0.
     if release not in KNOWN:
         pytest.skip(f"no digest is known for torch {release}")
-    assert (corpus_digest(corpus), digest_of_bytes(rows.astype("<u2").tobytes())) == KNOWN[release]
+    assert (corpus_digest(corpus), sha256_of_bytes(rows.astype("<u2").tobytes())) == KNOWN[release]
 
 
 def test_the_digests_of_the_pinned_release_are_known():
