@@ -99,7 +99,7 @@ def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
     out.talk("3. Measuring every checkpoint over the sequences it has seen: seenat memorize MODEL")
     for model in models:
         selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
-        job = plan_job(catalog, model, Protocol.usual(model.order.eos_id), selection)
+        job = plan_job(catalog, model, Protocol.default_for(model.order.eos_id), selection)
         run_with_progress(out, catalog, [job])
     return outcomes(catalog, models)
 

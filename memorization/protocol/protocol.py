@@ -98,7 +98,7 @@ class Protocol:
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise InvalidValue(f"A protocol's {name} is a whole number from {least}, not {value!r}.")
-        if not self.kept.decodes:
+        if not self.value_type.decodes:
             self._check_nothing_is_banned()
         elif self.continuation > LONGEST_CONTINUATION:
             raise InvalidValue(
@@ -116,7 +116,7 @@ class Protocol:
         return "float32" if self.dtype == RECHECKED else self.dtype
 
     @classmethod
-    def usual(
+    def default_for(
         cls,
         eos_id: int | None,
         measure: str = "prefix",
@@ -148,14 +148,14 @@ class Protocol:
     @property
     def options(self) -> str:
         """What asks `seenat memorize` for it, where the order is the one it was meant for: ` --prompt 8`, each after a space."""
-        usual = self.usual(self.eos_id, self.measure)
+        default = self.default_for(self.eos_id, self.measure)
         named = ("prompt", "continuation", "offset", "eos", "dtype")
-        other = {name: getattr(self, name) for name in named if getattr(self, name) != getattr(usual, name)}
+        other = {name: getattr(self, name) for name in named if getattr(self, name) != getattr(default, name)}
         told = {} if self.measure == "prefix" else {"measure": self.measure}
         return "".join(f" --{name} {value}" for name, value in {**told, **other}.items())
 
     @property
-    def kept(self) -> Measure:
+    def value_type(self) -> Measure:
         """How the values of its measure are kept."""
         return MEASURES[self.measure]
 
@@ -171,8 +171,8 @@ class Protocol:
 
     def memorized(self, values: Values) -> npt.NDArray[np.bool_]:
         """Which sequences of values of its measure have the whole continuation reproduced; by `loss` none has."""
-        if not self.kept.decodes:
-            return np.zeros(values.shape[: values.ndim - len(self.kept.axis)], np.bool_)
+        if not self.value_type.decodes:
+            return np.zeros(values.shape[: values.ndim - len(self.value_type.axis)], np.bool_)
         flags: npt.NDArray[np.bool_] = values == self.continuation
         return flags
 
@@ -192,6 +192,10 @@ class Protocol:
     def to_json(self) -> dict[str, str | int]:
         """Every field by name; `from_json` reads it back."""
         return asdict(self)
+
+    def to_answer(self) -> dict[str, str | int]:
+        """The protocol within an answer: its id, then every field."""
+        return {"id": self.id, **self.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Self:

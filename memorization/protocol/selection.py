@@ -22,23 +22,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Selection", "block_range", "block_sequences", "count_union"]
-
-_LARGEST_BLOCK = 1 << 16
-"""Sequences: some minutes of one CPU core at a small model, a second of a GPU; what a kill can cost at most."""
-
-_SMALLEST_BLOCK = 256
-
-
-def block_sequences(sequences: int, sequences_per_batch: int) -> int:
-    """How many sequences a block of an order has: about a quarter of it, 256 to 65,536, a multiple of the batch."""
-    aim = min(max(sequences // 4, _SMALLEST_BLOCK), _LARGEST_BLOCK)
-    return max(1, aim // sequences_per_batch) * sequences_per_batch
-
-
-def block_range(block: int, size: int, sequences: int) -> SequenceRange:
-    """The sequences of a block; the last one may be short."""
-    return SequenceRange(block * size, min((block + 1) * size, sequences))
+__all__ = ["Selection", "count_union"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +56,7 @@ class Selection:
         """Whether which sequences were chosen cannot be known: they were listed, and the list is gone or another one."""
         return self.listed is not None and self.listed.is_lost
 
-    def within(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
+    def sequences_in(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
         """The sequences of a block that are asked for at a step, ascending."""
         asked = self._range_at(schedule, step).intersection(block)
         if self._chosen is None:

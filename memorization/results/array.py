@@ -44,8 +44,8 @@ __all__ = ["BlockFile", "ResultArray", "Values"]
 _LARGEST_CHUNK = 1 << 16
 """Bytes that are decompressed together, at most: 64 KiB keeps a trajectory cheap and compresses as well as 1 MiB."""
 
-_HASHED = 1 << 16
-"""Bytes of a file whose digest is computed whatever is read of it, at most: 0.04 ms. Blocks of prefixes have some 24 KB."""
+_HASHED_UP_TO = 1 << 16
+"""Bytes of a file whose digest is computed whatever is read of it: 0.04 ms at most. Blocks of prefixes have some 24 KB."""
 
 _LEVEL = 3
 """Of zstd."""
@@ -69,12 +69,19 @@ class ResultArray:
     """
 
     def __init__(
-        self, folder: Path, *, sequences: int, block_sequences: int, measure: Measure = MEASURES["prefix"]
+        self,
+        folder: Path,
+        *,
+        sequences: int,
+        block_sequences: int,
+        measure: Measure = MEASURES["prefix"],
+        hashed_up_to: int = _HASHED_UP_TO,
     ) -> None:
         self.folder = folder
         self.sequences = sequences
         self.block_sequences = block_sequences
         self.measure = measure
+        self.hashed_up_to = hashed_up_to
 
     def describe(self, rows: int, attributes: dict[str, Any]) -> None:
         """Write the array's metadata, if it says something else or is not there; values are not touched."""
@@ -157,7 +164,7 @@ class ResultArray:
         for path in self._places(row, block):
             with suppress(OSError):
                 if path.stat().st_size == file.bytes:
-                    return file.bytes > _HASHED or sha256_of_file(path) == file.digest
+                    return file.bytes > self.hashed_up_to or sha256_of_file(path) == file.digest
         return False
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
@@ -201,7 +208,7 @@ class ResultArray:
                 with path.open("rb") as opened:
                     if os.fstat(opened.fileno()).st_size != file.bytes:
                         reason = reason or f"{self._name(path)} has not the {file.bytes} bytes that were committed"
-                    elif file.bytes > _HASHED and span != self._span(block):
+                    elif file.bytes > self.hashed_up_to and span != self._span(block):
                         return self._decoded(opened, row, *span)
                     elif sha256_of_bytes(data := opened.read()) == file.digest:
                         return self._decoded(io.BytesIO(data), row, *span)

@@ -14,11 +14,13 @@ from safetensors.torch import load_file, save_file
 from sqlalchemy import update
 
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
-from seenat.memorization.jobs.plan import failures, find_job, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import failures, find_job
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import measured_values, onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import shards
@@ -28,7 +30,7 @@ from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 SHORT = Protocol(prompt=8, continuation=8)
-SHORT_LOSS = Protocol.usual(0, "loss", prompt=8, continuation=8)
+SHORT_LOSS = Protocol.default_for(0, "loss", prompt=8, continuation=8)
 STEPS = (185, 190, 195, 200)
 ALL = SequenceRange(0, 2520)
 
@@ -310,7 +312,7 @@ def test_an_interrupted_run_goes_on_in_the_same_process(own, planned):
     assert finished.progress.measured == 12 * (195 + 200)
 
 
-def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own, monkeypatch):
+def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own):
     catalog, _ = own
     given, begun = [], []
 
@@ -320,9 +322,8 @@ def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own, monkeypat
             begun.append(self.best)
             super().begin(continuation)
 
-    monkeypatch.setattr("seenat.memorization.jobs.runners.local.Stages", Watched)
     job = plan_job(catalog, catalog.model("mine-a"), SHORT, Selection(steps=STEPS, sequences=ALL, unseen=True))
-    run_job(catalog, job, device="cpu")
+    run_job(catalog, job, device="cpu", stages=Watched())
     assert len(begun) == len(STEPS)
     assert len(set(map(id, given))) == 1
     assert begun[0] == ()
