@@ -39,9 +39,13 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
       seenat register my-run/SUITE.toml
       seenat register my-run/SUITE.toml --replace
     """
+    from seenat.memorization.results.refresh import refresh_stale_onsets
+
     out = Output(as_json)
     with open_catalog() as catalog:
         done = _register(catalog, path, replace)
+        if replace:
+            refresh_stale_onsets(catalog)
     if out.data(done.to_json()):
         return
     for change in done.changes:
