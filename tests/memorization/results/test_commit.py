@@ -62,12 +62,13 @@ class MineResults(CommittedResults):
         assert self.rows_of(onset_counts) == sorted((*place, count, lost[place]) for place, count in all_.items())
         return rows
 
-    def becomes(self, place: int, digest: str | None) -> None:
-        """Another content is registered for a checkpoint."""
+    def becomes(self, place: int, digest: str | None, *, mark: bool = True) -> None:
+        """Another content is registered for a checkpoint; whoever does so marks the onsets."""
         id_ = self.model.checkpoints[place].id
         with self.catalog.database.write() as connection:
             connection.execute(checkpoints.update().where(checkpoints.c.id == id_).values(digest=digest))
-            mark_onsets(connection, self.measurement, stale=True)
+            if mark:
+                mark_onsets(connection, self.measurement, stale=True)
 
 
 @pytest.fixture
@@ -240,6 +241,46 @@ def test_nothing_is_derived_where_no_present_content_was_measured(bench: MineRes
     bench.becomes(0, "sha256:other")
     assert refresh_onsets(bench.store)
     assert bench.onsets() == []
+
+
+def test_a_content_that_comes_back_counts_again(bench: MineResults) -> None:
+    """As when a folder has the files of before, which a job finds out when it reads them."""
+    rows, digest = [bench.row(place) for place in (0, 1)], bench.model.checkpoints[0].digest
+    for row in rows:
+        bench.commit(row, 0, made_up(row))
+    both = bench.onsets()
+    bench.becomes(0, None)
+    assert refresh_onsets(bench.store)
+    assert bench.onsets() == onset_rows([1], made_up(1)[None], 0)
+    bench.becomes(0, digest, mark=False)
+    assert bench.row(0) == rows[0]
+    with pytest.raises(StaleResults):
+        onsets(bench.catalog, bench.model)
+    assert refresh_onsets(bench.store)
+    assert bench.onsets() == both
+    assert onsets(bench.catalog, bench.model).memorized == len(both)
+
+
+def test_a_refresh_that_is_killed_before_the_array_says_so_is_repeated(bench: MineResults) -> None:
+    for place in (0, 1):
+        bench.commit(bench.row(place), 0, made_up(place))
+    bench.becomes(0, "sha256:other")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    bench.store.describe = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        refresh_onsets(bench.store)
+    del bench.store.describe  # type: ignore[method-assign]
+    expected = onset_rows([1], made_up(1)[None], 0)
+    assert bench.onsets() == expected
+    assert onsets(bench.catalog, bench.model).memorized == len(expected)
+    assert set(bench.array.steps) == {0, 1}
+    assert refresh_onsets(bench.store)
+    assert bench.array.steps == {1: 1}
+    assert not refresh_onsets(bench.store)
+    assert bench.onsets() == expected
 
 
 def test_losses_are_counted_as_measured_and_never_as_memorized(mine_catalog: Catalog) -> None:
