@@ -15,6 +15,7 @@
     ├── CorruptFile                   exit 1, HTTP 500   a file is not what it claims to be
     ├── SuiteChanged                  exit 1, HTTP 409   a registered suite's files or facts differ from before
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
+    ├── StaleResults                  exit 1, HTTP 409   what was counted of results is of files that were replaced
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
     ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is about to be fetched
@@ -109,6 +110,12 @@ class SuiteChanged(SeenatError):
 
 class PlanChanged(SeenatError):
     """A job cannot be resumed, because what it would measure is no longer what was planned."""
+
+    http_status = 409
+
+
+class StaleResults(SeenatError):
+    """What was counted of results is of contents that were replaced since; it must be counted anew."""
 
     http_status = 409
 

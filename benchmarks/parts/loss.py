@@ -27,7 +27,7 @@ from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["section"]
 
-_PROTOCOL = Protocol.usual(0, "loss")
+_PROTOCOL = Protocol.default_for(0, "loss")
 _ROUNDS = 5
 _POSITIONS = 128
 _BLOCK = 64
@@ -75,7 +75,7 @@ def _figures(ours: Variant, theirs: list[Variant]) -> list[Figure]:
         times = ratio(other, ours)
         told.append(Figure(what=f"against {other.name}", value=times.median, told=str(times), unit="x"))
     apart = np.max([_apart(*pair) for pair in zip(ours.values, others[-1].values, strict=True)], axis=0)
-    for name, value in zip(_PROTOCOL.kept.quantities, apart, strict=True):
+    for name, value in zip(_PROTOCOL.value_type.quantities, apart, strict=True):
         told.append(Figure(what=f"largest difference of `{name}` from float64", value=value, told=f"{value:.1e}"))
     return told
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.memorized import first_memorized, memorized_by_batch
-from seenat.memorization.queries.onsets import trajectory
+from seenat.memorization.queries.trajectories import trajectory
 from seenat.memorization.results.compaction import compact
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.onset_table import replace_onsets
@@ -94,7 +95,7 @@ def _write(path: Path, sequences: int) -> list[Figure]:
         for block in range(results.measurement.blocks):
             for row, values in zip(results.rows, results.values(block), strict=True):
                 began = time.process_time()
-                stored += results.commit(row, block, values)
+                stored += results.commit(row, block, values).bytes
                 commits.append(time.process_time() - began)
     values_ = 2 * 10 * sequences
     written = _written(results)
@@ -195,17 +196,18 @@ def _questions(catalog: Catalog, last: int) -> list[_Question]:
 def _long(path: Path) -> list[Figure]:
     """One block at 154 checkpoints, in a catalog that knows as many blocks of all others."""
     with synthetic_catalog(path, _LONG, pythia_steps(), ("long",)) as catalog:
-        results = SyntheticResults.of(catalog, "long", stays=0.98)
+        results = replace(SyntheticResults.of(catalog, "long"), stays=0.98)
+        array_rows = results.rows
         others = ("measurement_id", "array_row", "block", "measured", "memorized", "bytes", "digest")
         with catalog.database.write() as connection:
             rows = (
                 (results.measurement.id, row, block, 65_536, 0, 0, "sha256:" + "0" * 64)
-                for row in results.rows
+                for row in array_rows
                 for block in range(1, results.measurement.blocks)
             )
             bulk_insert(connection, blocks, others, rows)
         spent = []
-        for row, values in zip(results.rows, results.values(0), strict=True):
+        for row, values in zip(array_rows, results.values(0), strict=True):
             began = time.process_time()
             results.commit(row, 0, values)
             spent.append((time.process_time() - began) * 1e3)

@@ -28,7 +28,8 @@ from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.hub.location import CheckpointLocation

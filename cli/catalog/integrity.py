@@ -39,6 +39,7 @@ def sync(names: tuple[str, ...], as_json: bool) -> None:
       seenat sync pythia-2.8b
       seenat sync
     """
+    from seenat.memorization.results.refresh import refresh_stale_onsets
     from seenat.registry.integrity.audit import audit as run_audit
     from seenat.registry.integrity.sync import sync_models
 
@@ -47,6 +48,7 @@ def sync(names: tuple[str, ...], as_json: bool) -> None:
         chosen = _models(catalog, names) if names else [one for one in catalog.models() if one.repository]
         with resumable(), progress() as show:
             done = sync_models(catalog, chosen, lambda model, so_far, total: show(_synced(model, so_far, total)))
+        refresh_stale_onsets(catalog)
         audited = run_audit(catalog, {one.model for one in done.models})
     if not out.data(_sync_answer(done, audited)):
         _show_sync(out, done)
@@ -94,6 +96,7 @@ def verify(name: str, steps: tuple[str, ...], as_json: bool) -> None:
       seenat verify pocket-2m
       seenat verify pocket-2m 64 step384 --json
     """
+    from seenat.memorization.results.refresh import refresh_stale_onsets
     from seenat.registry.errors import CorruptFile
 
     out = Output(as_json)
@@ -101,6 +104,7 @@ def verify(name: str, steps: tuple[str, ...], as_json: bool) -> None:
         model = catalog.model(name)
         with resumable(), progress() as show:
             found = [_verified(catalog, model, one, place, total, show) for place, total, one in _chosen(model, steps)]
+        refresh_stale_onsets(catalog)
     if not out.data([one.to_json() for one in found]):
         _show_verifications(out, found)
     bad = [f"step {one.step}" for one in found if one.faults]

@@ -123,7 +123,7 @@ def _trajectories(catalog: Catalog, order: Order, index: int) -> list[dict[str, 
 
     if not has_measurements(catalog, order):
         return []
-    from seenat.memorization.queries.onsets import measured_trajectories
+    from seenat.memorization.queries.trajectories import measured_trajectories
 
     return [found.to_json() for found in measured_trajectories(catalog, order, index)]
 

@@ -39,9 +39,13 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
       seenat register my-run/SUITE.toml
       seenat register my-run/SUITE.toml --replace
     """
+    from seenat.memorization.results.refresh import refresh_stale_onsets
+
     out = Output(as_json)
     with open_catalog() as catalog:
         done = _register(catalog, path, replace)
+        if replace:
+            refresh_stale_onsets(catalog)
     if out.data(done.to_json()):
         return
     for change in done.changes:
@@ -99,7 +103,7 @@ def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
     out.talk("3. Measuring every checkpoint over the sequences it has seen: seenat memorize MODEL")
     for model in models:
         selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
-        job = plan_job(catalog, model, Protocol.usual(model.order.eos_id), selection)
+        job = plan_job(catalog, model, Protocol.default_for(model.order.eos_id), selection)
         run_with_progress(out, catalog, [job])
     return outcomes(catalog, models)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seenat.cli.framework.output import count, plural, share
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.plan import Job
+    from seenat.memorization.jobs.status import Job
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.queries.onsets import MemorizedSequence
 

@@ -12,7 +12,7 @@ from seenat.cli.framework.phrases import protocol_words, rate_words, steps_words
 from seenat.cli.jobs.adaptive_phrases import adaptive_facts, part_words
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.plan import Job
+    from seenat.memorization.jobs.status import Job
 
 __all__ = ["job", "jobs"]
 
@@ -26,7 +26,7 @@ def jobs(as_json: bool) -> None:
     Example:
       seenat jobs --json
     """
-    from seenat.memorization.jobs.plan import list_jobs
+    from seenat.memorization.jobs.status import list_jobs
 
     with open_catalog() as catalog:
         found = list_jobs(catalog)
@@ -66,7 +66,7 @@ def job(id_: int, as_json: bool) -> None:
       seenat job 1
     """
     from seenat.memorization.adaptive.adaptive_job import find_adaptive
-    from seenat.memorization.jobs.plan import failures, find_job
+    from seenat.memorization.jobs.status import failures, find_job
 
     with open_catalog() as catalog:
         found = find_job(catalog, id_)

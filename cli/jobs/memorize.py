@@ -16,9 +16,9 @@ from seenat.cli.framework.progress import Moment, progress, resumable
 from seenat.cli.jobs.adaptive_phrases import coarse_of, cost_words, outcome_words
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.plan import Job
     from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.jobs.status import Job
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog
@@ -195,11 +195,11 @@ def _measure_adaptively(
         allow_suspect=asked.allow_suspect,
     )
     out.talk_all(cost_words(planned))
-    shelf = cache_quota(asked.catalog, asked.keep_checkpoints)
+    quota = cache_quota(asked.catalog, asked.keep_checkpoints)
     finished = run_adaptive(
         asked.catalog,
         planned,
-        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, shelf)[0],
+        lambda part: run_with_progress(out, asked.catalog, [part], asked.device, quota)[0],
         allow_suspect=asked.allow_suspect,
     )
     if out.data(finished.to_json()):
@@ -229,14 +229,15 @@ def run_with_progress(
             planned,
             device=device,
             keep_checkpoints=keep_checkpoints,
+            look_for_lost=False,  # That is done, and said, above.
             progress=lambda now: show(_moment(planned[0].model, now)),
         )
 
 
 def _with_lost_opened(out: Output, catalog: Catalog, planned: Job) -> Job:
     """The job, with those of its finished shards open again whose values are lost; says so."""
-    from seenat.memorization.jobs.plan import find_job
     from seenat.memorization.jobs.repair import reopen_lost
+    from seenat.memorization.jobs.status import find_job
 
     lost = reopen_lost(catalog, planned)
     if not lost:
@@ -272,7 +273,7 @@ def _moment(model: str, now: Advance) -> Moment:
 
 def _advice(finished: Job) -> str:
     protocol = finished.measurement.protocol
-    if protocol.kept.decodes:
+    if protocol.value_type.decodes:
         return f"See when: seenat onset {finished.model}"
     first = finished.selection.sequences.start
     return f"See it: seenat trajectory {finished.model} {first} --protocol {protocol.id}"
@@ -286,7 +287,7 @@ def _protocols(
 
     eos_id = model.order.eos_id
     return tuple(
-        Protocol.usual(eos_id, prompt=prompt, continuation=continuation, **fields)
+        Protocol.default_for(eos_id, prompt=prompt, continuation=continuation, **fields)
         for prompt, continuation in product(prompts, continuations)
     )
 

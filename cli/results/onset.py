@@ -13,7 +13,8 @@ from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_w
 from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
-    from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory, StepCount
+    from seenat.memorization.queries.onsets import Onsets, StepCount
+    from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.trajectory import Trajectory
 
 __all__ = ["onset", "trajectory"]
@@ -33,7 +34,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
       seenat trajectory pocket-230k 100
       seenat trajectory pocket-230k 100 --plot trajectory.svg
     """
-    from seenat.memorization.queries.onsets import trajectory as read
+    from seenat.memorization.queries.trajectories import trajectory as read
 
     with open_catalog() as catalog:
         found = read(catalog, catalog.model(name), index, protocol)
@@ -79,7 +80,7 @@ def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path |
 
 
 def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
-    decodes = found.protocol.kept.decodes
+    decodes = found.protocol.value_type.decodes
     out.facts(
         [
             ("sequence", f"{found.sequence:,} in {found.model}"),
@@ -119,7 +120,7 @@ def _show_reproduced(out: Output, found: SequenceTrajectory) -> None:
 
 def _show_losses(out: Output, found: SequenceTrajectory) -> None:
     """In nats, the sums of prompt and continuation, the mean of the least likely fifth, and the mean rank."""
-    quantities = found.protocol.kept.quantities
+    quantities = found.protocol.value_type.quantities
     out.table(
         (">step", "<had seen it", *(f">{name}" for name in quantities)),
         (

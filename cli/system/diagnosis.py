@@ -65,9 +65,9 @@ def _catalog(problems: list[str]) -> str | None:
 
 
 def _columns() -> str:
-    from seenat.memorization.jobs.window_cache import columns_bytes, columns_folder
+    from seenat.memorization.jobs.window_cache import window_cache_bytes, window_cache_folder
 
-    return f"{columns_bytes():,} bytes in {columns_folder()}, made again where they are deleted and needed"
+    return f"{window_cache_bytes():,} bytes in {window_cache_folder()}, made again where they are deleted and needed"
 
 
 def _exists(path: str | None) -> bool:

@@ -3,18 +3,18 @@
 An adaptive job is two ordinary jobs, its parts:
 
 1. The *grid* measures some of the chosen checkpoints, the last one among them, over the whole selection, so that every
-   sequence that any chosen checkpoint had seen is looked at. Its plan keeps what the whole is: all chosen checkpoints, and an
-   *audit*, sequences drawn at random before anything is measured.
+   sequence that any chosen checkpoint had seen is looked at. Its plan also stores all chosen checkpoints, and an *audit*:
+   sequences drawn at random before anything is measured.
 2. The *refinement* measures the other chosen checkpoints over the sequences that were memorized at some checkpoint of the
    grid, and the audit's. They are listed when the grid is measured, and the list is frozen.
 
-So the trajectory of a sequence that was memorized on the grid is what the exact job would have found, cell by cell, each
-checkpoint is fetched once, as by the exact job, and of the audit's sequences all is known. A sequence that was memorized
-only between checkpoints of the grid is missed: how many are, the audit tells (`misses`), once both parts are measured, and
-that is kept beside the refinement's plan.
+So the trajectory of a sequence that was memorized on the grid is what the exact job would have found, cell by cell. Each
+checkpoint is fetched once, as by the exact job, and the audit's sequences are measured everywhere. A sequence that was
+memorized only between checkpoints of the grid is missed. Once both parts are measured, the audit gives how many are
+(`miss_rate`), and that is stored beside the refinement's plan.
 
-Everything is found again from the grid's plan: asking for the same goes on where it was, whatever was killed, and makes the
-lists again where they are lost.
+Everything is found again from the grid's plan: asking for the same resumes it, whatever was killed, and makes the lists
+again where they are lost.
 """
 
 from __future__ import annotations
@@ -24,39 +24,56 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select, update
 
 from seenat.memorization.adaptive.coverage import GRID, REFINEMENT, AdaptivePlan, read_plan
 from seenat.memorization.adaptive.miss_rate import count_missed, memorized_cells
-from seenat.memorization.jobs.plan import Job, find_job, plan_job
+from seenat.memorization.jobs.job_table import add_to_specification
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.plan_checks import check_plan
+from seenat.memorization.jobs.status import Job, find_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.protocol.sequence_list import SequenceList
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import lists_folder
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import jobs
 from seenat.registry.errors import InvalidValue, JobFailed
 from seenat.registry.schedule import Schedule
 
-__all__ = ["AdaptiveJob", "coarse_steps", "find_adaptive", "plan_adaptive", "run_adaptive"]
+__all__ = ["AdaptiveJob", "CellCounts", "coarse_steps", "find_adaptive", "plan_adaptive", "run_adaptive"]
 
 _ONE_IN = 8
 """Chosen checkpoints for each of the grid: 19 for the 154 of Pythia."""
 _FEWEST = 2
 _AUDITED = 1000
-"""One sequence in so many is drawn for the audit; and so many, or all, at least."""
+"""The audit has one sequence in 1,000, but at least 1,000 or all."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveJob:
+class CellCounts(Answer):
+    """Cells of an adaptive job."""
+
+    exact: int
+    """What the exact job would measure."""
+    asked: int | None
+    """What the parts measure; None where a list is lost."""
+    measured: int
+    reused: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveJob(Answer):
     """An adaptive job and its parts as jobs."""
 
     plan: AdaptivePlan
     schedule: Schedule
     grid: Job
     refinement: Job | None
+
+    json_names = ("state", "protocol", "selection", "seed", "cells=cell_counts")
+    """Behind those of the plan."""
 
     @property
     def parts(self) -> tuple[Job, ...]:
@@ -73,12 +90,12 @@ class AdaptiveJob:
 
     @property
     def exact_cells(self) -> int:
-        """What the exact job measures."""
+        """How many cells the exact job measures."""
         return self.plan.selection.all_cells(self.schedule)
 
     @property
     def cells(self) -> int | None:
-        """What the parts measure: before the refinement is planned, grid and audit alone; None where a list is lost."""
+        """How many cells the parts measure: before the refinement is planned, grid and audit; None where a list is lost."""
         if self.plan.audit.is_lost if self.refinement is None else self.refinement.selection.is_lost:
             return None
         if self.refinement is not None:
@@ -88,25 +105,37 @@ class AdaptiveJob:
 
     @property
     def refined_cells_of_all(self) -> int:
-        """What the refinement would measure if everything were memorized on the grid."""
+        """How many cells the refinement would measure if everything were memorized on the grid."""
         return replace(self.plan.selection, steps=self.plan.refined).all_cells(self.schedule)
 
+    @property
+    def protocol(self) -> Protocol:
+        """What is measured."""
+        return self.grid.protocol
+
+    @property
+    def selection(self) -> Selection:
+        """What the exact job would measure."""
+        return self.plan.selection
+
+    @property
+    def seed(self) -> int:
+        """Of the audit."""
+        return self.plan.seed
+
+    @property
+    def cell_counts(self) -> CellCounts:
+        """The cells that it saves, and those it measured."""
+        return CellCounts(
+            exact=self.exact_cells,
+            asked=self.cells,
+            measured=sum(part.progress.measured for part in self.parts),
+            reused=sum(part.progress.reused for part in self.parts),
+        )
+
     def to_json(self) -> dict[str, Any]:
-        """The job under the keys of every JSON answer."""
-        protocol = self.grid.measurement.protocol
-        return {
-            **self.plan.to_json(),
-            "state": self.state,
-            "protocol": {"id": protocol.id, **protocol.to_json()},
-            "selection": self.plan.selection.to_json(),
-            "seed": self.plan.seed,
-            "cells": {
-                "exact": self.exact_cells,
-                "asked": self.cells,
-                "measured": sum(part.progress.measured for part in self.parts),
-                "reused": sum(part.progress.reused for part in self.parts),
-            },
-        }
+        """The plan's keys, and behind them the job's own."""
+        return {**self.plan.to_json(), **super().to_json()}
 
 
 def plan_adaptive(
@@ -122,17 +151,17 @@ def plan_adaptive(
 ) -> AdaptiveJob:
     """The adaptive job over a selection: the one planned before, or a new one.
 
-    `coarse` are the grid's steps or how many there shall be, an eighth of the chosen ones unless given; `audit` is how many
-    sequences are drawn, by `seed`: unless given one in 1,000, but at least 1,000, or all. Raises as `check_plan` does, and
+    `coarse` are the grid's steps, or how many there are; by default an eighth of the chosen ones. `audit` is how many
+    sequences are drawn, by `seed`; by default one in 1,000, but at least 1,000 or all. Raises as `check_plan` does, and
     `InvalidValue` for a grid or an audit that cannot be, and for a measure by which nothing is memorized.
     """
-    if not protocol.kept.decodes:
+    if not protocol.value_type.decodes:
         raise InvalidValue(f"By {protocol.measure} nothing is memorized that a grid could find; go without --adaptive.")
     check_plan(model, protocol, selection, allow_suspect=allow_suspect)
     grid = replace(selection, steps=_grid(selection.steps, coarse))
     drawn = selection.draw(model.schedule, _audit_size(selection, model.schedule, audit), seed)
-    kept = SequenceList.keep(lists_folder(catalog.database), drawn)
-    part = {"role": GRID, "steps": list(selection.steps), "audit": kept.to_json(), "seed": seed}
+    audited = SequenceList.keep(lists_folder(catalog.database), drawn)
+    part = {"role": GRID, "steps": list(selection.steps), "audit": audited.to_json(), "seed": seed}
     return _of_grid(catalog, plan_job(catalog, model, protocol, grid, allow_suspect=allow_suspect, part=part))
 
 
@@ -145,9 +174,9 @@ def run_adaptive(
     """
     grid = _finished(run(planned.grid))
     refinement = _finished(run(_plan_refinement(catalog, _of_grid(catalog, grid), allow_suspect)))
-    found = _of_grid(catalog, grid)
-    if found.plan.missed is None:
-        _keep_missed(catalog, found, refinement)
+    measured = _of_grid(catalog, grid)
+    if measured.plan.missed is None:
+        _store_missed(catalog, measured, refinement)
     return _of_grid(catalog, grid)
 
 
@@ -160,11 +189,11 @@ def find_adaptive(catalog: Catalog, job: Job) -> AdaptiveJob | None:
 
 
 def coarse_steps(steps: tuple[int, ...], count: int) -> tuple[int, ...]:
-    """Of ascending steps, those nearest to `count` that divide the training up to the last into equal lengths.
+    """Those of ascending steps nearest to `count` that divide the training up to the last into equal lengths.
 
-    Sequences are seen at an even pace, so between two of them equally many are first seen, and the longest time that one is
-    not looked at is as short as it can be. The last step is always among them; fewer than `count` where several are nearest to
-    one step.
+    Sequences are seen at an even pace, so between two of these steps equally many are first seen, and the longest time that a
+    sequence is not looked at is as short as it can be. The last step is always among them; fewer than `count` where one step is
+    nearest to several.
     """
     aims = [steps[-1] * place / count for place in range(1, count + 1)]
     return tuple(sorted({min(steps, key=lambda step: abs(step - aim)) for aim in aims}))
@@ -193,21 +222,23 @@ def _grid(steps: tuple[int, ...], coarse: int | tuple[int, ...] | None) -> tuple
 
 
 def _audit_size(selection: Selection, schedule: Schedule, audit: int | None) -> int:
-    there = selection.cells(schedule, selection.steps[-1])
+    population = selection.cells(schedule, selection.steps[-1])
     if audit is None:
-        return min(there, max(_AUDITED, there // _AUDITED))
-    if not 1 <= audit <= there:
-        raise InvalidValue(f"An audit of {audit} cannot be drawn from {there} sequences; choose 1 to {there}.")
+        return min(population, max(_AUDITED, population // _AUDITED))
+    if not 1 <= audit <= population:
+        raise InvalidValue(
+            f"An audit of {audit} cannot be drawn from {population} sequences; choose 1 to {population}."
+        )
     return audit
 
 
-def _plan_refinement(catalog: Catalog, found: AdaptiveJob, allow_suspect: bool) -> Job:
+def _plan_refinement(catalog: Catalog, adaptive: AdaptiveJob, allow_suspect: bool) -> Job:
     """The refinement planned before, of the contents that checkpoints have now, or a new one.
 
-    Where its list is lost, it is made again from the grid: the same list, since the grid's values are, and else another job.
+    A lost list is made again from the grid. If the grid's values are the same, so is the list; else it is another job.
     """
-    grid, plan, model = found.grid, found.plan, catalog.model(found.plan.model)
-    listed = None if found.refinement is None else found.refinement.selection.listed
+    grid, plan, model = adaptive.grid, adaptive.plan, catalog.model(adaptive.plan.model)
+    listed = None if adaptive.refinement is None else adaptive.refinement.selection.listed
     memorized = plan.memorized
     if listed is None or listed.is_lost:
         on_grid = _memorized_on_grid(catalog, model, grid)
@@ -224,20 +255,18 @@ def _plan_refinement(catalog: Catalog, found: AdaptiveJob, allow_suspect: bool) 
 
 
 def _memorized_on_grid(catalog: Catalog, model: Model, grid: Job) -> np.ndarray[Any, np.dtype[np.int64]]:
-    found = memorized_cells(catalog.database, model, grid.measurement, grid.selection)
-    return np.concatenate([np.empty(0, np.int64), *(sequences[flags.any(axis=0)] for sequences, flags in found)])
+    cells = memorized_cells(MeasurementStore(catalog.database, model, grid.measurement), grid.selection)
+    return np.concatenate([np.empty(0, np.int64), *(sequences[flags.any(axis=0)] for sequences, flags in cells)])
 
 
-def _keep_missed(catalog: Catalog, found: AdaptiveJob, refinement: Job) -> None:
-    """Count what was missed and keep it beside the refinement's plan."""
-    plan, model = found.plan, catalog.model(found.plan.model)
+def _store_missed(catalog: Catalog, adaptive: AdaptiveJob, refinement: Job) -> None:
+    """Count what was missed and store it beside the refinement's plan."""
+    plan, model = adaptive.plan, catalog.model(adaptive.plan.model)
     sequences = plan.selection.cells(model.schedule, plan.selection.steps[-1])
-    missed = count_missed(catalog.database, model, found.grid.measurement, plan.audited, plan.grid, sequences)
-    is_refinement = jobs.c.id == refinement.id
+    store = MeasurementStore(catalog.database, model, adaptive.grid.measurement)
+    missed = count_missed(store, plan.audited, plan.grid, sequences)
     with catalog.database.write() as connection:
-        kept = connection.execute(select(jobs.c.specification).where(is_refinement)).scalar_one()
-        told = {**kept, "missed": missed.counts()}
-        connection.execute(update(jobs).where(is_refinement).values(specification=told))
+        add_to_specification(connection, refinement.id, {"missed": missed.counts()})
 
 
 def _finished(job: Job) -> Job:

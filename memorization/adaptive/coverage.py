@@ -1,36 +1,37 @@
 """What adaptive jobs left unmeasured, so that answers say what they rest on.
 
 An adaptive job measures its *grid* of checkpoints over all its sequences, and the other chosen checkpoints, those it *refines*,
-only over sequences that it found memorized on the grid, and an audit's. So at a refined checkpoint memorized among measured is no
-share of anything: what is measured there was chosen for being memorized elsewhere. What can be said is memorized among
-*asked*, the sequences that were measured or that the adaptive job would have measured were it exact. As those it left out
-count as not memorized, that is a lower bound; what it may lack is told by the audit (`misses`).
+only over sequences that it found memorized on the grid, and an audit's. So at a refined checkpoint memorized / measured is not
+a meaningful share: what is measured there was chosen for being memorized elsewhere. Memorized / *asked* is meaningful: asked
+are the sequences that were measured, or that the adaptive job would have measured were it exact. Those it left out count as
+not memorized, so it is a lower bound; the audit says how far it may be too low (`miss_rate`).
 
-In doubt more was left out rather than less, so that the bound holds: where a checkpoint's content was replaced, jobs over the
-earlier one do not count as having measured anything, and adaptive ones still as having left something out. Likewise a
-refinement whose list is lost counts as not having measured anything: which sequences it did cannot be known, until its command
-is repeated, which lists them again, or an exact job has asked for them.
+In doubt more was left out rather than less, so that the bound holds. Where a checkpoint's content was replaced, jobs over the
+earlier one do not count as having measured anything, but adaptive ones still count as having left something out. A refinement
+whose list is lost does not count as having measured anything either: which sequences it measured is unknown until its command
+is repeated, which lists them again, or until an exact job asks for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.miss_rate import MissRate
+from seenat.memorization.jobs.job_table import job_row, jobs_of_measurement
 from seenat.memorization.jobs.plan import plan_digest
 from seenat.memorization.protocol.selection import Selection, count_union
 from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.memorization.results.measurements import Measurement, lists_folder
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import jobs
 from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange
@@ -42,7 +43,7 @@ GRID, REFINEMENT = "grid", "refinement"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptivePlan:
+class AdaptivePlan(Answer):
     """An adaptive job as its parts keep it."""
 
     model: str
@@ -50,7 +51,7 @@ class AdaptivePlan:
     refinement_job: int | None
     """None until the grid is measured."""
     selection: Selection
-    """What the exact job would measure."""
+    """All sequences and steps that an exact job would measure."""
     grid: tuple[int, ...]
     audit: SequenceList
     seed: int
@@ -60,6 +61,22 @@ class AdaptivePlan:
     missed: MissRate | None
     """None until all is measured."""
 
+    json_names = (
+        "model",
+        "job=grid_job",
+        "refinement=refinement_job",
+        "checkpoints",
+        "grid",
+        "audit",
+        "memorized_on_grid=memorized",
+        "missed",
+    )
+
+    @property
+    def checkpoints(self) -> int:
+        """How many checkpoints were chosen."""
+        return len(self.selection.steps)
+
     @property
     def refined(self) -> tuple[int, ...]:
         """The chosen steps that are not of the grid."""
@@ -67,26 +84,13 @@ class AdaptivePlan:
 
     @property
     def audited(self) -> Selection:
-        """What is measured of the audit."""
+        """The audit at all chosen steps."""
         return replace(self.selection, sample=None, listed=self.audit)
-
-    def to_json(self) -> dict[str, Any]:
-        """What every answer says that rests on the job."""
-        return {
-            "model": self.model,
-            "job": self.grid_job,
-            "refinement": self.refinement_job,
-            "checkpoints": len(self.selection.steps),
-            "grid": list(self.grid),
-            "audit": self.audit.to_json(),
-            "memorized_on_grid": self.memorized,
-            "missed": None if self.missed is None else self.missed.to_json(),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepShare:
-    """Of the sequences seen by a checkpoint: how many were measured there, and memorized."""
+class StepShare(Answer):
+    """How many of the sequences that a checkpoint had seen were measured there, and how many were memorized."""
 
     step: int
     measured: int
@@ -96,17 +100,17 @@ class StepShare:
 
     @property
     def share(self) -> float | None:
-        """Memorized among the measured; None where nothing was, or adaptive jobs chose what."""
+        """Memorized / measured; None where nothing was measured, or adaptive jobs chose what."""
         return self.memorized / self.measured if self.measured and self.asked == self.measured else None
 
     @property
     def share_at_least(self) -> float | None:
-        """Memorized among those asked for: the share, or a lower bound of it where adaptive jobs left sequences out."""
+        """Memorized / asked: the share, or a lower bound of it where adaptive jobs left sequences out."""
         return self.memorized / self.asked if self.asked else None
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name, and the shares."""
-        return {**asdict(self), "share": self.share, "share_at_least": self.share_at_least}
+        """The fields, those of subclasses too, and behind them the shares."""
+        return {**super().to_json(), "share": self.share, "share_at_least": self.share_at_least}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,18 +128,19 @@ class Coverage:
         return tuple(plan for plan in self.plans if any(self._leaves_out(plan, step) for step in plan.refined))
 
     def asked(self, step: int, measured: int) -> int:
-        """How many sequences seen by a step were measured there, of which there are `measured`, or left out by adaptive jobs.
+        """How many of the sequences seen by a step were measured there, `measured`, or left out by adaptive jobs.
 
         Exact where the jobs that measured there are finished; too many rather than too few while some are not.
         """
         refining = [plan.selection for plan in self.adaptive if step in plan.refined]
         if not refining:
             return measured
-        unexplained = max(0, measured - self._known(step))
-        return min(self._known(step, *refining) + unexplained, len(self.schedule.sequences_seen(step)))
+        # Jobs that are not finished have measured too, and nobody knows yet which sequences.
+        unexplained = max(0, measured - self._asked_by_jobs(step))
+        return min(self._asked_by_jobs(step, *refining) + unexplained, len(self.schedule.sequences_seen(step)))
 
     def of_sequence(self, sequence: int, measured: Collection[int]) -> tuple[AdaptivePlan, ...]:
-        """The adaptive jobs that left a sequence out at some step; `measured` are those at which it was not."""
+        """The adaptive jobs that left a sequence out at some step; `measured` are the steps at which it was measured."""
         alone = SequenceRange(sequence, sequence + 1)
         return tuple(
             plan
@@ -144,20 +149,20 @@ class Coverage:
         )
 
     def _leaves_out(self, plan: AdaptivePlan, step: int) -> bool:
-        return self._known(step, plan.selection) > self._known(step)
+        return self._asked_by_jobs(step, plan.selection) > self._asked_by_jobs(step)
 
-    def _known(self, step: int, *others: Selection) -> int:
+    def _asked_by_jobs(self, step: int, *others: Selection) -> int:
         return count_union([*self._readable, *others], self.schedule, step)
 
     @cached_property
     def _readable(self) -> tuple[Selection, ...]:
-        return tuple(one for one in self.finished if not one.is_lost)
+        return tuple(selection for selection in self.finished if not selection.is_lost)
 
 
 def read_coverage(database: Database, connection: Connection, model: Model, measurement: Measurement) -> Coverage:
     """The coverage of a measurement of a model."""
     folder = lists_folder(database)
-    rows = connection.execute(select(jobs).where(jobs.c.measurement_id == measurement.id).order_by(jobs.c.id)).all()
+    rows = jobs_of_measurement(connection, measurement.id)
     selections = {row.id: Selection.from_json(row.specification, folder) for row in rows}
     # A later refinement of a grid, planned when a checkpoint had another content, takes the place of an earlier one.
     refinements = {_part(row)["grid"]: row for row in rows if _part(row).get("role") == REFINEMENT}
@@ -175,13 +180,12 @@ def read_coverage(database: Database, connection: Connection, model: Model, meas
 def read_plan(database: Database, connection: Connection, model: str, grid: int) -> AdaptivePlan:
     """The adaptive job whose grid is a job of this id."""
     folder = lists_folder(database)
-    row = connection.execute(select(jobs).where(jobs.c.id == grid)).one()
-    others = connection.execute(
-        select(jobs).where(jobs.c.measurement_id == row.measurement_id).order_by(jobs.c.id)
-    ).all()
-    refinement = [other for other in others if _part(other).get("grid") == grid][-1:]
+    row = job_row(connection, grid)
+    assert row is not None
+    others = jobs_of_measurement(connection, row.measurement_id)
+    refinements = [other for other in others if _part(other).get("grid") == grid]
     on_grid = Selection.from_json(row.specification, folder)
-    return _plan(model, on_grid, row, refinement[0] if refinement else None, folder)
+    return _plan(model, on_grid, row, refinements[-1] if refinements else None, folder)
 
 
 def _part(row: AnyRow) -> Mapping[str, Any]:
@@ -200,15 +204,15 @@ def _is_of(model: Model, measurement: Measurement, selection: Selection, row: An
 
 
 def _plan(model: str, on_grid: Selection, grid: AnyRow, refinement: AnyRow | None, folder: Path) -> AdaptivePlan:
-    planned, found = _part(grid), {} if refinement is None else refinement.specification
+    part, refined = _part(grid), {} if refinement is None else refinement.specification
     return AdaptivePlan(
         model=model,
         grid_job=grid.id,
         refinement_job=None if refinement is None else refinement.id,
-        selection=replace(on_grid, steps=tuple(planned["steps"])),
+        selection=replace(on_grid, steps=tuple(part["steps"])),
         grid=on_grid.steps,
-        audit=SequenceList.from_json(planned["audit"], folder),
-        seed=planned["seed"],
-        memorized=found["part"]["memorized"] if found else None,
-        missed=MissRate.from_counts(found["missed"]) if "missed" in found else None,
+        audit=SequenceList.from_json(part["audit"], folder),
+        seed=part["seed"],
+        memorized=refined["part"]["memorized"] if refined else None,
+        missed=MissRate.from_counts(refined["missed"]) if "missed" in refined else None,
     )

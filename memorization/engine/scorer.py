@@ -128,7 +128,7 @@ class JointScorer:
             raise InvalidValue(
                 f"Scoring needs {self.longest.length} ids of each sequence, not an array {tokens.shape}."
             )
-        result = self.longest.kept.empty(len(self.protocols), len(tokens))
+        result = self.longest.value_type.empty(len(self.protocols), len(tokens))
         size = max(1, _CHUNK_IDS // self.longest.length, self.at_once)
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
@@ -193,7 +193,7 @@ def _engine(
     module: Any, protocols: Sequence[Protocol], device: torch.device, stages: Stages | None
 ) -> _Engine | _Reader:
     """The engine of a module that has the type of the protocols' weights."""
-    if not protocols[0].kept.decodes:
+    if not protocols[0].value_type.decodes:
         is_plain = device.type == "cpu" and module.dtype == torch.float32
         if suits(module) and is_plain:
             return NeoxLosses(module.to(device), protocols)

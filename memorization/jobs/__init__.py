@@ -1,1 +1,16 @@
-"""jobs."""
+"""Jobs: stored plans of what to measure, cut into shards that processes lease, measure and commit.
+
+plan          store a job, or find the one that asks for the same
+plan_checks   what may be planned: orders, checkpoints, sequences that fit
+status        Job, Progress: stored plans, and how far they are
+job_table     SQL of jobs
+shard_table   SQL of shards
+leases        ShardLeases: which process works on which shard
+shard         ShardWriter: buffer one job's values, then commit
+repair        measure again what was committed and is lost
+prefetch      fetch and load the next checkpoint while one is measured
+background    the thread that does so
+window_cache  compact copies of the ids that a protocol reads
+host_memory   how much memory is free
+runners/      the loops that measure
+"""

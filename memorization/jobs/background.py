@@ -1,4 +1,4 @@
-"""One thread that does one thing after another, beside the one that gives it what to do."""
+"""A thread that does what is submitted to it, one thing after the other."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Background"]
 
 _Result = TypeVar("_Result")
 
+# Seconds until work that is no longer wanted must have noticed: a transfer notices every 10 MiB.
 _PATIENCE = 10.0
-"""Seconds that what is being done has to notice that it is no longer wanted: a transfer notices every 10 MiB."""
 
 
 class Background:
-    """What is submitted is done in turn. The thread never keeps the process alive: what it does can be done again."""
+    """Does what is submitted in turn. The thread never keeps the process alive: what it does can be done again."""
 
     def __init__(self, name: str) -> None:
         self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
@@ -25,7 +25,7 @@ class Background:
         self._thread.start()
 
     def submit(self, work: Callable[[], _Result]) -> Future[_Result]:
-        """Have something done when all before it is; the future gives its result, or raises what it raised."""
+        """Do something once all before it is done; the future gives its result, or raises its error."""
         future: Future[_Result] = Future()
         self._waiting.put((future, work))
         return future
@@ -39,11 +39,11 @@ class Background:
         self._thread.join(_PATIENCE if at_once else None)
 
     def _serve(self) -> None:
-        while (given := self._waiting.get()) is not None:
-            future, work = given
+        while (entry := self._waiting.get()) is not None:
+            future, work = entry
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except BaseException as error:  # noqa: BLE001 - it belongs to whoever asks for the result.
+                except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted.
                     future.set_exception(error)
-            del given, future, work  # A result may be a model, and would stay in memory until there is more to do.
+            del entry, future, work  # A result may be a model, and would stay in memory until there is more to do.

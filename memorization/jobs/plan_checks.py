@@ -35,25 +35,26 @@ def runnable_steps(model: Model, *, allow_suspect: bool = False) -> tuple[tuple[
 
     `allow_suspect` keeps those that are suspect.
     """
-    known = [one for one in model.checkpoints if one.reason != NO_LONGER_STATED]
+    stated = [checkpoint for checkpoint in model.checkpoints if checkpoint.reason != NO_LONGER_STATED]
     refused = _refused(allow_suspect)
     return (
-        tuple(one.step for one in known if one.status not in refused),
-        tuple(one for one in known if one.status in refused),
+        tuple(checkpoint.step for checkpoint in stated if checkpoint.status not in refused),
+        tuple(checkpoint for checkpoint in stated if checkpoint.status in refused),
     )
 
 
 def _check_order(model: Model, protocol: Protocol, selection: Selection) -> None:
-    """Refuse what the model's order cannot answer."""
+    """Refuse a protocol or sequences that the model's order does not allow."""
     order = model.order
+    # Without a vocabulary any id that fits a type is possible.
     protocol.check_fits(order.geometry.tokens_per_sequence, order.vocab_size or 2**31)
     order.geometry.bytes_of(selection.sequences)
     if model.altered_from_step is not None:
-        known = model.altered_from_step * model.schedule.sequences_per_batch
-        if selection.sequences.stop > known:
+        unaltered = model.altered_from_step * model.schedule.sequences_per_batch
+        if selection.sequences.stop > unaltered:
             raise InvalidValue(
                 f"{model.name} was trained on altered batches from step {model.altered_from_step} on, so only sequences "
-                f"0:{known} of {order.name} are what it saw; ask for --sequences 0:{known} or fewer."
+                f"0:{unaltered} of {order.name} are what it saw; ask for --sequences 0:{unaltered} or fewer."
             )
 
 

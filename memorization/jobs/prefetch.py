@@ -1,14 +1,14 @@
-"""Feeding a run: each checkpoint is fetched, and if memory allows loaded, while the one before it is measured.
+"""Prefetching: each checkpoint is fetched, and if memory allows loaded, while the one before it is measured.
 
 One thread beside the run does it all, one thing after another, one checkpoint ahead. Invariants:
 
-* What goes wrong ahead is told in the checkpoint's own turn, and concerns nobody else.
-* Nothing that was read ahead is believed: in its turn a file still has the length and time of change with which it was
+* A prefetch error is raised only when that checkpoint's turn comes, and concerns no other checkpoint.
+* Nothing that was read ahead is trusted: in its turn a file still has the length and time of change with which it was
   read, or it is read again.
 * With a limit N, of the checkpoints that this run added to the hub's cache no more than N that it is done with stay there,
-  beside the one that is measured and the one that is fetched. They go before the next is fetched, those first that were
-  done with first. A file that was in the cache before is never deleted, nor a checkpoint of which another process
-  measures a shard. Runs that share a shelf, as the parts of an adaptive job do, count as one.
+  beside the one that is measured and the one that is fetched. They are deleted before the next is fetched, in the order in
+  which the run was done with them. A file that was in the cache before is never deleted, nor a checkpoint of which another
+  process measures a shard. Runs that share a quota, as the parts of an adaptive job do, count as one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from seenat.memorization.jobs.background import Background
 from seenat.registry.catalog.models import Checkpoint
@@ -33,9 +33,9 @@ from seenat.registry.integrity.content import Content
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["CacheQuota", "PrefetchedCheckpoint", "Prefetcher"]
+__all__ = ["CacheQuota", "CheckpointLoader", "PrefetchedCheckpoint", "Prefetcher"]
 
-_SECONDS_BETWEEN_WORDS = 1.0
+_SECONDS_BETWEEN_REPORTS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -67,35 +67,35 @@ class CacheQuota:
                 if not self._others_hold(id_):
                     evict(self._added[id_])
                     self._done.remove(id_)
-            except (OSError, SeenatError) as error:  # It stays longer; the run can do without its room, or says so.
+            except (OSError, SeenatError) as error:  # It stays longer; a run that needs its room raises `NoRoom`.
                 _log.warning("A checkpoint stays in the hub's cache: %s", error)
 
 
+class CheckpointLoader(Protocol):
+    """What a run does to get a checkpoint's scorer. All but `report_waiting` is called in the prefetching thread too."""
+
+    def fetch(self, checkpoint: Checkpoint, observer: DownloadObserver) -> Content:
+        """Bring a checkpoint to this machine; returns what its files hold."""
+
+    def load(self, folder: Path) -> JointScorer:
+        """Make a scorer of the checkpoint in a folder."""
+
+    def may_load_ahead(self, content: Content) -> bool:
+        """Whether there is memory for another scorer beside the one that measures."""
+
+    def report_waiting(self, checkpoint: Checkpoint, arrived: int) -> None:
+        """Report that the run waits for a checkpoint of which so many bytes have arrived."""
+
+
 class Prefetcher:
-    """The checkpoints of a run in turn, as a context: leaving it by an error ends what is done ahead.
+    """The checkpoints of a run in turn, as a context: leaving it by an error ends what is done ahead."""
 
-    `fetch` brings a checkpoint to this machine, `load` makes a scorer of it; `may_load_ahead` tells whether there is memory
-    for one beside another. While the run waits for a checkpoint, `waiting` is told the bytes that have arrived.
-    """
-
-    def __init__(
-        self,
-        checkpoints: Sequence[Checkpoint],
-        *,
-        fetch: Callable[[Checkpoint, DownloadObserver], Content],
-        load: Callable[[Path], JointScorer],
-        may_load_ahead: Callable[[Content], bool],
-        shelf: CacheQuota,
-        waiting: Callable[[Checkpoint, int], None],
-    ) -> None:
+    def __init__(self, checkpoints: Sequence[Checkpoint], loader: CheckpointLoader, quota: CacheQuota) -> None:
+        self.loader = loader
+        self.quota = quota
+        self.background = Background("seenat-prefetch")
+        self.stopped = threading.Event()
         self._checkpoints = checkpoints
-        self._fetch = fetch
-        self._load = load
-        self._may_load_ahead = may_load_ahead
-        self._shelf = shelf
-        self._waiting = waiting
-        self._stopped = threading.Event()
-        self._background = Background("seenat-feed")
 
     def __enter__(self) -> Self:
         return self
@@ -104,70 +104,72 @@ class Prefetcher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None:
-            self._stopped.set()
-        self._background.close(at_once=error is not None)
+            self.stopped.set()
+        self.background.close(at_once=error is not None)
 
     def __iter__(self) -> Iterator[PrefetchedCheckpoint]:
-        following: PrefetchedCheckpoint | None = self._begun(0)
-        while (fed := following) is not None:
-            fed.arrive()
-            following = fed.following = self._begun(fed.place + 1)
-            yield fed
-            self._background.submit(partial(self._shelf.done_with, fed.checkpoint))
+        following: PrefetchedCheckpoint | None = self._begin(0)
+        while (current := following) is not None:
+            current.wait_until_fetched()
+            following = current.following = self._begin(current.place + 1)
+            yield current
+            self.background.submit(partial(self.quota.done_with, current.checkpoint))
 
-    def _begun(self, place: int) -> PrefetchedCheckpoint | None:
-        """The checkpoint at a place, on its way."""
+    def _begin(self, place: int) -> PrefetchedCheckpoint | None:
+        """Start to fetch the checkpoint at a place; None behind the last."""
         return PrefetchedCheckpoint(self, place, self._checkpoints[place]) if place < len(self._checkpoints) else None
 
 
 class PrefetchedCheckpoint:
-    """One checkpoint of a feed."""
+    """One checkpoint of a run, on its way or here."""
 
-    def __init__(self, feed: Prefetcher, place: int, checkpoint: Checkpoint) -> None:
+    def __init__(self, prefetcher: Prefetcher, place: int, checkpoint: Checkpoint) -> None:
         self.place = place
         self.checkpoint = checkpoint
         self.following: PrefetchedCheckpoint | None = None
-        self._feed = feed
+        self._prefetcher = prefetcher
         self._arrived = 0
-        self._fetching = feed._background.submit(self._fetch)
+        self._fetching = prefetcher.background.submit(self._fetch)
         self._loading: Future[JointScorer | None] | None = None
 
-    def arrive(self) -> None:
+    def wait_until_fetched(self) -> None:
         """Wait until it is fetched, or will not be."""
-        self._await()
+        self._wait()
         if isinstance(self._fetching.exception(), NoRoom):
-            self._fetching = self._feed._background.submit(self._fetch)  # Others have made room since.
-            self._await()
+            # The checkpoints that were done with since may have made room.
+            self._fetching = self._prefetcher.background.submit(self._fetch)
+            self._wait()
 
     def content(self) -> Content:
-        """What its files held when they were read; raises what came of fetching them."""
+        """What its files held when they were read; raises what went wrong when it was fetched."""
         return self._fetching.result()
 
     def scorer(self) -> JointScorer:
-        """Hand over what was loaded ahead, or load it now; then the next one is loaded ahead. To be asked for once."""
+        """Hand over what was loaded ahead, or load it now; then load the next one ahead. To be called once."""
         scorer, loading, self._loading = None, self._loading, None
         if loading is not None:
-            with suppress(Exception):  # It is tried again now, and told if it is still so.
+            with suppress(Exception):  # It is tried again here, where the error belongs if it is still there.
                 scorer = loading.result()
-        scorer = scorer or self._feed._load(self.content().folder)
+        scorer = scorer or self._prefetcher.loader.load(self.content().folder)
         if self.following is not None:
-            self.following._loading = self._feed._background.submit(self.following._load_ahead)
+            self.following._loading = self._prefetcher.background.submit(self.following._load_ahead)
         return scorer
 
-    def _await(self) -> None:
-        while not wait([self._fetching], _SECONDS_BETWEEN_WORDS).done:
-            self._feed._waiting(self.checkpoint, self._arrived)
+    def _wait(self) -> None:
+        while not wait([self._fetching], _SECONDS_BETWEEN_REPORTS).done:
+            self._prefetcher.loader.report_waiting(self.checkpoint, self._arrived)
 
     def _fetch(self) -> Content:
-        watch = DownloadObserver(arrived=self._count, added=partial(self._feed._shelf.add, self.checkpoint))
-        return self._feed._fetch(self.checkpoint, watch)
+        added = partial(self._prefetcher.quota.add, self.checkpoint)
+        return self._prefetcher.loader.fetch(self.checkpoint, DownloadObserver(arrived=self._count, added=added))
 
     def _count(self, arrived: int) -> None:
-        if self._feed._stopped.is_set():
+        if self._prefetcher.stopped.is_set():
             raise _NotWanted
         self._arrived += arrived
 
     def _load_ahead(self) -> JointScorer | None:
-        """Its scorer, if there is memory for it; what kept it from being fetched is told in its turn."""
+        """Its scorer, if there is memory for it; an error of fetching is raised in its turn."""
         content = self.content()
-        return self._feed._load(content.folder) if self._feed._may_load_ahead(content) else None
+        loader = self._prefetcher.loader
+        return loader.load(content.folder) if loader.may_load_ahead(content) else None

@@ -10,15 +10,18 @@ the SHA-256 of all that follows; a bitmap that says of which sequences of the bl
 ascending by sequence, in the order's own type.
 
 Invariants: a file appears under its name whole, whichever of several processes writes it, and counts only if its digest is
-right, which covers what it is a copy of; so a damaged one, or one that a kill or a power cut left in part, is as good as
-none. It holds what jobs have asked for and nothing else, so that a sample of 1,000 sequences costs 1,000 sequences. An order
+right, which covers what it is a copy of; so a damaged one, or one that a kill or a power cut left in part, counts as
+missing. It holds what jobs have asked for and nothing else, so that a sample of 1,000 sequences costs 1,000 sequences. An order
 with another content has another digest. All of it can be made again, and may be deleted at any time.
 
-Where it does not pay, `DirectReader` reads from the order itself. It pays where an order is on a hub, and from the second reading
-on where ids must be decoded, or where the order is too large to stay in memory and the window is half a sequence or less.
-Measured on one core, sequences of 2,049 ids of two bytes: from a disk 0.1 to 0.7 million windows a second come out of the
-order and 2.9 million out of columns; out of memory 11 and 40 million, and columns are made at 3.7 million. Out of Parquet come
-0.1 million.
+Where a copy does not pay, `DirectReader` reads from the order itself. A copy pays where an order is on a hub. For more than one
+reading it also pays where ids must be decoded, or where the order is too large to stay in memory and the window is half a
+sequence or less. Measured on one core, sequences of 2,049 ids of two bytes, in million windows a second:
+
+    from a disk   0.1 to 0.7 from the order, 2.9 from the copy
+    from memory   11 from the order, 40 from the copy
+    making it     3.7
+    from Parquet  0.1
 """
 
 from __future__ import annotations
@@ -42,18 +45,25 @@ from seenat.registry.orders.order_files import FLAT_FORMATS
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
 from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced
 
-__all__ = ["DirectReader", "WindowCache", "WindowReader", "columns_bytes", "columns_folder", "rows_of"]
+__all__ = [
+    "DirectReader",
+    "WindowCache",
+    "WindowReader",
+    "window_cache_bytes",
+    "window_cache_folder",
+    "window_reader",
+]
 
 _SMALL = 1 << 30
-"""Bytes of an order that stays in the system's memory once it is read, flat as it is."""
+"""Bytes of a flat order that stays in the system's memory once it is read."""
 _BLOCK_BYTES = 8 << 20
 """Most bytes of a block's rows: 65,536 sequences of 64 ids of two bytes."""
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 1 << 16, 1 << 10
-_HELD = 2
+_OPEN_BLOCKS = 2
 """Blocks that are open at a time: a shard of a job lies in one, or across the border of two."""
 _DIGEST = hashlib.sha256().digest_size
 _ABANDONED = 3600.0
-"""Seconds after which a file that is still being written belongs to a process that died."""
+"""Seconds after which a file that is still being written is taken to belong to a process that died."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,27 +78,27 @@ class WindowReader(Protocol):
         """The window of each sequence, `[len(indices), length]`; raises as `TokenSource.take`."""
 
 
-def rows_of(order: Order, source: TokenSource, window: tuple[int, int], readings: int) -> WindowReader:
-    """What reads a window of an order so many times; `source` is the order's reader."""
-    if order.digest is not None and (not order.is_local or (readings > 1 and _is_dear(order, window))):
-        return WindowCache(columns_folder(), order.digest, source, window)
+def window_reader(order: Order, source: TokenSource, window: tuple[int, int], readings: int) -> WindowReader:
+    """The cheapest way to read a window of an order this often; `source` is the order's reader."""
+    if order.digest is not None and (not order.is_local or (readings > 1 and _is_expensive(order, window))):
+        return WindowCache(window_cache_folder(), order.digest, source, window)
     return DirectReader(source, window)
 
 
-def _is_dear(order: Order, window: tuple[int, int]) -> bool:
+def _is_expensive(order: Order, window: tuple[int, int]) -> bool:
     """Whether a second reading of a local order costs more than a copy of the window."""
     narrow = 2 * (window[1] - window[0]) <= order.geometry.tokens_per_sequence
     return order.format not in FLAT_FORMATS or (narrow and order.geometry.total_bytes > _SMALL)
 
 
-def columns_folder() -> Path:
-    """Where all columns lie, in seenat's own folder."""
+def window_cache_folder() -> Path:
+    """Where all window caches lie, in seenat's own folder."""
     return settings.home() / "columns"
 
 
-def columns_bytes() -> int:
-    """Bytes of all columns, as the lengths of their files."""
-    return sum(path.stat().st_size for path in columns_folder().rglob("*") if path.is_file())
+def window_cache_bytes() -> int:
+    """Bytes of all window caches, as the lengths of their files."""
+    return sum(path.stat().st_size for path in window_cache_folder().rglob("*") if path.is_file())
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class DirectReader:
     window: tuple[int, int]
 
     def prepare(self, indices: Sequences) -> None:
-        """Nothing: what is read is not kept."""
+        """Do nothing: what is read is not kept."""
 
     def take(self, indices: Sequences) -> Tokens:
         """See `WindowReader.take`."""
@@ -109,7 +119,14 @@ class DirectReader:
 class WindowCache:
     """A window read from its copy, which is made of what is missing there."""
 
-    def __init__(self, folder: Path, digest: str, source: TokenSource, window: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        digest: str,
+        source: TokenSource,
+        window: tuple[int, int],
+        largest_block: int = _LARGEST_BLOCK,
+    ) -> None:
         geometry = source.geometry
         self.folder = folder / digest.removeprefix("sha256:") / f"{window[0]}-{window[1]}"
         self._source = source
@@ -117,25 +134,25 @@ class WindowCache:
         self._sequences = geometry.sequences
         self._length = window[1] - window[0]
         self._type = np.dtype(geometry.dtype).newbyteorder("<")
-        self._size = _block_size(self._length * geometry.id_bytes)
+        self._size = _block_size(self._length * geometry.id_bytes, largest_block)
         self._subject = f"seenat columns 1 {digest} {window[0]}:{window[1]} {self._size}"
-        self._held: dict[int, _Block] = {}
-        self._right: dict[int, tuple[int, int]] = {}
-        """Length and time of change of the files whose digests were found right: each is read for that once."""
+        self._open: dict[int, _Block] = {}
+        self._checked: dict[int, tuple[int, int]] = {}
+        """Length and time of change of the files whose digests were right, so that each is read for that once."""
         self._remove_abandoned()
 
     def prepare(self, indices: Sequences) -> None:
-        """Read what is missing of these sequences, a block at a time, and keep it."""
+        """Read those of these sequences that are missing, a block at a time, and keep them."""
         for number, places in self._by_block(indices):
             self._block(number, indices[places] - number * self._size)
 
     def take(self, indices: Sequences) -> Tokens:
         """See `WindowReader.take`; what is missing is read and kept."""
-        found = np.empty((len(indices), self._length), self._type)
+        rows = np.empty((len(indices), self._length), self._type)
         for number, places in self._by_block(indices):
             offsets = indices[places] - number * self._size
-            found[places] = self._block(number, offsets).rows_of(offsets)
-        return found
+            rows[places] = self._block(number, offsets).rows_of(offsets)
+        return rows
 
     def _by_block(self, indices: Sequences) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
         """The blocks that sequences lie in, each with the places of its own among them."""
@@ -148,7 +165,7 @@ class WindowCache:
 
     def _block(self, number: int, offsets: Sequences) -> _Block:
         """A block that holds the sequences at these offsets."""
-        block = self._held.pop(number, None)
+        block = self._open.pop(number, None)
         if block is None or not block.there[offsets].all():
             block = self._read(number) or _Block.empty(self._count(number), self._length, self._type)
             wanted = np.zeros(len(block.there), np.bool_)
@@ -158,9 +175,9 @@ class WindowCache:
                 rows = self._source.take(missing + number * self._size, *self._window)
                 block = block.with_rows(missing, rows)
                 self._write(number, block)
-        self._held[number] = block
-        while len(self._held) > _HELD:
-            del self._held[next(iter(self._held))]
+        self._open[number] = block
+        while len(self._open) > _OPEN_BLOCKS:
+            del self._open[next(iter(self._open))]
         return block
 
     # -- files
@@ -175,11 +192,11 @@ class WindowCache:
         except (OSError, ValueError):  # numpy raises the latter for an empty file.
             return None
         state = status.st_size, status.st_mtime_ns
-        if self._right.get(number) != state:
+        if self._checked.get(number) != state:
             if data[:_DIGEST].tobytes() != self._digest(number, data[_DIGEST:].data):
                 _log.warning("%s is damaged; it is made anew.", path)
                 return None
-            self._right[number] = state
+            self._checked[number] = state
         end = _DIGEST + _bitmap_bytes(count)
         there = np.unpackbits(data[_DIGEST:end], count=count).astype(np.bool_)
         return _Block(there, data[end:].view(self._type).reshape(-1, self._length))
@@ -217,14 +234,14 @@ class _Block:
 
     def __init__(self, there: npt.NDArray[np.bool_], rows: Tokens) -> None:
         self.there = there
-        """Of each sequence of the block, whether its row is here."""
+        """`[sequences of the block]`: whether a sequence's row is here."""
         self.rows = rows
         """`[sequences that are here, length]`, ascending by sequence."""
         self._places = np.cumsum(there) - 1
 
     @classmethod
     def empty(cls, count: int, length: int, dtype: np.dtype[np.integer]) -> Self:
-        """A block of so many sequences, none of them here."""
+        """A block of `count` sequences, none of them here."""
         return cls(np.zeros(count, np.bool_), np.empty((0, length), dtype))
 
     def rows_of(self, offsets: Sequences) -> Tokens:
@@ -238,16 +255,16 @@ class _Block:
         """This block, and the rows of further sequences, ascending."""
         there = self.there.copy()
         there[offsets] = True
-        whole = _Block(there, np.empty((len(self.rows) + len(rows), self.rows.shape[1]), self.rows.dtype))
-        whole.rows[whole._places[self.there]] = self.rows
-        whole.rows[whole._places[offsets]] = rows
-        return whole
+        joined = _Block(there, np.empty((len(self.rows) + len(rows), self.rows.shape[1]), self.rows.dtype))
+        joined.rows[joined._places[self.there]] = self.rows
+        joined.rows[joined._places[offsets]] = rows
+        return joined
 
 
-def _block_size(row_bytes: int) -> int:
+def _block_size(row_bytes: int, largest: int) -> int:
     """Sequences of a block: a power of two, 1,024 to 65,536, of at most 8 MiB where that allows."""
     fitting = 1 << (max(1, _BLOCK_BYTES // row_bytes).bit_length() - 1)
-    return min(max(fitting, _SMALLEST_BLOCK), _LARGEST_BLOCK)
+    return min(max(fitting, _SMALLEST_BLOCK), largest)
 
 
 def _bitmap_bytes(count: int) -> int:

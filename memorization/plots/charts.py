@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis
-from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory
+from seenat.memorization.queries.onsets import Onsets
+from seenat.memorization.queries.trajectories import SequenceTrajectory
 from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
 from seenat.registry.storage.local import write_atomic
 
@@ -77,7 +78,7 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
 def trajectory_chart(found: SequenceTrajectory) -> Any:
     """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
     altair = altair_or_refuse()
-    lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
+    lines = _reproduced(found) if found.protocol.value_type.decodes else _surprisals(found)
     seen = found.first_checkpoint_seen
     return altair.layer(*([] if seen is None else _seen_rule(found, seen)), *lines)
 

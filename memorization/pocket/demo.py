@@ -16,7 +16,7 @@ import numpy as np
 from seenat.memorization.plots.axes import step_axis
 from seenat.memorization.plots.charts import altair_or_refuse
 from seenat.memorization.pocket.text.order import repetitions
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 

@@ -1,10 +1,10 @@
-"""Measures: which numbers are kept of a sequence at a checkpoint, and how an array holds them.
+"""Measures: which numbers are stored of a sequence at a checkpoint, and how an array holds them.
 
 A measure's *quantities* are its numbers, by name. One quantity takes no axis of its own: values are `[..., sequences]`;
 several take the last: `[..., sequences, quantities]`. A sequence is measured as a whole or not at all, and where it was not,
 every quantity holds `fill`.
 
-What each measure is, `protocol` defines.
+`protocol` defines what each measure is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 __all__ = ["DECODED", "MEASURES", "NOT_MEASURED", "Measure", "Values"]
 
 Values = npt.NDArray[Any]
-"""Of the measure's type, which it fits."""
+"""Of the measure's type."""
 
 NOT_MEASURED = 255
 """What a stored byte holds where nothing was measured."""
@@ -26,12 +26,12 @@ NOT_MEASURED = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """How one measure's values are kept."""
+    """How one measure's values are stored."""
 
     quantities: tuple[str, ...]
     dtype: str
     fill: float
-    """What an array holds where nothing was measured; no measured value is it."""
+    """What an array holds where nothing was measured, which no measured value is."""
     decodes: bool
     """Whether it counts ids that greedy decoding reproduces: only then is a sequence memorized or not."""
 
@@ -46,11 +46,11 @@ class Measure:
         return len(self.quantities) * np.dtype(self.dtype).itemsize
 
     def empty(self, *shape: int) -> Values:
-        """Values `[*shape]`, or `[*shape, quantities]`, of which none is measured."""
+        """An array `[*shape]`, or `[*shape, quantities]`, in which nothing is measured."""
         return np.full((*shape, *self.axis), self.fill, self.dtype)
 
     def measured(self, values: Values) -> npt.NDArray[np.bool_]:
-        """Which sequences of such values were measured, `[*shape]`."""
+        """Which sequences were measured, `[*shape]`."""
         first = values[..., 0] if self.axis else values
         flags: npt.NDArray[np.bool_] = ~np.isnan(first) if np.isnan(self.fill) else first != self.fill
         return flags

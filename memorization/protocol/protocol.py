@@ -3,15 +3,15 @@
 Definition 1, measure `prefix`. Of a sequence's ids, `[offset, offset + prompt)` are the prompt and the next
 `continuation` ids the truth. Greedy decoding continues the prompt: at every position the id with the largest logit, the
 lower id on a tie. `prefix` is how many ids of the truth, from the first, it reproduces, 0 to `continuation`; the
-sequence is *memorized* when that is all of them. Until its first mistake greedy decoding has read nothing but the
+sequence is *memorized* when it reproduces all of them. Until its first mistake greedy decoding has read nothing but the
 truth, so one pass over prompt and truth gives the same number as generating.
 
-Measure `score`. Greedy decoding goes on after a mistake, from what it chose itself; `score` is at how many of the
+Measure `score`. Greedy decoding continues after a mistake, from what it chose itself; `score` is at how many of the
 `continuation` positions its id is the true one. It is the number that the published tables hold. It is `continuation`
 exactly when `prefix` is, so both call the same sequences memorized, and otherwise it is no smaller.
 
 Measure `loss`. One pass over prompt and truth gives every id of the window but its first a probability, over all ids of the
-vocabulary, and its *surprisal*, -ln p, in nats. Four quantities are kept, as float32:
+vocabulary, and its *surprisal*, -ln p, in nats. Four quantities are stored, as float32:
 
 * `prompt`: the sum of the surprisals of the prompt's ids from its second on; 0 for a prompt of one id;
 * `continuation`: the sum of those of the continuation's ids;
@@ -20,19 +20,19 @@ vocabulary, and its *surprisal*, -ln p, in nats. Four quantities are kept, as fl
 * `rank`: the mean, over the continuation's ids, of how many ids have a larger logit than the true one, or an equal one
   and a lower id. 0 where greedy decoding, with no id banned, would choose every one of them.
 
-They say nothing of memorized or not. No id is excluded, so `eos` must be `"allowed"`.
+They do not say what is memorized. No id is excluded, so `eos` must be `"allowed"`.
 
 With `eos = "banned"` the end-of-document id is excluded at every one of the `continuation` positions. That is what
 `min_length = prompt + continuation` does in the published procedure (`predictable-memorization/eval_memorization.py` of
 https://github.com/EleutherAI/pythia, arXiv 2304.11158), whose lengths, 32 and 32 from id 0, are the defaults here. A
 sequence with that id in its truth can then never be memorized. With `"allowed"` it is an id like any other.
 
-Definition 1 says nothing of rounding; `dtype` does. `float32`, `bfloat16` and `float16` are the type of weights and of
+Definition 1 leaves rounding to `dtype`. `float32`, `bfloat16` and `float16` are the type of weights and of
 arithmetic, as in a model that transformers loads in that type: where two logits are nearly equal, it decides which is the
 larger one. `bfloat16-rechecked` means float32's numbers: bfloat16 decides where two logits are far enough apart, float32
 everywhere else. How far is enough is measured and not proven (`engine/rechecking`), so it is a type of its own.
 
-A protocol's digest covers every field, and results are kept by it, so numbers of two protocols are never mixed.
+A protocol's digest covers every field, and results are stored under it, so numbers of two protocols are never mixed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LONGEST_CONTINUATION = NOT_MEASURED - 1
 """A prefix or score is stored as one byte, and 255 is taken."""
 
 RECHECKED = "bfloat16-rechecked"
-"""The dtype of float32's numbers, most of them got by bfloat16."""
+"""The dtype of float32's numbers, most of which bfloat16 decides."""
 
 _DEFINITION = 1
 _CHOICES = {
@@ -70,7 +70,7 @@ _LEAST = {"prompt": 1, "continuation": 1, "offset": 0, "eos_id": 0}
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """One way of measuring; the module's docstring is its definition. Raises `InvalidValue` for one that has no meaning."""
+    """One way of measuring, as the module's docstring defines it. Raises `InvalidValue` for one that has no meaning."""
 
     measure: str = "prefix"
     """`prefix`, `score` or `loss`."""
@@ -98,7 +98,7 @@ class Protocol:
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise InvalidValue(f"A protocol's {name} is a whole number from {least}, not {value!r}.")
-        if not self.kept.decodes:
+        if not self.value_type.decodes:
             self._check_nothing_is_banned()
         elif self.continuation > LONGEST_CONTINUATION:
             raise InvalidValue(
@@ -116,7 +116,7 @@ class Protocol:
         return "float32" if self.dtype == RECHECKED else self.dtype
 
     @classmethod
-    def usual(
+    def default_for(
         cls,
         eos_id: int | None,
         measure: str = "prefix",
@@ -147,16 +147,16 @@ class Protocol:
 
     @property
     def options(self) -> str:
-        """What asks `seenat memorize` for it, where the order is the one it was meant for: ` --prompt 8`, each after a space."""
-        usual = self.usual(self.eos_id, self.measure)
+        """The options by which `seenat memorize` measures by it, each after a space: ` --prompt 8`; for the same order."""
+        default = self.default_for(self.eos_id, self.measure)
         named = ("prompt", "continuation", "offset", "eos", "dtype")
-        other = {name: getattr(self, name) for name in named if getattr(self, name) != getattr(usual, name)}
-        told = {} if self.measure == "prefix" else {"measure": self.measure}
-        return "".join(f" --{name} {value}" for name, value in {**told, **other}.items())
+        other = {name: getattr(self, name) for name in named if getattr(self, name) != getattr(default, name)}
+        measure = {} if self.measure == "prefix" else {"measure": self.measure}
+        return "".join(f" --{name} {value}" for name, value in {**measure, **other}.items())
 
     @property
-    def kept(self) -> Measure:
-        """How the values of its measure are kept."""
+    def value_type(self) -> Measure:
+        """How the values of its measure are stored."""
         return MEASURES[self.measure]
 
     @property
@@ -170,9 +170,9 @@ class Protocol:
         return self.offset, self.offset + self.length
 
     def memorized(self, values: Values) -> npt.NDArray[np.bool_]:
-        """Which sequences of values of its measure have the whole continuation reproduced; by `loss` none has."""
-        if not self.kept.decodes:
-            return np.zeros(values.shape[: values.ndim - len(self.kept.axis)], np.bool_)
+        """Which sequences have their whole continuation reproduced, by values of its measure; by `loss` none has."""
+        if not self.value_type.decodes:
+            return np.zeros(values.shape[: values.ndim - len(self.value_type.axis)], np.bool_)
         flags: npt.NDArray[np.bool_] = values == self.continuation
         return flags
 
@@ -192,6 +192,10 @@ class Protocol:
     def to_json(self) -> dict[str, str | int]:
         """Every field by name; `from_json` reads it back."""
         return asdict(self)
+
+    def to_answer(self) -> dict[str, str | int]:
+        """The protocol within an answer: its id, then every field."""
+        return {"id": self.id, **self.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Self:

@@ -1,9 +1,8 @@
 """Which cells a job measures: a set of sequences, and for each checkpoint those it had seen, or all of them.
 
-A *cell* is one sequence at one checkpoint. The sequences are a range of the order, or some *chosen* of it: drawn at random, or
-listed in a file. The order is cut into *blocks* of consecutive sequences, each a whole number of batches, so that what is
-counted of a batch is counted in one block. Everything here is arithmetic over ranges and over the chosen sequences; the
-cells of 146,432,000 sequences and 154 checkpoints are never listed.
+A *cell* is one sequence at one checkpoint. The sequences are a range of the order, or *chosen* ones of that range: drawn at
+random, or listed in a file. Everything here is arithmetic over ranges, blocks and the chosen sequences; the cells of
+146,432,000 sequences and 154 checkpoints are never listed.
 """
 
 from __future__ import annotations
@@ -22,23 +21,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Selection", "block_range", "block_sequences", "count_union"]
-
-_LARGEST_BLOCK = 1 << 16
-"""Sequences: some minutes of one CPU core at a small model, a second of a GPU; what a kill can cost at most."""
-
-_SMALLEST_BLOCK = 256
-
-
-def block_sequences(sequences: int, sequences_per_batch: int) -> int:
-    """How many sequences a block of an order has: about a quarter of it, 256 to 65,536, a multiple of the batch."""
-    aim = min(max(sequences // 4, _SMALLEST_BLOCK), _LARGEST_BLOCK)
-    return max(1, aim // sequences_per_batch) * sequences_per_batch
-
-
-def block_range(block: int, size: int, sequences: int) -> SequenceRange:
-    """The sequences of a block; the last one may be short."""
-    return SequenceRange(block * size, min((block + 1) * size, sequences))
+__all__ = ["Selection", "count_union"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +32,7 @@ class Selection:
     """Ascending and distinct."""
     sequences: SequenceRange
     sample: int | None = None
-    """Measure only so many of `sequences`, drawn at random from `seed`; None for all, or for those listed."""
+    """How many of `sequences` are measured, drawn at random from `seed`; None for all, or for those listed."""
     seed: int = 0
     unseen: bool = False
     """Also measure what a checkpoint had not seen yet."""
@@ -69,21 +52,21 @@ class Selection:
 
     @property
     def is_lost(self) -> bool:
-        """Whether which sequences were chosen cannot be known: they were listed, and the list is gone or another one."""
+        """Whether it is unknown which sequences were chosen: they were listed, and the list is gone or another one."""
         return self.listed is not None and self.listed.is_lost
 
-    def within(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
+    def sequences_in(self, schedule: Schedule, step: int, block: SequenceRange) -> Sequences:
         """The sequences of a block that are asked for at a step, ascending."""
-        asked = self._range_at(schedule, step).intersection(block)
+        span = self._range_at(schedule, step).intersection(block)
         if self._chosen is None:
-            return np.arange(asked.start, asked.stop, dtype=np.int64)
-        first, last = np.searchsorted(self._chosen, (asked.start, asked.stop))
+            return np.arange(span.start, span.stop, dtype=np.int64)
+        first, last = np.searchsorted(self._chosen, (span.start, span.stop))
         return self._chosen[first:last]
 
     def count(self, schedule: Schedule, step: int, block: SequenceRange) -> int:
         """How many sequences of a block are asked for at a step."""
-        asked = self._range_at(schedule, step).intersection(block)
-        first, last = self._below(np.array((asked.start, asked.stop), np.int64)).tolist()
+        span = self._range_at(schedule, step).intersection(block)
+        first, last = self._below(np.array((span.start, span.stop), np.int64)).tolist()
         return int(last - first)
 
     def cells(self, schedule: Schedule, step: int) -> int:
@@ -96,24 +79,26 @@ class Selection:
 
     def blocks(self, schedule: Schedule, step: int, size: int) -> Iterator[int]:
         """The blocks in which something is asked for at a step, ascending."""
-        asked = self._range_at(schedule, step)
-        first, last = asked.start // size, -(-asked.stop // size)
-        borders = np.clip(np.arange(first, last + 1, dtype=np.int64) * size, asked.start, asked.stop)
+        span = self._range_at(schedule, step)
+        first, last = span.start // size, -(-span.stop // size)
+        borders = np.clip(np.arange(first, last + 1, dtype=np.int64) * size, span.start, span.stop)
         yield from (first + np.flatnonzero(np.diff(self._below(borders)))).tolist()
 
     def draw(self, schedule: Schedule, size: int, seed: int) -> Sequences:
-        """So many of the sequences asked for at the last step, at random, ascending; at most as many as there are.
+        """`size` of the sequences asked for at the last step, at random, ascending; at most as many as there are.
 
         The draw is independent of a sample of the same seed.
         """
-        asked = self._range_at(schedule, self.steps[-1])
-        first, last = self._below(np.array((asked.start, asked.stop), np.int64)).tolist()
+        span = self._range_at(schedule, self.steps[-1])
+        first, last = self._below(np.array((span.start, span.stop), np.int64)).tolist()
+        # The 1 makes it another stream than that of `sample`, which is seeded by the seed alone.
         places = first + _drawn(last - first, size, (seed, 1))
         drawn: Sequences = places if self._chosen is None else self._chosen[places]
         return drawn
 
     def to_json(self) -> dict[str, Any]:
-        """Every field by name; `from_json` reads it back. Without a list there is no `listed`, as in plans of old."""
+        """Every field by name; `from_json` reads it back."""
+        # `listed` is omitted when None, so that digests of plans that were stored before it existed stay valid.
         return {
             "steps": list(self.steps),
             "sequences": self.sequences.to_json(),
@@ -125,7 +110,7 @@ class Selection:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], lists: Path) -> Self:
-        """Read what `to_json` gave, whatever stands beside it; lists lie in the folder `lists`."""
+        """Read what `to_json` gave, and pass over other keys; lists lie in the folder `lists`."""
         listed = value.get("listed")
         return cls(
             steps=tuple(value["steps"]),
@@ -137,23 +122,23 @@ class Selection:
         )
 
     def _seen_part(self, schedule: Schedule, step: int) -> tuple[SequenceRange, Sequences | None]:
-        """Of what the checkpoint at a step had seen: the range asked for, and if only some of it, those; ascending."""
-        asked = self.sequences.intersection(schedule.sequences_seen(step))
+        """The range asked for that the checkpoint at a step had seen, and the chosen sequences in it, if not all are."""
+        span = self.sequences.intersection(schedule.sequences_seen(step))
         if self._chosen is None:
-            return asked, None
-        first, last = np.searchsorted(self._chosen, (asked.start, asked.stop))
-        return asked, self._chosen[first:last]
+            return span, None
+        first, last = np.searchsorted(self._chosen, (span.start, span.stop))
+        return span, self._chosen[first:last]
 
     def _range_at(self, schedule: Schedule, step: int) -> SequenceRange:
         return self.sequences if self.unseen else self.sequences.intersection(schedule.sequences_seen(step))
 
     def _below(self, borders: Sequences) -> Sequences:
-        """How many of the sequences to measure lie below each of some borders, counted from any one place."""
+        """How many of the sequences to measure lie below each border, up to a constant: only differences mean something."""
         return borders if self._chosen is None else np.searchsorted(self._chosen, borders)
 
     @cached_property
     def _chosen(self) -> Sequences | None:
-        """The sequences to measure, ascending; None where that is all of the range."""
+        """The chosen sequences, ascending; None where the whole range is measured."""
         if self.listed is not None:
             return self.listed.sequences
         if self.sample is None:
@@ -162,9 +147,9 @@ class Selection:
 
 
 def count_union(selections: Iterable[Selection], schedule: Schedule, step: int) -> int:
-    """How many of the sequences that a checkpoint had seen are asked for at it by at least one of some selections."""
-    parts = [one._seen_part(schedule, step) for one in selections if step in one.steps]
-    spans = _merged(asked for asked, chosen in parts if chosen is None)
+    """How many of the sequences that a checkpoint had seen are asked for by at least one of the selections."""
+    parts = [selection._seen_part(schedule, step) for selection in selections if step in selection.steps]
+    spans = _merged(span for span, chosen in parts if chosen is None)
     outside = [_outside(chosen, spans) for _, chosen in parts if chosen is not None]
     return sum(map(len, spans)) + _distinct(outside)
 
@@ -177,29 +162,30 @@ def _drawn(population: int, size: int, seed: int | tuple[int, int]) -> Sequences
 def _merged(ranges: Iterable[SequenceRange]) -> list[SequenceRange]:
     """The same sequences as ranges that do not meet, ascending."""
     merged: list[SequenceRange] = []
-    for one in sorted(one for one in ranges if one):
-        if merged and one.start <= merged[-1].stop:
-            merged[-1] = SequenceRange(merged[-1].start, max(merged[-1].stop, one.stop))
+    for span in sorted(span for span in ranges if span):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = SequenceRange(merged[-1].start, max(merged[-1].stop, span.stop))
         else:
-            merged.append(one)
+            merged.append(span)
     return merged
 
 
 def _outside(chosen: Sequences, spans: list[SequenceRange]) -> Sequences:
-    """Those of ascending sequences that lie in none of some ascending ranges."""
+    """The ascending sequences that lie in none of the ascending ranges."""
     borders = np.searchsorted(chosen, [edge for span in spans for edge in (span.start, span.stop)])
+    # Pieces between, within, between, ... the ranges.
     pieces = np.split(chosen, borders)
     return np.concatenate(pieces[::2])
 
 
 def _distinct(lists: list[Sequences]) -> int:
-    """How many different sequences several ascending lists hold; costs the lengths of all but the longest."""
+    """How many different sequences several ascending lists hold; takes time by the lengths of all but the longest."""
     longest_first = sorted(lists, key=len, reverse=True)
     total = 0
-    for place, some in enumerate(longest_first):
-        new = np.ones(len(some), np.bool_)
+    for place, sequences in enumerate(longest_first):
+        is_new = np.ones(len(sequences), np.bool_)
         for longer in longest_first[:place]:
-            at = np.minimum(np.searchsorted(longer, some), len(longer) - 1)
-            new &= longer[at] != some if len(longer) else True
-        total += int(np.count_nonzero(new))
+            at = np.minimum(np.searchsorted(longer, sequences), len(longer) - 1)
+            is_new &= longer[at] != sequences if len(longer) else True
+        total += int(np.count_nonzero(is_new))
     return total

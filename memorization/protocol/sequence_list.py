@@ -1,7 +1,7 @@
 """Lists of sequences that a plan names one by one: frozen in a file before anything is measured by it.
 
-A list lies in `lists/` beside the results, under the digest of its own bytes, and a plan keeps that digest: what the file
-holds when it is read is what was planned, or it is refused. Answers do without a list that is lost (`coverage`). It is a .npy of
+A list lies in `lists/` beside the results, under the digest of its own bytes, and a plan stores that digest: what the file
+holds when it is read is what was planned, or it is refused. Answers do without a lost list (`coverage`). It is a .npy file of
 int64, ascending and distinct, 8 bytes a sequence: 24 MB for the 3 million sequences that a large model of Pythia memorizes.
 """
 
@@ -27,7 +27,7 @@ Sequences = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceList:
-    """A list as a plan knows it."""
+    """A list as a plan stores it."""
 
     folder: Path
     count: int
@@ -37,11 +37,11 @@ class SequenceList:
     def keep(cls, folder: Path, sequences: Sequences) -> Self:
         """Write a list durably; equal lists are one file."""
         distinct = np.unique(sequences).astype("<i8")
-        held = io.BytesIO()
-        np.save(held, distinct, allow_pickle=False)
-        kept = cls(folder=folder, count=len(distinct), digest=sha256_of_bytes(held.getvalue()))
-        write_atomic(kept.file, held.getvalue())
-        return kept
+        data = io.BytesIO()
+        np.save(data, distinct, allow_pickle=False)
+        written = cls(folder=folder, count=len(distinct), digest=sha256_of_bytes(data.getvalue()))
+        write_atomic(written.file, data.getvalue())
+        return written
 
     @property
     def file(self) -> Path:

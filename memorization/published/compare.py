@@ -23,11 +23,12 @@ from seenat.memorization.adaptive.coverage import AdaptivePlan
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, ResultSet, SetContent, result_sets_of
 from seenat.memorization.queries.onsets import StepCount, onsets
-from seenat.memorization.results.commit import committed_values, open_array
+from seenat.memorization.results.block_table import committed_blocks
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import blocks, reference_counts
+from seenat.registry.database.tables import reference_counts
 from seenat.registry.errors import NotMeasured, UnknownModel, UnknownOrder
 
 __all__ = ["Agreement", "Comparison", "CountComparison", "compare"]
@@ -250,6 +251,7 @@ def _agreements(
     ours: Measurement,
     sets: tuple[ResultSet, ...],
 ) -> Iterator[Agreement]:
+    store = MeasurementStore(catalog.database, model, ours)
     rows = {step: row for row, step in current_rows(connection, ours)}
     theirs = {one.name: one for one in related.values()}
     for one in sets:
@@ -259,27 +261,21 @@ def _agreements(
             continue
         tally = _Tally()
         content = one.content()
-        for sequences, memorized in _measured(catalog, connection, ours, rows[step], seen):
+        for sequences, memorized in _measured(store, connection, rows[step], seen):
             _judge(tally, content, sequences, memorized)
         yield _agreement(one, step, tally)
 
 
 def _measured(
-    catalog: Catalog, connection: Connection, ours: Measurement, row: int, seen: int
+    store: MeasurementStore, connection: Connection, row: int, seen: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
     """The sequences below `seen` that were measured, ascending, and whether each was memorized; block by block."""
-    array = open_array(catalog.database, ours)
-    committed = connection.execute(
-        select(blocks.c.block)
-        .where(blocks.c.measurement_id == ours.id, blocks.c.array_row == row)
-        .order_by(blocks.c.block)
-    )
-    for block in committed.scalars().all():
-        values = committed_values(connection, array, ours, row, block).values
+    for block in committed_blocks(connection, store.measurement, row):
+        values = store.committed(connection, row, block).values
         places = np.flatnonzero(values != NOT_MEASURED)
-        sequences = places + ours.block(block).start
+        sequences = places + store.measurement.block(block).start
         within = sequences < seen
-        yield sequences[within], values[places[within]] == ours.protocol.continuation
+        yield sequences[within], values[places[within]] == store.measurement.protocol.continuation
 
 
 def _judge(

@@ -1,1 +1,7 @@
-"""queries."""
+"""Questions about results, each answered by one function. They read, and never write or wait for a writer.
+
+onsets        when a model memorized what: counts at every checkpoint, the first sequences
+trajectories  one sequence over a model's checkpoints; values of a range of sequences
+memorized     what was memorized first by a step; how many sequences of each batch
+export        every value as Parquet or a dataset
+"""

@@ -1,6 +1,6 @@
 """Which sequences a model had memorized by a step, and how many of each batch: from what commits have counted.
 
-As in `onset`, every measured point counts, whether or not the checkpoint had seen the sequence. A list is told a page at a
+As in `onsets`, every measured point counts, whether or not the checkpoint had seen the sequence. A list is given a page at a
 time, each page by where the one before ended, so that the millionth costs what the first does.
 """
 
@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import select
+from typing import NamedTuple
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
-from seenat.memorization.results.commit import refresh_onsets
-from seenat.memorization.results.measurements import current_rows, find_measurement
+from seenat.memorization.results.block_table import counts_by_batch
+from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
 from seenat.memorization.results.onset_table import count_onsets, onset_page
+from seenat.memorization.results.refresh import check_onsets
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import batch_counts
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import BatchRange
 
@@ -28,48 +27,48 @@ __all__ = [
     "BatchCount",
     "FirstMemorized",
     "MemorizedByBatch",
+    "OnsetPlace",
     "check_measured",
     "first_memorized",
     "memorized_by_batch",
 ]
 
 
+class OnsetPlace(NamedTuple):
+    """Where a page of sequences by onset ends."""
+
+    step: int
+    sequence: int
+
+    def to_json(self) -> dict[str, int]:
+        """Both numbers by name."""
+        return self._asdict()
+
+
 @dataclass(frozen=True, kw_only=True)
-class FirstMemorized:
-    """What a model memorized first by a step: how many sequences, and some of them."""
+class FirstMemorized(TableAnswer):
+    """What a model memorized first by a step: how many sequences, and a page of them."""
 
     model: str
     order: str
     protocol: Protocol
     by: int
     count: int
-    """Of all, whatever is listed."""
+    """Of all sequences, not only those of the page."""
     unseen: int
     """Those among them that the checkpoint of their onset had not seen."""
     sequences: tuple[MemorizedSequence, ...]
     """By onset and sequence."""
-    next: tuple[int, int] | None
-    """Onset and sequence after which to go on; None where nothing follows, or nothing was listed."""
+    next: OnsetPlace | None
+    """Where the next page begins, behind this; None where nothing follows, or nothing was listed."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that it rests on."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            "model": self.model,
-            "order": self.order,
-            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
-            "by": self.by,
-            "count": self.count,
-            "unseen": self.unseen,
-            "sequences": [sequence.to_json() for sequence in self.sequences],
-            "next": None if self.next is None else {"step": self.next[0], "sequence": self.next[1]},
-            "adaptive": [plan.to_json() for plan in self.adaptive],
-        }
+    table_field = "sequences"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchCount:
+class BatchCount(Answer):
     """A batch at a checkpoint."""
 
     batch: int
@@ -78,14 +77,10 @@ class BatchCount:
     measured: int
     memorized: int
 
-    def to_json(self) -> dict[str, int | bool]:
-        """Every field by name."""
-        return {"batch": self.batch, "seen": self.seen, "measured": self.measured, "memorized": self.memorized}
-
 
 @dataclass(frozen=True, kw_only=True)
-class MemorizedByBatch:
-    """How many sequences of some batches a checkpoint had memorized; batches of which none was measured are not among them."""
+class MemorizedByBatch(TableAnswer):
+    """How many sequences of some batches a checkpoint had memorized, without batches of which nothing was measured."""
 
     model: str
     order: str
@@ -97,6 +92,9 @@ class MemorizedByBatch:
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that it rests on."""
 
+    table_field = "counts"
+    json_names = ("model", "order", "protocol", "step", "batches", "measured", "memorized", "counts", "adaptive")
+
     @property
     def measured(self) -> int:
         """Sequences of these batches that were measured."""
@@ -106,20 +104,6 @@ class MemorizedByBatch:
     def memorized(self) -> int:
         """Those among them that were memorized."""
         return sum(count.memorized for count in self.counts)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            "model": self.model,
-            "order": self.order,
-            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
-            "step": self.step,
-            "batches": self.batches.to_json(),
-            "measured": self.measured,
-            "memorized": self.memorized,
-            "counts": [count.to_json() for count in self.counts],
-            "adaptive": [plan.to_json() for plan in self.adaptive],
-        }
 
 
 def first_memorized(
@@ -134,20 +118,14 @@ def first_memorized(
     """What a model memorized first at a checkpoint at step `by` or before: the count, and a page of `limit` sequences.
 
     `after` is the onset and the sequence that the page before ended with. Raises `NotMeasured` where none of these checkpoints
-    has results.
+    has results, and `StaleResults` when a content was replaced since onsets were derived.
     """
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
-        steps = [step for _, step in current_rows(connection, measurement)]
-    if not steps or steps[0] > by:
-        advice = f"ask by step {steps[0]:,} or later" if steps else f"run `seenat memorize {model.name}`"
-        raise NotMeasured(
-            f"No checkpoint of {model.name} up to step {by:,} has been measured by protocol {measurement.protocol.id} yet; "
-            f"{advice}."
-        )
-    refresh_onsets(catalog.database, measurement, model)
-    with catalog.database.read() as connection:
+        _check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
+        check_onsets(connection, model, measurement)
         counts = count_onsets(connection, measurement, model.schedule, by)
+        # One more than the page has, to know whether another follows.
         rows = onset_page(connection, measurement, by=by, limit=limit + 1, after=after)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     last = rows[limit - 1] if 0 < limit < len(rows) else None
@@ -159,7 +137,7 @@ def first_memorized(
         count=sum(count.sequences for count in counts.values()),
         unseen=sum(count.unseen for count in counts.values()),
         sequences=tuple(memorized_sequence(model, row) for row in rows[:limit]),
-        next=None if last is None else (last.first_step, last.sequence),
+        next=None if last is None else OnsetPlace(last.first_step, last.sequence),
         adaptive=coverage.adaptive,
     )
 
@@ -175,16 +153,7 @@ def memorized_by_batch(
         measurement = find_measurement(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         check_measured(model, step, rows)
-        found = connection.execute(
-            select(batch_counts.c.batch, batch_counts.c.measured, batch_counts.c.memorized)
-            .where(
-                batch_counts.c.measurement_id == measurement.id,
-                batch_counts.c.array_row == rows[step],
-                batch_counts.c.batch >= batches.start,
-                batch_counts.c.batch < batches.stop,
-            )
-            .order_by(batch_counts.c.batch)
-        ).all()
+        counts = counts_by_batch(connection, measurement, rows[step], batches)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     return MemorizedByBatch(
         model=model.name,
@@ -193,17 +162,27 @@ def memorized_by_batch(
         step=step,
         batches=batches,
         counts=tuple(
-            BatchCount(batch=row.batch, seen=row.batch < step, measured=row.measured, memorized=row.memorized)
-            for row in found
+            BatchCount(batch=batch, seen=batch < step, measured=measured, memorized=memorized)
+            for batch, measured, memorized in counts
         ),
         adaptive=tuple(plan for plan in coverage.adaptive if step in plan.refined),
     )
 
 
+def _check_measured_by(model: Model, by: int, measurement: Measurement, steps: list[int]) -> None:
+    """Raise `NotMeasured` unless one of the measured steps, which ascend, is at `by` or before."""
+    if not steps or steps[0] > by:
+        advice = f"ask by step {steps[0]:,} or later" if steps else f"run `seenat memorize {model.name}`"
+        raise NotMeasured(
+            f"No checkpoint of {model.name} up to step {by:,} has been measured by protocol {measurement.protocol.id} yet; "
+            f"{advice}."
+        )
+
+
 def check_measured(model: Model, step: int, measured: Collection[int]) -> None:
     """Raise `NotMeasured` unless a step is among the measured ones, and `UnknownCheckpoint` where there is no checkpoint."""
     if step not in measured:
-        known = ", ".join(f"{one:,}" for one in measured) or "none"
+        known = ", ".join(f"{each:,}" for each in measured) or "none"
         model.checkpoint(step)
         unseen = "" if step else " --unseen"  # Before the first step nothing was seen.
         raise NotMeasured(

@@ -1,16 +1,16 @@
-"""Where dense results lie: one Zarr v3 array a measurement, `[checkpoint, sequence]`, its type as the measure says.
+"""The array of a measurement: one Zarr v3 array, `[checkpoint, sequence]`, of the measure's type.
 
 Prefixes and scores are uint8, 255 where nothing was measured; losses float32 with their quantities along a third axis, NaN
 where nothing was measured.
 
 One file (a Zarr shard) is one *block*: one row over `block_sequences` consecutive sequences. A block is written whole:
-encoded in memory, written under a partial name, synced, renamed, and its folder synced. Whether it counts is for the
-catalog to say, which records its digest afterwards; until then it may be written again, with the same bytes, and what
-the file held before is kept beside it.
+encoded in memory, written under a partial name, synced, renamed, and its folder synced. It counts once the catalog has
+recorded its digest; until then it may be written again, with the same bytes, and what the file held before is kept
+beside it.
 
 Any Zarr reader opens the array; the rows' steps are among its attributes.
 
-Writing, describing and clearing away what killed writers left are done under the catalog's write lock, one at a time.
+Whoever writes, describes, or clears away what killed writers left holds the catalog's write lock, so one does at a time.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ __all__ = ["BlockFile", "ResultArray", "Values"]
 _LARGEST_CHUNK = 1 << 16
 """Bytes that are decompressed together, at most: 64 KiB keeps a trajectory cheap and compresses as well as 1 MiB."""
 
-_HASHED = 1 << 16
-"""Bytes of a file whose digest is computed whatever is read of it, at most: 0.04 ms. Blocks of prefixes have some 24 KB."""
+_HASHED_UP_TO = 1 << 16
+"""Bytes of a file whose digest is computed whatever is read of it: 0.04 ms at most. Blocks of prefixes have some 24 KB."""
 
 _LEVEL = 3
 """Of zstd."""
@@ -69,18 +69,25 @@ class ResultArray:
     """
 
     def __init__(
-        self, folder: Path, *, sequences: int, block_sequences: int, measure: Measure = MEASURES["prefix"]
+        self,
+        folder: Path,
+        *,
+        sequences: int,
+        block_sequences: int,
+        measure: Measure = MEASURES["prefix"],
+        hashed_up_to: int = _HASHED_UP_TO,
     ) -> None:
         self.folder = folder
         self.sequences = sequences
         self.block_sequences = block_sequences
         self.measure = measure
+        self.hashed_up_to = hashed_up_to
 
     def describe(self, rows: int, attributes: dict[str, Any]) -> None:
         """Write the array's metadata, if it says something else or is not there; values are not touched."""
-        held: dict[str, Buffer] = {}
-        _create(held, (rows, self.sequences), self.block_sequences, self.measure, attributes)
-        metadata = held[_METADATA].to_bytes()
+        files: dict[str, Buffer] = {}
+        _create(files, (rows, self.sequences), self.block_sequences, self.measure, attributes)
+        metadata = files[_METADATA].to_bytes()
         if not self._is_described or json.loads(self._metadata.read_bytes()) != json.loads(metadata):
             write_atomic(self._metadata, metadata)
 
@@ -89,8 +96,8 @@ class ResultArray:
         """What the array says of itself; empty where it is not described yet."""
         if not self._is_described:
             return {}
-        found: dict[str, Any] = json.loads(self._metadata.read_bytes())["attributes"]
-        return found
+        attributes: dict[str, Any] = json.loads(self._metadata.read_bytes())["attributes"]
+        return attributes
 
     @property
     def steps(self) -> dict[int, int]:
@@ -108,60 +115,60 @@ class ResultArray:
 
     def rewritten(self) -> list[tuple[int, int]]:
         """Row and block of every file that was written again, and neither accepted nor restored since."""
-        found = [path.relative_to(self.folder).parts for path in self.folder.glob(f"{self._files}{_BEFORE}")]
-        return [(int(parts[1]), int(parts[2].removesuffix(_BEFORE))) for parts in found]
+        names = [path.relative_to(self.folder).parts for path in self.folder.glob(f"{self._files}{_BEFORE}")]
+        return [(int(parts[1]), int(parts[2].removesuffix(_BEFORE))) for parts in names]
 
     def accept(self, row: int, block: int) -> None:
-        """Forget what a block's file held before."""
+        """Delete what a block's file held before."""
         self._before(row, block).unlink(missing_ok=True)
 
     def restore(self, row: int, block: int) -> None:
-        """Give a block's file back what it held before."""
+        """Put back what a block's file held before."""
         self._before(row, block).replace(self._path(row, block))
 
     def read(self, rows: list[int], start: int, stop: int) -> Values:
-        """What lies in files, committed or not, `[len(rows), stop - start]`; not measured where there is none.
+        """What lies in files, committed or not, `[len(rows), stop - start]`; not measured where there is no file.
 
-        Of a measure of several quantities, `[len(rows), stop - start, quantities]`.
+        With several quantities, `[len(rows), stop - start, quantities]`.
 
         Raises `CorruptFile` for a file that cannot be decoded.
         """
-        found = self.measure.empty(len(rows), stop - start)
+        values = self.measure.empty(len(rows), stop - start)
         for block, first, last in self.spans(start, stop):
             for place, row in enumerate(rows):
                 path = self._path(row, block)
                 if path.exists():
                     with path.open("rb") as file:
-                        found[place, first - start : last - start] = self._decoded(file, row, first, last)
-        return found
+                        values[place, first - start : last - start] = self._decoded(file, row, first, last)
+        return values
 
     def read_committed(
         self, rows: list[int], block: int, span: tuple[int, int], committed: Mapping[int, BlockFile]
     ) -> Values:
         """Values of some rows over a span of sequences within a block, `[len(rows), length of the span]`, as committed.
 
-        Not measured in rows of which nothing is committed, whatever lies there. Of a file its length is compared, and its
-        digest where it has at most 64 KiB or is read whole. Of a larger one, which only losses have, a part is then as good
-        as its length and what its compression notices.
+        Not measured in rows in which nothing is committed, whatever lies there. A file's length is compared, and its digest
+        where it has at most 64 KiB or is read whole. A part of a larger file, which only losses have, is only as sure as its
+        length and what its compression notices.
 
         Raises `CorruptFile` where something is committed and its file is gone or another one.
         """
-        found = self.measure.empty(len(rows), span[1] - span[0])
+        values = self.measure.empty(len(rows), span[1] - span[0])
         for place, row in enumerate(rows):
             if row in committed:
-                found[place] = self._read_committed(row, block, span, committed[row])
-        return found
+                values[place] = self._read_committed(row, block, span, committed[row])
+        return values
 
     def holds(self, row: int, block: int, file: BlockFile) -> bool:
         """Whether what was committed of a block is there: its length, and its digest where it has at most 64 KiB."""
         for path in self._places(row, block):
             with suppress(OSError):
                 if path.stat().st_size == file.bytes:
-                    return file.bytes > _HASHED or sha256_of_file(path) == file.digest
+                    return file.bytes > self.hashed_up_to or sha256_of_file(path) == file.digest
         return False
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """The blocks that a range of sequences meets, each with the first and the stop of what lies in it."""
+        """The blocks that a range of sequences meets, each with the first sequence and the stop of the part within it."""
         size = self.block_sequences
         for block in range(start // size, -(-stop // size) if start < stop else 0):
             yield block, max(start, block * size), min(stop, (block + 1) * size)
@@ -201,7 +208,7 @@ class ResultArray:
                 with path.open("rb") as opened:
                     if os.fstat(opened.fileno()).st_size != file.bytes:
                         reason = reason or f"{self._name(path)} has not the {file.bytes} bytes that were committed"
-                    elif file.bytes > _HASHED and span != self._span(block):
+                    elif file.bytes > self.hashed_up_to and span != self._span(block):
                         return self._decoded(opened, row, *span)
                     elif sha256_of_bytes(data := opened.read()) == file.digest:
                         return self._decoded(io.BytesIO(data), row, *span)
@@ -212,7 +219,8 @@ class ResultArray:
         raise self._corrupt(row, *span, reason)
 
     def _places(self, row: int, block: int) -> Iterator[Path]:
-        """Where a committed file may lie, to be tried in turn: it may be put back from the second while that is tried."""
+        """Where a committed file may lie, to be tried in turn."""
+        # It may be put back from the second place to the first while the second is tried.
         yield self._path(row, block)
         yield self._before(row, block)
         yield self._path(row, block)
@@ -234,13 +242,13 @@ class ResultArray:
         return values
 
     def _corrupt(self, row: int, start: int, stop: int, reason: str) -> CorruptFile:
-        """What is told of values that were committed and cannot be read."""
+        """The error for values that were committed and cannot be read."""
         remedy = "repeat the command that measured them, which measures anew what is lost"
         try:
-            told = self.attributes
-            step, options = told["steps"][row], Protocol.from_json(told["protocol"]).options
+            attributes = self.attributes
+            step, options = attributes["steps"][row], Protocol.from_json(attributes["protocol"]).options
             remedy = (
-                f"run `seenat memorize {told['model']} --steps {step} --sequences {start}:{start + 1} --unseen{options}`, "
+                f"run `seenat memorize {attributes['model']} --steps {step} --sequences {start}:{start + 1} --unseen{options}`, "
                 "which measures anew all that was measured of their block, or repeat the command that measured them, which "
                 "mends every block of its own"
             )
@@ -280,16 +288,16 @@ class ResultArray:
 
 
 def _create(
-    held: dict[str, Buffer],
+    files: dict[str, Buffer],
     shape: tuple[int, int],
     block_sequences: int,
     measure: Measure,
     attributes: dict[str, Any],
 ) -> zarr.Array[Any]:
-    """A new array over a dictionary of files; only what is measured somewhere becomes one."""
+    """A new array over a dictionary of files, which gets the metadata; blocks become files when they are written."""
     axis = measure.axis
     return zarr.create_array(
-        MemoryStore(held),
+        MemoryStore(files),
         shape=(*shape, *axis),
         dtype=measure.dtype,
         shards=(1, block_sequences, *axis),
@@ -307,15 +315,15 @@ def _axes(measure: Measure) -> tuple[int, ...]:
 
 
 def _codec(measure: Measure) -> Codec:
-    """What makes a chunk's bytes and reads them, as `_codecs` describes it to Zarr."""
+    """Encodes and decodes a chunk's bytes; `_codecs` describes the same to Zarr."""
     return Blosc(cname="zstd", clevel=_LEVEL, shuffle=Blosc.BITSHUFFLE) if measure.axis else Zstd(level=_LEVEL)
 
 
 def _codecs(measure: Measure) -> dict[str, Any]:
     """How a chunk becomes bytes, in Zarr's words.
 
-    Of 1,272 different sequences' losses, zstd alone makes 3.45 bytes a value. Their last bits are noise; the others of one
-    quantity, side by side bit by bit, make it 2.85 (shuffled by bytes instead 3.0, by bits but with quantities mixed 3.1).
+    zstd alone stores losses in 3.45 bytes a value (1,272 different sequences). Their last bits are noise; with the other bits
+    of one quantity side by side it is 2.85. Shuffled by bytes instead it is 3.0, by bits but with quantities mixed 3.1.
     """
     if not measure.axis:
         return {"compressors": ZstdCodec(level=_LEVEL)}
@@ -327,7 +335,7 @@ def _codecs(measure: Measure) -> dict[str, Any]:
 
 
 def _chunk(block_sequences: int, size: int) -> int:
-    """The largest divisor of a block of which that many sequences, of `size` bytes each, are at most 64 KiB."""
+    """The largest number of sequences, of `size` bytes each, that divides a block and takes at most 64 KiB."""
     pieces = -(-block_sequences * size // _LARGEST_CHUNK)
     while block_sequences % pieces:
         pieces += 1

@@ -1,5 +1,7 @@
 """Measurements in the catalog: what makes values comparable, and which row of an array is which checkpoint.
 
+Every statement over the tables `protocols`, `measurements` and `measurement_rows` stands here.
+
 A measurement is one protocol, one model and one order's content. A row belongs to a checkpoint's *content*: a checkpoint
 whose files changed gets another row, and the old one stays as what it was, no longer current.
 """
@@ -10,16 +12,16 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
+from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.protocol.selection import block_range, block_sequences
 from seenat.registry import settings
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import checkpoints, measurement_rows, measurements, protocols
+from seenat.registry.database.tables import checkpoints, measurement_rows, measurements, models, orders, protocols
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.units import SequenceRange
 
@@ -30,7 +32,10 @@ __all__ = [
     "ensure_measurement",
     "ensure_row",
     "find_measurement",
+    "has_stale_onsets",
     "lists_folder",
+    "mark_onsets",
+    "measured_models",
     "measurement_by_id",
     "measurements_of",
     "results_folder",
@@ -79,9 +84,14 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
         raise UnknownOrder(
             f"The content of the order {order.name} is not known here; register its files with a SUITE.toml first."
         )
-    found = _measurement(connection, _MEASUREMENTS.where(*_is(model.id, protocol.digest, order.digest)))
-    if found is not None:
-        return found
+    is_wanted = and_(
+        measurements.c.model_id == model.id,
+        protocols.c.digest == protocol.digest,
+        measurements.c.order_digest == order.digest,
+    )
+    stored = connection.execute(_MEASUREMENTS.where(is_wanted)).one_or_none()
+    if stored is not None:
+        return _value(stored)
     size = model.schedule.sequences_per_batch
     connection.execute(
         insert(measurements).values(
@@ -97,7 +107,7 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
 
 
 def measurements_of(connection: Connection, model: Model) -> list[Measurement]:
-    """Every measurement of a model over its order's present content, the first first."""
+    """Every measurement of a model over its order's present content, oldest first."""
     rows = connection.execute(_MEASUREMENTS_OF, {"model": model.id, "order": model.order.digest})
     return [_value(row) for row in rows]
 
@@ -105,37 +115,55 @@ def measurements_of(connection: Connection, model: Model) -> list[Measurement]:
 def find_measurement(
     connection: Connection, model: Model, protocol_id: str | None = None, *, measures: tuple[str, ...] = DECODED
 ) -> Measurement:
-    """The measurement to answer from: of the protocol whose id starts so, or else the only one or that of the defaults.
+    """Choose by the beginning of a protocol's id; else the only measurement; else that of the default protocol.
 
-    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
+    `measures` are those that can answer, the preferred ones first; by default those that say what is memorized.
 
     Raises `NotMeasured` when there is none and `InvalidValue` when several fit.
     """
-    found = measurements_of(connection, model)
-    named = [one for one in found if protocol_id is None or one.protocol.id.startswith(protocol_id)]
-    fitting = [one for one in named if one.protocol.measure in measures]
-    if named and not fitting:
-        only = " and ".join(sorted({one.protocol.measure for one in named}))
-        by = f" by protocol {protocol_id}" if protocol_id else ""
-        raise NotMeasured(
-            f"Of {model.name} only {only} has been measured{by}, and this needs {' or '.join(measures)}; "
-            f"run `seenat memorize {model.name} --measure {measures[0]}`.",
-            [one.protocol.id for one in found if one.protocol.measure in measures],
-        )
+    known = measurements_of(connection, model)
+    named = [each for each in known if protocol_id is None or each.protocol.id.startswith(protocol_id)]
+    fitting = [each for each in named if each.protocol.measure in measures]
     if not fitting:
-        known = f"; measured by {', '.join(one.protocol.id for one in found)}" if found else ""
-        asked = f" by protocol {protocol_id}" if protocol_id else ""
-        raise NotMeasured(
-            f"Nothing of {model.name} has been measured{asked} yet{known}; run `seenat memorize {model.name}`.",
-            [one.protocol.id for one in found],
-        )
+        raise _not_measured(model, protocol_id, measures, known, named)
     if len(fitting) > 1 and protocol_id is None:
-        usual = [Protocol.usual(model.order.eos_id, measure) for measure in measures]
-        fitting = [one for protocol in usual for one in fitting if one.protocol == protocol][:1] or fitting
+        fitting = _by_default(model, measures, fitting)
     if len(fitting) > 1:
-        ids = ", ".join(one.protocol.id for one in fitting)
+        ids = ", ".join(each.protocol.id for each in fitting)
         raise InvalidValue(f"{model.name} was measured by several protocols; choose one of {ids} with --protocol.")
     return fitting[0]
+
+
+def _by_default(model: Model, measures: tuple[str, ...], fitting: list[Measurement]) -> list[Measurement]:
+    """The measurement by the default protocol of the first measure that has one; all where no measure has."""
+    for measure in measures:
+        default = Protocol.default_for(model.order.eos_id, measure)
+        if chosen := [each for each in fitting if each.protocol == default]:
+            return chosen
+    return fitting
+
+
+def _not_measured(
+    model: Model,
+    protocol_id: str | None,
+    measures: tuple[str, ...],
+    known: list[Measurement],
+    named: list[Measurement],
+) -> NotMeasured:
+    """Why none of a model's measurements, `known`, of which the id fits those `named`, can answer."""
+    by = f" by protocol {protocol_id}" if protocol_id else ""
+    if named:
+        only = " and ".join(sorted({each.protocol.measure for each in named}))
+        return NotMeasured(
+            f"Of {model.name} only {only} has been measured{by}, and this needs {' or '.join(measures)}; "
+            f"run `seenat memorize {model.name} --measure {measures[0]}`.",
+            [each.protocol.id for each in known if each.protocol.measure in measures],
+        )
+    ids = [each.protocol.id for each in known]
+    others = f"; measured by {', '.join(ids)}" if ids else ""
+    return NotMeasured(
+        f"Nothing of {model.name} has been measured{by} yet{others}; run `seenat memorize {model.name}`.", ids
+    )
 
 
 def measurement_by_id(connection: Connection, id_: int) -> Measurement:
@@ -151,9 +179,9 @@ def ensure_row(connection: Connection, measurement: Measurement, checkpoint_id: 
     """
     rows = select(measurement_rows).where(measurement_rows.c.measurement_id == measurement.id)
     is_content = and_(measurement_rows.c.checkpoint_id == checkpoint_id, measurement_rows.c.checkpoint_digest == digest)
-    found = connection.execute(rows.where(is_content)).one_or_none()
-    if found is not None:
-        return int(found.array_row)
+    stored = connection.execute(rows.where(is_content)).one_or_none()
+    if stored is not None:
+        return int(stored.array_row)
     places = (
         connection.execute(
             select(checkpoints.c.id).where(checkpoints.c.model_id == measurement.model_id).order_by(checkpoints.c.step)
@@ -174,8 +202,8 @@ def ensure_row(connection: Connection, measurement: Measurement, checkpoint_id: 
 
 def current_rows(connection: Connection, measurement: Measurement) -> list[tuple[int, int]]:
     """`(row, step)` of every row that holds a checkpoint's present content, ascending by step."""
-    found = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id})
-    return [(row, step) for row, step in found]
+    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id})
+    return [(row, step) for row, step in rows]
 
 
 def array_rows(connection: Connection, measurement: Measurement) -> int:
@@ -187,6 +215,29 @@ def array_rows(connection: Connection, measurement: Measurement) -> int:
         select(func.max(measurement_rows.c.array_row)).where(measurement_rows.c.measurement_id == measurement.id)
     ).scalar()
     return max(checkpoints_, 0 if last is None else last + 1)
+
+
+def has_stale_onsets(connection: Connection, measurement: Measurement) -> bool:
+    """Whether the onsets of a measurement are marked as derived from contents that were replaced since."""
+    query = select(measurements.c.onsets_stale).where(measurements.c.id == measurement.id)
+    return connection.execute(query).scalar_one()
+
+
+def mark_onsets(connection: Connection, measurement: Measurement, *, stale: bool) -> None:
+    """Record whether the onsets of a measurement must be derived again before they are read."""
+    connection.execute(update(measurements).where(measurements.c.id == measurement.id).values(onsets_stale=stale))
+
+
+def measured_models(connection: Connection) -> list[str]:
+    """The names of the models that have a measurement over their order's present content."""
+    query = (
+        select(models.c.name)
+        .distinct()
+        .join(measurements, measurements.c.model_id == models.c.id)
+        .join(orders, and_(orders.c.id == models.c.order_id, orders.c.digest == measurements.c.order_digest))
+        .order_by(models.c.name)
+    )
+    return list(connection.execute(query).scalars())
 
 
 # Made once: a trajectory is asked for in a millisecond, of which making its three queries anew took a quarter.
@@ -207,19 +258,6 @@ _MEASUREMENTS_OF = _MEASUREMENTS.where(
 ).order_by(measurements.c.id)
 
 
-def _is(model_id: int, protocol_digest: str, order_digest: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        measurements.c.model_id == model_id,
-        protocols.c.digest == protocol_digest,
-        measurements.c.order_digest == order_digest,
-    )
-
-
-def _measurement(connection: Connection, query: Select[*tuple[object, ...]]) -> Measurement | None:
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _value(row)
-
-
 def _value(row: AnyRow) -> Measurement:
     return Measurement(
         id=row.id,
@@ -233,8 +271,8 @@ def _value(row: AnyRow) -> Measurement:
 
 
 def _ensure_protocol(connection: Connection, protocol: Protocol) -> int:
-    found = connection.execute(select(protocols.c.id).where(protocols.c.digest == protocol.digest)).scalar()
-    if found is None:
+    id_ = connection.execute(select(protocols.c.id).where(protocols.c.digest == protocol.digest)).scalar()
+    if id_ is None:
         connection.execute(insert(protocols).values(digest=protocol.digest, definition=protocol.to_json()))
         return _ensure_protocol(connection, protocol)
-    return found
+    return id_

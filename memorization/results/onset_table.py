@@ -1,4 +1,4 @@
-"""The onset table in SQL: what a block puts into it, how many onsets each step has, and a page of them.
+"""The tables `memorized_sequences` and `onset_counts`: every statement that reads or writes them.
 
 A row lies by its sequence, beside the rows of its block. `onset_counts` says in which blocks a step has onsets, so that a
 page in the order of onsets reads those blocks only, and a count reads no sequence at all: at most steps times blocks rows,
@@ -49,7 +49,7 @@ class OnsetCount(NamedTuple):
 
 
 def replace_onsets(connection: Connection, measurement: Measurement, block: int, table: OnsetTable) -> None:
-    """Put a block's onsets in the place of those that are there; the table's columns are the block's sequences."""
+    """Replace a block's onsets; the columns of `table` are the block's sequences."""
     span = measurement.block(block)
     rows = and_(
         memorized_sequences.c.measurement_id == measurement.id,
@@ -71,9 +71,9 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
 def count_onsets(
     connection: Connection, measurement: Measurement, schedule: Schedule, by: int | None = None
 ) -> dict[int, OnsetCount]:
-    """How many sequences have their onset at each step, up to step `by` if one is given; steps without any are left out."""
+    """How many sequences have their onset at each step, up to step `by` if given; steps without any are left out."""
     step, block, sequences = onset_counts.c.first_step, onset_counts.c.block, onset_counts.c.sequences
-    # What is seen ends in the block `border`, which is counted row by row.
+    # A block is seen, unseen, or at the border of what the step had seen; only there is it counted row by row.
     border = cast(step, BigInteger) * schedule.sequences_per_batch // measurement.block_sequences
     counts = select(
         step,
@@ -84,12 +84,12 @@ def count_onsets(
     ).where(onset_counts.c.measurement_id == measurement.id)
     if by is not None:
         counts = counts.where(step <= by)
-    found = {}
+    by_step = {}
     for at, count, lost, unseen, has_border in connection.execute(counts.group_by(step).order_by(step)).all():
         if has_border:
             unseen += _unseen_in_border(connection, measurement, at, at * schedule.sequences_per_batch)
-        found[at] = OnsetCount(int(count), int(lost), int(unseen))
-    return found
+        by_step[at] = OnsetCount(int(count), int(lost), int(unseen))  # PostgreSQL's sums are decimals.
+    return by_step
 
 
 def _unseen_in_border(connection: Connection, measurement: Measurement, step: int, start: int) -> int:
@@ -107,7 +107,7 @@ def onset_page(
     limit: int,
     after: tuple[int, int] | None = None,
 ) -> list[AnyRow]:
-    """The first `limit` rows by onset and sequence, of those with an onset up to step `by`, behind an onset and sequence."""
+    """The first `limit` rows by onset and sequence with an onset up to step `by`, behind `after`, an onset and a sequence."""
     page: list[AnyRow] = []
     for step, block in _places(connection, measurement, by, limit, after):
         span = measurement.block(block)
@@ -122,7 +122,10 @@ def onset_page(
 def _places(
     connection: Connection, measurement: Measurement, by: int, limit: int, after: tuple[int, int] | None
 ) -> list[tuple[int, int]]:
-    """Steps and blocks that hold the next `limit` onsets, in order: each has one at least, but the first if `after` was in it."""
+    """Steps and blocks that hold the next `limit` onsets, in order.
+
+    Each has one at least, except the first, in which all may lie before `after`; so one place more is asked for.
+    """
     counts = onset_counts.c
     places = select(counts.first_step, counts.block).where(
         counts.measurement_id == measurement.id, counts.first_step <= by
@@ -131,8 +134,8 @@ def _places(
         step, sequence = after
         place = (step, sequence // measurement.block_sequences)
         places = places.where(tuple_(counts.first_step, counts.block) >= place)
-    found = connection.execute(places.order_by(counts.first_step, counts.block).limit(limit + 1))
-    return [(step, block) for step, block in found]
+    rows = connection.execute(places.order_by(counts.first_step, counts.block).limit(limit + 1))
+    return [(step, block) for step, block in rows]
 
 
 def _rows(measurement: Measurement, start: int, table: OnsetTable) -> Iterator[tuple[int | None, ...]]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec
 
-__all__ = ["ShardLayout", "encode_shard", "read_shard"]
+__all__ = ["ShardLayout", "encode_shard", "has_layout", "read_shard"]
 
 _NOTHING = np.iinfo(np.uint64).max
 _ENTRY = 16
@@ -40,7 +40,7 @@ class ShardLayout:
     codec: Codec
     """What compresses a chunk's bytes."""
     check_bytes: int
-    """Of the index's check sum: 4 for CRC32C, which Zarr adds unless told otherwise, or 0 for none."""
+    """Of the index's check sum: 4 for CRC32C, which is Zarr's default, or 0 for none."""
     axes: tuple[int, ...]
     """The order in which a chunk's axes are stored: `(0, 1)` where it is their own."""
 
@@ -71,7 +71,7 @@ def read_shard(file: BinaryIO, layout: ShardLayout, start: int, stop: int) -> _A
     Raises `OSError`, `ValueError` or `RuntimeError` where the file is damaged.
     """
     rows, size, *rest = layout.chunk
-    found = np.full((rows, stop - start, *rest), layout.fill, layout.dtype)
+    values = np.full((rows, stop - start, *rest), layout.fill, layout.dtype)
     end = file.seek(-layout.index_bytes, 2)
     index = np.frombuffer(file.read(layout.chunks * _ENTRY), "<u8").reshape(layout.chunks, 2)
     for place in range(start // size, -(-stop // size)):
@@ -79,12 +79,26 @@ def read_shard(file: BinaryIO, layout: ShardLayout, start: int, stop: int) -> _A
         if offset == _NOTHING:
             continue
         if offset + length > end:
-            raise ValueError(f"its index tells of {offset + length} bytes, and it has {end}")
+            raise ValueError(f"its index points to byte {offset + length}, and it has {end}")
         file.seek(offset)
         chunk = layout.decode(file.read(length))
         first, last = max(start, place * size), min(stop, (place + 1) * size)
-        found[:, first - start : last - start] = chunk[:, first - place * size : last - place * size]
-    return found
+        values[:, first - start : last - start] = chunk[:, first - place * size : last - place * size]
+    return values
+
+
+def has_layout(file: BinaryIO, layout: ShardLayout, head: int) -> bool:
+    """Whether a file that `encode_shard` made with a head of so many bytes has this many chunks.
+
+    Its chunks lie one behind the other, so their lengths, the head and the index add up to the file; with an index of another
+    size they do not.
+    """
+    end = file.seek(0, 2)
+    if end < layout.index_bytes:
+        return False
+    file.seek(-layout.index_bytes, 2)
+    lengths = np.frombuffer(file.read(layout.chunks * _ENTRY), "<u8").reshape(layout.chunks, 2)[:, 1]
+    return head + int(lengths[lengths != _NOTHING].sum()) + layout.index_bytes == end
 
 
 def encode_shard(values: _Array, layout: ShardLayout, head: bytes = b"") -> bytes:
@@ -100,5 +114,5 @@ def encode_shard(values: _Array, layout: ShardLayout, head: bytes = b"") -> byte
         parts.append(layout.encode(chunk))
         index[place] = end, len(parts[-1])
         end += len(parts[-1])
-    told = index.tobytes()
-    return b"".join([*parts, told, *([google_crc32c.value(told).to_bytes(4, "little")] if layout.check_bytes else [])])
+    tail = index.tobytes()
+    return b"".join([*parts, tail, *([google_crc32c.value(tail).to_bytes(4, "little")] if layout.check_bytes else [])])

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
+from seenat.registry.answer import Answer
 
 __all__ = ["Onset", "OnsetTable", "Point", "Trajectory", "derive_onsets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(Answer):
     """A sequence at a checkpoint."""
 
     step: int
@@ -38,21 +39,17 @@ class Point:
     """None where the measure does not say."""
 
     def to_json(self) -> dict[str, int | float | bool]:
-        """The point under the keys of every JSON answer."""
-        told = {} if self.memorized is None else {"memorized": self.memorized}
-        return {"step": self.step, "seen": self.seen, **self.values, **told}
+        """Step, whether it was seen, each quantity by its name, and whether it was memorized if the measure says so."""
+        memorized = {} if self.memorized is None else {"memorized": self.memorized}
+        return {"step": self.step, "seen": self.seen, **self.values, **memorized}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Onset:
+class Onset(Answer):
     """When a sequence was first memorized: in `(bracket_low, step]`."""
 
     bracket_low: int | None
     step: int
-
-    def to_json(self) -> dict[str, int | None]:
-        """The onset under the keys of every JSON answer."""
-        return {"bracket_low": self.bracket_low, "step": self.step}
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class Trajectory:
 
 @dataclass(frozen=True, kw_only=True)
 class OnsetTable:
-    """What is kept of every sequence that some checkpoint had memorized; arrays of one length, by ascending sequence."""
+    """The onset of every sequence that some checkpoint had memorized; arrays of one length, by ascending sequence."""
 
     column: npt.NDArray[np.int64]
     """Which column of the values it is."""
@@ -105,15 +102,15 @@ class OnsetTable:
     times_lost: npt.NDArray[np.int64]
 
 
-def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], whole: int) -> OnsetTable:
+def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], full_score: int) -> OnsetTable:
     """Onsets of many sequences at once.
 
-    `steps` ascend, `[checkpoints]`; `values` are `[checkpoints, sequences]`, 255 where nothing was measured; `whole` is the
-    value that means memorized. A point that was not measured is passed over: it neither forgets nor brackets.
+    `steps` ascend, `[checkpoints]`; `values` are `[checkpoints, sequences]`, 255 where nothing was measured; `full_score` is
+    the value that means memorized. A point that was not measured is passed over: it neither forgets nor brackets.
     """
-    columns = np.flatnonzero((values == whole).any(axis=0))
+    columns = np.flatnonzero((values == full_score).any(axis=0))
     chosen = values[:, columns]
-    memorized, measured = chosen == whole, chosen != NOT_MEASURED
+    memorized, measured = chosen == full_score, chosen != NOT_MEASURED
     first = _first_row(memorized)
     last = len(steps) - 1 - _first_row(memorized[::-1])
     return OnsetTable(
@@ -141,8 +138,8 @@ def _last_measured_before(
 
 def _times_lost(memorized: npt.NDArray[np.bool_], measured: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     lost = np.zeros(memorized.shape[1], np.int64)
-    held = np.zeros(memorized.shape[1], np.bool_)
-    for now, known in zip(memorized, measured, strict=True):
-        lost += held & known & ~now
-        held = np.where(known, now, held)
+    before = np.zeros(memorized.shape[1], np.bool_)
+    for now, is_measured in zip(memorized, measured, strict=True):
+        lost += before & is_measured & ~now
+        before = np.where(is_measured, now, before)  # A gap neither forgets nor learns.
     return lost

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seenat.memorization.jobs.plan import Job, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import Advance, run_job
+from seenat.memorization.jobs.status import Job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog

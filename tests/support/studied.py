@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.trajectory import Point, Trajectory
 from seenat.registry.catalog.catalog import Catalog
@@ -82,7 +82,7 @@ def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFacto
         measured.backup(copy)
     shutil.copytree(results_folder(measured_pocket.database), f"{path}.results")
     with Catalog.open(str(path)) as catalog:
-        losses, late = Protocol.usual(0, "loss"), SequenceRange(BATCH * 192, 3584)
+        losses, late = Protocol.default_for(0, "loss"), SequenceRange(BATCH * 192, 3584)
         measure(catalog, "pocket-230k", losses, unseen=True)
         measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
         yield catalog

@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pytest
 from sqlalchemy import select
 
-from seenat.memorization.jobs.plan import Job
+from seenat.memorization.jobs.status import Job
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.results.commit import open_array
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.tables import batch_counts, blocks, memorized_sequences, onset_counts
+from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.suites.register import register_suite
 from support.measuring import measure, plan
@@ -183,28 +184,30 @@ def _undisturbed(registered: Path, folder: Path, steps: tuple[int, ...]) -> Undi
 
 
 def _committed(catalog: Catalog, name: str, protocol: Protocol | None = None) -> dict[str, Any]:
+    model = catalog.model(name)
     with catalog.database.write() as connection:
-        measurement = ensure_measurement(connection, catalog.model(name), protocol or Protocol())
-    folder = open_array(catalog.database, measurement).folder
-    found: dict[str, Any] = {
+        measurement = ensure_measurement(connection, model, protocol or Protocol())
+    array = MeasurementStore(catalog.database, model, measurement).array
+    folder = array.folder
+    stored: dict[str, Any] = {
         str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
     }
     with catalog.database.read() as connection:
         for table in (blocks, memorized_sequences, onset_counts, batch_counts):
             columns = [column for column in table.c if column.name != "measurement_id"]
             rows = connection.execute(select(*columns).where(table.c.measurement_id == measurement.id))
-            found[table.name] = sorted(map(tuple, rows))
-        found["steps"] = open_array(catalog.database, measurement).steps
-    return found
+            stored[table.name] = sorted(map(tuple, rows))
+        stored["steps"] = array.steps
+    return stored
 
 
 def _reference(model: Model, step: int, rows: Rows, protocol: Protocol) -> ReferenceScores:
-    assert model.folder is not None
-    folder = Path(model.folder.replace("{step}", str(step)))
+    # These import torch, which test runs of the registry alone do without.
     from seenat.memorization.engine.transformers.loading import load_checkpoint
     from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
-    from seenat.registry.hub.location import CheckpointLocation
 
+    assert model.folder is not None
+    folder = Path(model.folder.replace("{step}", str(step)))
     different, places = np.unique(rows[:, slice(*protocol.window)], axis=0, return_inverse=True)
     network = load_checkpoint(CheckpointLocation.local(folder))
     scores = reference_scores(network, different, protocol, batch=256)

@@ -1,6 +1,6 @@
-"""Running jobs: one process takes their shards one by one, checkpoint after checkpoint, until none is left.
+"""Running jobs here: one process takes their shards one by one, checkpoint after checkpoint, until none is left.
 
-A shard is claimed (`claims`), measured, written and committed (`settling`); killed anywhere in between it is claimed again by
+A shard is leased (`leases`), measured, written and committed (`shard`); killed anywhere in between it is leased again by
 whoever runs the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two
 processes that measure the same one commit the same.
 
@@ -8,28 +8,28 @@ Several jobs over the same cells, whose protocols differ in prompt and continuat
 loaded once, and all are answered from the same passes. One job is the ordinary case of that.
 
 What cannot be measured (a file that is gone, a checkpoint that does not load, an id that it does not know) fails its shards
-with the reason and the job goes on; running it again tries them again.
+with the reason and the job continues; running it again tries them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seenat.memorization.engine.kernels.stages import Stages
-from seenat.memorization.jobs.host_memory import free_memory, give_back
+from seenat.memorization.jobs.host_memory import give_back
 from seenat.memorization.jobs.leases import ShardLeases
-from seenat.memorization.jobs.plan import Job, find_job
 from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.repair import reopen_lost
+from seenat.memorization.jobs.runners.compact_finished import compact_finished
+from seenat.memorization.jobs.runners.local_loader import LocalLoader
 from seenat.memorization.jobs.shard import ShardBuffer, ShardWriter
-from seenat.memorization.jobs.window_cache import WindowReader, rows_of
-from seenat.memorization.results.commit import ShardKey
-from seenat.memorization.results.compaction import compact_finished
+from seenat.memorization.jobs.shard_table import ShardKey
+from seenat.memorization.jobs.status import Job, find_job
+from seenat.memorization.jobs.window_cache import WindowReader, window_reader
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import (
@@ -43,8 +43,7 @@ from seenat.registry.errors import (
     OutOfMemory,
     SeenatError,
 )
-from seenat.registry.hub.download import DownloadObserver
-from seenat.registry.integrity.content import Content, content_of, ensure_content, ensure_tokens, location_of
+from seenat.registry.integrity.content import ensure_content, ensure_tokens
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
@@ -54,18 +53,13 @@ __all__ = ["Advance", "cache_quota", "run_job", "run_jobs"]
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
-
-_MEMORY_A_BYTE = 10
-"""Free memory for each byte of stored weights that allows to load them ahead: stored as float16 they are 2 bytes in float32
-and 2 more as the engine packs them, beside the file itself while it is read; and half of what is free stays so."""
-
 _FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
 """They end the run: no other shard would fare better."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advance:
-    """How far a run is: told after every shard, and about every second within one."""
+    """How far a run is: reported after every shard, and about every second within one."""
 
     step: int
     """Of the checkpoint that is being measured."""
@@ -80,6 +74,16 @@ class Advance:
     """Bytes of the checkpoint that have come from the hub so far, while the run waits for it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """How to run."""
+
+    device: str | None
+    quota: CacheQuota
+    progress: Callable[[Advance], None]
+    stages: Stages
+
+
 def run_job(
     catalog: Catalog,
     job: Job,
@@ -87,9 +91,13 @@ def run_job(
     device: str | None = None,
     keep_checkpoints: int | CacheQuota | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
+    stages: Stages | None = None,
 ) -> Job:
     """Measure what is left of a job and return it as it stands then; see `run_jobs`."""
-    return run_jobs(catalog, [job], device=device, keep_checkpoints=keep_checkpoints, progress=progress)[0]
+    finished = run_jobs(
+        catalog, [job], device=device, keep_checkpoints=keep_checkpoints, progress=progress, stages=stages
+    )
+    return finished[0]
 
 
 def run_jobs(
@@ -99,37 +107,40 @@ def run_jobs(
     device: str | None = None,
     keep_checkpoints: int | CacheQuota | None = None,
     progress: Callable[[Advance], None] = lambda _: None,
+    look_for_lost: bool = True,
+    stages: Stages | None = None,
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells and return them as they stand then.
 
-    A finished job of which values are lost is measured again as far as they are (`mending`).
+    A finished job of which values are lost is measured again as far as they are (`repair`); without `look_for_lost` nobody
+    looks, since the caller has.
 
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
     beside the one that is measured and the one that is fetched meanwhile; None keeps all. Runs one after another that are
-    given the same shelf (`cache_quota`) keep so many together.
+    given the same quota (`cache_quota`) share it. `stages` are those to begin with, where an earlier run has learned them.
 
     Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured; what could be
     is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
     gave no checkpoint at all, `NoRoom` when the next one does not fit on the disk, and as `Order.source` does.
     """
-    found = [_with_lost_opened(catalog, find_job(catalog, job.id)) for job in jobs]
-    _check_together(found)
-    if left := [job for job in found if job.finished_at is None]:
-        _Worker(catalog, left, device, keep_checkpoints, progress).run()
+    stored = [find_job(catalog, job.id) for job in jobs]
+    if look_for_lost:
+        stored = [_with_lost_opened(catalog, job) for job in stored]
+    _check_together(stored)
+    quota = keep_checkpoints if isinstance(keep_checkpoints, CacheQuota) else cache_quota(catalog, keep_checkpoints)
+    if unfinished := [job for job in stored if job.finished_at is None]:
+        options = _Options(device=device, quota=quota, progress=progress, stages=stages or Stages())
+        _Worker(catalog, unfinished, options).run()
     finished = tuple(find_job(catalog, job.id) for job in jobs)
     for job in finished:
-        if job.progress.failed:
-            raise JobFailed(
-                f"{job.progress.failed} of {job.progress.shards} shards of job {job.id} could not be measured; "
-                f"`seenat job {job.id}` tells why, and running it again tries them again."
-            )
+        _check_measured(job)
     for job in finished:
         compact_finished(catalog, job)
     return finished
 
 
 def cache_quota(catalog: Catalog, limit: int | None) -> CacheQuota:
-    """What keeps `limit` of the checkpoints that runs add to the hub's cache, or all, whichever run added them."""
+    """A quota that keeps `limit` of the checkpoints that runs add to the hub's cache, or all, whichever run added them."""
     return CacheQuota(limit, ShardLeases(catalog.database, ()).others_hold)
 
 
@@ -144,6 +155,14 @@ def _check_together(jobs: Sequence[Job]) -> None:
     for job in jobs[1:]:
         if (job.model, job.selection) != (first.model, first.selection):
             raise InvalidValue(f"Jobs {first.id} and {job.id} are not over the same cells; run them one by one.")
+
+
+def _check_measured(job: Job) -> None:
+    if job.progress.failed:
+        raise JobFailed(
+            f"{job.progress.failed} of {job.progress.shards} shards of job {job.id} could not be measured; "
+            f"`seenat job {job.id}` tells why, and running it again tries them again."
+        )
 
 
 @dataclass
@@ -162,156 +181,122 @@ class _LoadedCheckpoint:
 
 
 class _Worker:
-    def __init__(
-        self,
-        catalog: Catalog,
-        jobs: Sequence[Job],
-        device: str | None,
-        keep_checkpoints: int | CacheQuota | None,
-        progress: Callable[[Advance], None],
-    ) -> None:
+    """Takes shards of some jobs, all over the same cells, until none is left."""
+
+    def __init__(self, catalog: Catalog, jobs: Sequence[Job], options: _Options) -> None:
         self.catalog = catalog
         self.database = catalog.database
-        self.device = device
-        self.shelf = (
-            keep_checkpoints if isinstance(keep_checkpoints, CacheQuota) else cache_quota(catalog, keep_checkpoints)
-        )
-        self.progress = progress
+        self.options = options
         self.model: Model = catalog.model(jobs[0].model)
-        self.settlers = {job.id: ShardWriter(catalog.database, self.model, job) for job in jobs}
-        self.protocols = tuple(job.measurement.protocol for job in jobs)
+        self.writers = {job.id: ShardWriter(catalog.database, self.model, job) for job in jobs}
+        self.protocols = tuple(job.protocol for job in jobs)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
-        self.stages = Stages()
-        self.claims = ShardLeases(catalog.database, tuple(self.settlers))
+        self.leases = ShardLeases(catalog.database, tuple(self.writers))
         self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
         self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
         self.computed = 0
 
     def run(self) -> None:
-        """Take shards until none can be claimed."""
-        for settler in self.settlers.values():
-            settler.check()
-        with self.database.write() as connection:
-            self.claims.release_dead(connection)
-        for settler in self.settlers.values():
-            settler.prepare()
+        """Measure what can be leased."""
+        for writer in self.writers.values():
+            writer.check()
+        self._release()
+        for writer in self.writers.values():
+            writer.prepare()
         try:
             self._run_checkpoints()
-        except BaseException:  # An interruption or a fault of the machine: what this run had claimed is free at once.
-            with self.database.write() as connection:
-                self.claims.release_dead(connection)
+        except BaseException:  # An interruption or a fault of the machine: what this run had leased is free at once.
+            self._release()
             raise
-        for settler in self.settlers.values():
-            settler.finish()
+        for writer in self.writers.values():
+            writer.finish()
+
+    def _release(self) -> None:
+        with self.database.write() as connection:
+            self.leases.release_dead(connection)
 
     def _run_checkpoints(self) -> None:
-        chosen = [self.model.checkpoint(step) for step in self.claims.open_steps()]
-        if not chosen:
+        checkpoints = [self.model.checkpoint(step) for step in self.leases.open_steps()]
+        if not checkpoints:
             return
         try:
             source = ensure_tokens(self.catalog, self.model.order)
         except CorruptFile as error:
-            for checkpoint in chosen:
-                self.claims.fail(checkpoint.id, error)
+            for checkpoint in checkpoints:
+                self.leases.fail(checkpoint.id, error)
             return
-        rows = rows_of(self.model.order, source, self.longest.window, readings=len(chosen))
+        windows = window_reader(self.model.order, source, self.longest.window, readings=len(checkpoints))
         faults = []
-        with self._feed(chosen) as feed:
-            for fed in feed:
+        with Prefetcher(checkpoints, self._loader(), self.options.quota) as prefetcher:
+            for prefetched in prefetcher:
                 try:
-                    self._run_checkpoint(fed, rows)
+                    self._run_checkpoint(prefetched, windows)
                 except _FAULTS_OF_THE_MACHINE:
                     raise
                 except SeenatError as error:
-                    self.claims.fail(fed.checkpoint.id, error)
+                    self.leases.fail(prefetched.checkpoint.id, error)
                     faults.append(error)
                 give_back()
-        if len(faults) == len(chosen) and all(isinstance(fault, HubUnavailable) for fault in faults):
+        if len(faults) == len(checkpoints) and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
+
+    def _loader(self) -> LocalLoader:
+        return LocalLoader(
+            self.catalog, self.model, self.protocols, self.options.device, self.options.stages, self._report
+        )
 
     # -- one checkpoint
 
-    def _run_checkpoint(self, fed: PrefetchedCheckpoint, rows: WindowReader) -> None:
-        checkpoint, content = fed.checkpoint, fed.content()
+    def _run_checkpoint(self, prefetched: PrefetchedCheckpoint, windows: WindowReader) -> None:
+        checkpoint, content = prefetched.checkpoint, prefetched.content()
         digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
-            places = {id_: settler.row(connection, checkpoint, digest) for id_, settler in self.settlers.items()}
-        bench = _LoadedCheckpoint(checkpoint, places, fed.scorer)
-        for keys in self.claims.take(checkpoint.id):
+            rows = {id_: writer.row_of(connection, checkpoint, digest) for id_, writer in self.writers.items()}
+        loaded = _LoadedCheckpoint(checkpoint, rows, prefetched.scorer)
+        for keys in self.leases.acquire(checkpoint.id):
             try:
-                self._run_shards(bench, keys, rows)
+                self._run_shards(loaded, keys, windows)
             except _FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
-                if bench.scorer is None:  # It does not load, so no other shard of it can be measured.
+                if loaded.scorer is None:  # It does not load, so no other shard of it can be measured.
                     raise
-                self.claims.fail(checkpoint.id, error, only_claimed=True)
+                self.leases.fail(checkpoint.id, error, only_held=True)
 
-    def _run_shards(self, bench: _LoadedCheckpoint, keys: Sequence[ShardKey], rows: WindowReader) -> None:
+    def _run_shards(self, loaded: _LoadedCheckpoint, keys: Sequence[ShardKey], windows: WindowReader) -> None:
         """Measure the shards of one block, one of each job that has it."""
-        open_ = [self.settlers[key.job_id].sheet(key, bench.checkpoint, bench.rows[key.job_id]) for key in keys]
-        while open_ := [sheet for sheet in open_ if not self._is_settled(sheet)]:
-            self._measure(bench, rows, open_)
-        self._tell(bench.checkpoint)
+        buffers = [self._writer(key).new_buffer(key, loaded.checkpoint, loaded.rows[key.job_id]) for key in keys]
+        # What others commit or lose meanwhile changes what is due, so it is asked again after measuring.
+        while buffers := [buffer for buffer in buffers if not self._is_committed(buffer)]:
+            self._measure(loaded, windows, buffers)
+        self._report(loaded.checkpoint)
 
-    def _is_settled(self, sheet: ShardBuffer) -> bool:
-        reused = self.settlers[sheet.key.job_id].settle(sheet)
+    def _is_committed(self, buffer: ShardBuffer) -> bool:
+        reused = self._writer(buffer.key).try_commit(buffer)
         self.reused += reused or 0
         return reused is not None
 
-    def _measure(self, bench: _LoadedCheckpoint, rows: WindowReader, sheets: Sequence[ShardBuffer]) -> None:
-        """Measure what is left of some sheets, all of one block."""
-        todo = np.unique(np.concatenate([sheet.left for sheet in sheets]))
-        scorer = bench.ready()
-        rows.prepare(todo)
-        found = self.longest.kept.empty(len(self.protocols), len(todo))
+    def _measure(self, loaded: _LoadedCheckpoint, windows: WindowReader, buffers: Sequence[ShardBuffer]) -> None:
+        """Measure what is due in some buffers, all of one block."""
+        sequences = np.unique(np.concatenate([buffer.due for buffer in buffers]))
+        scorer = loaded.ready()
+        windows.prepare(sequences)
+        values = self.longest.value_type.empty(len(self.protocols), len(sequences))
         size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
-        for start in range(0, len(todo), size):
-            some = todo[start : start + size]
-            found[:, start : start + len(some)] = scorer.measure(rows.take(some))
-            self.computed += len(some) * len(sheets)
-            self._tell(bench.checkpoint)
-        by_job = dict(zip(self.settlers, found, strict=True))
-        for sheet in sheets:
-            self.settlers[sheet.key.job_id].fill(sheet, todo, by_job[sheet.key.job_id])
+        for start in range(0, len(sequences), size):
+            piece = sequences[start : start + size]
+            values[:, start : start + len(piece)] = scorer.measure(windows.take(piece))
+            self.computed += len(piece) * len(buffers)
+            self._report(loaded.checkpoint)
+        by_job = dict(zip(self.writers, values, strict=True))
+        for buffer in buffers:
+            self._writer(buffer.key).fill(buffer, sequences, by_job[buffer.key.job_id])
 
-    # -- feeding
+    def _writer(self, key: ShardKey) -> ShardWriter:
+        return self.writers[key.job_id]
 
-    def _feed(self, chosen: list[Checkpoint]) -> Prefetcher:
-        return Prefetcher(
-            chosen,
-            fetch=self._fetch,
-            load=self._scorer,
-            may_load_ahead=self._may_load_ahead,
-            shelf=self.shelf,
-            waiting=self._tell,
-        )
-
-    def _fetch(self, checkpoint: Checkpoint, watch: DownloadObserver) -> Content:
-        return content_of(self.catalog, checkpoint, location_of(self.model, checkpoint).fetch(watch))
-
-    def _may_load_ahead(self, content: Content) -> bool:
-        """Whether a scorer fits beside the one that measures; while one of another type is built, torch's default is that."""
-        from seenat.memorization.engine.scorer import default_device
-
-        free, stored = free_memory(), sum(file.bytes for file in content.files)
-        on_cpu = (self.device or default_device()).startswith("cpu")
-        plain = self.longest.weights == "float32"
-        return on_cpu and plain and free is not None and _MEMORY_A_BYTE * stored <= free
-
-    def _scorer(self, folder: Path) -> JointScorer:
-        from seenat.memorization.engine.transformers.loading import load_checkpoint
-        from seenat.registry.hub.location import CheckpointLocation
-
-        model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.longest.weights)
-        from seenat.memorization.engine.scorer import (
-            JointScorer,  # It imports torch; where there is none, loading says so.
-        )
-
-        return JointScorer(model, self.protocols, self.device, self.stages)
-
-    def _tell(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
-        self.progress(
+    def _report(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
+        self.options.progress(
             Advance(
                 step=checkpoint.step,
                 done=min(self.reused + self.computed, self.total),

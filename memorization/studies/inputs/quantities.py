@@ -63,7 +63,7 @@ class Quantity:
 
     def of(self, values: Values) -> Floats:
         """The quantity of values of the protocol's measure, `[..., sequences]`; NaN where nothing was measured."""
-        kept = self.protocol.kept
+        kept = self.protocol.value_type
         by_quantity = kept.by_quantity(values)
         if self.name == "log_likelihood":
             numbers = -by_quantity["continuation"]

@@ -16,14 +16,13 @@ import numpy.typing as npt
 from seenat.memorization.adaptive.coverage import Coverage, read_coverage
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.results.array import ResultArray, Values
-from seenat.memorization.results.commit import open_array
-from seenat.memorization.results.compaction import read_values
-from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.results.array import Values
+from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.measurements import current_rows, find_measurement
+from seenat.memorization.results.read import read_values
 from seenat.memorization.studies.inputs.quantities import Floats, Quantity
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.engine import Database
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
 
@@ -59,9 +58,7 @@ class StudyData:
     """One model's values by one protocol."""
 
     model: Model
-    database: Database
-    measurement: Measurement
-    array: ResultArray
+    store: MeasurementStore
     rows: dict[int, int]
     """The array's row of each measured step, ascending by step; never empty."""
     coverage: Coverage
@@ -69,7 +66,7 @@ class StudyData:
     @property
     def protocol(self) -> Protocol:
         """By which they were measured."""
-        return self.measurement.protocol
+        return self.store.measurement.protocol
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -82,7 +79,7 @@ class StudyData:
 
     def ranges(self, sequences: SequenceRange, multiple: int = 1) -> Iterator[SequenceRange]:
         """Cut a range into ranges of about a block, each but the last a multiple of `multiple` sequences."""
-        size = max(1, self.array.block_sequences // multiple) * multiple
+        size = max(1, self.store.measurement.block_sequences // multiple) * multiple
         for start in range(sequences.start, sequences.stop, size):
             yield SequenceRange(start, min(start + size, sequences.stop))
 
@@ -124,8 +121,8 @@ class StudyData:
         }
 
     def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
-        with self.database.read() as connection:
-            return read_values(connection, self.array, self.measurement, rows, sequences.start, sequences.stop)
+        with self.store.database.read() as connection:
+            return read_values(self.store, connection, rows, sequences.start, sequences.stop)
 
 
 def open_study_data(
@@ -147,9 +144,7 @@ def open_study_data(
         )
     return StudyData(
         model=model,
-        database=catalog.database,
-        measurement=measurement,
-        array=open_array(catalog.database, measurement),
+        store=MeasurementStore(catalog.database, model, measurement),
         rows=rows,
         coverage=coverage,
     )

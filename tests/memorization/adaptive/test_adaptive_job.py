@@ -21,14 +21,15 @@ import pytest
 from support.measuring import measure, plan
 
 from seenat.memorization.adaptive.adaptive_job import coarse_steps, find_adaptive, plan_adaptive, run_adaptive
-from seenat.memorization.jobs.plan import find_job, list_jobs
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import find_job, list_jobs
 from seenat.memorization.plots.charts import onset_chart
 from seenat.memorization.plots.studies import onsets_chart
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.export import export_results
-from seenat.memorization.queries.onsets import measured_values, onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import lists_folder, results_folder
 from seenat.memorization.statistics.proportion import clopper_pearson
 from seenat.memorization.studies.forgetting import curves
@@ -430,7 +431,7 @@ def test_two_adaptive_jobs_and_a_sample_know_what_was_asked_for(mine_catalog, ne
     measure(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(1300, 1900), sample=100)
     model = mine_catalog.model("mine-a")
     drawn = plan(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(1300, 1900), sample=100).selection
-    sampled = set(drawn.within(model.schedule, 200, SequenceRange(0, 2520)).tolist())
+    sampled = set(drawn.sequences_in(model.schedule, 200, SequenceRange(0, 2520)).tolist())
     unfinished = plan(mine_catalog, "mine-a", SHORT, steps=(170, 195), sequences=SequenceRange(1900, 2400))
     with pytest.raises(KeyboardInterrupt):
         run_job(mine_catalog, unfinished, device="cpu", progress=interrupt_at(195))

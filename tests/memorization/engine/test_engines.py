@@ -111,7 +111,7 @@ def test_threads_share_sequences(neox_700: Any, tokens: npt.NDArray[np.int64], e
 @pytest.mark.parametrize("measure", ["prefix", "loss"])
 def test_a_scorer_that_is_dropped_is_gone_at_once(neox_700: Any, measure: str) -> None:
     """What waits for Python to look for cycles keeps a checkpoint's weights until then."""
-    scorer: Any = JointScorer(neox_700.model, [Protocol.usual(0, measure)], "cpu")
+    scorer: Any = JointScorer(neox_700.model, [Protocol.default_for(0, measure)], "cpu")
     scorer.measure(neox_700.rows[:, :64])
     held = [weakref.ref(scorer), weakref.ref(scorer._engine._body)]
     gc.disable()

@@ -17,18 +17,18 @@ from seenat.memorization.engine.scorer import JointScorer, Scorer
 from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import ReferenceLosses, reference_losses, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.queries.onsets import measured_values, trajectory
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.suites.register import register_suite
 
-LOSS = Protocol.usual(0, "loss")
+LOSS = Protocol.default_for(0, "loss")
 PROTOCOLS = [
     LOSS,
-    Protocol.usual(0, "loss", prompt=8, continuation=20, offset=3),
-    Protocol.usual(0, "loss", prompt=1, continuation=1, offset=40),
-    Protocol.usual(0, "loss", prompt=1, continuation=71),
+    Protocol.default_for(0, "loss", prompt=8, continuation=20, offset=3),
+    Protocol.default_for(0, "loss", prompt=1, continuation=1, offset=40),
+    Protocol.default_for(0, "loss", prompt=1, continuation=71),
 ]
 ROUNDING = 2e-5
 """Nats: what rounding in float32 moved a surprisal by was at most 4e-6 here, and sums of up to 71 of them by 1.5e-5."""
@@ -62,7 +62,7 @@ def test_losses_equal_those_of_all_logits(name: str, protocol: Protocol, request
 def test_several_lengths_have_the_losses_of_each_alone(name: str, request: pytest.FixtureRequest) -> None:
     trained = request.getfixturevalue(name)
     protocols = [
-        Protocol.usual(0, "loss", prompt=prompt, continuation=ids)
+        Protocol.default_for(0, "loss", prompt=prompt, continuation=ids)
         for prompt, ids in ((8, 40), (32, 32), (1, 5), (40, 1))
     ]
     joint = JointScorer(trained.model, protocols, "cpu")
@@ -129,7 +129,7 @@ def test_a_model_that_gives_no_numbers_is_refused() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_weights_that_are_not_finite_are_refused(measure: str, value: float, dtype: str) -> None:
-    protocol = Protocol.usual(0, measure, dtype=dtype)
+    protocol = Protocol.default_for(0, measure, dtype=dtype)
     with pytest.raises(InvalidValue, match=f"gpt_neox.embed_in.weight holds weights that are no finite {dtype}"):
         Scorer(numberless(95, value), protocol, "cpu")
 

@@ -127,7 +127,7 @@ def test_logits_held_at_once_are_bounded(architecture: str, most: int, measure: 
     """1,100 rows of a vocabulary of 50,304 would be 7 GB of logits."""
     model = _untrained(50_304) if architecture == "gpt_neox" else _untrained_bert(50_304)
     rows = 1100 if (architecture, measure) == ("gpt_neox", "prefix") else 20
-    scorer = Scorer(model, Protocol.usual(0, measure, prompt=60, continuation=4), "cpu")
+    scorer = Scorer(model, Protocol.default_for(0, measure, prompt=60, continuation=4), "cpu")
     with _Logits() as logits:
         scorer.measure(np.full((rows, 64), 9))
     assert 0 < max(logits.sizes) <= most

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, RECHECKED, Protocol
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.units import SequenceRange
 
 POCKET_MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")

@@ -11,10 +11,10 @@ from support.fake_hub import HubServer, client_of, serve
 
 from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
-from seenat.memorization.jobs.window_cache import columns_bytes
+from seenat.memorization.jobs.window_cache import window_cache_bytes
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.schedule import Schedule
@@ -76,7 +76,7 @@ def test_a_hub_model_over_a_hub_order_gives_what_the_folders_give(
     assert (values[0] == 32).any()
     # Of the hub's order the windows that were read, a bitmap and a digest; of the local one, which is small, nothing.
     read = selection.cells(model.schedule, STEPS[-1])
-    assert columns_bytes() == read * 64 * 2 + 3584 // 8 + 32
+    assert window_cache_bytes() == read * 64 * 2 + 3584 // 8 + 32
     checkpoint = catalog.model("hub-230k").checkpoint(384)
     assert checkpoint.digest == catalog.model("pocket-230k").checkpoint(384).digest
     assert checkpoint.status == "ok"

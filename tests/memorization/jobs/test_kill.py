@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.jobs.plan import find_job
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import find_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.units import SequenceRange
 
@@ -25,7 +25,7 @@ FORKS = """
 import json, os, select, signal, sys, time, traceback
 import torch
 from transformers import GPTNeoXForCausalLM
-from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.registry.catalog.catalog import Catalog
 
@@ -120,7 +120,7 @@ def test_a_job_killed_at_every_sync_ends_as_an_undisturbed_one(
     new_catalog, planned, measured, committed, forked, measure
 ):
     undisturbed, killed = new_catalog("undisturbed"), new_catalog("killed")
-    protocol = Protocol.usual(0, measure, prompt=8, continuation=8)
+    protocol = Protocol.default_for(0, measure, prompt=8, continuation=8)
     steps = (120, 160, 200)
     first, second = SequenceRange(0, 800), SequenceRange(500, 2400)
     for catalog in (undisturbed, killed):

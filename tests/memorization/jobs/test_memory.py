@@ -22,7 +22,7 @@ FEW, MANY = 20_000, 200_000
 MEASURE = """
 import json, sys
 import torch
-from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.registry.catalog.catalog import Catalog
 

@@ -9,11 +9,13 @@ import time
 import numpy as np
 import pytest
 
-from seenat.memorization.jobs.plan import failures, find_job, list_jobs, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import failures, find_job, list_jobs
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import measured_values, onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import (
     InvalidValue,
@@ -30,7 +32,7 @@ SHORT = Protocol(prompt=8, continuation=8)
 LATE = (180, 190, 200)
 RUN = """
 import sys
-from seenat.memorization.jobs.plan import find_job
+from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.registry.catalog.catalog import Catalog
 
@@ -74,7 +76,7 @@ def test_cells_that_any_job_has_measured_are_never_computed_again(new_catalog, u
             [
                 np.isin(
                     np.arange(2520),
-                    job.selection.within(catalog.model("mine-a").schedule, step, SequenceRange(0, 2520)),
+                    job.selection.sequences_in(catalog.model("mine-a").schedule, step, SequenceRange(0, 2520)),
                 )
                 if step in selection["steps"]
                 else np.zeros(2520, bool)
@@ -277,7 +279,7 @@ def test_a_sample_is_measured_and_nothing_else(mine_catalog, measured):
     job = measured(mine_catalog, "mine-a", SHORT, steps=LATE, sequences=SequenceRange(500, 1900), sample=100, seed=3)
     model = mine_catalog.model("mine-a")
     found = measured_values(mine_catalog, model, SequenceRange(0, 2520))
-    drawn = job.selection.within(model.schedule, 200, SequenceRange(0, 2520))
+    drawn = job.selection.sequences_in(model.schedule, 200, SequenceRange(0, 2520))
     for values in found.values:
         assert np.flatnonzero(values != NOT_MEASURED).tolist() == drawn.tolist()
     assert len(drawn) == 100

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from support.measuring import plan
 
 from seenat.cli.main import seenat
 from seenat.memorization.jobs.host_memory import free_memory
-from seenat.memorization.jobs.plan import Job, failures, find_job
 from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.runners.local import Advance, run_job
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.jobs.status import Job, failures, find_job
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.database.tables import shards
@@ -150,7 +151,7 @@ def test_an_interruption_ends_what_is_fetched_ahead(far: Catalog, hub: HubServer
 
     with pytest.raises(KeyboardInterrupt):
         run(far, interrupt)
-    assert not [thread for thread in threading.enumerate() if thread.name == "seenat-feed"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "seenat-prefetch"]
     assert on_disk(cache) == {8, 16}
     assert list(cache.rglob("*.incomplete")) == []
     hub.faults.clear()
@@ -174,16 +175,24 @@ class _Scorer:
         self.folder, self.thread = folder, threading.current_thread().name
 
 
-def fed_by(
+@dataclass
+class _Loader:
+    """A loader that does as it is told."""
+
+    fetch: Callable[[Checkpoint, DownloadObserver], Content]
+    load: Callable[[Path], Any] = _Scorer
+    may_load_ahead: Callable[[Content], bool] = lambda _: True
+    report_waiting: Callable[[Checkpoint, int], None] = lambda *_: None
+
+
+def prefetched_by(
     checkpoints: tuple[Checkpoint, ...],
     fetch: Callable[[Checkpoint, DownloadObserver], Content],
     use: Callable[[PrefetchedCheckpoint], Any],
     **more: Any,
 ) -> list[Any]:
-    options: dict[str, Any] = {"load": _Scorer, "may_load_ahead": lambda _: True, "waiting": lambda *_: None}
-    options |= {"shelf": CacheQuota(None, lambda _: False)} | more
-    with Prefetcher(checkpoints, fetch=fetch, **options) as feed:
-        return [use(fed) for fed in feed]
+    with Prefetcher(checkpoints, _Loader(fetch, **more), CacheQuota(None, lambda _: False)) as prefetcher:
+        return [use(prefetched) for prefetched in prefetcher]
 
 
 def contents(step: Checkpoint, _: DownloadObserver) -> Content:
@@ -192,21 +201,25 @@ def contents(step: Checkpoint, _: DownloadObserver) -> Content:
 
 def test_the_next_is_loaded_ahead_once_one_is_loaded_and_memory_allows(far: Catalog) -> None:
     chosen = far.model("far").checkpoints
-    threads = lambda **more: fed_by(chosen, contents, lambda fed: fed.scorer().thread, **more)
-    assert threads() == ["MainThread", *["seenat-feed"] * 4]
+    threads = lambda **more: prefetched_by(chosen, contents, lambda prefetched: prefetched.scorer().thread, **more)
+    assert threads() == ["MainThread", *["seenat-prefetch"] * 4]
     assert threads(may_load_ahead=lambda _: False) == ["MainThread"] * 5
     # Where nothing has to be measured, nothing is loaded, so the one after is not loaded ahead either.
-    used = fed_by(chosen, contents, lambda fed: fed.scorer().thread if fed.place in (1, 2, 4) else None)
-    assert used == [None, "MainThread", "seenat-feed", None, "MainThread"]
+    used = prefetched_by(
+        chosen, contents, lambda prefetched: prefetched.scorer().thread if prefetched.place in (1, 2, 4) else None
+    )
+    assert used == [None, "MainThread", "seenat-prefetch", None, "MainThread"]
 
 
 def test_what_cannot_be_loaded_ahead_is_loaded_in_its_turn(far: Catalog) -> None:
     def load(folder: Path) -> Any:
-        if threading.current_thread().name == "seenat-feed":
+        if threading.current_thread().name == "seenat-prefetch":
             raise MemoryError
         return _Scorer(folder)
 
-    loaded = fed_by(far.model("far").checkpoints, contents, lambda fed: fed.scorer().folder.name, load=load)
+    loaded = prefetched_by(
+        far.model("far").checkpoints, contents, lambda prefetched: prefetched.scorer().folder.name, load=load
+    )
     assert loaded == [str(step) for step in STEPS]
 
 
@@ -221,13 +234,13 @@ def test_what_did_not_fit_ahead_is_tried_again_once_there_is_room(far: Catalog) 
             raise NoRoom("no room at all.")
         return contents(checkpoint, watch)
 
-    def use(fed: PrefetchedCheckpoint) -> str:
+    def use(prefetched: PrefetchedCheckpoint) -> str:
         try:
-            return fed.content().folder.name
+            return prefetched.content().folder.name
         except NoRoom as error:
             return str(error)
 
-    assert fed_by(far.model("far").checkpoints, fetch, use) == ["8", "16", "32", "no room at all.", "128"]
+    assert prefetched_by(far.model("far").checkpoints, fetch, use) == ["8", "16", "32", "no room at all.", "128"]
     assert tried == [8, 16, 16, 32, 64, 64, 128]
 
 

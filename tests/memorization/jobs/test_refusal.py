@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.jobs.plan import Job, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.plan_checks import runnable_steps
+from seenat.memorization.jobs.status import Job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog

@@ -9,16 +9,17 @@ import pytest
 from sqlalchemy import update
 from support.synthetic_results import BLOCK, SEQUENCES, STEPS, SyntheticResults, values
 
-from seenat.memorization.jobs.plan import find_job, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.repair import reopen_lost
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import find_job
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.export import export_results
-from seenat.memorization.queries.onsets import measured_values, trajectory
-from seenat.memorization.results import array as store
-from seenat.memorization.results.commit import open_array
-from seenat.memorization.results.compaction import compact, read_values
+from seenat.memorization.queries.trajectories import measured_values, trajectory
+from seenat.memorization.results.compaction import compact
+from seenat.memorization.results.measurements import results_folder
+from seenat.memorization.results.read import read_values
 from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.database.tables import jobs, shards
 from seenat.registry.errors import CorruptFile
@@ -63,7 +64,7 @@ def asked(made, tmp_path):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_path, damage):
-    made = SyntheticResults.of(catalog)
+    made = SyntheticResults.registered(catalog)
     stored = made.commit_all()
     DAMAGES[damage](made)
     start = {"values": 0 if damage == "the whole checkpoint" else BLOCK}
@@ -76,7 +77,7 @@ def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_pa
         assert "\n" not in told
     others = [row for row in made.rows if row != ROW]
     with catalog.database.read() as connection:
-        found = read_values(connection, made.array, made.measurement, others, 0, SEQUENCES)
+        found = read_values(made.store, connection, others, 0, SEQUENCES)
     assert np.array_equal(found, stored[others])
     if damage == "the whole checkpoint":
         return
@@ -88,12 +89,12 @@ def test_a_committed_file_that_is_not_there_as_it_was_is_refused(catalog, tmp_pa
 
 @pytest.fixture
 def made(sqlite_catalog):
-    return SyntheticResults.of(sqlite_catalog)
+    return SyntheticResults.registered(sqlite_catalog)
 
 
-def test_of_a_large_file_a_part_is_as_good_as_its_length(made, monkeypatch):
+def test_of_a_large_file_a_part_is_as_good_as_its_length(made):
     made.commit_all()
-    monkeypatch.setattr(store, "_HASHED", 10)
+    made.array.hashed_up_to = 10
     whole = path(made).read_bytes()
     path(made).write_bytes(whole + b" ")
     with pytest.raises(CorruptFile, match="c/3/1 has not the"):
@@ -117,7 +118,7 @@ def test_while_a_block_is_written_again_what_counts_is_read(made):
     with made.catalog.database.read() as connection:
 
         def found():
-            return read_values(connection, made.array, made.measurement, [ROW], BLOCK, 2 * BLOCK)[0]
+            return read_values(made.store, connection, [ROW], BLOCK, 2 * BLOCK)[0]
 
         assert np.array_equal(found(), values(1))
         made.array.write(ROW, HIT, values(2))
@@ -139,7 +140,7 @@ def finished(made):
 
 
 def test_shards_whose_files_are_lost_are_opened_again(catalog):
-    made = SyntheticResults.of(catalog)
+    made = SyntheticResults.registered(catalog)
     job = finished(made)
     other = plan_job(catalog, made.model, replace(Protocol(), prompt=8), job.selection)
     path(made, row=0).unlink()  # Of a checkpoint that the job did not ask for.
@@ -161,14 +162,14 @@ def test_what_a_killed_writer_left_is_not_lost(made):
     assert reopen_lost(made.catalog, job) == 1
 
 
-@pytest.mark.parametrize("protocol", [Protocol(prompt=8, continuation=8), Protocol.usual(0, "loss", prompt=8)])
+@pytest.mark.parametrize("protocol", [Protocol(prompt=8, continuation=8), Protocol.default_for(0, "loss", prompt=8)])
 def test_a_finished_job_that_is_run_again_measures_what_is_lost(mine_catalog, measured, committed, protocol):
     asked = {"steps": (190, 200), "unseen": True}
     job = measured(mine_catalog, "mine-a", protocol, **asked)
     whole = committed(mine_catalog, "mine-a", protocol)
     model = mine_catalog.model("mine-a")
     files = sorted(key for key in whole if key.startswith("c/"))
-    folder = open_array(mine_catalog.database, job.measurement).folder
+    folder = results_folder(mine_catalog.database) / job.measurement.folder
     (folder / files[2]).unlink()
     (folder / files[7]).write_bytes((folder / files[7]).read_bytes()[:-7])
     shutil.rmtree(folder.with_suffix(".trajectories.zarr"))

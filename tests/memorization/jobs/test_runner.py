@@ -10,16 +10,21 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from sqlalchemy import update
 
+from seenat.cli.main import seenat
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
-from seenat.memorization.jobs.plan import failures, find_job, plan_job
+from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import failures, find_job
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import measured_values, onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import results_folder
+from seenat.memorization.results.refresh import refresh_stale_onsets
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NotMeasured, PlanChanged
@@ -28,7 +33,7 @@ from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 SHORT = Protocol(prompt=8, continuation=8)
-SHORT_LOSS = Protocol.usual(0, "loss", prompt=8, continuation=8)
+SHORT_LOSS = Protocol.default_for(0, "loss", prompt=8, continuation=8)
 STEPS = (185, 190, 195, 200)
 ALL = SequenceRange(0, 2520)
 
@@ -197,14 +202,16 @@ def test_a_model_without_numbers_fails_its_shards_and_does_not_ask_again(own, me
     assert all("weights that are no finite float32" in one.error and is_one_sentence(one.error) for one in told)
 
 
-def test_changed_weights_get_rows_of_their_own_once_they_are_registered(own, mine, measured):
+def test_changed_weights_get_rows_of_their_own_once_they_are_registered(own, mine, measured, monkeypatch):
     catalog, suite = own
+    monkeypatch.setenv("SEENAT_DATABASE_URL", str(catalog.database))
     measured(catalog, "mine-a", SHORT, unseen=True)
     model = catalog.model("mine-a")
     before, answer = measured_values(catalog, model, ALL), onsets(catalog, model, limit=3000)
     change_weights(suite, 190)
     assert refused(measured, catalog, steps=STEPS[:2]).startswith("5 of 10 shards")
-    register_suite(catalog, suite.manifest, replace_changed=True)
+    registered = CliRunner().invoke(seenat, ["register", str(suite.manifest), "--replace"], catch_exceptions=False)
+    assert registered.exit_code == 0
     changed = catalog.model("mine-a")
     assert changed.checkpoint(190).digest != model.checkpoint(190).digest
     # The old values are kept, and are nobody's.
@@ -221,6 +228,7 @@ def test_changed_weights_get_rows_of_their_own_once_they_are_registered(own, min
     assert onsets(catalog, changed, limit=3000) != answer
     shutil.copytree(mine.checkpoint(190), suite.checkpoint(190), dirs_exist_ok=True)
     register_suite(catalog, suite.manifest, replace_changed=True)
+    assert refresh_stale_onsets(catalog) == ("mine-a",)
     assert measured_values(catalog, catalog.model("mine-a"), ALL).values.tolist() == before.values.tolist()
     assert onsets(catalog, catalog.model("mine-a"), limit=3000) == answer
 
@@ -310,7 +318,7 @@ def test_an_interrupted_run_goes_on_in_the_same_process(own, planned):
     assert finished.progress.measured == 12 * (195 + 200)
 
 
-def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own, monkeypatch):
+def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own):
     catalog, _ = own
     given, begun = [], []
 
@@ -320,9 +328,8 @@ def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own, monkeypat
             begun.append(self.best)
             super().begin(continuation)
 
-    monkeypatch.setattr("seenat.memorization.jobs.runners.local.Stages", Watched)
     job = plan_job(catalog, catalog.model("mine-a"), SHORT, Selection(steps=STEPS, sequences=ALL, unseen=True))
-    run_job(catalog, job, device="cpu")
+    run_job(catalog, job, device="cpu", stages=Watched())
     assert len(begun) == len(STEPS)
     assert len(set(map(id, given))) == 1
     assert begun[0] == ()

@@ -9,11 +9,13 @@ from support.measuring import measure, plan
 from support.synthetic_results import SyntheticResults
 
 from seenat.cli.main import seenat
-from seenat.memorization.jobs.plan import find_job, list_jobs, plan_jobs
+from seenat.memorization.jobs.plan import plan_jobs
 from seenat.memorization.jobs.runners.local import run_jobs
+from seenat.memorization.jobs.status import find_job, list_jobs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.queries.onsets import measured_values, onsets
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, JobFailed
 from seenat.registry.suites.register import register_suite
@@ -26,7 +28,7 @@ LENGTHS = ((8, 8), (8, 32), (24, 8), (32, 32))
 
 
 def protocols(measure_="prefix"):
-    return [Protocol.usual(0, measure_, prompt=prompt, continuation=ids) for prompt, ids in LENGTHS]
+    return [Protocol.default_for(0, measure_, prompt=prompt, continuation=ids) for prompt, ids in LENGTHS]
 
 
 def opened(path, manifest):
@@ -123,7 +125,7 @@ def test_the_command_takes_lengths_with_commas_between(pocket_manifest):
 
 
 def test_all_are_planned_or_none(catalog):
-    made = SyntheticResults.of(catalog)
+    made = SyntheticResults.registered(catalog)
     asked = Selection(steps=(20, 40), sequences=made.model.order.sequences)
     fits, too_long = Protocol(prompt=31, continuation=7), Protocol(prompt=31, continuation=40)
     with pytest.raises(InvalidValue, match="ids 0 to 70 of a sequence"):

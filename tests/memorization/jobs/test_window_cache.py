@@ -17,8 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seenat.memorization.jobs import window_cache as columns
-from seenat.memorization.jobs.window_cache import DirectReader, WindowCache, columns_bytes, columns_folder, rows_of
+from seenat.memorization.jobs.window_cache import (
+    DirectReader,
+    WindowCache,
+    window_cache_bytes,
+    window_cache_folder,
+    window_reader,
+)
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import CorruptFile, UnknownSequence
 from seenat.registry.orders.extents import Extent
@@ -50,9 +55,8 @@ def order(folder: Path, dtype: str = "uint16", vocab_size: int | None = None) ->
     return Counted(geometry, [Extent(path, 0, ids.nbytes)], vocab_size)
 
 
-@pytest.fixture
-def blocks_of_1024(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "_LARGEST_BLOCK", 1 << 10)
+SMALL = 1 << 10
+"""Sequences of a block, so that an order of 2,500 has three."""
 
 
 def kept(folder: Path) -> list[Path]:
@@ -73,27 +77,25 @@ def test_whatever_is_asked_for_in_whatever_order_is_what_the_order_holds(
 ) -> None:
     folder = tmp_path_factory.mktemp("columns")
     source = order(folder, dtype)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "_LARGEST_BLOCK", 1 << 10)
-        rows = WindowCache(folder / "columns", "sha256:0", source, WINDOW)
-        wanted = [*asked, *(range(start, min(start + count, SEQUENCES)) for start, count in spans)]
-        for indices in (np.array(some, np.int64) for some in random.Random(0).sample(wanted, len(wanted))):
-            found = rows.take(indices)
-            assert found.dtype == np.dtype(dtype)
-            np.testing.assert_array_equal(found, FlatOrder.take(source, indices, *WINDOW))
-        assert len(source.taken) == len(set(source.taken)), "nothing is read twice"
-        assert set(source.taken) == {index for some in wanted for index in some}, "nothing else is read"
+    rows = WindowCache(folder / "columns", "sha256:0", source, WINDOW, SMALL)
+    wanted = [*asked, *(range(start, min(start + count, SEQUENCES)) for start, count in spans)]
+    for indices in (np.array(some, np.int64) for some in random.Random(0).sample(wanted, len(wanted))):
+        found = rows.take(indices)
+        assert found.dtype == np.dtype(dtype)
+        np.testing.assert_array_equal(found, FlatOrder.take(source, indices, *WINDOW))
+    assert len(source.taken) == len(set(source.taken)), "nothing is read twice"
+    assert set(source.taken) == {index for some in wanted for index in some}, "nothing else is read"
 
 
-def test_what_is_kept_is_not_read_again_and_a_sample_takes_little(tmp_path: Path, blocks_of_1024: None) -> None:
+def test_what_is_kept_is_not_read_again_and_a_sample_takes_little(tmp_path: Path) -> None:
     source = order(tmp_path)
     sample = np.array([5, 700, 2499])
-    WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW).prepare(sample)
+    WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW, SMALL).prepare(sample)
     assert source.taken == [5, 700, 2499]
     files = kept(tmp_path / "columns")
     assert [path.name for path in files] == ["0", "2"]
     assert sum(path.stat().st_size for path in files) == (32 + 128 + 2 * 16) + (32 + 64 + 16)
-    again = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW)
+    again = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW, SMALL)
     np.testing.assert_array_equal(again.take(sample), source.take(sample, *WINDOW))
     again.prepare(np.arange(0, 1024))
     assert len(source.taken) == 3 + 3 + 1022
@@ -138,15 +140,15 @@ def flipped(path: Path) -> None:
     ],
     ids=["a bit", "shortened", "empty", "another block", "another order"],
 )
-def test_a_damaged_block_is_made_anew(tmp_path: Path, blocks_of_1024: None, damage: Any) -> None:
+def test_a_damaged_block_is_made_anew(tmp_path: Path, damage: Any) -> None:
     source, every = order(tmp_path), np.arange(SEQUENCES)
     for digest in ("sha256:0", "sha256:1"):
-        WindowCache(tmp_path / "columns", digest, source, WINDOW).prepare(every)
+        WindowCache(tmp_path / "columns", digest, source, WINDOW, SMALL).prepare(every)
     path = tmp_path / "columns" / "0" / "3-11" / "0"
     whole = path.read_bytes()
     damage(path)
     source.taken.clear()
-    found = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW).take(every)
+    found = WindowCache(tmp_path / "columns", "sha256:0", source, WINDOW, SMALL).take(every)
     assert source.taken == list(range(1024))
     np.testing.assert_array_equal(found, source.take(every, *WINDOW))
     assert path.read_bytes() == whole
@@ -165,19 +167,18 @@ BUILD = """
 import os, random, sys
 from pathlib import Path
 import numpy as np
-from seenat.memorization.jobs import window_cache as columns
+from seenat.memorization.jobs.window_cache import WindowCache
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.extents import Extent
 
-columns._LARGEST_BLOCK = 1 << 10
 path, folder, mode = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 source = FlatOrder(Geometry(sequences=2500, tokens_per_sequence=33, dtype="uint16"), [Extent(path, 0, path.stat().st_size)])
 
 def check(seed, rounds, forget):
     some = np.random.default_rng(seed)
     for _ in range(rounds):
-        rows = columns.WindowCache(folder, "sha256:0", source, (3, 11))
+        rows = WindowCache(folder, "sha256:0", source, (3, 11), 1 << 10)
         for found in (some.integers(0, 2500, 30), np.arange(0, 2500, 7)):
             assert (rows.take(found) == source.take(found, 3, 11)).all()
         if forget:
@@ -196,7 +197,7 @@ for line in sys.stdin:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def test_killed_at_any_moment_nothing_half_written_is_used(tmp_path: Path, blocks_of_1024: None) -> None:
+def test_killed_at_any_moment_nothing_half_written_is_used(tmp_path: Path) -> None:
     source, folder = order(tmp_path), tmp_path / "columns"
     command = [sys.executable, "-c", BUILD, str(tmp_path / "ids-uint16.bin"), str(folder), "kill"]
     generator = random.Random(3)
@@ -214,16 +215,16 @@ def test_killed_at_any_moment_nothing_half_written_is_used(tmp_path: Path, block
     assert process.returncode == 0
     every = np.arange(SEQUENCES)
     np.testing.assert_array_equal(
-        WindowCache(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW)
+        WindowCache(folder, "sha256:0", source, WINDOW, SMALL).take(every), source.take(every, *WINDOW)
     )
     left = list(folder.rglob("*.partial"))
     for path in left:
         os.utime(path, (1, 1))
-    WindowCache(folder, "sha256:0", source, WINDOW)
+    WindowCache(folder, "sha256:0", source, WINDOW, SMALL)
     assert list(folder.rglob("*.partial")) == [], "what was being written is cleared away after an hour"
 
 
-def test_two_processes_at_once_never_read_what_is_not_so(tmp_path: Path, blocks_of_1024: None) -> None:
+def test_two_processes_at_once_never_read_what_is_not_so(tmp_path: Path) -> None:
     source, folder = order(tmp_path), tmp_path / "columns"
     command = [sys.executable, "-c", BUILD, str(tmp_path / "ids-uint16.bin"), str(folder), "race"]
     both = [
@@ -233,7 +234,7 @@ def test_two_processes_at_once_never_read_what_is_not_so(tmp_path: Path, blocks_
     assert [process.returncode for process in both] == [0, 0]
     every = np.arange(SEQUENCES)
     np.testing.assert_array_equal(
-        WindowCache(folder, "sha256:0", source, WINDOW).take(every), source.take(every, *WINDOW)
+        WindowCache(folder, "sha256:0", source, WINDOW, SMALL).take(every), source.take(every, *WINDOW)
     )
 
 
@@ -256,6 +257,6 @@ def test_columns_are_made_where_they_pay(sqlite_catalog: Catalog, tmp_path: Path
         (replace(pile, digest=None), (0, 64), 154, DirectReader),
     ]
     for one, window, readings, kind in cases:
-        assert type(rows_of(one, pile.source(), window, readings)) is kind, (one, window, readings)
-    assert columns_folder() == tmp_path / "home" / "columns"
-    assert columns_bytes() == 0
+        assert type(window_reader(one, pile.source(), window, readings)) is kind, (one, window, readings)
+    assert window_cache_folder() == tmp_path / "home" / "columns"
+    assert window_cache_bytes() == 0

@@ -10,7 +10,8 @@ import pytest
 
 from seenat.memorization.plots.charts import check_plot_path, onset_chart, save, trajectory_chart
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.queries.onsets import onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import trajectory
 from seenat.registry.errors import InvalidValue, NothingToDraw
 from seenat.registry.units import SequenceRange
 
@@ -41,7 +42,7 @@ def charts(measured_pocket):
 @pytest.fixture
 def mine_loss(mine_catalog, measured):
     """The trajectory of a loss, of a sequence that the last two of three checkpoints had seen."""
-    protocol = Protocol.usual(0, "loss", prompt=9, continuation=4)
+    protocol = Protocol.default_for(0, "loss", prompt=9, continuation=4)
     measured(mine_catalog, "mine-a", protocol, steps=(0, 100, 200), sequences=SequenceRange(0, 24), unseen=True)
     return trajectory(mine_catalog, mine_catalog.model("mine-a"), 20)
 

@@ -7,7 +7,7 @@ import pytest
 
 from seenat.memorization.plots.charts import save
 from seenat.memorization.pocket.demo import demo_chart, outcomes
-from seenat.memorization.queries.onsets import measured_values
+from seenat.memorization.queries.trajectories import measured_values
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 

@@ -131,13 +131,13 @@ def test_loss_bans_nothing_and_its_continuation_may_be_any_length() -> None:
 def test_the_usual_protocol_follows_measure_and_order(
     eos_id: int | None, measure: str, eos: str | None, expected: Protocol
 ) -> None:
-    assert Protocol.usual(eos_id, measure, eos) == expected
+    assert Protocol.default_for(eos_id, measure, eos) == expected
 
 
 def test_memorized_is_all_of_the_continuation_and_nothing_by_loss() -> None:
     assert Protocol(continuation=8).memorized(np.array([7, 8, NOT_MEASURED], np.uint8)).tolist() == [False, True, False]
     losses = np.full((3, 2, 4), 8, np.float32)
-    loss = Protocol.usual(0, "loss", continuation=8)
+    loss = Protocol.default_for(0, "loss", continuation=8)
     assert loss.memorized(losses).shape == (3, 2)
     assert not loss.memorized(losses).any()
 
@@ -149,8 +149,8 @@ def test_memorized_is_all_of_the_continuation_and_nothing_by_loss() -> None:
         (Protocol(eos_id=5), ""),
         (Protocol(eos="allowed", offset=3), " --offset 3 --eos allowed"),
         (Protocol(prompt=8, continuation=16, dtype="bfloat16"), " --prompt 8 --continuation 16 --dtype bfloat16"),
-        (Protocol.usual(0, "loss", prompt=8), " --measure loss --prompt 8"),
-        (Protocol.usual(0, "score"), " --measure score"),
+        (Protocol.default_for(0, "loss", prompt=8), " --measure loss --prompt 8"),
+        (Protocol.default_for(0, "score"), " --measure score"),
     ],
 )
 def test_options_ask_for_a_protocol(protocol, options):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seenat.memorization.protocol.selection import Selection, block_range, block_sequences, count_union
+from seenat.memorization.protocol.blocks import block_range, block_sequences
+from seenat.memorization.protocol.selection import Selection, count_union
 from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule, pythia_steps
@@ -76,7 +77,7 @@ def chosen(selection, listed):
         return listed
     if selection.sample is None:
         return set(selection.sequences)
-    return set(replace(selection, unseen=True).within(PYTHIA, 1, selection.sequences).tolist())
+    return set(replace(selection, unseen=True).sequences_in(PYTHIA, 1, selection.sequences).tolist())
 
 
 @FEWER
@@ -89,7 +90,7 @@ def test_cells_and_blocks_are_what_counting_finds(lists, given_selection):
     blocks = range(-(-length // size))
     for step in selection.steps:
         seen = {index for index in everywhere if selection.unseen or index < step * schedule.sequences_per_batch}
-        within = {block: selection.within(schedule, step, block_range(block, size, length)) for block in blocks}
+        within = {block: selection.sequences_in(schedule, step, block_range(block, size, length)) for block in blocks}
         found = np.concatenate(list(within.values())).tolist()
         assert found == sorted(seen)
         assert selection.cells(schedule, step) == len(found)
@@ -114,7 +115,7 @@ def test_what_any_of_several_asks_for_is_what_counting_finds(lists, given_select
 def test_a_draw_is_of_what_the_last_step_is_asked_for(lists, given_selection, seed, data):
     schedule, *_, bare, listed = given_selection
     selection = with_list(lists, bare, listed)
-    there = selection.within(schedule, selection.steps[-1], selection.sequences)
+    there = selection.sequences_in(schedule, selection.steps[-1], selection.sequences)
     size = data.draw(st.integers(0, len(there)))
     drawn = selection.draw(schedule, size, seed)
     assert len(drawn) == size
@@ -127,7 +128,7 @@ def test_an_audit_is_drawn_evenly_and_apart_from_a_sample_of_the_same_seed():
     drawn = [everything.draw(PYTHIA, 100, seed) for seed in range(200)]
     assert 48 < np.mean([(some < 500).sum() for some in drawn]) < 52
     shared = [
-        np.isin(some, replace(everything, sample=100, seed=seed).within(PYTHIA, 9, everything.sequences)).sum()
+        np.isin(some, replace(everything, sample=100, seed=seed).sequences_in(PYTHIA, 9, everything.sequences)).sum()
         for seed, some in enumerate(drawn)
     ]
     assert 8 < np.mean(shared) < 12, "a tenth of it, as of any sample"
@@ -156,7 +157,7 @@ def test_blocks_are_whole_batches_of_a_useful_size(sequences, batch):
 
 def test_seeds_draw_different_samples_evenly():
     selections = [Selection(steps=(9,), sequences=SequenceRange(0, 1000), sample=100, seed=seed) for seed in range(50)]
-    drawn = [set(selection.within(PYTHIA, 9, SequenceRange(0, 1000)).tolist()) for selection in selections]
+    drawn = [set(selection.sequences_in(PYTHIA, 9, SequenceRange(0, 1000)).tolist()) for selection in selections]
     assert len({frozenset(sample) for sample in drawn}) == 50
     halves = [sum(index < 500 for index in sample) for sample in drawn]
     assert 46 < np.mean(halves) < 54

@@ -7,20 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.material.synthetic_suite import (
+    CommittedResults,
+    synthetic_model,
+    synthetic_order,
+    write_synthetic_suite,
+)
 from sqlalchemy import insert
 from support.published import write_memorized, write_sample
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.published.compare import Comparison, compare
 from seenat.memorization.published.importer import import_published
-from seenat.memorization.results.commit import commit_block, described_row, open_array
-from seenat.memorization.results.measurements import ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import ModelSpec, OrderSpec
 from seenat.registry.database.tables import reference_counts
 from seenat.registry.errors import NotMeasured
-from seenat.registry.schedule import Schedule
-from seenat.registry.suites.write import write_suite
 
 SEQUENCES, BATCH, STEPS = 96, 8, 12
 DIGEST = "sha256:" + "0" * 64
@@ -28,60 +30,31 @@ OURS = {1: 32, 2: 31, 3: 32, 5: 0, 40: 32, 47: 32, 50: 32}
 """Sequence -> prefix, measured at step 6, which had seen `0:48`."""
 
 
-def _model(name: str, batches: int, **more: str) -> ModelSpec:
+def _model(name: str, order: OrderSpec, batches: int) -> ModelSpec:
     """A run over the whole order, in batches of so many times 8 sequences; saved in the middle and at the end."""
     steps = STEPS // batches
-    schedule = Schedule(sequences_per_batch=BATCH * batches, steps=steps, saved=(0, steps // 2, steps))
-    checkpoints = tuple(CheckpointSpec(step=step, status="ok", digest=DIGEST) for step in schedule.saved)
-    return ModelSpec(name=name, order="tiny", schedule=schedule, checkpoints=checkpoints, **more)
+    saved = (0, steps // 2, steps)
+    return synthetic_model(
+        name, order, saved, sequences_per_batch=BATCH * batches, digest=lambda _: DIGEST, status="ok"
+    )
 
 
 @pytest.fixture
 def tiny(sqlite_catalog: Catalog) -> Catalog:
     """`pythia-4m` and its first release, of twice the batch, over 96 sequences."""
-    order = OrderSpec(
-        name="tiny",
-        sequences=SEQUENCES,
-        tokens_per_sequence=65,
-        sequences_per_batch=BATCH,
-        dtype="uint16",
-        vocab_size=97,
-        eos_id=0,
-        format="raw",
-        location="/nowhere",
-        files=(FileRecord(name="tokens.bin", bytes=SEQUENCES * 130, sha256=DIGEST),),
+    order = synthetic_order("tiny", SEQUENCES, BATCH, vocab_size=97)
+    write_synthetic_suite(
+        sqlite_catalog, "tiny", order, _model("pythia-4m", order, 1), _model("pythia-4m-v0", order, 2)
     )
-    suite = SuiteSpec(
-        name="tiny", origin="test", orders=(order,), models=(_model("pythia-4m", 1), _model("pythia-4m-v0", 2))
-    )
-    with sqlite_catalog.database.write() as connection:
-        write_suite(connection, suite)
     return sqlite_catalog
 
 
 def measure(catalog: Catalog, values: Mapping[int, int], protocol: Protocol | None = None, step: int = 6) -> None:
-    model = catalog.model("pythia-4m")
-    checkpoint = model.checkpoint(step)
-    with catalog.database.write() as connection:
-        measurement = ensure_measurement(connection, model, protocol or Protocol())
-        array = open_array(catalog.database, measurement)
-        row = described_row(connection, array, measurement, model, checkpoint, DIGEST)
-        for block in range(measurement.blocks):
-            span = measurement.block(block)
-            held = np.full(len(span), NOT_MEASURED, np.uint8)
-            for sequence, prefix in values.items():
-                if sequence in span:
-                    held[sequence - span.start] = prefix
-            commit_block(
-                connection,
-                array,
-                measurement,
-                row=row,
-                block=block,
-                values=held,
-                file=array.write(row, block, held),
-                sequences_per_batch=BATCH,
-            )
+    results = CommittedResults.of(catalog, "pythia-4m", protocol)
+    of_all = np.full(SEQUENCES, NOT_MEASURED, np.uint8)
+    of_all[list(values)] = list(values.values())
+    for block in range(results.measurement.blocks):
+        results.commit(results.row_of(step), block, results.cut(of_all, block))
 
 
 def publish(catalog: Catalog, folder: Path, sequences: Sequence[int], step: int = 3) -> None:

@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.queries import export as exporting
 from seenat.memorization.queries.export import export_results
-from seenat.memorization.queries.onsets import measured_values, trajectory
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.units import SequenceRange
@@ -27,13 +26,18 @@ COLUMNS = ["sequence", "batch", "step", "seen", "prefix", "memorized"]
 @pytest.mark.parametrize(("read", "written"), [(1 << 16, 1 << 12), (700, 300)])
 @pytest.mark.parametrize("name", ["pocket-230k", "pocket-2m"])
 def test_every_measured_value_is_a_row(
-    measured_pocket: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, read: int, written: int
+    measured_pocket: Catalog, tmp_path: Path, name: str, read: int, written: int
 ) -> None:
-    monkeypatch.setattr(exporting, "_BYTES_READ", read)
-    monkeypatch.setattr(exporting, "_SEQUENCES_WRITTEN", written)
     model, told = measured_pocket.model(name), []
     found = measured_values(measured_pocket, model, model.order.sequences)
-    done = export_results(measured_pocket, model, tmp_path / "out.parquet", progress=told.append)
+    done = export_results(
+        measured_pocket,
+        model,
+        tmp_path / "out.parquet",
+        progress=told.append,
+        bytes_read=read,
+        sequences_written=written,
+    )
     table = pq.read_table(tmp_path / "out.parquet")
     columns = {column: table.column(column).to_numpy() for column in table.column_names}
     assert list(columns) == COLUMNS
@@ -63,20 +67,17 @@ def test_a_dataset_holds_the_trajectories(measured_pocket: Catalog, tmp_path: Pa
     assert said["order_digest"] == model.order.digest
 
 
-def test_losses_are_a_column_a_quantity(
-    mine_catalog: Catalog, measured: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exporting, "_BYTES_READ", 16 * 100)
-    model, loss = mine_catalog.model("mine-a"), Protocol.usual(0, "loss")
+def test_losses_are_a_column_a_quantity(mine_catalog: Catalog, measured: Callable[..., Any], tmp_path: Path) -> None:
+    model, loss = mine_catalog.model("mine-a"), Protocol.default_for(0, "loss")
     measured(mine_catalog, "mine-a", loss, steps=(50, 200))
-    done = export_results(mine_catalog, model, tmp_path / "out.parquet")
+    done = export_results(mine_catalog, model, tmp_path / "out.parquet", bytes_read=16 * 100)
     table = pq.read_table(tmp_path / "out.parquet")
     assert table.column_names == ["sequence", "batch", "step", "seen", "prompt", "continuation", "min_k", "rank"]
     assert {table.schema.field(name).type for name in table.column_names[4:]} == {pa.float32()}
     assert done.rows == table.num_rows == 12 * (50 + 200)
     found = measured_values(mine_catalog, model, model.order.sequences, loss.id)
     rows = np.searchsorted(found.steps, table.column("step").to_numpy())
-    exported = np.stack([table.column(name).to_numpy() for name in loss.kept.quantities], axis=1)
+    exported = np.stack([table.column(name).to_numpy() for name in loss.value_type.quantities], axis=1)
     assert np.array_equal(found.values[rows, table.column("sequence").to_numpy()], exported)
 
 

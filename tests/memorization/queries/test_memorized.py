@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.synthetic_results import BATCH, SEQUENCES, STEPS, WHOLE, SyntheticResults, values
+from support.synthetic_results import BATCH, FULL_SCORE, SEQUENCES, STEPS, SyntheticResults, values
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
 from seenat.memorization.queries.memorized import first_memorized, memorized_by_batch
@@ -12,7 +12,7 @@ from seenat.registry.units import BatchRange
 
 @pytest.fixture
 def made(catalog):
-    return SyntheticResults.of(catalog)
+    return SyntheticResults.registered(catalog)
 
 
 def pages(made, by, limit):
@@ -33,7 +33,7 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
     with pytest.raises(NotMeasured, match="up to step -1 has been measured"):
         first_memorized(made.catalog, made.model, -1)
     stored = made.commit_all()
-    memorized = stored == WHOLE
+    memorized = stored == FULL_SCORE
     onset = np.where(memorized.any(axis=0), np.array(STEPS)[memorized.argmax(axis=0)], 10**6)
     for by in (0, 4, 5, 39, 70, 1000):
         expected = sorted((int(onset[sequence]), int(sequence)) for sequence in np.flatnonzero(onset <= by))
@@ -53,14 +53,14 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
             found = memorized_by_batch(made.catalog, made.model, step, batches)
             chosen = by_batch[place, batches.start : batches.stop]
             assert [one.batch for one in found.counts] == list(batches)
-            assert [one.memorized for one in found.counts] == (chosen == WHOLE).sum(axis=1).tolist()
+            assert [one.memorized for one in found.counts] == (chosen == FULL_SCORE).sum(axis=1).tolist()
             assert [one.measured for one in found.counts] == (chosen != NOT_MEASURED).sum(axis=1).tolist()
             assert [one.seen for one in found.counts] == [batch < step for batch in batches]
-            assert (found.memorized, found.measured) == ((chosen == WHOLE).sum(), (chosen != NOT_MEASURED).sum())
+            assert (found.memorized, found.measured) == ((chosen == FULL_SCORE).sum(), (chosen != NOT_MEASURED).sum())
 
 
 def test_batches_that_were_not_measured_are_left_out_and_steps_refused(sqlite_catalog):
-    made = SyntheticResults.of(sqlite_catalog)
+    made = SyntheticResults.registered(sqlite_catalog)
     made.commit(made.rows[3], 1, values(3))
     found = memorized_by_batch(made.catalog, made.model, 40, BatchRange(0, 70))
     assert [one.batch for one in found.counts] == list(range(17, 34))
@@ -69,7 +69,7 @@ def test_batches_that_were_not_measured_are_left_out_and_steps_refused(sqlite_ca
 
 
 def test_json_says_where_to_go_on(sqlite_catalog):
-    made = SyntheticResults.of(sqlite_catalog)
+    made = SyntheticResults.registered(sqlite_catalog)
     made.commit_all()
     told = first_memorized(made.catalog, made.model, 70, limit=2).to_json()
     assert set(told) == {"model", "order", "protocol", "by", "count", "unseen", "sequences", "next", "adaptive"}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.queries.onsets import measured_trajectories, measured_values, onsets, trajectory
+from seenat.memorization.queries.onsets import onsets
+from seenat.memorization.queries.trajectories import measured_trajectories, measured_values, trajectory
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownSequence
 from seenat.registry.units import SequenceRange
 
@@ -141,7 +142,7 @@ def test_what_is_not_there_is_refused(measured_pocket, mine_catalog, measured):
 
 def test_a_point_tells_the_quantities_of_its_measure(mine_catalog, measured):
     model = mine_catalog.model("mine-a")
-    score, loss = Protocol(measure="score", prompt=8, continuation=8), Protocol.usual(0, "loss", prompt=8)
+    score, loss = Protocol(measure="score", prompt=8, continuation=8), Protocol.default_for(0, "loss", prompt=8)
     for protocol in (score, loss):
         measured(mine_catalog, "mine-a", protocol, steps=(1, 200), sequences=SequenceRange(0, 24))
     scored, read = (trajectory(mine_catalog, model, 15, protocol.id).to_json() for protocol in (score, loss))
@@ -157,7 +158,7 @@ def test_a_point_tells_the_quantities_of_its_measure(mine_catalog, measured):
 
 
 def test_onsets_of_a_loss_are_refused(mine_catalog, measured):
-    model, loss = mine_catalog.model("mine-a"), Protocol.usual(0, "loss", prompt=8)
+    model, loss = mine_catalog.model("mine-a"), Protocol.default_for(0, "loss", prompt=8)
     measured(mine_catalog, "mine-a", loss, steps=(200,), sequences=SequenceRange(0, 24))
     for asked in (None, loss.id):
         with pytest.raises(NotMeasured, match="Of mine-a only loss has been measured"):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import zarr
 from sqlalchemy import select
-from support.synthetic_results import BATCH, BLOCK, SEQUENCES, STEPS, WHOLE, SyntheticResults, values
+from support.synthetic_results import BATCH, BLOCK, FULL_SCORE, SEQUENCES, STEPS, SyntheticResults, values
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
-from seenat.memorization.queries.onsets import measured_values, trajectory
-from seenat.memorization.results.commit import recover
+from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.compaction import compact
+from seenat.memorization.results.recovery import recover
 from seenat.memorization.results.trajectory import Point, Trajectory
 from seenat.registry.database.tables import batch_counts, checkpoints, memorized_sequences, onset_counts
 from seenat.registry.errors import CorruptFile, NotMeasured
@@ -51,7 +51,7 @@ for syncs in range(1, 100):
 
 @pytest.fixture
 def made(sqlite_catalog):
-    return SyntheticResults.of(sqlite_catalog)
+    return SyntheticResults.registered(sqlite_catalog)
 
 
 def parts(made):
@@ -70,7 +70,7 @@ def points(path):
 
 
 def test_on_both_databases_it_answers_what_was_committed(catalog):
-    made = SyntheticResults.of(catalog)
+    made = SyntheticResults.registered(catalog)
     with pytest.raises(NotMeasured, match="Nothing of made-up has been measured yet"):
         compact(catalog, made.model)
     stored = made.commit_all()
@@ -93,9 +93,11 @@ def assert_derived(made, stored):
     onsets = []
     for sequence, path in enumerate(stored.T.tolist()):
         known = [(step, value) for step, value in zip(STEPS, path, strict=True) if value != NOT_MEASURED]
-        told = Trajectory(tuple(Point(step=s, seen=True, values={"prefix": v}, memorized=v == WHOLE) for s, v in known))
+        told = Trajectory(
+            tuple(Point(step=s, seen=True, values={"prefix": v}, memorized=v == FULL_SCORE) for s, v in known)
+        )
         if told.onset is not None:
-            held = [step for step, value in known if value == WHOLE]
+            held = [step for step, value in known if value == FULL_SCORE]
             onset, lost = told.onset, len(told.forgotten)
             onsets.append((sequence, onset.step, onset.bracket_low, held[-1], len(held), lost))
     steps = sorted({(step, sequence // BLOCK) for sequence, step, *_ in onsets})
@@ -103,7 +105,7 @@ def assert_derived(made, stored):
     by_step = [(*key, len(lost), sum(map(bool, lost))) for key, lost in of_step.items()]
     by_batch = stored.reshape(len(STEPS), -1, BATCH)
     counts = [
-        (row, batch, int((of_batch != NOT_MEASURED).sum()), int((of_batch == WHOLE).sum()))
+        (row, batch, int((of_batch != NOT_MEASURED).sum()), int((of_batch == FULL_SCORE).sum()))
         for row, of_row in zip(made.rows, by_batch, strict=True)
         for batch, of_batch in enumerate(of_row)
     ]
@@ -149,13 +151,13 @@ def test_compacting_again_writes_what_has_changed(made):
     assert np.array_equal(made.read(), stored)
 
 
-def test_parts_of_another_chunk_size_are_made_anew(made, monkeypatch):
+def test_parts_of_another_chunk_size_are_made_anew(made):
     committed = made.commit_all()
     compact(made.catalog, made.model)
-    monkeypatch.setattr("seenat.memorization.results.compaction._LARGEST_CHUNK", 64)
-    np.testing.assert_array_equal(made.read(), committed)
-    assert compact(made.catalog, made.model).written == made.measurement.blocks
-    assert compact(made.catalog, made.model).written == 0
+    np.testing.assert_array_equal(made.read(largest_chunk=64), committed)
+    assert compact(made.catalog, made.model, largest_chunk=64).written == made.measurement.blocks
+    assert compact(made.catalog, made.model, largest_chunk=64).written == 0
+    np.testing.assert_array_equal(made.read(largest_chunk=64), committed)
     np.testing.assert_array_equal(made.read(), committed)
     np.testing.assert_array_equal(zarr.open_array(parts(made), mode="r")[:], committed)
 
@@ -167,7 +169,7 @@ def test_a_file_that_was_never_committed_is_not_in_a_part(made):
     found = compact(made.catalog, made.model)
     assert (found.written, found.left_out) == (5, 1)
     with made.catalog.database.write() as connection:
-        recover(connection, made.array, made.measurement)
+        recover(made.store, connection)
     assert np.array_equal(made.read(), stored)
     assert compact(made.catalog, made.model).to_json()["written"] == 1
     hide(made, *range(5))

@@ -59,7 +59,7 @@ def test_the_one_to_answer_from_is_asked_for_or_the_usual_one(mine_catalog):
 
 
 def test_losses_do_not_answer_what_is_memorized(mine_catalog):
-    model, loss = mine_catalog.model("mine-a"), Protocol.usual(mine_catalog.model("mine-a").order.eos_id, "loss")
+    model, loss = mine_catalog.model("mine-a"), Protocol.default_for(mine_catalog.model("mine-a").order.eos_id, "loss")
     everything = tuple(MEASURES)
     with mine_catalog.database.write() as connection:
         ensure_measurement(connection, model, loss)
@@ -74,7 +74,7 @@ def test_losses_do_not_answer_what_is_memorized(mine_catalog):
         assert find_measurement(connection, model, measures=("loss",)).protocol == loss
         # Of several the usual one, and of usual ones that of the first measure.
         assert find_measurement(connection, model, measures=everything).protocol == loss
-        usual = Protocol.usual(model.order.eos_id)
+        usual = Protocol.default_for(model.order.eos_id)
         ensure_measurement(connection, model, usual)
         assert find_measurement(connection, model, measures=everything).protocol == usual
         assert [one.protocol for one in measurements_of(connection, model)] == [loss, Protocol(offset=1), usual]

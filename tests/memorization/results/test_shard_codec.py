@@ -13,7 +13,7 @@ from numcodecs.zstd import Zstd
 from zarr.codecs import BloscCodec, BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, read_shard
+from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, has_layout, read_shard
 
 
 def layout(rows, chunks, size, check_bytes=0):
@@ -110,3 +110,14 @@ def test_a_damaged_file_is_never_read_as_another():
     for length in (0, 10, len(file) // 2, len(file) - 1):
         with pytest.raises((OSError, RuntimeError, ValueError)):
             read_shard(io.BytesIO(file[:length]), ours, 0, 64)
+
+
+def test_a_layout_of_another_number_of_chunks_is_noticed():
+    made = np.random.default_rng(3).integers(0, 33, (2, 64)).astype(np.uint8)
+    head = b"a head\n"
+    made[:, 16:] = 255  # Chunks of nothing but the fill value are not stored, and their entries come last.
+    for chunks in (1, 2, 4, 8):
+        file = io.BytesIO(encode_shard(made, layout(2, chunks, 64 // chunks), head))
+        fitting = [other for other in (1, 2, 4, 8) if has_layout(file, layout(2, other, 64 // other), len(head))]
+        assert fitting == [chunks]
+    assert not has_layout(io.BytesIO(b""), layout(2, 4, 16), 0)

@@ -15,7 +15,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
-PREFIX, LOSS = Protocol(), Protocol.usual(0, "loss")
+PREFIX, LOSS = Protocol(), Protocol.default_for(0, "loss")
 
 
 @pytest.fixture(scope="module")

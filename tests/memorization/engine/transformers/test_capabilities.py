@@ -92,7 +92,7 @@ def test_every_architecture_has_the_numbers_of_transformers(make: Callable[[], A
     np.testing.assert_array_equal(scorer.prefixes(rows), expected.prefix)
     np.testing.assert_array_equal(scorer.scores(rows), expected.score)
     assert expected.memorized.sum() >= 10
-    loss = Protocol.usual(0, "loss", prompt=6, continuation=6)
+    loss = Protocol.default_for(0, "loss", prompt=6, continuation=6)
     quantities = reference_losses(model, rows, loss).quantities
     np.testing.assert_allclose(Scorer(model, loss, "cpu").losses(rows)[:, :3], quantities[:, :3], rtol=1e-4, atol=1e-4)
 
@@ -137,7 +137,7 @@ def test_windows_of_every_length_are_tried(length: int) -> None:
 @pytest.mark.parametrize("measure", ["prefix", "score", "loss"])
 @pytest.mark.parametrize("change", [shaken, lambda make: make().eval()], ids=["shaken", "new"])
 def test_a_model_that_reads_what_follows_is_refused(measure: str, change: Callable[..., Any]) -> None:
-    protocol = Protocol.usual(0, measure, prompt=6, continuation=6)
+    protocol = Protocol.default_for(0, measure, prompt=6, continuation=6)
     Scorer(change(lambda: bert(is_decoder=True)), protocol, "cpu")
     with pytest.raises(InvalidValue, match="BertLMHeadModel is no causal language model: a later id changes"):
         Scorer(change(lambda: bert(is_decoder=False)), protocol, "cpu")

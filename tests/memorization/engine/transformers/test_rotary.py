@@ -94,7 +94,7 @@ def test_several_lengths_have_the_prefixes_of_each_alone(dtype: str) -> None:
 def test_several_lengths_have_the_losses_of_each_alone() -> None:
     model = model_of(phi3, 15)
     rows = rows_of(model)
-    protocols = [Protocol.usual(0, "loss", prompt=12, continuation=ids) for ids in (12, 3, 4)]
+    protocols = [Protocol.default_for(0, "loss", prompt=12, continuation=ids) for ids in (12, 3, 4)]
     for protocol, found in zip(protocols, JointScorer(model, protocols, "cpu").losses(rows), strict=True):
         expected = reference_losses(model, rows[:, : protocol.length], protocol)
         np.testing.assert_allclose(found, expected.quantities, rtol=1e-5, atol=1e-4)

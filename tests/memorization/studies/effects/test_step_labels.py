@@ -18,7 +18,7 @@ from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicates import contents_of
 from seenat.registry.suites.register import register_suite
 
-LOSS = Protocol.usual(0, "loss")
+LOSS = Protocol.default_for(0, "loss")
 SWAPPED = (128, 320)
 BETWEEN = (64, 128, 192, 256, 320, 384)
 

@@ -1,0 +1,88 @@
+"""The table `jobs`: every statement that reads or writes it. What a row means, `status` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from seenat.registry.catalog.queries import AnyRow, now
+from seenat.registry.database.tables import jobs, measurements, models, shards
+
+__all__ = [
+    "add_to_specification",
+    "finished_over_block",
+    "insert_job",
+    "job_by_digest",
+    "job_row",
+    "job_rows",
+    "jobs_of_measurement",
+    "last_job_ids",
+    "set_finished",
+    "set_unfinished",
+]
+
+_ROWS = (
+    select(jobs, models.c.name.label("model"))
+    .join(measurements, measurements.c.id == jobs.c.measurement_id)
+    .join(models, models.c.id == measurements.c.model_id)
+)
+
+
+def insert_job(connection: Connection, measurement_id: int, plan_digest: str, specification: Mapping[str, Any]) -> int:
+    """Store a plan; returns the job's id."""
+    row = {"measurement_id": measurement_id, "plan_digest": plan_digest, "specification": dict(specification)}
+    return connection.execute(insert(jobs).values(**row, created_at=now()).returning(jobs.c.id)).scalar_one()
+
+
+def set_finished(connection: Connection, job_id: int) -> None:
+    """Record when a job was finished, unless that is recorded."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None)).values(finished_at=now()))
+
+
+def set_unfinished(connection: Connection, job_id: int) -> None:
+    """Withdraw that a job was finished."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=None))
+
+
+def add_to_specification(connection: Connection, job_id: int, entries: Mapping[str, Any]) -> None:
+    """Store more beside a job's plan; the plan and its digest stay."""
+    stored = connection.execute(select(jobs.c.specification).where(jobs.c.id == job_id)).scalar_one()
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(specification={**stored, **entries}))
+
+
+def job_row(connection: Connection, job_id: int) -> AnyRow | None:
+    """A job, with the name of its `model`."""
+    return connection.execute(_ROWS.where(jobs.c.id == job_id)).one_or_none()
+
+
+def job_rows(connection: Connection) -> list[AnyRow]:
+    """All jobs, the newest first, each with the name of its `model`."""
+    return list(connection.execute(_ROWS.order_by(jobs.c.id.desc())))
+
+
+def jobs_of_measurement(connection: Connection, measurement_id: int) -> list[AnyRow]:
+    """The jobs of a measurement, oldest first."""
+    return list(connection.execute(select(jobs).where(jobs.c.measurement_id == measurement_id).order_by(jobs.c.id)))
+
+
+def last_job_ids(connection: Connection, limit: int) -> list[int]:
+    """The ids of the last jobs, the newest first."""
+    return list(connection.execute(select(jobs.c.id).order_by(jobs.c.id.desc()).limit(limit)).scalars())
+
+
+def job_by_digest(connection: Connection, plan_digest: str) -> int | None:
+    """The id of the job of a plan; None where it was not planned before."""
+    return connection.execute(select(jobs.c.id).where(jobs.c.plan_digest == plan_digest)).scalar()
+
+
+def finished_over_block(connection: Connection, measurement_id: int, checkpoint_id: int, block: int) -> list[AnyRow]:
+    """`id` and `specification` of the jobs of a measurement whose shard of a checkpoint and block is done."""
+    is_done = and_(shards.c.checkpoint_id == checkpoint_id, shards.c.block == block, shards.c.state == "done")
+    query = (
+        select(jobs.c.id, jobs.c.specification)
+        .join(shards, shards.c.job_id == jobs.c.id)
+        .where(jobs.c.measurement_id == measurement_id, is_done)
+    )
+    return list(connection.execute(query))

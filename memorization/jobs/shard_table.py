@@ -1,0 +1,227 @@
+"""The table `shards`: every statement that writes it, and those that say who works on what.
+
+A shard is `pending`, `running` with an owner and a lease, `done`, or `failed` with an error. It is *open* to a process where
+it is pending or failed, or its lease has run out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
+
+from seenat.memorization.results.array import BlockFile
+from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.tables import blocks, checkpoints, measurement_rows, shards
+
+__all__ = [
+    "ShardKey",
+    "ShardPlace",
+    "committed_shards",
+    "fail_shards",
+    "failed_shards",
+    "finish_shard",
+    "has_unfinished",
+    "insert_shards",
+    "is_held_by_others",
+    "lease_block",
+    "open_blocks",
+    "open_steps",
+    "owners",
+    "release_shards",
+    "reopen_shards",
+    "shard_counts",
+]
+
+ShardPlace = tuple[int, int, int, int]
+"""Checkpoint id, block, and the first sequence and the stop of the block."""
+
+_COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attempts")
+_ROWS_AT_ONCE = 4096
+_NOBODY = {"owner": None, "lease_until": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardKey:
+    """Which shard of which job."""
+
+    job_id: int
+    checkpoint_id: int
+    block: int
+
+
+# -- planning
+
+
+def insert_shards(connection: Connection, job_id: int, places: Iterable[ShardPlace]) -> None:
+    """Store a new job's shards, all pending."""
+    bulk_insert(connection, shards, _COLUMNS, ((job_id, *place, "pending", 0) for place in places))
+
+
+# -- leases
+
+
+def open_steps(connection: Connection, job_ids: tuple[int, ...], now: str) -> list[int]:
+    """The steps of the checkpoints that have open shards, ascending."""
+    has_open = checkpoints.c.id.in_(select(shards.c.checkpoint_id).where(_is_open(job_ids, now)))
+    return list(connection.execute(select(checkpoints.c.step).where(has_open).order_by(checkpoints.c.step)).scalars())
+
+
+def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, now: str) -> list[int]:
+    """The blocks in which a checkpoint has open shards, ascending."""
+    is_wanted = and_(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id)
+    return list(
+        connection.execute(select(shards.c.block).distinct().where(is_wanted).order_by(shards.c.block)).scalars()
+    )
+
+
+def lease_block(
+    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, now: str, until: str
+) -> list[ShardKey]:
+    """Give an owner what is open at a checkpoint id and block, at most one shard a job; returns what it got."""
+    checkpoint_id, block = place
+    leased = connection.execute(
+        update(shards)
+        .where(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .values(state="running", owner=owner, lease_until=until, attempts=shards.c.attempts + 1)
+        .returning(shards.c.job_id)
+    )
+    return [ShardKey(job_id=id_, checkpoint_id=checkpoint_id, block=block) for id_ in leased.scalars()]
+
+
+def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
+    """Who holds a lease on shards of some jobs."""
+    is_leased = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running")
+    names = connection.execute(select(shards.c.owner).distinct().where(is_leased)).scalars()
+    return [name for name in names if name is not None]
+
+
+def is_held_by_others(connection: Connection, checkpoint_id: int, owner: str) -> bool:
+    """Whether somebody else holds a shard of a checkpoint, of whichever job."""
+    query = select(func.count()).where(
+        shards.c.checkpoint_id == checkpoint_id, shards.c.state == "running", shards.c.owner != owner
+    )
+    return bool(connection.execute(query).scalar_one())
+
+
+def release_shards(connection: Connection, job_ids: tuple[int, ...], held_by: list[str]) -> None:
+    """Make pending what some owners hold."""
+    connection.execute(
+        update(shards)
+        .where(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner.in_(held_by))
+        .values(state="pending", **_NOBODY)
+    )
+
+
+def fail_shards(
+    connection: Connection,
+    job_ids: tuple[int, ...],
+    checkpoint_id: int,
+    error: str,
+    *,
+    owner: str,
+    open_at: str | None,
+) -> None:
+    """Fail what an owner holds of a checkpoint, and with `open_at`, a moment, what is open then."""
+    is_held = and_(shards.c.state == "running", shards.c.owner == owner)
+    is_failed = is_held if open_at is None else or_(is_held, _is_open(job_ids, open_at))
+    connection.execute(
+        update(shards)
+        .where(shards.c.job_id.in_(job_ids), shards.c.checkpoint_id == checkpoint_id, is_failed)
+        # A lease has counted its attempt already.
+        .values(state="failed", error=error, attempts=shards.c.attempts + case((is_held, 0), else_=1), **_NOBODY)
+    )
+
+
+# -- results
+
+
+def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused: int, seconds: float) -> None:
+    """Record that a shard is done."""
+    is_shard = and_(
+        shards.c.job_id == key.job_id, shards.c.checkpoint_id == key.checkpoint_id, shards.c.block == key.block
+    )
+    connection.execute(
+        update(shards)
+        .where(is_shard)
+        .values(state="done", measured=measured, reused=reused, seconds=seconds, error=None, **_NOBODY)
+    )
+
+
+def reopen_shards(connection: Connection, job_id: int, places: list[tuple[int, int]]) -> None:
+    """Make shards of a job pending again, each a checkpoint's id and a block."""
+    is_shard = and_(shards.c.checkpoint_id == bindparam("of_checkpoint"), shards.c.block == bindparam("of_block"))
+    rows = [{"of_checkpoint": checkpoint, "of_block": block} for checkpoint, block in places]
+    connection.execute(
+        update(shards).where(shards.c.job_id == job_id, is_shard).values(state="pending", **_NOBODY), rows
+    )
+
+
+def has_unfinished(connection: Connection, job_id: int) -> bool:
+    """Whether a shard of a job is not done."""
+    query = select(func.count()).where(shards.c.job_id == job_id, shards.c.state != "done")
+    return bool(connection.execute(query).scalar_one())
+
+
+def shard_counts(connection: Connection, job_id: int) -> dict[str, AnyRow]:
+    """By state: how many `shards` of a job are in it, and the sums of `measured`, `reused` and `seconds`."""
+    query = (
+        select(
+            shards.c.state,
+            func.count().label("shards"),
+            func.sum(shards.c.measured).label("measured"),
+            func.sum(shards.c.reused).label("reused"),
+            func.sum(shards.c.seconds).label("seconds"),
+        )
+        .where(shards.c.job_id == job_id)
+        .group_by(shards.c.state)
+    )
+    return {row.state: row for row in connection.execute(query)}
+
+
+def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRow]:
+    """The first failed shards of a job: `step`, `block`, `attempts`, `error`."""
+    query = (
+        select(checkpoints.c.step, shards.c.block, shards.c.attempts, shards.c.error)
+        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
+        .where(shards.c.job_id == job_id, shards.c.state == "failed")
+        .order_by(checkpoints.c.step, shards.c.block)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def committed_shards(
+    connection: Connection, job_id: int, measurement_id: int
+) -> Iterator[tuple[int, int, int, BlockFile]]:
+    """Of every finished shard of which something is committed: checkpoint id, block, the array's row, and the file.
+
+    Only of the checkpoints' present contents.
+    """
+    is_present = and_(
+        measurement_rows.c.checkpoint_id == checkpoints.c.id,
+        measurement_rows.c.checkpoint_digest == checkpoints.c.digest,
+    )
+    is_block = and_(
+        blocks.c.measurement_id == measurement_rows.c.measurement_id,
+        blocks.c.array_row == measurement_rows.c.array_row,
+        blocks.c.block == shards.c.block,
+    )
+    query = (
+        select(shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest)
+        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
+        .join(measurement_rows, is_present)
+        .join(blocks, is_block)
+        .where(shards.c.state == "done", shards.c.job_id == job_id)
+        .where(measurement_rows.c.measurement_id == measurement_id)
+    )
+    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for checkpoint_id, block, row, bytes_, digest in rows:
+            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
+
+
+def _is_open(job_ids: tuple[int, ...], now: str) -> ColumnElement[bool]:
+    is_expired = and_(shards.c.state == "running", shards.c.lease_until < now)
+    return and_(shards.c.job_id.in_(job_ids), or_(shards.c.state.in_(("pending", "failed")), is_expired))

@@ -1,0 +1,178 @@
+"""Jobs as they stand: their plans read back, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from seenat.memorization.jobs.job_table import job_row, job_rows, last_job_ids
+from seenat.memorization.jobs.shard_table import failed_shards, shard_counts
+from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.protocol.selection import Selection
+from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id
+from seenat.registry.answer import Answer, Answers
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.database.engine import Database
+from seenat.registry.errors import UnknownJob
+
+__all__ = ["Job", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "read_job"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Answer):
+    """How many shards are in which state, and what the finished ones cost."""
+
+    pending: int
+    running: int
+    done: int
+    failed: int
+    measured: int
+    """Values computed by this job."""
+    reused: int
+    """Values that were there already."""
+    seconds: float
+    """Time spent in finished shards."""
+
+    json_names = (
+        "shards",
+        "pending",
+        "running",
+        "done",
+        "failed",
+        "measured",
+        "reused",
+        "seconds=_rounded_seconds",
+        "values_per_second",
+    )
+
+    @property
+    def shards(self) -> int:
+        """All shards of the plan."""
+        return self.pending + self.running + self.done + self.failed
+
+    @property
+    def values_per_second(self) -> float | None:
+        """To a tenth; None where nothing was measured."""
+        return round(self.measured / self.seconds, 1) if self.seconds else None
+
+    @property
+    def _rounded_seconds(self) -> float:
+        return round(self.seconds, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Answer):
+    """A stored plan."""
+
+    id: int
+    model: str
+    measurement: Measurement
+    selection: Selection
+    created_at: str
+    finished_at: str | None
+    progress: Progress
+    part: Mapping[str, Any] | None = None
+    """What the job is a part of; None where it stands alone."""
+
+    json_names = (
+        "job=id",
+        "model",
+        "state",
+        "protocol",
+        "selection",
+        "part",
+        "created_at",
+        "finished_at",
+        "progress",
+    )
+
+    @property
+    def state(self) -> str:
+        """`done`, `failed` when only failed shards are left, `running` when a process holds one, else `pending`."""
+        if self.finished_at is not None:
+            return "done"
+        if self.progress.running:
+            return "running"
+        return "failed" if self.progress.failed and not self.progress.pending else "pending"
+
+    @property
+    def protocol(self) -> Protocol:
+        """What is measured."""
+        return self.measurement.protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardRecord(Answer):
+    """A shard that failed."""
+
+    step: int
+    block: int
+    attempts: int
+    error: str
+
+
+def find_job(catalog: Catalog, id_: int) -> Job:
+    """The job of this id; raises `UnknownJob` with the last ones."""
+    with catalog.database.read() as connection:
+        row = job_row(connection, id_)
+        if row is None:
+            last = last_job_ids(connection, 3)
+            known = f"the last are {', '.join(map(str, last))}" if last else "there are none yet; see `seenat memorize`"
+            raise UnknownJob(f"There is no job {id_}; {known}.", last)
+        return _job(catalog.database, connection, row)
+
+
+def list_jobs(catalog: Catalog) -> Answers[Job]:
+    """All jobs, the newest first."""
+    with catalog.database.read() as connection:
+        return Answers(_job(catalog.database, connection, row) for row in job_rows(connection))
+
+
+def failures(catalog: Catalog, job: Job, limit: int = 20) -> Answers[ShardRecord]:
+    """The first shards of a job that failed, and why."""
+    with catalog.database.read() as connection:
+        rows = failed_shards(connection, job.id, limit)
+    return Answers(
+        ShardRecord(step=row.step, block=row.block, attempts=row.attempts, error=row.error or "") for row in rows
+    )
+
+
+def read_job(database: Database, connection: Connection, id_: int) -> Job:
+    """The job of this id, which must exist, as a transaction sees it."""
+    row = job_row(connection, id_)
+    assert row is not None
+    return _job(database, connection, row)
+
+
+def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
+    return Job(
+        id=row.id,
+        model=row.model,
+        measurement=measurement_by_id(connection, row.measurement_id),
+        selection=Selection.from_json(row.specification, lists_folder(database)),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        progress=_progress(connection, row.id),
+        part=row.specification.get("part"),
+    )
+
+
+def _progress(connection: Connection, job_id: int) -> Progress:
+    counts = shard_counts(connection, job_id)
+    pending, running, failed = (
+        counts[state].shards if state in counts else 0 for state in ("pending", "running", "failed")
+    )
+    done = counts.get("done")
+    return Progress(
+        pending=pending,
+        running=running,
+        failed=failed,
+        done=done.shards if done else 0,
+        measured=int(done.measured or 0) if done else 0,
+        reused=int(done.reused or 0) if done else 0,
+        seconds=float(done.seconds or 0.0) if done else 0.0,
+    )

@@ -1,0 +1,152 @@
+"""The tables `blocks` and `batch_counts`: every statement that reads or writes them.
+
+A row of `blocks` is what makes a block's file count. A row of `batch_counts` says how many sequences of a batch were measured
+at a row of the array, and how many were memorized.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, case, delete, func, insert, select
+
+from seenat.memorization.results.array import BlockFile
+from seenat.memorization.results.measurements import Measurement
+from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.tables import batch_counts, blocks, checkpoints, measurement_rows
+from seenat.registry.units import BatchRange
+
+__all__ = [
+    "BlockKey",
+    "committed_blocks",
+    "committed_digest",
+    "committed_files",
+    "counts_by_batch",
+    "counts_by_row",
+    "replace_block",
+    "replace_counts",
+]
+
+Counts = npt.NDArray[np.int64]
+
+# By row, since a block's rows lie apart in the table: looking through 344,000 would take 19 ms, this takes 0.6.
+_FILES = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).where(
+    blocks.c.measurement_id == bindparam("measurement"),
+    blocks.c.block == bindparam("block"),
+    blocks.c.array_row.in_(bindparam("rows", expanding=True)),
+)
+_COUNT_COLUMNS = ("measurement_id", "array_row", "batch", "measured", "memorized")
+
+
+class BlockKey(NamedTuple):
+    """A block of a row of a measurement's array."""
+
+    measurement_id: int
+    array_row: int
+    block: int
+
+
+# -- blocks
+
+
+def replace_block(connection: Connection, key: BlockKey, file: BlockFile, *, measured: int, memorized: int) -> None:
+    """Record what was written of a block, in the place of what was recorded."""
+    place: dict[str, Any] = key._asdict()
+    connection.execute(delete(blocks).filter_by(**place))
+    row = {**place, "measured": measured, "memorized": memorized, "bytes": file.bytes, "digest": file.digest}
+    connection.execute(insert(blocks).values(row))
+
+
+def committed_digest(connection: Connection, key: BlockKey) -> str | None:
+    """The digest of a block's file when it was committed; None where none was."""
+    return connection.execute(select(blocks.c.digest).filter_by(**key._asdict())).scalar()
+
+
+def committed_files(
+    connection: Connection, measurement: Measurement, block: int, rows: list[int]
+) -> dict[int, BlockFile]:
+    """What was committed of a block, for each of these rows in which something was."""
+    files = connection.execute(_FILES, {"measurement": measurement.id, "block": block, "rows": rows})
+    return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in files}
+
+
+def committed_blocks(connection: Connection, measurement: Measurement, row: int | None = None) -> list[int]:
+    """The blocks in which something is committed, of one row or of any, ascending."""
+    query = select(blocks.c.block).distinct().where(blocks.c.measurement_id == measurement.id)
+    if row is not None:
+        query = query.where(blocks.c.array_row == row)
+    return list(connection.execute(query.order_by(blocks.c.block)).scalars())
+
+
+# -- batch counts
+
+
+def replace_counts(
+    connection: Connection, measurement_id: int, row: int, first: int, measured: Counts, memorized: Counts
+) -> None:
+    """Put counts of consecutive batches, from batch `first`, in the place of those that are there.
+
+    A batch of which nothing was measured gets no row.
+    """
+    is_replaced = and_(
+        batch_counts.c.measurement_id == measurement_id,
+        batch_counts.c.array_row == row,
+        batch_counts.c.batch >= first,
+        batch_counts.c.batch < first + len(measured),
+    )
+    connection.execute(delete(batch_counts).where(is_replaced))
+    places = np.flatnonzero(measured)
+    rows = zip(
+        repeat(measurement_id, len(places)),
+        repeat(row, len(places)),
+        (places + first).tolist(),
+        measured[places].tolist(),
+        memorized[places].tolist(),
+        strict=True,
+    )
+    bulk_insert(connection, batch_counts, _COUNT_COLUMNS, rows)
+
+
+def counts_by_batch(
+    connection: Connection, measurement: Measurement, row: int, batches: BatchRange
+) -> list[tuple[int, int, int]]:
+    """`(batch, measured, memorized)` of the batches of a range in which something was measured, ascending."""
+    query = select(batch_counts.c.batch, batch_counts.c.measured, batch_counts.c.memorized).where(
+        batch_counts.c.measurement_id == measurement.id,
+        batch_counts.c.array_row == row,
+        batch_counts.c.batch >= batches.start,
+        batch_counts.c.batch < batches.stop,
+    )
+    rows = connection.execute(query.order_by(batch_counts.c.batch))
+    return [(batch, measured, memorized) for batch, measured, memorized in rows]
+
+
+def counts_by_row(connection: Connection, measurement: Measurement) -> dict[int, AnyRow]:
+    """For each row: `measured` and `memorized` sequences that its checkpoint had seen, and both of those `unseen_`."""
+    seen = batch_counts.c.batch < checkpoints.c.step  # A checkpoint at step N had seen the batches below N.
+    is_row = and_(
+        measurement_rows.c.measurement_id == batch_counts.c.measurement_id,
+        measurement_rows.c.array_row == batch_counts.c.array_row,
+    )
+    query = (
+        select(
+            batch_counts.c.array_row,
+            _sum_if(seen, batch_counts.c.measured).label("measured"),
+            _sum_if(seen, batch_counts.c.memorized).label("memorized"),
+            _sum_if(~seen, batch_counts.c.measured).label("unseen_measured"),
+            _sum_if(~seen, batch_counts.c.memorized).label("unseen_memorized"),
+        )
+        .join(measurement_rows, is_row)
+        .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)
+        .where(batch_counts.c.measurement_id == measurement.id)
+        .group_by(batch_counts.c.array_row)
+    )
+    return {row.array_row: row for row in connection.execute(query)}
+
+
+def _sum_if(condition: ColumnElement[bool], value: Column[int]) -> ColumnElement[int]:
+    return func.sum(case((condition, value), else_=0))
