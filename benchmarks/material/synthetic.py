@@ -23,7 +23,9 @@ from seenat.memorization.results.commit import commit_block, described_row, open
 from seenat.memorization.results.measurements import Measurement, ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.open import open_catalog
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.write import write_suite
 
@@ -63,7 +65,7 @@ def synthetic_catalog(path: Path, sequences: int, steps: tuple[int, ...], names:
         )
         for name in names
     )
-    catalog = Catalog.open(str(path))
+    catalog = open_catalog(str(path))
     with catalog.database.write() as connection:
         write_suite(connection, SuiteSpec(name=names[0], origin="synthetic", orders=(order,), models=models))
     return catalog

@@ -28,8 +28,8 @@ from seenat.memorization.protocol.selection import Selection, count_union
 from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.memorization.results.measurements import Measurement, lists_folder
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import jobs
 from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.schedule import Schedule

@@ -22,9 +22,9 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, ensure_measurement, lists_folder, measurement_by_id
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.queries import AnyRow, now
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables import checkpoints, jobs, measurements, models, shards
 from seenat.registry.errors import UnknownJob
 from seenat.registry.storage.local import sha256_of_bytes

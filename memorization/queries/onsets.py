@@ -22,8 +22,9 @@ from seenat.memorization.results.measurements import Measurement, current_rows, 
 from seenat.memorization.results.onset_table import OnsetCount, count_onsets, onset_page
 from seenat.memorization.results.trajectory import Onset, Point, Trajectory
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Model, Order
-from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.orders import Order
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import batch_counts, checkpoints, measurement_rows
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange

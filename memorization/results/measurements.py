@@ -17,8 +17,8 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import block_range, block_sequences
 from seenat.registry import settings
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import checkpoints, measurement_rows, measurements, protocols
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.units import SequenceRange

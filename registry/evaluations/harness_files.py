@@ -171,8 +171,8 @@ def _folder_model(path: PurePosixPath) -> str | None:
 
 def _timestamp(path: PurePosixPath) -> str:
     """`11-25-2022-06-49-01` at the end of a name, year first."""
-    found = _TIME_IN_NAME.search(path.stem)
-    return "" if found is None else f"{found[3]}-{found[1]}-{found[2]}-{found[4]}"
+    match = _TIME_IN_NAME.search(path.stem)
+    return "" if match is None else f"{match[3]}-{match[1]}-{match[2]}-{match[4]}"
 
 
 def _values(results: dict[str, Any]) -> tuple[dict[tuple[str, str], float], int]:

@@ -47,7 +47,7 @@ _NAMED_STEPS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class OrderManifest:
-    """One `[[order]]`: token files in training order, and what is said of their geometry."""
+    """One `[[order]]`: token files in training order, and their stated geometry."""
 
     name: str
     format: str

@@ -20,10 +20,10 @@ from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import measured_values, onsets, trajectory
 from seenat.memorization.results.measurements import results_folder
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NotMeasured, PlanChanged
 from seenat.registry.integrity.content import ensure_content
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -37,7 +37,7 @@ ALL = SequenceRange(0, 2520)
 def own(mine, tmp_path):
     """The suite in a folder that may be damaged, with four checkpoints, and a catalog that knows it."""
     copy = mine.copied(tmp_path / "own", STEPS)
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
         register_suite(catalog, copy.manifest)
         yield catalog, copy
 

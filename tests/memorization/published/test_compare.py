@@ -16,7 +16,8 @@ from seenat.memorization.published.importer import import_published
 from seenat.memorization.results.commit import commit_block, described_row, open_array
 from seenat.memorization.results.measurements import ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.tables import reference_counts
 from seenat.registry.errors import NotMeasured
 from seenat.registry.schedule import Schedule

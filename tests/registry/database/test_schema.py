@@ -22,11 +22,12 @@ from sqlalchemy.exc import ProgrammingError
 
 import seenat.migrations
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.queries import stored_suite
 from seenat.registry.database.engine import HEAD, Database, parse_url
-from seenat.registry.database.schema import alembic_config, upgrade
+from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import aliases, batches, metadata, onset_counts, suites
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchema
+from seenat.registry.open import open_catalog, upgrade
+from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
@@ -255,7 +256,7 @@ def test_another_schema_is_refused(database: Database, revision: str, words: str
     with database.write() as connection:
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
     with pytest.raises(StaleSchema, match=rf"schema {revision}.*{words}"):
-        Catalog.open(database.url.render_as_string(hide_password=False))
+        open_catalog(database.url.render_as_string(hide_password=False))
     if revision > HEAD:
         with pytest.raises(StaleSchema, match=words):
             upgrade(database)
@@ -267,10 +268,10 @@ def test_an_empty_database(empty_url: str) -> None:
     """A SQLite file is made at once; a PostgreSQL database is somebody's decision."""
     if empty_url.startswith("postgresql"):
         with pytest.raises(StaleSchema, match="is empty; run `seenat db upgrade`"):
-            Catalog.open(empty_url)
+            open_catalog(empty_url)
         return
     said: list[str] = []
-    with Catalog.open(empty_url, said.append) as catalog:
+    with open_catalog(empty_url, said.append) as catalog:
         assert len(catalog.models()) >= 16
     assert said == [f"making the catalog {catalog.database}"]
 
@@ -297,7 +298,7 @@ def test_a_foreign_database_is_refused(database: Database, statements: list[str]
     with pytest.raises(InvalidValue, match="not a seenat catalog; it holds the table customers"):
         upgrade(database)
     with pytest.raises(InvalidValue, match="not a seenat catalog; it holds the table customers"):
-        Catalog.open(database.url.render_as_string(hide_password=False))
+        open_catalog(database.url.render_as_string(hide_password=False))
     with database.read() as connection:
         assert described(connection) == before
 
@@ -308,11 +309,12 @@ _OPEN = """
 import pathlib, sys, time
 from seenat.registry.database import schema
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 pathlib.Path(sys.argv[2]).touch()
 while not pathlib.Path(sys.argv[3]).exists():
     time.sleep(0.001)
-with Catalog.open(sys.argv[1]) as catalog:
+with open_catalog(sys.argv[1]) as catalog:
     print(len(catalog.models()), catalog.order("pile").batches.stop)
 """
 
@@ -335,7 +337,7 @@ def test_four_processes_make_one_catalog(tmp_path: Path, sqlite_catalog: Catalog
     start.touch()
     answers = [process.communicate(timeout=60) for process in processes]
     assert answers == [(f"{len(sqlite_catalog.models())} 143000\n", "")] * 4
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         assert without_dates(dump(catalog.database)) == without_dates(dump(sqlite_catalog.database))
 
 

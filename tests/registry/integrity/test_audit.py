@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.catalog.status import Evidence
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.database.tables import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit
-from seenat.registry.integrity.evidence import Finding
 from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.schedule import Schedule, pythia_steps
 from seenat.registry.suites.write import write_suite
@@ -395,7 +396,7 @@ def test_a_listing_tells_what_is_missing(sqlite_catalog: Catalog) -> None:
         is_512 = (checkpoints.c.model_id == model_.id) & (checkpoints.c.step == 512)
         connection.execute(update(checkpoints).where(is_512).values(commit_id="c"))
     told = audit(sqlite_catalog, {"pythia-70m"}).models[0]
-    assert {one.step: one.evidence.status for one in told.evidence if one.evidence.status} == {
+    assert {piece.step: piece.status for piece in told.evidence if piece.status} == {
         512: "missing",
         4000: "missing",
     }
@@ -413,4 +414,4 @@ def test_findings_are_of_the_listing_or_of_local_files() -> None:
         for one in (listed, local)
     ]
     assert sources == [{"seenat audit of hub listing"}, {"seenat audit of local files"}]
-    assert all(isinstance(one, Finding) for one in check_model(listed, WeightIndex([listed]))[2])
+    assert all(isinstance(one, Evidence) for one in check_model(listed, WeightIndex([listed]))[2])

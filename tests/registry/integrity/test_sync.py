@@ -17,13 +17,13 @@ from support.fake_hub import Fault, HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
+from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.files import checkpoint_digest, sha256_of_files
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import revisions
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
 from seenat.registry.integrity.audit import audit
-from seenat.registry.integrity.evidence import evidence_of
 from seenat.registry.integrity.sync import Synced, sync_model, sync_models
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.local import sha256_of_file
