@@ -34,12 +34,12 @@ __all__ = ["COINCIDENCE_SOURCE", "DuplicateRun", "Run", "compare_runs", "record_
 COINCIDENCE_SOURCE = f"{IMPORT} evals: all imported results compared with each other"
 """The source of the evidence that is recorded here."""
 
+# Between what chance gave (at most 50 of 344) and the least that shared weights left (210 of 344).
 _SHARE = 0.4
-"""Between what chance gave (at most 50 of 344) and the least that shared weights left (210 of 344)."""
+# Numbers; over fewer, a share says little.
 _LEAST_COMMON = 40
-"""Numbers; over fewer, a share says little."""
+# Steps; two models of the same initial weights have by then nothing left of them in common.
 _LATE = 1000
-"""Steps; two models of the same initial weights have by then nothing left of them in common."""
 
 
 @dataclass(frozen=True, kw_only=True)

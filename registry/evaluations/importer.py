@@ -14,18 +14,17 @@ Paths are kept relative to the folder `evals` above the files, if there is one, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.rows import now
+from seenat.registry.database.rows import insert_rows, now, pieces
 from seenat.registry.database.tables import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.evaluations.duplicate_runs import DuplicateRun, record_coincidences
@@ -34,10 +33,7 @@ from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]
 
-_Item = TypeVar("_Item")
 _ROOT = "evals"
-_ROWS_AT_ONCE = 20_000
-_IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,13 +222,12 @@ def _write(connection: Connection, verdicts: Sequence[_Verdict]) -> tuple[int, i
         for verdict in read_before
         if verdict.row != {key: getattr(stored[verdict.path], key) for key in verdict.row}
     ]
-    for ids in _pieces([stored[verdict.path].id for verdict in changed], _IDS_AT_ONCE):
+    for ids in pieces(stored[verdict.path].id for verdict in changed):
         connection.execute(delete(evaluations).where(evaluations.c.file_id.in_(ids)))
     for verdict in changed:
         where = evaluation_files.c.path == verdict.path
         connection.execute(update(evaluation_files).where(where).values(**verdict.row, imported_at=now()))
-    if new:
-        connection.execute(insert(evaluation_files), [{**verdict.row, "imported_at": now()} for verdict in new])
+    insert_rows(connection, evaluation_files, ({**verdict.row, "imported_at": now()} for verdict in new))
     _write_values(connection, [*new, *changed])
     return len(new), len(changed)
 
@@ -244,11 +239,4 @@ def _write_values(connection: Connection, verdicts: Sequence[_Verdict]) -> None:
         for verdict in verdicts
         for (task, metric), value in (verdict.values or {}).items()
     )
-    for piece in _pieces(rows, _ROWS_AT_ONCE):
-        connection.execute(insert(evaluations), piece)
-
-
-def _pieces(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    iterator = iter(items)
-    while piece := list(islice(iterator, size)):
-        yield piece
+    insert_rows(connection, evaluations, rows)

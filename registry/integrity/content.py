@@ -32,10 +32,7 @@ _READ = Evidence(
 def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
     """Where a checkpoint's files are: in the model's folder or on the hub."""
     if model.folder is not None:
-        label = str(model.schedule.label(checkpoint.step))
-        return CheckpointLocation.local(
-            Path(model.folder.replace("{label}", label).replace("{step}", str(checkpoint.step)))
-        )
+        return CheckpointLocation.local(Path(model.schedule.expand(model.folder, checkpoint.step)))
     assert model.repository is not None  # A model has a folder or a repository.
     return CheckpointLocation.hub(model.repository, checkpoint.revision, checkpoint.commit_id)
 

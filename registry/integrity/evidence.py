@@ -34,8 +34,8 @@ __all__ = [
 AUDIT, IMPORT, MEASURE = "seenat audit", "seenat import", "seenat memorize"
 REGISTER, VERIFY = "seenat register", "seenat verify"
 """Owners: the commands with whose names their sources start."""
+# Owners whose evidence is of the files that the catalog has recorded.
 _OF_FILES = (AUDIT, MEASURE, REGISTER, VERIFY)
-"""Owners whose evidence is of the files that the catalog has recorded."""
 SHIPPED = "shipped"
 """The owner of every report that ships with seenat; its sources are those of the reports."""
 

@@ -42,8 +42,8 @@ __all__ = ["MAIN", "Failure", "Sync", "Synced", "sync_model", "sync_models"]
 MAIN = "main"
 """The revision that a repository shows when none is named; in a suite, the last checkpoint once more."""
 _REQUESTS_AT_ONCE = 8
+# After this many unreachable repositories in a row, none is expected to answer.
 _LOST = 2
-"""After this many unreachable repositories in a row, none is expected to answer."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the model, the number of checkpoints done, and the number of all."""

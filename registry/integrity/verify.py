@@ -80,8 +80,7 @@ class Verification(Answer):
 def local_folder(model: Model, checkpoint: Checkpoint) -> Path | None:
     """Where a checkpoint's files are on this machine; None when they are not."""
     if model.folder is not None:
-        label = str(model.schedule.label(checkpoint.step))
-        folder = Path(model.folder.replace("{label}", label).replace("{step}", str(checkpoint.step)))
+        folder = Path(model.schedule.expand(model.folder, checkpoint.step))
         return folder if folder.is_dir() else None
     if model.repository is None:
         return None

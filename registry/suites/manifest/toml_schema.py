@@ -44,8 +44,8 @@ LARGEST_FILE = 1 << 20
 """Bytes; a manifest with 154 steps is some 2 kB, so a larger file is most likely another one, given by accident."""
 LARGEST_WHOLE = 2**63 - 1
 """What a signed 64-bit column holds, and the range that TOML promises."""
+# Characters of a value that a message repeats.
 _SHOWN = 60
-"""Characters of a value that a message repeats."""
 _NOUNS = {
     str: "text",
     bool: "a boolean",

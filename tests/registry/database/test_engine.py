@@ -313,11 +313,11 @@ def test_a_value_that_does_not_fit(database: Database) -> None:
 def test_commits_reach_the_disk(tmp_path: Path) -> None:
     database = Database(parse_url(str(tmp_path / "catalog.sqlite")))
     with database.read() as connection:
-        found = [
+        pragmas = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
-    assert found == ["wal", 2, 1]
+    assert pragmas == ["wal", 2, 1]
     database.close()
 
 

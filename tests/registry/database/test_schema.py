@@ -74,13 +74,13 @@ def test_created_and_migrated_schemas_are_the_same(database: Database) -> None:
 
 def described(connection: Connection) -> dict[str, set[str]]:
     """Columns, constraints and indexes of each table as the database spells them, in no order."""
-    found = _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgresql(connection)
-    found.pop("alembic_version", None)
-    return found
+    description = _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgresql(connection)
+    description.pop("alembic_version", None)
+    return description
 
 
 def _of_sqlite(connection: Connection) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    description: dict[str, set[str]] = {}
     for table, sql in connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")):
         # A primary key's name has no meaning in SQLite, and one that was rebuilt keeps its first.
         plain = re.sub(r"CONSTRAINT pk_\w+ ", "", re.sub(r"\s+", " ", sql.replace('"', "")))
@@ -88,14 +88,14 @@ def _of_sqlite(connection: Connection) -> dict[str, set[str]]:
             head, _, rest = plain.partition("(")
             body, _, tail = rest.rpartition(")")
             parts = [part.strip() for part in re.split(r",(?![^(]*\))", body)]
-            found.setdefault(table, set()).update([head.strip(), tail.strip(), *parts])
+            description.setdefault(table, set()).update([head.strip(), tail.strip(), *parts])
         else:
-            found.setdefault(table, set()).add(plain)
-    return found
+            description.setdefault(table, set()).add(plain)
+    return description
 
 
 def _of_postgresql(connection: Connection) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    description: dict[str, set[str]] = {}
     columns = "column_name, data_type, character_maximum_length, is_nullable, column_default"
     constraint, public = "conname || ' ' || pg_get_constraintdef(oid)", "'public'::regnamespace"
     for query in (
@@ -105,8 +105,8 @@ def _of_postgresql(connection: Connection) -> dict[str, set[str]]:
         "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     ):
         for table, line in connection.execute(text(query)):
-            found.setdefault(table, set()).add(line)
-    return found
+            description.setdefault(table, set()).add(line)
+    return description
 
 
 def test_head_is_the_newest_revision() -> None:
@@ -345,8 +345,8 @@ def without_dates(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
     """Rows without the moments at which they were written."""
     moment = re.compile(r"\d{4}-\d\d-\d\dT.*Z")
     return {
-        table: [tuple(value for value in row if not moment.fullmatch(str(value))) for row in found]
-        for table, found in rows.items()
+        table: [tuple(value for value in row if not moment.fullmatch(str(value))) for row in description]
+        for table, description in rows.items()
     }
 
 
