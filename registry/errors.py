@@ -34,6 +34,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+__all__ = [
+    "CorruptFile",
+    "DatabaseUnavailable",
+    "HubUnavailable",
+    "InvalidManifest",
+    "InvalidValue",
+    "JobFailed",
+    "MissingExtra",
+    "NoRoom",
+    "NotFound",
+    "NotMeasured",
+    "NothingToDraw",
+    "OutOfMemory",
+    "PlanChanged",
+    "SeenatError",
+    "StaleSchema",
+    "SuiteChanged",
+    "UnknownBatch",
+    "UnknownCheckpoint",
+    "UnknownJob",
+    "UnknownModel",
+    "UnknownOrder",
+    "UnknownSequence",
+    "Unreachable",
+]
+
 
 class SeenatError(Exception):
     """The root: catch it to catch everything that seenat raises on purpose."""
@@ -56,14 +82,29 @@ class InvalidManifest(InvalidValue):
 
 
 class NotFound(SeenatError):
-    """What was asked for does not exist; `nearest` holds what does, next to it."""
+    """What was asked for does not exist.
+
+    `nearest` holds what does, next to it. `model`, `order` and `step` hold what the message speaks of, as far as it was known
+    where the error was raised; else None.
+    """
 
     exit_code = 3
     http_status = 404
 
-    def __init__(self, message: str, nearest: Iterable[str | int] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        nearest: Iterable[str | int] = (),
+        *,
+        model: str | None = None,
+        order: str | None = None,
+        step: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.nearest = tuple(nearest)
+        self.model = model
+        self.order = order
+        self.step = step
 
 
 class UnknownModel(NotFound):

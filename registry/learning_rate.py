@@ -31,7 +31,7 @@ def learning_rate(hyperparameters: Mapping[str, Any], step: int) -> float:
     missing = [name for name in _NEEDED if hyperparameters.get(name) is None]
     if missing or hyperparameters.get("learning_rate_decay") != "cosine":
         raise InvalidValue(
-            f"The learning rate at step {step} cannot be told: {', '.join(missing) or 'its decay'} is unknown."
+            f"The learning rate at step {step} cannot be computed: {', '.join(missing) or 'its decay'} is unknown."
         )
     peak, floor, warmup, decay = (hyperparameters[name] for name in _NEEDED)
     if step <= warmup:

@@ -20,7 +20,7 @@ from functools import cached_property
 from seenat.registry.errors import InvalidValue, UnknownBatch, UnknownCheckpoint
 from seenat.registry.units import BatchRange, SequenceRange
 
-__all__ = ["Schedule", "pythia_steps"]
+__all__ = ["Schedule", "expand_template", "pythia_steps"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,11 @@ class Schedule:
 
     def revision_of(self, step: int) -> str:
         """The revision or folder name of a step, for example `step3000`."""
-        return self.revision.replace("{label}", str(self.label(step))).replace("{step}", str(step))
+        return self.expand(self.revision, step)
+
+    def expand(self, template: str, step: int) -> str:
+        """A template of revisions or folders with its `{label}` and `{step}` filled in."""
+        return expand_template(template, step, self.labels_per_step)
 
     def step_of_label(self, label: int) -> int:
         """The saved step that carries this label; raises `UnknownCheckpoint` with the saved neighbours otherwise."""
@@ -135,7 +139,7 @@ class Schedule:
             nearest = [
                 self.label(saved) for saved in self.neighbours_of(label / self.labels_per_step) if saved is not None
             ]
-            raise UnknownCheckpoint(f"There is no checkpoint at step {label}; {_nearest(nearest)}.", nearest=nearest)
+            raise UnknownCheckpoint(f"There is no checkpoint at step {label}; {_nearest(nearest)}.", nearest, step=step)
         return step
 
     def neighbours_of(self, step: float) -> tuple[int | None, int | None]:
@@ -149,9 +153,14 @@ class Schedule:
     def _checked_step(self, step: int) -> int:
         if not 0 <= step <= self.steps:
             raise UnknownCheckpoint(
-                f"This run has no step {step}: it goes from 0 to {self.steps}.", nearest=self.saved[-1:]
+                f"This run has no step {step}: it goes from 0 to {self.steps}.", self.saved[-1:], step=step
             )
         return step
+
+
+def expand_template(template: str, step: int, labels_per_step: int) -> str:
+    """A template of revisions or folders with its `{label}` and `{step}` filled in."""
+    return template.replace("{label}", str(step * labels_per_step)).replace("{step}", str(step))
 
 
 def _nearest(steps: list[int]) -> str:

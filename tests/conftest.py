@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
-from seenat.registry.database.schema import upgrade
+from seenat.registry.open import open_catalog, upgrade
 
 pytest_plugins = ["support.fake_hub", "support.needing_torch", "support.trained_run", "support.studied"]
 
@@ -65,14 +65,14 @@ def catalog(empty_url: str) -> Iterator[Catalog]:
     database = Database(parse_url(empty_url))
     upgrade(database)
     database.close()
-    with Catalog.open(empty_url) as opened:
+    with open_catalog(empty_url) as opened:
         yield opened
 
 
 @pytest.fixture
 def sqlite_catalog(tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog with the built-in suites, where the kind of database does not matter."""
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
         yield opened
 
 

@@ -26,6 +26,7 @@ from benchmarks.material.synthetic_suite import (
 )
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 __all__ = ["BATCH", "SyntheticResults", "entropy", "synthetic_catalog"]
 
@@ -45,7 +46,7 @@ def synthetic_catalog(path: Path, sequences: int, steps: tuple[int, ...], names:
         synthetic_model(name, order, steps, digest=lambda step, name=name: f"sha256:{name}-{step}")  # type: ignore[misc]
         for name in names
     )
-    catalog = Catalog.open(str(path))
+    catalog = open_catalog(str(path))
     write_synthetic_suite(catalog, names[0], order, *models)
     return catalog
 

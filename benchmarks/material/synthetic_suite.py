@@ -15,7 +15,8 @@ from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import Measurement, ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.write import write_suite
 

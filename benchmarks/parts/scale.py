@@ -35,6 +35,7 @@ from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.tables import blocks
+from seenat.registry.open import open_catalog
 from seenat.registry.schedule import pythia_steps
 from seenat.registry.units import BatchRange
 
@@ -136,7 +137,7 @@ def _written(results: SyntheticResults) -> float:
 
 def _ask(path: Path, sequences: int) -> list[Figure]:
     """Ask what is asked of results, in a process that has asked nothing before."""
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         found = [_trajectories(catalog, "large", sequences, 1)]
         for what, most, ask, tell in _questions(catalog, sequences // BATCH):
             began = time.process_time()
@@ -260,7 +261,7 @@ def _onsets(generator: np.random.Generator, sequences: int) -> OnsetTable:
 
 def _plan(path: Path) -> list[Figure]:
     """Plan a job over all that every checkpoint of pythia-70m had seen."""
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         model = catalog.model("pythia-70m")
         before, began = memory("VmHWM"), time.process_time()
         job = plan_job(

@@ -31,8 +31,8 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import trajectory
 from seenat.memorization.results.measurements import results_folder
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.hub.location import CheckpointLocation
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -105,7 +105,7 @@ def _share(
 def _stored(folder: Path) -> tuple[dict[str, int], float, float]:
     """Bytes of either copy of the results, and milliseconds for a trajectory and for the table of onsets, the median of many."""
     chosen = np.random.default_rng(0).integers(_SEQUENCES.start, _SEQUENCES.stop, _ASKED).tolist()
-    with Catalog.open(str(folder / "catalog.sqlite")) as catalog:
+    with open_catalog(str(folder / "catalog.sqlite")) as catalog:
         model = catalog.model(trained.NAME)
         (model_folder,) = results_folder(catalog.database).iterdir()
         sizes = {_COPIES[array.name.endswith(".trajectories.zarr")]: _bytes(array) for array in model_folder.iterdir()}
@@ -125,12 +125,12 @@ def _milliseconds(ask: Callable[[], object]) -> float:
 
 
 def _register(folder: Path, manifest: Path) -> None:
-    with Catalog.open(str(folder / "catalog.sqlite")) as catalog:
+    with open_catalog(str(folder / "catalog.sqlite")) as catalog:
         register_suite(catalog, manifest)
 
 
 def _run_job(folder: Path, steps: tuple[int, ...], watch: Stopwatch) -> None:
-    with Catalog.open(str(folder / "catalog.sqlite")) as catalog, watch:
+    with open_catalog(str(folder / "catalog.sqlite")) as catalog, watch:
         selection = Selection(steps=steps, sequences=_SEQUENCES, unseen=True)
         run_job(catalog, plan_job(catalog, catalog.model(trained.NAME), Protocol(), selection), device="cpu")
 

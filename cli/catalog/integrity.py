@@ -153,7 +153,7 @@ def _show_sync(out: Output, done: Sync) -> None:
 
 def _show_audit(out: Output, audited: Audit) -> None:
     rows = [row for model in audited.models for row in _rows(model.model, model.evidence)]
-    notes = sum(one.evidence.status is None for model in audited.models for one in model.evidence)
+    notes = sum(one.status is None for model in audited.models for one in model.evidence)
     if rows:
         out.table(("<model", "<status", "<steps", "<source", "<evidence"), rows, spare=("source",))
     for statuses, names in _by_statuses(audited).items():

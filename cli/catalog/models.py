@@ -78,7 +78,8 @@ def model(name: str | None, disputed: bool, as_json: bool) -> None:
 
     with open_catalog() as catalog:
         answer = model_answer(catalog.model(name))
-        answer["claims"] = [claim.to_json() for claim in claims_of(catalog, "model", answer["name"])]
+        with catalog.database.read() as connection:
+            answer["claims"] = [claim.to_json() for claim in claims_of(connection, "model", answer["name"])]
     if out.data(answer):
         return
     out.facts(_model_facts(answer))
@@ -120,10 +121,12 @@ def step(name: str, step_: str, as_json: bool) -> None:
 def _show_disputes(out: Output, name: str | None) -> None:
     from seenat.registry.suites.claims import disputed
 
-    with open_catalog() as catalog:
-        claims = disputed(catalog, name)
+    with open_catalog() as catalog, catalog.database.read() as connection:
+        claims = disputed(connection, name)
         if name is not None and not claims:
-            claims = disputed(catalog, catalog.model(name).name)  # Perhaps it is an old name; a wrong one is told.
+            claims = disputed(
+                connection, catalog.model(name).name
+            )  # It may be an old name; an unknown one is an error.
     if not claims:
         out.talk(f"Nothing is disputed about {name or 'any model'}.")
     if out.data([claim.to_json() for claim in claims]) or not claims:

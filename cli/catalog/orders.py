@@ -14,7 +14,7 @@ from seenat.cli.framework.tables import cut, printable, terminal_width
 
 if TYPE_CHECKING:
     from seenat.registry.catalog.catalog import Catalog
-    from seenat.registry.catalog.models import Batch, Order
+    from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.units import SequenceRange
 
 __all__ = ["batch", "sequence"]
@@ -119,9 +119,7 @@ def _content(
 
 def _trajectories(catalog: Catalog, order: Order, index: int) -> list[dict[str, Any]]:
     """Nothing is imported for them where nothing was measured: most look-ups are of such orders."""
-    from seenat.registry.catalog.has_measurements import has_measurements
-
-    if not has_measurements(catalog, order):
+    if not catalog.has_measurements(order):
         return []
     from seenat.memorization.queries.trajectories import measured_trajectories
 

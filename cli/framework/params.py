@@ -55,7 +55,7 @@ def protocol_option(command: Any) -> Any:
 @contextmanager
 def open_catalog() -> Iterator[Catalog]:
     """The catalog that the environment names, made on the spot if it is the embedded one and not there yet."""
-    from seenat.registry.catalog.catalog import Catalog
+    from seenat.registry.open import open_catalog as open_it
 
-    with Catalog.open(talk=lambda text: click.echo(text, err=True)) as catalog:
+    with open_it(talk=lambda text: click.echo(text, err=True)) as catalog:
         yield catalog

@@ -14,7 +14,8 @@ from seenat.cli.framework.params import open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.models import Model, Order
+    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.orders import Order
     from seenat.registry.exports.batches import Exported
     from seenat.registry.units import BatchRange
 

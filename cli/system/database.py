@@ -32,7 +32,7 @@ def upgrade(as_json: bool) -> None:
       SEENAT_DATABASE_URL=postgresql://user@host/seenat seenat db upgrade
     """
     from seenat.registry.database.engine import Database, parse_url
-    from seenat.registry.database.schema import upgrade as run
+    from seenat.registry.open import upgrade as run
 
     out = Output(as_json)
     with closing(Database(parse_url(None))) as database:

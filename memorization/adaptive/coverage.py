@@ -30,8 +30,8 @@ from seenat.memorization.protocol.sequence_list import SequenceList
 from seenat.memorization.results.measurements import Measurement, lists_folder
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from seenat.registry.catalog.queries import AnyRow, now
+from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables import jobs, measurements, models, shards
 
 __all__ = [

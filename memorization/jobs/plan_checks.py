@@ -5,7 +5,7 @@ from __future__ import annotations
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.queries import NO_LONGER_STATED
+from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 
 __all__ = ["check_plan", "runnable_steps"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
 
 from seenat.memorization.results.array import BlockFile
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import blocks, checkpoints, measurement_rows, shards
 
 __all__ = [

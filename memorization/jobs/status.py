@@ -15,8 +15,8 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import UnknownJob
 
 __all__ = ["Job", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "read_job"]

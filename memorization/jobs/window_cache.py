@@ -40,7 +40,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry import settings
-from seenat.registry.catalog.models import Order
+from seenat.registry.catalog.orders import Order
 from seenat.registry.orders.order_files import FLAT_FORMATS
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
 from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced

@@ -27,7 +27,7 @@ from seenat.memorization.published.sources import PublishedData, SplitName, open
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.queries import AnyRow, now
+from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables import result_sets
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.storage.local import sha256_of_bytes, write_atomic

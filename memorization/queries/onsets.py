@@ -20,7 +20,7 @@ from seenat.memorization.results.trajectory import Onset
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import NotMeasured
 
 __all__ = ["MemorizedSequence", "Onsets", "StepCount", "memorized_sequence", "onsets"]

@@ -21,7 +21,8 @@ from seenat.memorization.results.read import read_values
 from seenat.memorization.results.trajectory import Onset, Point, Trajectory
 from seenat.registry.answer import Answers, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Model, Order
+from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.orders import Order
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
 

@@ -15,8 +15,8 @@ from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, case,
 
 from seenat.memorization.results.array import BlockFile
 from seenat.memorization.results.measurements import Measurement
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import batch_counts, blocks, checkpoints, measurement_rows
 from seenat.registry.units import BatchRange
 

@@ -19,8 +19,8 @@ from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry import settings
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.engine import Database
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import checkpoints, measurement_rows, measurements, models, orders, protocols
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.units import SequenceRange

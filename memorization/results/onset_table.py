@@ -16,8 +16,8 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, dele
 
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetTable
-from seenat.registry.catalog.queries import AnyRow
 from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 

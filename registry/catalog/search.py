@@ -1,4 +1,4 @@
-"""Searching checkpoints over all models: by what they had seen, how large they are, whether they can be trusted."""
+"""Finding checkpoints over all models: by the tokens they had seen, their size, their status."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TokenRange(HalfOpenRange):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFilter:
-    """What the checkpoints asked for have in common; None and empty ask for nothing."""
+    """What wanted checkpoints have in common; None and empty set no condition."""
 
     models: tuple[str, ...] = ()
     """Names or aliases."""
@@ -40,8 +40,8 @@ class CheckpointFilter:
 def find_checkpoints(catalog: Catalog, wanted: CheckpointFilter) -> Iterator[tuple[Model, Checkpoint]]:
     """The checkpoints that fit, model by model, ascending by step.
 
-    Raises `UnknownModel` or `UnknownOrder` for a name that is asked for and not there. A model whose order or size is
-    unknown fits no condition about them.
+    Raises `UnknownModel` or `UnknownOrder` for a name that does not exist. A model whose order or size is unknown
+    fits no condition on it.
     """
     for model in _models(catalog, wanted):
         if wanted.below is None or (model.parameters and model.parameters.non_embedding < wanted.below):
@@ -51,11 +51,11 @@ def find_checkpoints(catalog: Catalog, wanted: CheckpointFilter) -> Iterator[tup
 
 
 def _models(catalog: Catalog, wanted: CheckpointFilter) -> tuple[Model, ...]:
-    found = catalog.models(size=wanted.size, family=wanted.family, order=wanted.order)
+    candidates = catalog.models(size=wanted.size, family=wanted.family, order=wanted.order)
     if not wanted.models:
-        return found
+        return candidates
     named = {catalog.model(name).name for name in wanted.models}
-    return tuple(model for model in found if model.name in named)
+    return tuple(model for model in candidates if model.name in named)
 
 
 def _fits(model: Model, checkpoint: Checkpoint, wanted: CheckpointFilter) -> bool:

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.catalog.models import Batch, Checkpoint, Model, Order
-from seenat.registry.catalog.specs import FileRecord
+from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.catalog.orders import Batch, Order
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import InvalidValue
 from seenat.registry.learning_rate import learning_rate
 from seenat.registry.orders.extents import Extent
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
-    from seenat.registry.integrity.evidence import Evidence
+    from seenat.registry.catalog.status import Evidence
 
 __all__ = ["batch_answer", "checkpoint_answer", "model_answer", "models_answer", "sequence_answer", "step_answer"]
 

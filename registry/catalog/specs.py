@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seenat.registry.checkpoints.files import ParameterCount
+from seenat.registry.checkpoints.files import FileRecord, ParameterCount
 from seenat.registry.orders.order_files import INDEX_MAP
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.local import sha256_of_bytes
@@ -20,35 +20,19 @@ __all__ = [
     "AliasSpec",
     "BatchContent",
     "CheckpointSpec",
-    "FileRecord",
     "ModelSpec",
     "OrderSpec",
     "ParameterCount",
     "SuiteSpec",
 ]
 
+# A location whose content cannot change: a repository at a commit, in full or shortened as git does.
 _AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
-"""A location whose content cannot change: a repository at a commit, in full or shortened as git does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """A file of an order or a checkpoint."""
-
-    name: str
-    bytes: int
-    sha256: str | None = None
-    modified_ns: int | None = None
-    """When a local file last changed; a file of the same size and time is taken for the same."""
-    role: str = "tokens"
-    """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.description.MAPS` names them."""
-    data_offset: int = 0
-    """Bytes before the first token, such as a .npy header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContent:
-    """What reading a batch once told."""
+    """What reading a batch found."""
 
     batch: int
     digest: str

@@ -28,6 +28,7 @@ from seenat.registry.storage.local import sha256_of_bytes, sha256_of_file
 __all__ = [
     "CONFIG",
     "CheckpointFile",
+    "FileRecord",
     "ParameterCount",
     "checkpoint_digest",
     "count_parameters",
@@ -50,6 +51,21 @@ _EMBEDDINGS = frozenset(
     {"embed_in", "embed_out", "embed_positions", "embed_tokens", "lm_head", "word_embeddings", "wpe", "wte"}
 )
 """Modules that map ids or positions to vectors, or vectors to ids; all else is non-embedding (arXiv 2001.08361, 2.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file of an order or a checkpoint."""
+
+    name: str
+    bytes: int
+    sha256: str | None = None
+    modified_ns: int | None = None
+    """When a local file last changed; a file of the same size and time is taken for the same."""
+    role: str = "tokens"
+    """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.order_files.MAPS` names them."""
+    data_offset: int = 0
+    """Bytes before the first token, such as a .npy header."""
 
 
 @dataclass(frozen=True, kw_only=True)

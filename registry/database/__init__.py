@@ -1,1 +1,9 @@
-"""database."""
+"""The database of the catalog: SQLite or PostgreSQL.
+
+engine        Database: transactions that read, write, or write only where nobody else does
+generation    a number that grows with every change of models and orders
+schema        Alembic's revisions, run over a connection
+rows          rows by name, the time as it is written, inserts and upserts
+bulk_insert   many rows at once, past SQLAlchemy
+tables        all tables
+"""

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
+from seenat.registry.database.generation import note_write
+
 __all__ = ["bulk_insert"]
 
 # Values of one statement; SQLite before 3.32 takes no more.
@@ -22,7 +24,8 @@ _VARIABLES = 999
 def bulk_insert(
     connection: Connection, table: Table[Any], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """Insert rows of numbers, texts and None, whose values are those of `columns` in their order; they are never all held."""
+    """Insert rows of numbers, texts and None: values in the order of `columns`. Not all of them are in memory at once."""
+    note_write(connection, table.name)
     quote = connection.dialect.identifier_preparer.quote
     target = f"{quote(table.name)} ({', '.join(map(quote, columns))})"
     driver: Any = connection.connection.driver_connection
@@ -34,7 +37,7 @@ def bulk_insert(
             with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-    except errors as error:  # As SQLAlchemy would tell it, had the statement been its own.
+    except errors as error:  # As SQLAlchemy raises it for a statement of its own.
         raise DBAPIError.instance(f"insert into {target}", None, error, errors, dialect=connection.dialect) from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalErro
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from seenat.registry import settings
+from seenat.registry.database.generation import raise_generation, watch_writes
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
 __all__ = ["HEAD", "Database", "parse_url"]
 
+# Importing alembic to ask would cost more than most look-ups.
 HEAD = "0004"
-"""The newest revision under migrations/versions; importing alembic to ask would cost more than most lookups."""
+"""The newest revision under migrations/versions."""
 
 _SQLITE_BUSY_SECONDS = 60
 _DRIVERS = {
@@ -35,10 +37,11 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+# How SQLite begins a transaction that reads, and one that takes the writer's lock. On PostgreSQL they select a read-only
+# transaction or an advisory lock.
 _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
-"""How SQLite begins a transaction that reads, and one that takes the writer's lock; PostgreSQL acts them out."""
-_BEGUN = "seenat_begun"
-"""Under which a SQLite connection remembers how its last transaction began."""
+_WRITE_IF_FREE = "BEGIN IMMEDIATE /* without waiting */"
+_BEGUN = "seenat_begun"  # Under which a SQLite connection remembers how its last transaction began.
 _WRITE_ONE = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
@@ -72,7 +75,7 @@ def _is_path(database: str | None) -> bool:
 class Database:
     """Transactions over one catalog.
 
-    Raises `DatabaseUnavailable` when it cannot be opened; whether the schema fits is `check_schema`'s to say.
+    Raises `DatabaseUnavailable` when it cannot be opened; `check_schema` checks whether the schema fits.
     """
 
     def __init__(self, url: URL) -> None:
@@ -102,10 +105,22 @@ class Database:
             yield connection
 
     @contextmanager
+    def write_if_free(self) -> Iterator[Connection | None]:
+        """As `write` where no other transaction holds the writer's lock; None at once where one does."""
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._transaction(_WRITE_IF_FREE))
+            except _LockTakenError:
+                connection = None
+            yield connection
+
+    @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         try:
             with self.engine.connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
+                if begin != _READ:
+                    raise_generation(connection)
         except DBAPIError as error:
             meaning = self._translate_error(error)
             if meaning is None:
@@ -113,10 +128,10 @@ class Database:
             raise meaning from error
 
     def _translate_error(self, error: DBAPIError) -> SeenatError | None:
-        """What an error of the driver means to a user; None when it is a mistake of the program."""
+        """The error that a user sees for a driver's error; None when it is a mistake of the program."""
         if isinstance(error, DataError):
             return InvalidValue(f"The catalog at {self} cannot hold a value: {_cause(error)}; write a smaller one.")
-        # Without a statement nothing was asked yet; SQLite calls a damaged or foreign file a plain DatabaseError.
+        # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
         if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
             return None
         advice = (
@@ -139,9 +154,9 @@ class Database:
         if not names - {"alembic_version"}:
             return None
         if {"alembic_version", "suites"} <= names:
-            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if found is not None:
-                return str(found)
+            number = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            if number is not None:
+                return str(number)
         table = min(names - {"alembic_version"})
         raise InvalidValue(
             f"The database at {self} is not a seenat catalog; it holds the table {table}. Set SEENAT_DATABASE_URL to another."
@@ -149,25 +164,33 @@ class Database:
 
     def check_schema(self, connection: Connection) -> None:
         """Raise `StaleSchema` unless the schema is the one this version knows."""
-        found = self.revision(connection)
-        if found == HEAD:
+        schema = self.revision(connection)
+        if schema == HEAD:
             return
-        if found is None:
+        if schema is None:
             raise StaleSchema(f"The catalog at {self} is empty; run `seenat db upgrade` to make it.")
-        if found > HEAD:
+        if schema > HEAD:
             raise StaleSchema(
-                f"The catalog at {self} has schema {found}, made by a newer seenat than this one, which knows {HEAD}; "
+                f"The catalog at {self} has schema {schema}, made by a newer seenat than this one, which knows {HEAD}; "
                 "update seenat."
             )
         raise StaleSchema(
-            f"The catalog at {self} has schema {found}, and this version of seenat needs {HEAD}; take a back-up, "
+            f"The catalog at {self} has schema {schema}, and this version of seenat needs {HEAD}; take a back-up, "
             "then run `seenat db upgrade`."
         )
 
 
+class _LockTakenError(Exception):
+    """Another transaction holds the writer's lock."""
+
+
 def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
+    engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+    watch_writes(engine)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except ModuleNotFoundError as error:
@@ -213,17 +236,36 @@ def _use_wal(connection: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     begin = _begin_of(connection)
-    if connection.info.get(_BEGUN) != begin:  # A fifth of what a trajectory costs.
+    if connection.info.get(_BEGUN) != begin:  # Asking each time took a fifth of what a trajectory costs.
         connection.exec_driver_sql(f"PRAGMA query_only={begin == _READ:d}")
         connection.info[_BEGUN] = begin
-    connection.exec_driver_sql(begin)
+    if begin == _WRITE_IF_FREE:
+        _begin_without_waiting(connection)
+    else:
+        connection.exec_driver_sql(begin)
+
+
+def _begin_without_waiting(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        connection.exec_driver_sql(_WRITE_IF_FREE)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+        raise _LockTakenError from error
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_SQLITE_BUSY_SECONDS * 1000}")
 
 
 def _begin_postgresql(connection: Connection) -> None:
     # One writer at a time, as in SQLite: a commit derives onset rows from what other commits have left. What others
     # wrote while it waited for the lock is seen by a writer, since it has no snapshot yet; a reader keeps its first.
-    if _begin_of(connection) == _WRITE:
+    begin = _begin_of(connection)
+    if begin == _WRITE:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('seenat'))")
+    elif begin == _WRITE_IF_FREE:
+        if not connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(hashtext('seenat'))").scalar():
+            raise _LockTakenError
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 

@@ -24,25 +24,29 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
+from seenat.registry.answer import Answer
+from seenat.registry.catalog.status import Evidence
 from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
-from seenat.registry.integrity.evidence import IMPORT, Finding, replace_evidence
+from seenat.registry.integrity.evidence import IMPORT, replace_evidence
 
 __all__ = ["COINCIDENCE_SOURCE", "DuplicateRun", "Run", "compare_runs", "record_coincidences"]
 
 COINCIDENCE_SOURCE = f"{IMPORT} evals: all imported results compared with each other"
 """The source of the evidence that is recorded here."""
 
+# Between what chance gave (at most 50 of 344) and the least that shared weights left (210 of 344).
 _SHARE = 0.4
-"""Between what chance gave (at most 50 of 344) and the least that shared weights left (210 of 344)."""
+# Numbers; over fewer, a share says little.
 _LEAST_COMMON = 40
-"""Numbers; over fewer, a share says little."""
+# Steps; two models of the same initial weights have by then nothing left of them in common.
 _LATE = 1000
-"""Steps; two models of the same initial weights have by then nothing left of them in common."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+@dataclass(frozen=True, kw_only=True)
+class Run(Answer):
     """One imported file."""
+
+    json_names = ("model", "step", "file")
 
     model: str
     step: int
@@ -51,8 +55,10 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DuplicateRun:
+class DuplicateRun(Answer):
     """Two runs that share their numbers."""
+
+    json_names = ("kind", "runs", "shots", "equal", "common")
 
     first: Run
     second: Run
@@ -62,6 +68,16 @@ class DuplicateRun:
     """`coincidence` or `identity`."""
 
     @property
+    def runs(self) -> tuple[Run, Run]:
+        """Both runs."""
+        return self.first, self.second
+
+    @property
+    def shots(self) -> int:
+        """The number of examples in the prompts of both."""
+        return self.first.shots
+
+    @property
     def sentence(self) -> str:
         """What was found."""
         return (
@@ -69,19 +85,13 @@ class DuplicateRun:
             f"{self.first.model} at step {self.first.step} and {self.second.model} at step {self.second.step}"
         )
 
-    def to_json(self) -> dict[str, object]:
-        """The pair under the keys of every JSON answer."""
-        runs = [{"model": run.model, "step": run.step, "file": run.file} for run in (self.first, self.second)]
-        shots = self.first.shots
-        return {"kind": self.kind, "runs": runs, "shots": shots, "equal": self.equal, "common": self.common}
-
 
 def compare_runs(runs: Mapping[Run, Mapping[tuple[str, str], float]]) -> tuple[DuplicateRun, ...]:
     """The coincidences and identities among some runs' numbers, which are given by task and metric."""
     by_shots: dict[int, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.model, run.step, run.file)):
         by_shots[run.shots].append(run)
-    return tuple(found for _, group in sorted(by_shots.items()) for found in _compared(group, runs))
+    return tuple(pair for _, group in sorted(by_shots.items()) for pair in _compared(group, runs))
 
 
 def record_coincidences(connection: Connection) -> tuple[DuplicateRun, ...]:
@@ -99,18 +109,18 @@ def record_coincidences(connection: Connection) -> tuple[DuplicateRun, ...]:
         )
     }
     earlier = select(evidence.c.checkpoint_id).distinct().where(evidence.c.source == COINCIDENCE_SOURCE)
-    found: dict[int, list[Finding]] = {id_: [] for id_ in connection.execute(earlier).scalars()}
+    findings: dict[int, list[Evidence]] = {checkpoint_id: [] for checkpoint_id in connection.execute(earlier).scalars()}
     for pair in pairs:
         for run in (pair.first, pair.second):
             if (run.model, run.step) in ids:
-                found.setdefault(ids[run.model, run.step], []).append(_finding(pair))
-    replace_evidence(connection, IMPORT, found)
+                findings.setdefault(ids[run.model, run.step], []).append(_finding(pair))
+    replace_evidence(connection, IMPORT, findings)
     return pairs
 
 
-def _finding(pair: DuplicateRun) -> Finding:
+def _finding(pair: DuplicateRun) -> Evidence:
     kind, status = ("audit", "suspect") if pair.kind == "coincidence" else ("identity", None)
-    return Finding(kind=kind, status=status, statement=pair.sentence, source=COINCIDENCE_SOURCE)
+    return Evidence(kind=kind, status=status, statement=pair.sentence, source=COINCIDENCE_SOURCE)
 
 
 def _imported(connection: Connection) -> dict[Run, dict[tuple[str, str], float]]:
@@ -132,10 +142,10 @@ def _compared(group: Sequence[Run], runs: Mapping[Run, Mapping[tuple[str, str], 
     table = np.full((len(group), len(columns)), np.nan)
     for row, run in enumerate(group):
         table[row, [columns[key] for key in runs[run]]] = list(runs[run].values())
-    known = ~np.isnan(table)
+    has_value = ~np.isnan(table)
     for row, run in enumerate(group):
         equal = (table[row] == table[row + 1 :]).sum(axis=1)
-        common = (known[row] & known[row + 1 :]).sum(axis=1)
+        common = (has_value[row] & has_value[row + 1 :]).sum(axis=1)
         for place in np.flatnonzero(_worth_a_look(equal, common)):
             other, counts = group[row + 1 + int(place)], (int(equal[place]), int(common[place]))
             kind = _kind(run, other, *counts)

@@ -25,17 +25,17 @@ from typing import Any
 __all__ = ["EvaluationRun", "Rejected", "read_run"]
 
 _SHOTS_OF_FOLDER = {"zero-shot": 0, "five-shot": 5}
+# Folders that hold the models of one release.
 _VERSIONS = ("pythia-v0", "pythia-v1")
-"""Folders that hold the models of one release."""
+# Runs of another model than the one in whose folder they lie.
 _INTERVENTION = "intervention"
-"""Runs of another model than the one in whose folder they lie."""
 _STEP_IN_NAME = re.compile(r"step(\d+)")
 _SHOTS_IN_NAME = re.compile(r"(\d+)-?shot")
 _TIME_IN_NAME = re.compile(r"(\d\d)-(\d\d)-(\d{4})-(\d\d-\d\d-\d\d)$")
+# Characters that the catalog has room for.
 _LONGEST_TASK, _LONGEST_METRIC = 96, 64
-"""Characters that the catalog has room for."""
+# The thread about `five-shot` files of the first release that were made without examples.
 _SWAPPED_SHOTS = "https://github.com/EleutherAI/pythia/issues/139"
-"""The thread about `five-shot` files of the first release that were made without examples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +171,8 @@ def _folder_model(path: PurePosixPath) -> str | None:
 
 def _timestamp(path: PurePosixPath) -> str:
     """`11-25-2022-06-49-01` at the end of a name, year first."""
-    found = _TIME_IN_NAME.search(path.stem)
-    return "" if found is None else f"{found[3]}-{found[1]}-{found[2]}-{found[4]}"
+    match = _TIME_IN_NAME.search(path.stem)
+    return "" if match is None else f"{match[3]}-{match[1]}-{match[2]}-{match[4]}"
 
 
 def _values(results: dict[str, Any]) -> tuple[dict[tuple[str, str], float], int]:

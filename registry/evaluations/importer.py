@@ -1,4 +1,4 @@
-"""Benchmark results that others published: importing a folder of them, and asking for them.
+"""Importing a folder of published benchmark results.
 
 A file is *imported*, with every number it holds, or *quarantined*, with the reason: it contradicts itself
 (`seenat.registry.evaluations.harness_files`), its model is not in the catalog, its step not in the model's run, or a later run of
@@ -14,17 +14,17 @@ Paths are kept relative to the folder `evals` above the files, if there is one, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import now
+from seenat.registry.database.rows import insert_rows, now, pieces
 from seenat.registry.database.tables import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.evaluations.duplicate_runs import DuplicateRun, record_coincidences
@@ -33,14 +33,11 @@ from seenat.registry.storage.local import sha256_of_bytes
 
 __all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]
 
-_Item = TypeVar("_Item")
 _ROOT = "evals"
-_ROWS_AT_ONCE = 20_000
-_IDS_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
+@dataclass(frozen=True, kw_only=True)
+class Quarantined(Answer):
     """A file whose numbers are not in the catalog, and why."""
 
     path: str
@@ -48,7 +45,7 @@ class Quarantined:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationImport:
+class EvaluationImport(Answer):
     """What importing a folder did."""
 
     files: int
@@ -62,18 +59,6 @@ class EvaluationImport:
     quarantined: tuple[Quarantined, ...]
     coincidences: tuple[DuplicateRun, ...]
     """Among all runs of the catalog."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {
-            "files": self.files,
-            "added": self.added,
-            "replaced": self.replaced,
-            "unchanged": self.unchanged,
-            "values": self.values,
-            "quarantined": [{"path": one.path, "reason": one.reason} for one in self.quarantined],
-            "coincidences": [one.to_json() for one in self.coincidences],
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +91,7 @@ class _Verdict:
 def import_evaluations(
     catalog: Catalog, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> EvaluationImport:
-    """Import every .json file under a folder; `progress` is told how many of how many files were read.
+    """Import every .json file under a folder; `progress` gets the number of files read and of all.
 
     Raises `InvalidValue` for a folder without such files.
     """
@@ -140,11 +125,11 @@ def import_evaluations(
 
 def _root(folder: Path) -> Path:
     """The folder `evals` that a folder is or lies in; else its parent, so that its own name is part of each path."""
-    return next((one for one in (folder, *folder.parents) if one.name == _ROOT), folder.parent)
+    return next((parent for parent in (folder, *folder.parents) if parent.name == _ROOT), folder.parent)
 
 
 class _Judge:
-    """Says what becomes of each file; looks up each name once."""
+    """Decides what becomes of each file; looks up each name once."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -207,35 +192,42 @@ def _spellings(name: str) -> Iterable[str]:
 def _without_repetitions(verdicts: Sequence[_Verdict]) -> list[_Verdict]:
     """Of several runs of one checkpoint in one folder with one number of examples, only the latest stays imported."""
     groups: dict[tuple[object, ...], list[_Verdict]] = defaultdict(list)
-    for one in verdicts:
-        if one.status == "imported":
-            groups[PurePosixPath(one.path).parent, one.model_id, one.step, one.shots].append(one)
+    for verdict in verdicts:
+        if verdict.status == "imported":
+            groups[PurePosixPath(verdict.path).parent, verdict.model_id, verdict.step, verdict.shots].append(verdict)
     superseded = {}
     for group in groups.values():
-        latest = max(group, key=lambda one: (one.timestamp, one.path))
+        latest = max(group, key=lambda verdict: (verdict.timestamp, verdict.path))
         name = PurePosixPath(latest.path).name
-        for one in group:
-            if one is not latest:
-                superseded[one.path] = f"{name} beside it is a later run of the same model, step and number of examples"
+        for verdict in group:
+            if verdict is not latest:
+                superseded[verdict.path] = (
+                    f"{name} beside it is a later run of the same model, step and number of examples"
+                )
     return [
-        replace(one, status="quarantined", reason=superseded[one.path], values=None) if one.path in superseded else one
-        for one in verdicts
+        replace(verdict, status="quarantined", reason=superseded[verdict.path], values=None)
+        if verdict.path in superseded
+        else verdict
+        for verdict in verdicts
     ]
 
 
 def _write(connection: Connection, verdicts: Sequence[_Verdict]) -> tuple[int, int]:
     """Write what differs from what is stored; returns how many files are new and how many changed."""
     stored = {row.path: row for row in connection.execute(select(evaluation_files))}
-    new = [one for one in verdicts if one.path not in stored]
-    known = [one for one in verdicts if one.path in stored]
-    changed = [one for one in known if one.row != {key: getattr(stored[one.path], key) for key in one.row}]
-    for ids in _pieces([stored[one.path].id for one in changed], _IDS_AT_ONCE):
+    new = [verdict for verdict in verdicts if verdict.path not in stored]
+    read_before = [verdict for verdict in verdicts if verdict.path in stored]
+    changed = [
+        verdict
+        for verdict in read_before
+        if verdict.row != {key: getattr(stored[verdict.path], key) for key in verdict.row}
+    ]
+    for ids in pieces(stored[verdict.path].id for verdict in changed):
         connection.execute(delete(evaluations).where(evaluations.c.file_id.in_(ids)))
-    for one in changed:
-        where = evaluation_files.c.path == one.path
-        connection.execute(update(evaluation_files).where(where).values(**one.row, imported_at=now()))
-    if new:
-        connection.execute(insert(evaluation_files), [{**one.row, "imported_at": now()} for one in new])
+    for verdict in changed:
+        where = evaluation_files.c.path == verdict.path
+        connection.execute(update(evaluation_files).where(where).values(**verdict.row, imported_at=now()))
+    insert_rows(connection, evaluation_files, ({**verdict.row, "imported_at": now()} for verdict in new))
     _write_values(connection, [*new, *changed])
     return len(new), len(changed)
 
@@ -243,15 +235,8 @@ def _write(connection: Connection, verdicts: Sequence[_Verdict]) -> tuple[int, i
 def _write_values(connection: Connection, verdicts: Sequence[_Verdict]) -> None:
     ids = {row.path: row.id for row in connection.execute(select(evaluation_files.c.path, evaluation_files.c.id))}
     rows = (
-        {"file_id": ids[one.path], "task": task, "metric": metric, "value": value}
-        for one in verdicts
-        for (task, metric), value in (one.values or {}).items()
+        {"file_id": ids[verdict.path], "task": task, "metric": metric, "value": value}
+        for verdict in verdicts
+        for (task, metric), value in (verdict.values or {}).items()
     )
-    for piece in _pieces(rows, _ROWS_AT_ONCE):
-        connection.execute(insert(evaluations), piece)
-
-
-def _pieces(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    iterator = iter(items)
-    while piece := list(islice(iterator, size)):
-        yield piece
+    insert_rows(connection, evaluations, rows)

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any
 
 from sqlalchemy import Connection, select
 
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence
@@ -28,9 +28,11 @@ _ERROR = "_stderr"
 _FIRST = ("zero-shot", "five-shot")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchmarkValue:
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkValue(Answer):
     """One number of one checkpoint."""
+
+    json_names = ("task", "metric", "shots", "step", "value", "stderr=error", "file", "repetitions")
 
     task: str
     metric: str
@@ -43,23 +45,10 @@ class BenchmarkValue:
     repetitions: tuple[float, ...]
     """The same number in other files."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The number under the keys of every JSON answer."""
-        return {
-            "task": self.task,
-            "metric": self.metric,
-            "shots": self.shots,
-            "step": self.step,
-            "value": self.value,
-            "stderr": self.error,
-            "file": self.file,
-            "repetitions": list(self.repetitions),
-        }
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """What comparing all results told about a checkpoint."""
+@dataclass(frozen=True, kw_only=True)
+class Remark(Answer):
+    """What comparing all results showed about a checkpoint."""
 
     step: int
     kind: str
@@ -67,28 +56,19 @@ class Remark:
     status: str | None
     statement: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {"step": self.step, "kind": self.kind, "status": self.status, "statement": self.statement}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmarks:
+class Benchmarks(TableAnswer):
     """Results of a model."""
+
+    json_names = ("model", "results=values", "remarks")
+    table_field = "values"
 
     model: str
     values: tuple[BenchmarkValue, ...]
     """By task, metric, number of examples and step."""
     remarks: tuple[Remark, ...]
     """About the checkpoints that occur in `values`, by step."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            "model": self.model,
-            "results": [value.to_json() for value in self.values],
-            "remarks": [remark.to_json() for remark in self.remarks],
-        }
 
 
 def benchmarks(
@@ -99,12 +79,12 @@ def benchmarks(
     Raises `NotMeasured` when there is none.
     """
     with catalog.database.read() as connection:
-        found = _values(connection, model, shots)
-        chosen = [one for one in found if _fits(one, task, metric)]
+        results = _values(connection, model, shots)
+        chosen = [result for result in results if _fits(result, task, metric)]
         if not chosen:
-            raise _nothing(model, found, task, metric, shots)
-        remarks = _remarks(connection, model, {one.step for one in chosen})
-    chosen.sort(key=lambda one: (one.task, one.metric, one.shots, one.step))
+            raise _nothing(model, results, task, metric, shots)
+        remarks = _remarks(connection, model, {result.step for result in chosen})
+    chosen.sort(key=lambda result: (result.task, result.metric, result.shots, result.step))
     return Benchmarks(model=model.name, values=tuple(chosen), remarks=remarks)
 
 
@@ -163,18 +143,18 @@ def _remarks(connection: Connection, model: Model, steps: set[int]) -> tuple[Rem
 
 
 def _nothing(
-    model: Model, found: list[BenchmarkValue], task: str | None, metric: str | None, shots: int | None
+    model: Model, results: list[BenchmarkValue], task: str | None, metric: str | None, shots: int | None
 ) -> NotMeasured:
-    if not found:
-        asked = "" if shots is None else f" with {shots} examples"
+    if not results:
+        examples = "" if shots is None else f" with {shots} examples"
         return NotMeasured(
-            f"No benchmark results of {model.name}{asked} are in the catalog; `seenat import evals FOLDER` reads those of "
+            f"No benchmark results of {model.name}{examples} are in the catalog; `seenat import evals FOLDER` reads those of "
             "a clone of EleutherAI/pythia."
         )
-    tasks = sorted({one.task for one in found})
-    fitting = [one for one in found if _fits(one, task, None)]
+    tasks = sorted({result.task for result in results})
+    fitting = [result for result in results if _fits(result, task, None)]
     if fitting:
-        metrics = sorted({one.metric for one in fitting})
+        metrics = sorted({result.metric for result in fitting})
         return NotMeasured(f"{model.name} has no metric {metric} there, but {', '.join(metrics)}.", metrics)
     nearest = get_close_matches(task or "", tasks, n=3, cutoff=0.3) or tasks[:3]
     return NotMeasured(

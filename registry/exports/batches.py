@@ -12,18 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seenat.registry.errors import InvalidValue, UnknownBatch
 from seenat.registry.exports.files import datasets_or_refuse, npy_writer, table_writer
 from seenat.registry.orders.formats.parquet_footer import LAYOUTS, Layout, arrow
-from seenat.registry.orders.source import Tokens, TokenSource
+from seenat.registry.orders.source import DescribedOrder, Tokens, TokenSource
 from seenat.registry.units import BatchRange, SequenceRange
-
-if TYPE_CHECKING:
-    from seenat.registry.catalog.models import Order
 
 __all__ = ["BATCH_FORMATS", "Exported", "blocks_of", "export_batches", "format_of", "training_dataset"]
 
@@ -60,7 +57,7 @@ def format_of(path: Path, format_: str | None, formats: Sequence[str] = BATCH_FO
 
 
 def export_batches(
-    order: Order,
+    order: DescribedOrder,
     batches: BatchRange,
     path: Path,
     *,
@@ -100,7 +97,7 @@ def export_batches(
 
 
 def training_dataset(
-    order: Order,
+    order: DescribedOrder,
     batches: BatchRange,
     *,
     sequences_per_batch: int | None = None,
@@ -132,7 +129,7 @@ def _examples(source: TokenSource, shards: Sequence[SequenceRange]) -> Iterator[
             yield {"sequence": sequence, "input_ids": ids[:-1], "labels": ids[1:]}
 
 
-def _sequences(order: Order, batches: BatchRange, size: int) -> SequenceRange:
+def _sequences(order: DescribedOrder, batches: BatchRange, size: int) -> SequenceRange:
     last = (order.geometry.sequences - 1) // size
     if not batches:
         raise InvalidValue(f"{batches} holds no batches; write START:STOP, from 0 to {last + 1}.")
@@ -144,7 +141,7 @@ def _sequences(order: Order, batches: BatchRange, size: int) -> SequenceRange:
     return SequenceRange(batches.start * size, min(batches.stop * size, order.geometry.sequences))
 
 
-def _metadata(order: Order, batches: BatchRange, sequences: SequenceRange, size: int) -> dict[str, Any]:
+def _metadata(order: DescribedOrder, batches: BatchRange, sequences: SequenceRange, size: int) -> dict[str, Any]:
     return {
         "order": order.name,
         "order_digest": order.digest,

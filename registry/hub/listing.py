@@ -17,8 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from seenat.registry.catalog.specs import FileRecord
-from seenat.registry.checkpoints.files import CONFIG, checkpoint_digest, weight_files_among
+from seenat.registry.checkpoints.files import CONFIG, FileRecord, checkpoint_digest, weight_files_among
 from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.download import hub_errors
 from seenat.registry.storage.local import sha256_of_bytes

@@ -1,18 +1,21 @@
-"""What reading a batch tells for good: its digest and how many of its ids end a document, kept beside the batch.
+"""Digests of batches: what reading a batch found, kept beside the batch.
 
 The first reading of a batch is recorded, and every later one must find the same bytes: an order is immutable, so that other
 bytes are another order, or damage. Digests that others published ship with the catalog and bind the first reading too.
+
+A reader never waits for a writer: a reading is recorded only if no other process is writing at that moment. The next
+reading of the batch records it then.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Order
-from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.catalog.order_tables import record_batch
+from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.specs import BatchContent
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, InvalidValue
@@ -25,23 +28,24 @@ if TYPE_CHECKING:
 __all__ = ["read_sequences", "verify_batch"]
 
 
-def read_sequences(catalog: Catalog, order: Order, sequences: SequenceRange) -> Tokens:
+def read_sequences(catalog: Catalog, order: Order, sequences: SequenceRange, *, record: bool = True) -> Tokens:
     """The ids of consecutive sequences, `[len(sequences), tokens_per_sequence]`.
 
-    Every batch of the order that lies wholly within them is checked against what the catalog knows and recorded there;
-    a schedule may cut the order otherwise. Raises as `Order.source`, `TokenSource.tokens` and `verify_batch`.
+    Every batch of the order that lies wholly within them is checked against what the catalog knows and, if `record` is true,
+    recorded there; a schedule may cut the order otherwise. Raises as `Order.source`, `TokenSource.tokens` and `verify_batch`.
     """
     tokens = order.source().tokens(sequences)
     for batch in range(-(-sequences.start // order.sequences_per_batch), order.batches.stop):
         whole = order.batch(batch).sequences
         if whole.stop > sequences.stop:
             break
-        verify_batch(catalog, order, batch, tokens[whole.start - sequences.start : whole.stop - sequences.start])
+        ids = tokens[whole.start - sequences.start : whole.stop - sequences.start]
+        verify_batch(catalog, order, batch, ids, record=record)
     return tokens
 
 
-def verify_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens) -> BatchContent:
-    """Keep digest and end-of-document count of a batch that was read, all of it.
+def verify_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens, *, record: bool = True) -> BatchContent:
+    """Check a whole batch that was read, and keep its digest and end-of-document count if `record` is true.
 
     Raises `CorruptFile` when the catalog knows another digest, `UnknownBatch` beyond the order, and `InvalidValue` when
     `tokens` are not as many as the batch has.
@@ -50,27 +54,31 @@ def verify_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens) -> 
     due = (len(sequences), order.geometry.tokens_per_sequence)
     if tokens.shape != due:
         raise InvalidValue(f"Batch {batch} of {order.name} is {due[0]} sequences of {due[1]} ids, not {tokens.shape}.")
-    found = _content(order, batch, tokens)
+    content = _content(order, batch, tokens)
     with catalog.database.read() as connection:
-        known = _known(connection, order, batch)
-    if known.digest is None or (known.digest == found.digest and known.eos_count != found.eos_count):
-        with catalog.database.write() as connection:
-            known = _known(connection, order, batch)  # Another process may have been first.
-            if known.digest in (None, found.digest):
-                _store(connection, order, found)
-    if known.digest not in (None, found.digest):
-        raise _other_bytes(order, found, known.digest)
-    return found
+        digest, eos_count = _recorded(connection, order, batch)
+    if record and (digest is None or (digest == content.digest and eos_count != content.eos_count)):
+        digest = _record(catalog, order, content)
+    if digest not in (None, content.digest):
+        raise _other_bytes(order, content, digest)
+    return content
 
 
-def _known(connection: Connection, order: Order, batch: int) -> AnyRow:
+def _record(catalog: Catalog, order: Order, content: BatchContent) -> str | None:
+    """Keep a content unless another process writes now, or has recorded another digest; returns the recorded digest."""
+    with catalog.database.write_if_free() as connection:
+        if connection is None:
+            return None
+        digest, _ = _recorded(connection, order, content.batch)
+        if digest in (None, content.digest):
+            record_batch(connection, order.id, content)
+        return digest
+
+
+def _recorded(connection: Connection, order: Order, batch: int) -> tuple[str | None, int | None]:
     query = select(batches.c.digest, batches.c.eos_count)
-    return connection.execute(query.where(batches.c.order_id == order.id, batches.c.batch == batch)).one()
-
-
-def _store(connection: Connection, order: Order, content: BatchContent) -> None:
-    query = update(batches).where(batches.c.order_id == order.id, batches.c.batch == content.batch)
-    connection.execute(query.values(digest=content.digest, eos_count=content.eos_count))
+    row = connection.execute(query.where(batches.c.order_id == order.id, batches.c.batch == batch)).one()
+    return row.digest, row.eos_count
 
 
 def _content(order: Order, batch: int, tokens: Tokens) -> BatchContent:
@@ -79,13 +87,13 @@ def _content(order: Order, batch: int, tokens: Tokens) -> BatchContent:
     return BatchContent(batch=batch, digest=sha256_of_bytes(raw.reshape(-1).data), eos_count=count)
 
 
-def _other_bytes(order: Order, found: BatchContent, known: str) -> CorruptFile:
+def _other_bytes(order: Order, content: BatchContent, recorded: str) -> CorruptFile:
     advice = "restore its files, or register its suite again with --replace"
     if not order.is_local:
         from seenat.registry.orders.remote.order import token_cache
 
         advice = f"delete {token_cache().folder} and read it again; if it stays so, the files there were replaced"
     return CorruptFile(
-        f"Batch {found.batch} of {order.name} at {order.location} reads as {found.digest}, and the catalog knows {known}; "
+        f"Batch {content.batch} of {order.name} at {order.location} reads as {content.digest}, and the catalog knows {recorded}; "
         f"{advice}."
     )

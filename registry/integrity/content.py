@@ -1,4 +1,4 @@
-"""The content of checkpoints and orders: where their files are, and that they are still the ones the catalog knows."""
+"""The content of checkpoints and orders: where their files are, and whether they are still what the catalog holds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
-
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Checkpoint, Model, Order
-from seenat.registry.checkpoints.files import checkpoint_digest, weight_and_config_files
-from seenat.registry.database.tables import checkpoint_files, checkpoints, token_files
+from seenat.registry.catalog.checkpoint_tables import replace_files, update_checkpoints
+from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.catalog.order_tables import record_modified
+from seenat.registry.catalog.orders import Order
+from seenat.registry.catalog.status import Evidence
+from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
 from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.location import CheckpointLocation
-from seenat.registry.integrity.evidence import MEASURE, Finding, replace_evidence
+from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.local import sha256_of_file
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "location_of"]
 
-_READ = Finding(
+_READ = Evidence(
     kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
 )
 
@@ -31,10 +32,7 @@ _READ = Finding(
 def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
     """Where a checkpoint's files are: in the model's folder or on the hub."""
     if model.folder is not None:
-        label = str(model.schedule.label(checkpoint.step))
-        return CheckpointLocation.local(
-            Path(model.folder.replace("{label}", label).replace("{step}", str(checkpoint.step)))
-        )
+        return CheckpointLocation.local(Path(model.schedule.expand(model.folder, checkpoint.step)))
     assert model.repository is not None  # A model has a folder or a repository.
     return CheckpointLocation.hub(model.repository, checkpoint.revision, checkpoint.commit_id)
 
@@ -67,25 +65,20 @@ def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Ite
 
     A file of the same length and time of change as recorded, or as when it was `read`, is not read again.
     """
-    with catalog.database.read() as connection:
-        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
-        recorded = {
-            (row.name, row.bytes, row.modified_ns): row.sha256 for row in connection.execute(query) if row.sha256
-        }
-    known = recorded | {(file.name, file.bytes, file.modified_ns): file.sha256 for file in read}
-    found = []
+    recorded: list[FileRecord | FileContent] = [*catalog.checkpoint_files(checkpoint), *read]
+    digests = {(file.name, file.bytes, file.modified_ns): file.sha256 for file in recorded if file.sha256}
+    contents = []
     for name in weight_and_config_files(folder):
         status = (folder / name).stat()
-        state = name, status.st_size, status.st_mtime_ns
-        sha256 = known.get(state) or sha256_of_file(folder / name)
-        found.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
-    return Content(folder, tuple(found))
+        sha256 = digests.get((name, status.st_size, status.st_mtime_ns)) or sha256_of_file(folder / name)
+        contents.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
+    return Content(folder, tuple(contents))
 
 
 def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> str:
     """The digest of a checkpoint's files, which lie in `folder`, as they are now; `read` as for `content_of`.
 
-    A content that the catalog did not know is recorded; raises `CorruptFile` when it knew another one.
+    A first content is recorded; raises `CorruptFile` when the catalog holds another one.
     """
     content = content_of(catalog, checkpoint, folder, read)
     if checkpoint.digest is not None and content.digest != checkpoint.digest:
@@ -96,30 +89,24 @@ def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read:
         )
     if checkpoint.digest is None:
         with catalog.database.write() as connection:
-            connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id))
-            rows = [{"checkpoint_id": checkpoint.id, **asdict(file)} for file in content.files]
-            connection.execute(insert(checkpoint_files), rows)
-            connection.execute(
-                update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(digest=content.digest)
-            )
+            replace_files(connection, {checkpoint.id: [FileRecord(**asdict(file)) for file in content.files]})
+            update_checkpoints(connection, [checkpoint.id], digest=content.digest)
             replace_evidence(connection, MEASURE, {checkpoint.id: [_READ]})
     return content.digest
 
 
 def _changed(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> str:
     """The names of the files that the catalog knows with another content."""
-    with catalog.database.read() as connection:
-        query = select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint.id)
-        recorded = {row.name: row.sha256 for row in connection.execute(query)}
+    recorded = {file.name: file.sha256 for file in catalog.checkpoint_files(checkpoint)}
     return ", ".join(file.name for file in content.files if recorded.get(file.name, file.sha256) != file.sha256)
 
 
-def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
+def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> TokenSource:
     """The reader of an order whose files still hold what the catalog knows.
 
     Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
-    file of the same time of change as recorded is not read; the time of another one is recorded when its content proves
-    right.
+    file of the same time of change as recorded is not read. The time of another one is recorded when its content proves
+    right, unless `record` is false or another process is writing.
     """
     source = order.source()
     for file in order.files if order.is_local else ():
@@ -132,7 +119,8 @@ def ensure_tokens(catalog: Catalog, order: Order) -> TokenSource:
                 f"{path} is not what it was when {order.name} was registered; restore it, or register its suite again "
                 "with --replace."
             )
-        with catalog.database.write() as connection:
-            is_file = (token_files.c.order_id == order.id, token_files.c.name == file.name)
-            connection.execute(update(token_files).where(*is_file).values(modified_ns=modified_ns))
+        if record:
+            with catalog.database.write_if_free() as connection:
+                if connection is not None:
+                    record_modified(connection, order.id, file.name, modified_ns)
     return source

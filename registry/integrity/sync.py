@@ -1,12 +1,12 @@
 """Syncing: what the hub has of a model's repository, brought into the catalog without fetching weights.
 
-A repository's revisions are recorded first, all in one transaction. Then the files of each revision that is a checkpoint's,
-and of `main`, are listed by commit and recorded, a transaction a revision: a sync that is stopped goes on from there, and a
-revision whose commit is known already is not asked for again. Files that are other than before take with them what was found
-of the earlier ones. What it all means for the checkpoints' statuses is for `seenat.registry.integrity.audit` to say.
+A repository's revisions are recorded first, all in one transaction. Then the files of each checkpoint's revision, and of
+`main`, are listed by commit and recorded, one transaction a revision: an interrupted sync continues where it stopped, and a
+revision with a known commit is not listed again. When files have changed, evidence about the earlier ones is deleted.
+Statuses are derived by `seenat.registry.integrity.audit`.
 
-A revision that is neither a checkpoint's nor `main` is recorded by name and left alone. A checkpoint whose revision is gone
-keeps what was known of its files: results were measured on them.
+A revision that is neither a checkpoint's nor `main` is recorded by name only. A checkpoint whose revision is gone keeps its
+recorded files, since results were measured on them.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, select
 
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.checkpoint_tables import (
+    replace_files,
+    replace_revisions,
+    update_checkpoints,
+    update_revision,
+)
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.queries import NO_LONGER_STATED, AnyRow, checkpoint_file, now
-from seenat.registry.catalog.specs import FileRecord
-from seenat.registry.database.tables import checkpoint_files, checkpoints, revisions
+from seenat.registry.catalog.queries import checkpoint_files_of
+from seenat.registry.catalog.status import NO_LONGER_STATED
+from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.database.rows import AnyRow
+from seenat.registry.database.tables import checkpoints, revisions
 from seenat.registry.errors import HubUnavailable, InvalidValue, SeenatError, Unreachable
 from seenat.registry.hub.listing import Listing, RepositoryListing
 from seenat.registry.integrity.evidence import forget_evidence
@@ -33,15 +42,15 @@ __all__ = ["MAIN", "Failure", "Sync", "Synced", "sync_model", "sync_models"]
 MAIN = "main"
 """The revision that a repository shows when none is named; in a suite, the last checkpoint once more."""
 _REQUESTS_AT_ONCE = 8
+# After this many unreachable repositories in a row, none is expected to answer.
 _LOST = 2
-"""So many repositories in a row that cannot be reached mean that none can."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the model, how many checkpoints of all were dealt with, and how many there are."""
+"""Called with the model, the number of checkpoints done, and the number of all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
+@dataclass(frozen=True, kw_only=True)
+class Synced(Answer):
     """What syncing one model did."""
 
     model: str
@@ -51,27 +60,31 @@ class Synced:
     read: int
     """Of them, those whose files had to be listed now."""
     changed: tuple[int, ...]
-    """Steps whose files were others before."""
+    """Steps whose files have changed."""
     missing: tuple[int, ...]
     """Steps without a revision."""
     unknown: tuple[str, ...]
     """Revisions that are no checkpoint's."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return asdict(self)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+@dataclass(frozen=True, kw_only=True)
+class Failure(Answer):
     """A model whose repository could not be read."""
+
+    json_names = ("model", "error=error_name", "message")
 
     model: str
     error: SeenatError
 
-    def to_json(self) -> dict[str, str]:
-        """The model, the error's class and its message."""
-        return {"model": self.model, "error": type(self.error).__name__, "message": str(self.error)}
+    @property
+    def error_name(self) -> str:
+        """The name of the error's class."""
+        return type(self.error).__name__
+
+    @property
+    def message(self) -> str:
+        """The error's message."""
+        return str(self.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +107,7 @@ class Sync:
 def sync_models(
     catalog: Catalog, models: Sequence[Model], progress: Progress = lambda _model, _done, _all: None
 ) -> Sync:
-    """Sync several models; one whose repository cannot be read is told and passed over.
+    """Sync several models; one whose repository cannot be read is reported and skipped.
 
     Raises the error when it concerns the only model, and `HubUnavailable` when two in a row cannot be reached.
     """
@@ -132,7 +145,7 @@ def sync_model(catalog: Catalog, model: Model, progress: Progress = lambda _mode
         _record_revisions(connection, model, listed)
         places = _places(connection, model, listed)
     outdated = _by_commit(place for place in places if place.is_outdated)
-    done = len(model.checkpoints) - sum(place.step is not None for one in outdated.values() for place in one)
+    done = len(model.checkpoints) - sum(place.step is not None for places in outdated.values() for place in places)
     progress(model.name, done, len(model.checkpoints))
     changed: list[int] = []
     for listing in _listings(repository, list(outdated)):
@@ -146,7 +159,9 @@ def sync_model(catalog: Catalog, model: Model, progress: Progress = lambda _mode
         read=sum(map(len, outdated.values())),
         changed=tuple(sorted(changed)),
         missing=tuple(
-            one.step for one in model.checkpoints if one.revision not in listed and one.reason != NO_LONGER_STATED
+            checkpoint.step
+            for checkpoint in model.checkpoints
+            if checkpoint.revision not in listed and checkpoint.reason != NO_LONGER_STATED
         ),
         unknown=tuple(sorted(listed.keys() - {place.revision for place in places})),
     )
@@ -174,18 +189,13 @@ class _Revision:
 
 
 def _record_revisions(connection: Connection, model: Model, listed: Mapping[str, str]) -> None:
-    """Let the recorded revisions be those that are listed; what is known of a commit stays with it."""
-    known = {row.name: row for row in connection.execute(select(revisions).where(_is_of(model)))}
-    gone = [name for name, row in known.items() if listed.get(name) != row.commit_id]
-    for name in gone:
-        connection.execute(delete(revisions).where(_is_of(model), revisions.c.name == name))
-    new = [
-        {"model_id": model.id, "name": name, "commit_id": commit, "seen_at": now()}
-        for name, commit in listed.items()
-        if name not in known or name in gone
-    ]
-    if new:
-        connection.execute(insert(revisions), new)
+    """Make recorded revisions equal the listing; keep the data of unchanged commits."""
+    recorded = {
+        row.name: row.commit_id for row in connection.execute(select(revisions).where(revisions.c.model_id == model.id))
+    }
+    gone = [name for name, commit in recorded.items() if listed.get(name) != commit]
+    new = {name: commit for name, commit in listed.items() if recorded.get(name) != commit}
+    replace_revisions(connection, model.id, gone, new)
 
 
 def _places(connection: Connection, model: Model, listed: Mapping[str, str]) -> tuple[_Revision, ...]:
@@ -206,94 +216,76 @@ def _places(connection: Connection, model: Model, listed: Mapping[str, str]) -> 
         if row.revision in listed
     ]
     if MAIN in listed and MAIN not in {row.revision for row in rows}:
-        files = connection.execute(select(revisions.c.files).where(_is_of(model), revisions.c.name == MAIN)).scalar()
+        is_main = revisions.c.model_id == model.id, revisions.c.name == MAIN
+        files = connection.execute(select(revisions.c.files).where(*is_main)).scalar()
         places.append(_Revision(revision=MAIN, commit=listed[MAIN], is_outdated=files is None))
     return tuple(places)
 
 
-def _is_of(model: Model) -> Any:
-    return revisions.c.model_id == model.id
-
-
 def _by_commit(places: Iterator[_Revision]) -> dict[str, list[_Revision]]:
-    found = defaultdict(list)
+    by_commit = defaultdict(list)
     for place in places:
-        found[place.commit].append(place)
-    return found
+        by_commit[place.commit].append(place)
+    return by_commit
 
 
 # -- their files
 
 
 def _listings(repository: RepositoryListing, commits: list[str]) -> Iterator[Listing]:
-    """The listings of commits as they arrive; a few are asked for at a time, and no more once one failed."""
+    """The listings of commits as they arrive; a few requests at a time, and no more after a failure."""
     left = iter(commits)
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-        asked: set[Future[Listing]] = set()
+        requests: set[Future[Listing]] = set()
         while True:
             for commit in left:
-                asked.add(pool.submit(repository.files, commit))
-                if len(asked) == _REQUESTS_AT_ONCE:
+                requests.add(pool.submit(repository.files, commit))
+                if len(requests) == _REQUESTS_AT_ONCE:
                     break
-            if not asked:
+            if not requests:
                 return
-            arrived, asked = wait(asked, return_when=FIRST_COMPLETED)
-            for one in arrived:
-                yield one.result()
+            done, requests = wait(requests, return_when=FIRST_COMPLETED)
+            for request in done:
+                yield request.result()
 
 
 def _record_listing(catalog: Catalog, model: Model, places: list[_Revision], listing: Listing) -> list[int]:
-    """Record what lies at these places; returns the steps that held other files before."""
+    """Record what these revisions hold; returns the steps whose files changed."""
     changed = []
     with catalog.database.write() as connection:
         for place in places:
             values: dict[str, Any] = {"elements": listing.elements and dict(listing.elements)}
             if place.checkpoint_id is None:
-                values["files"] = {one.name: {"bytes": one.bytes, "sha256": one.sha256} for one in listing.files}
+                values["files"] = {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in listing.files}
             elif _record_files(connection, place.checkpoint_id, listing) and place.step is not None:
                 changed.append(place.step)
-            connection.execute(
-                update(revisions).where(_is_of(model), revisions.c.name == place.revision).values(**values)
-            )
+            update_revision(connection, model.id, place.revision, **values)
     return changed
 
 
 def _record_files(connection: Connection, checkpoint_id: int, listing: Listing) -> bool:
-    """Record a checkpoint's files; tells whether others were recorded before."""
+    """Record a checkpoint's files; returns whether other files were recorded before."""
     before = connection.execute(select(checkpoints).where(checkpoints.c.id == checkpoint_id)).one()
-    rows = connection.execute(select(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint_id)).all()
-    known = {row.name: checkpoint_file(row) for row in rows}
-    connection.execute(delete(checkpoint_files).where(checkpoint_files.c.checkpoint_id == checkpoint_id))
-    if listing.files:
-        connection.execute(
-            insert(checkpoint_files), [_file_row(checkpoint_id, one, known.get(one.name)) for one in listing.files]
-        )
-    connection.execute(
-        update(checkpoints)
-        .where(checkpoints.c.id == checkpoint_id)
-        .values(commit_id=listing.commit, digest=listing.digest)
-    )
-    if not _is_other(before, known, listing):
+    recorded = {file.name: file for file in checkpoint_files_of(connection, checkpoint_id)}
+    files = [_with_time_of_change(file, recorded.get(file.name)) for file in listing.files]
+    replace_files(connection, {checkpoint_id: files})
+    update_checkpoints(connection, [checkpoint_id], commit_id=listing.commit, digest=listing.digest)
+    if not _is_other(before, recorded, listing):
         return False
     forget_evidence(connection, [checkpoint_id])
     return True
 
 
-def _is_other(before: AnyRow, known: Mapping[str, FileRecord], listing: Listing) -> bool:
-    """Whether something was known of a checkpoint that is no longer so."""
+def _is_other(before: AnyRow, recorded: Mapping[str, FileRecord], listing: Listing) -> bool:
+    """Whether the recorded content has changed."""
     if before.digest is not None:
         return bool(before.digest != listing.digest)
-    return bool(known) and {one.name: one.sha256 for one in known.values()} != {
-        one.name: one.sha256 for one in listing.files
+    return bool(recorded) and {file.name: file.sha256 for file in recorded.values()} != {
+        file.name: file.sha256 for file in listing.files
     }
 
 
-def _file_row(checkpoint_id: int, file: FileRecord, known: FileRecord | None) -> dict[str, Any]:
-    same = known is not None and (known.bytes, known.sha256) == (file.bytes, file.sha256)
-    return {
-        "checkpoint_id": checkpoint_id,
-        "name": file.name,
-        "bytes": file.bytes,
-        "sha256": file.sha256,
-        "modified_ns": known.modified_ns if known is not None and same else None,
-    }
+def _with_time_of_change(file: FileRecord, recorded: FileRecord | None) -> FileRecord:
+    """A listed file, with the time of change of a local copy where it is still the recorded one."""
+    same = recorded is not None and (recorded.bytes, recorded.sha256) == (file.bytes, file.sha256)
+    return replace(file, modified_ns=recorded.modified_ns if recorded is not None and same else None)

@@ -1,9 +1,8 @@
-"""Verifying: the bytes of a checkpoint on this machine against the digests that the catalog has of it.
+"""Verifying: the bytes of a checkpoint on this machine against the digests in the catalog.
 
-Files are read from the model's folder, or from where the hub's client keeps what it fetched; nothing is fetched here. What
-is found becomes evidence. A folder is the checkpoint, so one that differs is wrong; a fetched copy is only a copy, and what
-is wrong with it is told without a status. Weights that hold another number of parameters than the model has are wrong in
-either case, since the digests then are of such weights.
+Files are read from the model's folder, or from the cache of the hub's client; nothing is fetched. Findings become evidence.
+A folder is the checkpoint itself, so a folder that differs makes it wrong; a fetched copy is only a copy, so its faults name
+no status. Weights with another number of parameters than the model are wrong in either case: their digests are as recorded.
 """
 
 from __future__ import annotations
@@ -11,25 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import update
-
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.checkpoint_tables import record_modified
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.specs import FileRecord, ParameterCount
-from seenat.registry.checkpoints.files import CONFIG, count_parameters, weight_and_config_files
-from seenat.registry.database.tables import checkpoint_files
+from seenat.registry.catalog.specs import ParameterCount
+from seenat.registry.catalog.status import Evidence
+from seenat.registry.checkpoints.files import CONFIG, FileRecord, count_parameters, weight_and_config_files
 from seenat.registry.errors import SeenatError, UnknownCheckpoint
 from seenat.registry.hub.download import hub_errors
-from seenat.registry.integrity.evidence import VERIFY, Finding, replace_evidence
+from seenat.registry.integrity.evidence import VERIFY, replace_evidence
 from seenat.registry.storage.local import sha256_of_file
 
 __all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedFile:
+@dataclass(frozen=True, kw_only=True)
+class CheckedFile(Answer):
     """A file that determines the numbers, as it is and as the catalog has it."""
 
     name: str
@@ -40,10 +38,6 @@ class CheckedFile:
     sha256: str | None
     recorded_bytes: int | None
     recorded_sha256: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
     def __str__(self) -> str:
         if self.state == "missing":
@@ -56,8 +50,10 @@ class CheckedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verification:
+class Verification(Answer):
     """What verifying one checkpoint found."""
+
+    json_names = ("model", "step", "folder", "verified", "faults", "parameters", "files")
 
     model: str
     step: int
@@ -75,24 +71,16 @@ class Verification:
         """Whether the catalog has digests to compare with."""
         return any(file.recorded_sha256 for file in self.files)
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name; `verified` is null where there was nothing to compare with."""
-        return {
-            "model": self.model,
-            "step": self.step,
-            "folder": str(self.folder),
-            "verified": not self.faults if self.is_comparable or self.faults else None,
-            "faults": list(self.faults),
-            "parameters": self.parameters.to_json() if self.parameters else None,
-            "files": [file.to_json() for file in self.files],
-        }
+    @property
+    def verified(self) -> bool | None:
+        """Whether everything is as it should be; None where there was nothing to compare with."""
+        return not self.faults if self.is_comparable or self.faults else None
 
 
 def local_folder(model: Model, checkpoint: Checkpoint) -> Path | None:
     """Where a checkpoint's files are on this machine; None when they are not."""
     if model.folder is not None:
-        label = str(model.schedule.label(checkpoint.step))
-        folder = Path(model.folder.replace("{label}", label).replace("{step}", str(checkpoint.step)))
+        folder = Path(model.schedule.expand(model.folder, checkpoint.step))
         return folder if folder.is_dir() else None
     if model.repository is None:
         return None
@@ -107,7 +95,7 @@ def local_folder(model: Model, checkpoint: Checkpoint) -> Path | None:
 def verify_checkpoint(
     catalog: Catalog, model: Model, checkpoint: Checkpoint, progress: Callable[[int], None] | None = None
 ) -> Verification:
-    """Read a checkpoint's files and compare them with what the catalog has; `progress` is told the bytes of each piece.
+    """Read a checkpoint's files and compare them with what the catalog has; `progress` gets the bytes of each piece.
 
     The outcome is recorded as evidence. Raises `UnknownCheckpoint` when the files are not on this machine.
     """
@@ -122,17 +110,17 @@ def verify_checkpoint(
     files = tuple(_checked(folder / name, recorded.get(name), progress) for name in names)
     parameters, miscounted = _counted(folder, model)
     faults = [str(file) for file in files if file.state != "same" and (recorded or file.state != "unrecorded")]
-    found = Verification(
+    verification = Verification(
         model=model.name,
         step=checkpoint.step,
         folder=folder,
         is_copy=model.folder is None,
         files=files,
         parameters=parameters,
-        faults=tuple(one for one in (*faults, fault if not faults else None, miscounted) if one),
+        faults=tuple(sentence for sentence in (*faults, fault if not faults else None, miscounted) if sentence),
     )
-    _record(catalog, checkpoint, found, miscounted)
-    return found
+    _record(catalog, checkpoint, verification, miscounted)
+    return verification
 
 
 def _names(folder: Path, recorded: dict[str, FileRecord]) -> tuple[list[str], str | None]:
@@ -168,7 +156,7 @@ def _counted(folder: Path, model: Model) -> tuple[ParameterCount | None, str | N
     """The parameters in a checkpoint's headers, and a sentence where they are not the model's."""
     try:
         counted = count_parameters(folder)
-    except SeenatError:  # The files' own faults tell it.
+    except SeenatError:  # The faults of the files say why.
         return None, None
     expected = model.parameters
     if expected is None or counted == expected:
@@ -176,32 +164,29 @@ def _counted(folder: Path, model: Model) -> tuple[ParameterCount | None, str | N
     return counted, f"it holds {counted.total:,} parameters, and {model.name} has {expected.total:,}"
 
 
-def _record(catalog: Catalog, checkpoint: Checkpoint, found: Verification, miscounted: str | None) -> None:
+def _record(catalog: Catalog, checkpoint: Checkpoint, verification: Verification, miscounted: str | None) -> None:
     with catalog.database.write() as connection:
-        replace_evidence(connection, VERIFY, {checkpoint.id: list(_findings(found, miscounted))})
-        for file in found.files:
+        replace_evidence(connection, VERIFY, {checkpoint.id: list(_findings(verification, miscounted))})
+        for file in verification.files:
             if file.state == "same":
-                connection.execute(
-                    update(checkpoint_files)
-                    .where(checkpoint_files.c.checkpoint_id == checkpoint.id, checkpoint_files.c.name == file.name)
-                    .values(modified_ns=(found.folder / file.name).stat().st_mtime_ns)
-                )
+                modified_ns = (verification.folder / file.name).stat().st_mtime_ns
+                record_modified(connection, checkpoint.id, file.name, modified_ns)
 
 
-def _findings(found: Verification, miscounted: str | None) -> Iterator[Finding]:
-    count = f", which hold {found.parameters.total:,} parameters" if found.parameters else ""
-    if found.faults:
-        what = "A fetched copy is not what the hub listed" if found.is_copy else "It is not what was recorded"
-        status = "wrong" if miscounted or not found.is_copy else None
-        yield _finding(status, f"{what}: {'; '.join(found.faults)}.")
-    elif found.is_comparable:
-        yield _finding("ok", f"All {len(found.files)} files were read and have the recorded digests{count}.")
+def _findings(verification: Verification, miscounted: str | None) -> Iterator[Evidence]:
+    count = f", which hold {verification.parameters.total:,} parameters" if verification.parameters else ""
+    if verification.faults:
+        what = "A fetched copy is not what the hub listed" if verification.is_copy else "It is not what was recorded"
+        status = "wrong" if miscounted or not verification.is_copy else None
+        yield _finding(status, f"{what}: {'; '.join(verification.faults)}.")
+    elif verification.is_comparable:
+        yield _finding("ok", f"All {len(verification.files)} files were read and have the recorded digests{count}.")
     else:
         yield _finding(None, f"Its files were read{count}, and there are no digests to compare them with.")
 
 
-def _finding(status: str | None, statement: str) -> Finding:
-    return Finding(kind="verification", status=status, statement=statement, source=VERIFY)
+def _finding(status: str | None, statement: str) -> Evidence:
+    return Evidence(kind="verification", status=status, statement=statement, source=VERIFY)
 
 
 def _short(sha256: str | None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.catalog.models import Order
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
+from seenat.registry.orders.source import DescribedOrder
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import Tokens
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 
-def decode(order: Order, tokens: Tokens) -> list[str]:
+def decode(order: DescribedOrder, tokens: Tokens) -> list[str]:
     """The text of each sequence, `[sequences, ids]`; special ids such as the end of a document are written out.
 
     Nothing is added between documents: what is not an id is not there. Raises `InvalidValue` for an order without a
@@ -29,7 +29,7 @@ def _lists(tokens: Tokens) -> Iterable[list[int]]:
     return (row.tolist() for row in tokens)
 
 
-def _tokenizer(order: Order) -> Any:
+def _tokenizer(order: DescribedOrder) -> Any:
     if order.tokenizer is None:
         raise InvalidValue(
             f"The order {order.name} names no tokenizer, so its ids cannot be decoded; add `tokenizer` to its SUITE.toml."

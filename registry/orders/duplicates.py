@@ -14,9 +14,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.source import TokenSource
+from seenat.registry.orders.source import DescribedOrder, TokenSource
 from seenat.registry.units import SequenceRange
 
 __all__ = ["MOST_BYTES", "MOST_SEQUENCES", "Contents", "Indices", "contents_of", "order_contents"]
@@ -75,17 +74,17 @@ def contents_of(source: TokenSource, sequences: int, bytes_at_once: int = _READ_
     return Contents(content=content, times=np.bincount(content).astype(np.int64))
 
 
-def order_contents(model: Model, known: dict[int, Contents], most: int) -> Contents:
-    """The contents of a model's whole order, read unless `known` holds them, by the order's id, and kept there.
+def order_contents(order: DescribedOrder, known: dict[int, Contents], most: int) -> Contents:
+    """The contents of a whole order, read unless `known` holds them, by the order's id, and kept there.
 
     Raises `InvalidValue` where the order has more than `most` sequences.
     """
-    order = model.order
-    if len(order.sequences) > most:
+    sequences = order.geometry.sequences
+    if sequences > most:
         raise InvalidValue(
-            f"To tell which contents {order.name} repeats, all its {len(order.sequences):,} sequences must be read and compared: "
-            f"{len(order.sequences) * order.geometry.sequence_bytes / 1e9:,.1f} GB of ids; take them as they are with --repeated."
+            f"To tell which contents {order.name} repeats, all its {sequences:,} sequences must be read and compared: "
+            f"{sequences * order.geometry.sequence_bytes / 1e9:,.1f} GB of ids; take them as they are with --repeated."
         )
     if order.id not in known:
-        known[order.id] = contents_of(order.source(), len(order.sequences))
+        known[order.id] = contents_of(order.source(), sequences)
     return known[order.id]

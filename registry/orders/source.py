@@ -11,7 +11,7 @@ from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Sequences", "TokenSource", "Tokens"]
+__all__ = ["DescribedOrder", "Sequences", "TokenSource", "Tokens"]
 
 Tokens = npt.NDArray[np.integer[Any]]
 """Ids, `[sequences, positions]`, in the type that the order stores."""
@@ -49,3 +49,38 @@ class TokenSource(Protocol):
 
     def place(self, sequence: int, position: int) -> str:
         """Where one id of a sequence of the order lies, as the beginning of a message: its file, and its byte or row."""
+
+
+class DescribedOrder(Protocol):
+    """What readers and exports need to know of an order beside its ids; the catalog's `Order` is one."""
+
+    @property
+    def id(self) -> int:
+        """Its id in the catalog."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def suite(self) -> str:
+        """The suite that it belongs to."""
+
+    @property
+    def digest(self) -> str | None:
+        """Over geometry and content; None until every file's digest is known."""
+
+    @property
+    def geometry(self) -> Geometry:
+        """How many sequences, of how many ids, of which type."""
+
+    @property
+    def sequences_per_batch(self) -> int:
+        """How many sequences one of its batches has."""
+
+    @property
+    def tokenizer(self) -> str | None:
+        """A file, a folder or a repository on the hub; None where it names none."""
+
+    def source(self) -> TokenSource:
+        """The reader of its ids."""

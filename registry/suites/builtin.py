@@ -10,19 +10,11 @@ import json
 from importlib import resources
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
-from seenat.registry.catalog.specs import (
-    AliasSpec,
-    CheckpointSpec,
-    FileRecord,
-    ModelSpec,
-    OrderSpec,
-    ParameterCount,
-    SuiteSpec,
-)
-from seenat.registry.database.tables import batches, orders
-from seenat.registry.integrity.evidence import record_shipped_evidence
+from seenat.registry.catalog.order_tables import record_published_digests
+from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, OrderSpec, ParameterCount, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.claims import record_shipped_claims
 from seenat.registry.suites.reference_counts import record_reference_counts
@@ -41,12 +33,15 @@ def builtin_suites() -> tuple[SuiteSpec, ...]:
 
 
 def record_builtin_suites(connection: Connection) -> tuple[str, ...]:
-    """Bring the catalog to what this version of seenat knows; facts change in place, results and what was learned stay."""
+    """Bring the catalog to the facts of this version of seenat, in place; results and what was learned stay.
+
+    Returns a sentence for each change.
+    """
     changes = tuple(change for suite in builtin_suites() for change in write_suite(connection, suite, replace=True))
     record_shipped_claims(connection)
-    record_shipped_evidence(connection)
     record_reference_counts(connection)
-    _record_batch_digests(connection, _data()["batch_digests"])
+    for order, digests in _data()["batch_digests"].items():
+        record_published_digests(connection, order, digests)
     return changes
 
 
@@ -54,18 +49,6 @@ def _data() -> dict[str, Any]:
     text = resources.files("seenat.registry").joinpath("data", "pythia.json").read_text("utf-8")
     data: dict[str, Any] = json.loads(text)
     return data
-
-
-def _record_batch_digests(connection: Connection, digests: dict[str, dict[str, str]]) -> None:
-    """Published digests of batches, where nothing was read here yet: the first read is held against them."""
-    for order, known in digests.items():
-        order_id = select(orders.c.id).where(orders.c.name == order).scalar_subquery()
-        for batch, digest in known.items():
-            connection.execute(
-                update(batches)
-                .where(batches.c.order_id == order_id, batches.c.batch == int(batch), batches.c.digest.is_(None))
-                .values(digest=f"sha256:{digest}")
-            )
 
 
 def _suite(data: dict[str, Any]) -> SuiteSpec:

@@ -16,15 +16,15 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select
 
-from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.queries import AnyRow
+from seenat.registry.answer import Answer
+from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import claims
 
 __all__ = ["Claim", "claims_of", "disputed", "record_shipped_claims"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Answer):
     """One statement of one source."""
 
     subject_kind: str
@@ -39,10 +39,6 @@ class Claim:
     date: str | None = None
     note: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return asdict(self)
-
 
 def record_shipped_claims(connection: Connection) -> None:
     """Bring the claims of the built-in suites to what this version ships; nothing is written where nothing changed."""
@@ -52,35 +48,33 @@ def record_shipped_claims(connection: Connection) -> None:
     stored = [_claim(row) for row in connection.execute(select(claims).where(_about(subjects)).order_by(claims.c.id))]
     if stored != shipped:
         connection.execute(delete(claims).where(_about(subjects)))
-        connection.execute(insert(claims), [claim.to_json() for claim in shipped])
+        connection.execute(insert(claims), [asdict(claim) for claim in shipped])
 
 
-def claims_of(catalog: Catalog, kind: str, subject: str) -> tuple[Claim, ...]:
+def claims_of(connection: Connection, kind: str, subject: str) -> tuple[Claim, ...]:
     """The claims about one model, order or suite, by field, the primary one first."""
     query = (
         select(claims)
         .where(claims.c.subject_kind == kind, claims.c.subject == subject)
         .order_by(claims.c.field, claims.c.is_primary.desc(), claims.c.id)
     )
-    with catalog.database.read() as connection:
-        return tuple(_claim(row) for row in connection.execute(query))
+    return tuple(_claim(row) for row in connection.execute(query))
 
 
-def disputed(catalog: Catalog, subject: str | None = None) -> tuple[Claim, ...]:
+def disputed(connection: Connection, subject: str | None = None) -> tuple[Claim, ...]:
     """The claims of every field whose sources disagree, of one subject or of all."""
     query = select(claims).order_by(
         claims.c.subject_kind, claims.c.subject, claims.c.field, claims.c.is_primary.desc(), claims.c.id
     )
     if subject is not None:
         query = query.where(claims.c.subject == subject)
-    with catalog.database.read() as connection:
-        found = [_claim(row) for row in connection.execute(query)]
-    return tuple(claim for group in _by_field(found).values() if _disagree(group) for claim in group)
+    stated = [_claim(row) for row in connection.execute(query)]
+    return tuple(claim for group in _by_field(stated).values() if _disagree(group) for claim in group)
 
 
-def _by_field(found: Iterable[Claim]) -> Mapping[tuple[str, str, str], list[Claim]]:
+def _by_field(stated: Iterable[Claim]) -> Mapping[tuple[str, str, str], list[Claim]]:
     groups: dict[tuple[str, str, str], list[Claim]] = defaultdict(list)
-    for claim in found:
+    for claim in stated:
         groups[claim.subject_kind, claim.subject, claim.field].append(claim)
     return groups
 

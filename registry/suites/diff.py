@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.schedule import Schedule
 
 __all__ = ["STATED_BY_NONE", "diff_suites"]
@@ -102,7 +103,7 @@ def _in_words(aliases: Iterable[AliasSpec]) -> str:
         )
         for alias in sorted(aliases, key=lambda alias: alias.name)
     )
-    return ", ".join(" ".join(filter(None, one)) for one in words) or "none"
+    return ", ".join(" ".join(filter(None, parts)) for parts in words) or "none"
 
 
 def _change(what: str, before: Any, after: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Registering a suite of one's own: from a SUITE.toml to facts that were checked against the files.
+"""Registering a suite of one's own: a SUITE.toml becomes facts that were checked against the files.
 
 Every token file and every file that determines a checkpoint's numbers is hashed, every id is checked against the
 vocabulary, every checkpoint's parameters are counted in its headers and compared with its configuration. A file of the
@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Order
-from seenat.registry.catalog.queries import stored_suite
+from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.specs import (
     AliasSpec,
     BatchContent,
     CheckpointSpec,
-    FileRecord,
     ModelSpec,
     OrderSpec,
     ParameterCount,
     SuiteSpec,
 )
 from seenat.registry.checkpoints.files import (
+    FileRecord,
     checkpoint_digest,
     count_parameters,
     parameters_of_config,
@@ -43,6 +43,7 @@ from seenat.registry.schedule import Schedule
 from seenat.registry.storage.local import sha256_of_file
 from seenat.registry.suites.builtin import BUILT_IN
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
+from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ if TYPE_CHECKING:
 __all__ = ["Registered", "register_suite"]
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being read, how many bytes of all were read, and how many there are to read."""
+"""Called with what is being read, the bytes read so far, and the bytes to read in all."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registered:
+class Registered(Answer):
     """What registering a suite did."""
 
     suite: str
@@ -64,15 +65,6 @@ class Registered:
     models: tuple[str, ...]
     changes: tuple[str, ...]
     """A sentence for each thing added or changed; empty when the catalog knew it all."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {
-            "suite": self.suite,
-            "orders": list(self.orders),
-            "models": list(self.models),
-            "changes": list(self.changes),
-        }
 
 
 def register_suite(
@@ -107,7 +99,7 @@ def _check_names(connection: Connection, manifest: SuiteManifest, stored: SuiteS
         )
     owners = _names_of_others(connection, manifest.name)
     named: list[OrderManifest | ModelManifest] = [*manifest.orders, *manifest.models]
-    for name in (*(one.name for one in named), *(alias for model in manifest.models for alias in model.aliases)):
+    for name in (*(entry.name for entry in named), *(alias for model in manifest.models for alias in model.aliases)):
         if name in owners:
             raise InvalidManifest(f"{manifest.path}: {name} is taken by {owners[name]}; write a name of its own.")
 
@@ -138,7 +130,7 @@ class _SuiteScanner:
         self.total = 0
 
     def suite(self) -> SuiteSpec:
-        """All facts; the bytes to read are counted first, so that progress can be told."""
+        """All facts; the bytes to read are counted first, to report progress."""
         self.total = self._bytes_to_read()
         orders = tuple(self._order(order) for order in self.manifest.orders)
         by_name = {order.name: order for order in orders}
@@ -156,8 +148,8 @@ class _SuiteScanner:
         from seenat.registry.orders.formats.open import open_order
 
         source = open_order(_order_files(self.manifest, order))
-        known = self.known_orders.get(order.name)
-        names = {file.name: file for file in known.files} if known else {}
+        before = self.known_orders.get(order.name)
+        names = {file.name: file for file in before.files} if before else {}
         files = tuple(
             replace(
                 self._file(self.manifest.locate(name), name, names.get(name), order.name), role=role, data_offset=offset
@@ -177,7 +169,7 @@ class _SuiteScanner:
             tokenizer=_tokenizer(self.manifest, order),
             files=files,
         )
-        if known is not None and known.digest == facts.digest and cut_batch(known) == cut_batch(facts):
+        if before is not None and before.digest == facts.digest and _how_cut(before) == _how_cut(facts):
             return facts
         return replace(facts, batches=self._batches(order, source))
 
@@ -190,7 +182,7 @@ class _SuiteScanner:
         if order.format == INDEX_MAP:
             maps = load_index_maps(_order_files(self.manifest, order))
             length = source.geometry.tokens_per_sequence
-            check_index_maps(maps, length, lambda read: self._tell(f"checking the maps of {order.name}", read))
+            check_index_maps(maps, length, lambda read: self._report(f"checking the maps of {order.name}", read))
         elif order.index is not None:
             check_index(self.manifest.locate(order.index), source.geometry)
         size = source.geometry.sequence_bytes
@@ -201,7 +193,7 @@ class _SuiteScanner:
                 order.sequences_per_batch,
                 vocab_size=order.vocab_size,
                 eod_id=order.eos_id,
-                progress=lambda sequences: self._tell(f"checking {order.name}", sequences * size),
+                progress=lambda sequences: self._report(f"checking {order.name}", sequences * size),
             )
         )
 
@@ -249,10 +241,10 @@ class _SuiteScanner:
         )
 
     def _checkpoint(self, model: str, step: int, folder: Path) -> CheckpointSpec:
-        known = self.known_models.get(model)
+        registered = self.known_models.get(model)
         before = (
-            {file.name: file for saved in known.checkpoints if saved.step == step for file in saved.files}
-            if known
+            {file.name: file for saved in registered.checkpoints if saved.step == step for file in saved.files}
+            if registered
             else {}
         )
         files = tuple(
@@ -264,15 +256,15 @@ class _SuiteScanner:
 
     # -- files
 
-    def _file(self, path: Path, name: str, known: FileRecord | None, what: str) -> FileRecord:
+    def _file(self, path: Path, name: str, before: FileRecord | None, what: str) -> FileRecord:
         status = path.stat()
-        if known is not None and (known.bytes, known.modified_ns) == (status.st_size, status.st_mtime_ns):
-            sha256 = known.sha256
+        if before is not None and (before.bytes, before.modified_ns) == (status.st_size, status.st_mtime_ns):
+            sha256 = before.sha256
         else:
-            sha256 = sha256_of_file(path, lambda piece: self._tell(f"hashing {what}", piece))
+            sha256 = sha256_of_file(path, lambda piece: self._report(f"hashing {what}", piece))
         return FileRecord(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
 
-    def _tell(self, what: str, done: int) -> None:
+    def _report(self, what: str, done: int) -> None:
         self.done += done
         self.progress(what, min(self.done, self.total), self.total)
 
@@ -346,7 +338,7 @@ def _tokenizer(manifest: SuiteManifest, order: OrderManifest) -> str | None:
     return str(path) if path.exists() else order.tokenizer
 
 
-def cut_batch(order: OrderSpec) -> tuple[Any, ...]:
+def _how_cut(order: OrderSpec) -> tuple[Any, ...]:
     """What decides, beside the content, the facts of batches and whether the order's index is right."""
     indexes = tuple(file.sha256 for file in order.files if file.role == "index")
     return order.sequences_per_batch, order.eos_id, order.vocab_size, indexes
@@ -381,10 +373,10 @@ _ARCHITECTURE = {
 
 
 def _architecture(config: Mapping[str, Any], model: str, vocab_size: int | None) -> dict[str, Any]:
-    found = {name: config[key] for key, name in _ARCHITECTURE.items() if config.get(key) is not None}
-    held = found.get("vocab_size")
-    if isinstance(held, int) and vocab_size is not None and held < vocab_size:
+    architecture = {name: config[key] for key, name in _ARCHITECTURE.items() if config.get(key) is not None}
+    config_vocab_size = architecture.get("vocab_size")
+    if isinstance(config_vocab_size, int) and vocab_size is not None and config_vocab_size < vocab_size:
         raise CorruptFile(
-            f"{model} has a vocabulary of {held} and its order one of {vocab_size}; check that they belong together."
+            f"{model} has a vocabulary of {config_vocab_size} and its order one of {vocab_size}; check that they belong together."
         )
-    return found
+    return architecture

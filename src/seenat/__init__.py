@@ -28,6 +28,6 @@ def open(url: str | None = None) -> Catalog:
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
-    from seenat.registry.catalog.catalog import Catalog
+    from seenat.registry.open import open_catalog
 
-    return Catalog.open(url)
+    return open_catalog(url)

@@ -24,6 +24,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SeenatError, UnknownCheckpoint
 from seenat.registry.integrity.batch_digests import verify_batch
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -36,13 +37,13 @@ Ask = Callable[[str], Any]
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pains") / "catalog.sqlite"
-    Catalog.open(str(made)).close()
+    open_catalog(str(made)).close()
     return made
 
 
 @pytest.fixture
 def catalog(path: Path) -> Iterator[Catalog]:
-    with Catalog.open(str(path)) as opened:
+    with open_catalog(str(path)) as opened:
         yield opened
 
 

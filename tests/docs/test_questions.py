@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from seenat.cli.main import seenat
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 PAGE = Path(__file__).parents[2] / "docs" / "questions.md"
 QUESTION = re.compile(r"^## (\d+)\. (.+?)$.*?```sh\n(.+?)\n```.*?```sql\n(.+?)\n```", re.MULTILINE | re.DOTALL)
@@ -47,7 +47,7 @@ def questions() -> Iterator[tuple[int, str, str]]:
 @pytest.fixture(scope="module")
 def catalog_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("questions") / "catalog.sqlite"
-    Catalog.open(str(path)).close()
+    open_catalog(str(path)).close()
     return path
 
 
@@ -63,7 +63,7 @@ def test_command_and_query_agree(
     result = CliRunner().invoke(seenat, [*shlex.split(command)[1:], "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
-    with Catalog.open(str(catalog_path)) as catalog, catalog.database.read() as connection:
+    with open_catalog(str(catalog_path)) as catalog, catalog.database.read() as connection:
         rows = [tuple(row) for row in connection.execute(text(query))]
     assert rows
     if number in SAME:

@@ -14,6 +14,7 @@ import pytest
 from support.measuring import measure
 
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -84,7 +85,7 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
     The smallest model is measured everywhere, the others at three checkpoints over the controls too. 72,176 values; 40
     seconds of one core.
     """
-    with Catalog.open(str(tmp_path_factory.mktemp("pocket") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("pocket") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
         for name in ("pocket-230k", "pocket-660k", "pocket-2m"):
             measure(catalog, name)

@@ -21,8 +21,9 @@ from sqlalchemy.engine import make_url
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
-from seenat.registry.database.schema import alembic_config, upgrade
+from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import metadata
+from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.orders.formats.megatron_idx import write_order
 
 Dump = dict[str, list[tuple[Any, ...]]]
@@ -50,7 +51,7 @@ def _dump() -> Callable[[Database], Dump]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog with the built-in suites, to be copied."""
     path = tmp_path_factory.mktemp("template") / "catalog.sqlite"
-    Catalog.open(str(path)).close()
+    open_catalog(str(path)).close()
     return path
 
 
@@ -82,7 +83,7 @@ def _postgres_database(server: str) -> Iterator[str]:
 def shared_catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     """A catalog with the built-in suites, in each kind of database, that no test may write to."""
     name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
-    with Catalog.open(str(request.getfixturevalue(name))) as opened:
+    with open_catalog(str(request.getfixturevalue(name))) as opened:
         yield opened
 
 
@@ -91,7 +92,7 @@ def sqlite_catalog(sqlite_template: Path, tmp_path: Path) -> Iterator[Catalog]:
     """A catalog with the built-in suites, where the kind of database does not matter."""
     path = tmp_path / "catalog.sqlite"
     shutil.copy(sqlite_template, path)
-    with Catalog.open(str(path)) as opened:
+    with open_catalog(str(path)) as opened:
         yield opened
 
 
@@ -123,10 +124,10 @@ def bare_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cat
     """A catalog of the newest schema without any suite, in each kind of database."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("bare_sqlite"), tmp_path / "bare.sqlite")
-        with Catalog.open(str(tmp_path / "bare.sqlite")) as opened:
+        with open_catalog(str(tmp_path / "bare.sqlite")) as opened:
             yield opened
         return
-    with Catalog.open(request.getfixturevalue("bare_postgres")) as opened:
+    with open_catalog(request.getfixturevalue("bare_postgres")) as opened:
         yield opened
         with opened.database.write() as connection:
             connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY"))

@@ -19,6 +19,7 @@ from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.trajectory import Point, Trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 from support.measuring import measure
@@ -81,7 +82,7 @@ def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFacto
     ):
         measured.backup(copy)
     shutil.copytree(results_folder(measured_pocket.database), f"{path}.results")
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         losses, late = Protocol.default_for(0, "loss"), SequenceRange(BATCH * 192, 3584)
         measure(catalog, "pocket-230k", losses, unseen=True)
         measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
@@ -91,7 +92,7 @@ def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def partly(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog in which only some sequences of some checkpoints are measured, with holes within batches and blocks."""
-    with Catalog.open(str(tmp_path_factory.mktemp("partly") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("partly") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
         measure(catalog, "pocket-230k", steps=(256, 384), sample=2000, seed=5)
         measure(catalog, "pocket-230k", steps=(320,), sample=700, seed=6)

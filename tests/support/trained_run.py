@@ -23,6 +23,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.tables import batch_counts, blocks, memorized_sequences, onset_counts
 from seenat.registry.hub.location import CheckpointLocation
+from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.suites.register import register_suite
 from support.measuring import measure, plan
@@ -83,7 +84,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Mine:
 def mine_registered(mine: Mine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite catalog with that suite and nothing measured; to be copied."""
     path = tmp_path_factory.mktemp("registered") / "catalog.sqlite"
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         register_suite(catalog, mine.manifest)
     return path
 
@@ -105,7 +106,7 @@ def new_catalog(new_home: Callable[[str], Path]) -> Iterator[Callable[[str], Cat
     opened: list[Catalog] = []
 
     def make(name: str) -> Catalog:
-        opened.append(Catalog.open(str(new_home(name))))
+        opened.append(open_catalog(str(new_home(name))))
         return opened[-1]
 
     yield make
@@ -171,7 +172,7 @@ def reference() -> Callable[..., ReferenceScores]:
 def _undisturbed(registered: Path, folder: Path, steps: tuple[int, ...]) -> Undisturbed:
     path = shutil.copy(registered, folder / "catalog.sqlite")
     protocol, selection = Protocol(prompt=8, continuation=8), {"steps": steps, "unseen": True}
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         began = time.perf_counter()
         job = measure(catalog, "mine-a", protocol, **selection)
         return Undisturbed(

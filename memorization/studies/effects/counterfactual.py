@@ -156,7 +156,7 @@ def counterfactual_profiles(
     found = []
     for model in models:
         results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
-        once = None if repeated else order_contents(model, contents, most).once
+        once = None if repeated else order_contents(model.order, contents, most).once
         found.append(_profile(results, quantity_of(results.protocol, quantity), once, control, least))
     return tuple(found)
 

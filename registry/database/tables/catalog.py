@@ -201,14 +201,14 @@ class RevisionColumns(TypedColumns):
     files: Column[dict[str, Any] | None] = Column(JSON)
     """Weights of a `main` that is no checkpoint, `{name: {bytes, sha256}}`; those of checkpoints are checkpoint_files."""
     elements: Column[dict[str, int] | None] = Column(JSON)
-    """Numbers stored in its safetensors by type, such as `{"F16": 70426624}`; null where the hub did not tell."""
+    """Numbers stored in its safetensors by type, such as `{"F16": 70426624}`; null where the hub did not say."""
 
 
 revisions = Table("revisions", metadata, RevisionColumns)
 
 
 class EvidenceColumns(TypedColumns):
-    """Something known of a checkpoint's files, with its source; statuses are drawn from it."""
+    """A statement about a checkpoint's files, with its source; statuses follow from it."""
 
     id = Column(Integer, primary_key=True)
     checkpoint_id = Column(Integer, ForeignKey("checkpoints.id"), nullable=False, index=True)

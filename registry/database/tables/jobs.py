@@ -97,7 +97,7 @@ class ShardColumns(TypedColumns):
     block = Column(Integer, primary_key=True)
     start = Column(BigInteger, nullable=False)
     stop = Column(BigInteger, nullable=False)
-    """The sequences asked for are within `[start, stop)` of this block."""
+    """The requested sequences are within `[start, stop)` of this block."""
     state = Column(String(16), nullable=False)
     """`pending`, `running`, `done` or `failed`."""
     owner: Column[str | None] = Column(String(96))

@@ -36,7 +36,7 @@ from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.specs import FileRecord
+    from seenat.registry.checkpoints.files import FileRecord
 
 __all__ = ["RemoteOrder", "open_remote", "token_cache"]
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
+from seenat.registry.schedule import expand_template
 from seenat.registry.suites.manifest.keys import MODEL_KEYS, ORDER_KEYS, REPOSITORY, SUITE_KEYS, Fact
 from seenat.registry.suites.manifest.toml_positions import locate
 from seenat.registry.suites.manifest.toml_schema import (
@@ -38,8 +39,8 @@ __all__ = ["ModelManifest", "OrderManifest", "SuiteManifest", "read_manifest"]
 _HEADERS = {"suite": "[suite]", "order": "[[order]]", "model": "[[model]]"}
 _GEOMETRY = ("tokens_per_sequence", "sequences", "dtype")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+# Steps that one message names before it counts the rest.
 _NAMED_STEPS = 8
-"""Steps that one message names before it counts the rest."""
 
 
 # -- the values
@@ -47,7 +48,7 @@ _NAMED_STEPS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class OrderManifest:
-    """One `[[order]]`: token files in training order, and what is said of their geometry."""
+    """One `[[order]]`: token files in training order, and their stated geometry."""
 
     name: str
     format: str
@@ -108,7 +109,7 @@ class ModelManifest:
 
     def checkpoint(self, step: int) -> str:
         """The folder, as written, or else the revision of one saved step."""
-        return _filled(self.checkpoints or self.revision, step, self.labels_per_step)
+        return expand_template(self.checkpoints or self.revision, step, self.labels_per_step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,7 +326,9 @@ def _check_folders(model: Table, folder: Path) -> None:
         model.mistake(f'{_remote(template)}, or repository = "org/name" for a model of the hub', "checkpoints")
         return
     absent = [
-        step for step in model.values.get("steps", ()) if not _is_folder(folder / _filled(template, step, factor))
+        step
+        for step in model.values.get("steps", ())
+        if not _is_folder(folder / expand_template(template, step, factor))
     ]
     if absent:
         rest = f" and {len(absent) - _NAMED_STEPS} more" if len(absent) > _NAMED_STEPS else ""
@@ -333,10 +336,6 @@ def _check_folders(model: Table, folder: Path) -> None:
         have = f"step {named} has" if len(absent) == 1 else f"steps {named}{rest} have"
         advice = "write the path of the folders, or list in steps only what was saved"
         model.mistake(f"{have} no folder {folder / template}; {advice}", "checkpoints")
-
-
-def _filled(template: str, step: int, labels_per_step: int) -> str:
-    return template.replace("{label}", str(step * labels_per_step)).replace("{step}", str(step))
 
 
 def _remote(name: str) -> str:

@@ -81,9 +81,9 @@ class _Scanner:
         return self._at == len(self._text)
 
     def take(self, literal: str) -> bool:
-        found = self._text.startswith(literal, self._at)
-        self._at += len(literal) if found else 0
-        return found
+        is_next = self._text.startswith(literal, self._at)
+        self._at += len(literal) if is_next else 0
+        return is_next
 
     def expect(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)

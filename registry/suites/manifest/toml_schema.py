@@ -1,4 +1,4 @@
-"""Tables of a TOML file checked against the keys they may have, with every mistake told by its line.
+"""Tables of a TOML file checked against the keys they may have, with every mistake reported by its line.
 
 A file is read to its end before it is refused: `Mistakes` collects, `Table` checks one table and keeps in `values` what
 is right, so that later rules can compare keys that both are, and `Mistakes.refuse` raises all of it as one message:
@@ -44,8 +44,8 @@ LARGEST_FILE = 1 << 20
 """Bytes; a manifest with 154 steps is some 2 kB, so a larger file is most likely another one, given by accident."""
 LARGEST_WHOLE = 2**63 - 1
 """What a signed 64-bit column holds, and the range that TOML promises."""
+# Characters of a value that a message repeats.
 _SHOWN = 60
-"""Characters of a value that a message repeats."""
 _NOUNS = {
     str: "text",
     bool: "a boolean",
@@ -84,7 +84,7 @@ class Mistakes:
         return self._lines.line_of(*place)
 
     def add(self, place: Sequence[str | int], sentence: str) -> None:
-        """Keep one mistake, told at the line of `place`."""
+        """Keep one mistake, at the line of `place`."""
         self._found.append((self.line_of(*place), sentence))
 
     def refuse(self) -> None:
@@ -259,9 +259,9 @@ def quoted(words: Iterable[str]) -> list[str]:
     return [shown(word) for word in words]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> list[str]:
+def did_you_mean(word: str, words: Iterable[str]) -> list[str]:
     """The known word that `word` most likely should be, or nothing."""
-    return get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return get_close_matches(word, list(words), n=1, cutoff=0.7)
 
 
 def bare(key: str) -> str:

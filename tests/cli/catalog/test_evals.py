@@ -18,8 +18,8 @@ import pytest
 from support.published import hub_run, numbers, write_evals, write_json, write_memorized
 
 from seenat.cli.catalog.evals import compare, evals, import_
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.reference_counts import record_reference_counts
 
 DOCS = Path(__file__).parents[3] / "docs" / "evaluations.md"
@@ -32,7 +32,7 @@ Run = Callable[..., str]
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog of what ships with seenat, published counts included."""
     path = tmp_path_factory.mktemp("template") / "catalog.sqlite"
-    with Catalog.open(str(path)) as catalog, catalog.database.write() as connection:
+    with open_catalog(str(path)) as catalog, catalog.database.write() as connection:
         record_reference_counts(connection)
     return path
 

@@ -17,9 +17,10 @@ from safetensors.numpy import save_file
 from support.fake_hub import Fault, HubServer, client_of, serve
 
 from seenat.cli.main import seenat
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.status import Evidence
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
-from seenat.registry.integrity.evidence import AUDIT, Finding, replace_evidence
+from seenat.registry.integrity.evidence import AUDIT, replace_evidence
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 
 PAGE = Path(__file__).parents[3] / "docs" / "integrity.md"
@@ -49,7 +50,7 @@ def url(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, hub: HubSer
     """A catalog of this test's own, with the pocket suite."""
     path = tmp_path / "catalog.sqlite"
     monkeypatch.setenv("SEENAT_DATABASE_URL", str(path))
-    with Catalog.open() as catalog:
+    with open_catalog() as catalog:
         register_suite(catalog, next(home.glob("pocket-*")) / "SUITE.toml")
     hub.faults.clear()
     return str(path)
@@ -67,7 +68,7 @@ def answer(line: str) -> Any:
 
 
 def status_of(url: str, model: str) -> dict[int, str]:
-    with Catalog.open(url) as catalog:
+    with open_catalog(url) as catalog:
         return {one.step: one.status for one in catalog.model(model).checkpoints}
 
 
@@ -128,7 +129,7 @@ def test_verify_fails_where_a_digest_differs(url: str) -> None:
 
     from seenat.registry.database.tables import checkpoint_files
 
-    with Catalog.open(url) as catalog, catalog.database.write() as connection:
+    with open_catalog(url) as catalog, catalog.database.write() as connection:
         id_ = catalog.model("pocket-230k").checkpoint(64).id
         is_config = (checkpoint_files.c.checkpoint_id == id_) & (checkpoint_files.c.name == "config.json")
         connection.execute(update(checkpoint_files).where(is_config).values(sha256="sha256:" + "0" * 64))
@@ -145,10 +146,10 @@ def test_verify_says_what_is_not_here(url: str) -> None:
 
 
 def test_memorize_leaves_out_what_cannot_be_trusted_and_says_so(url: str) -> None:
-    with Catalog.open(url) as catalog, catalog.database.write() as connection:
+    with open_catalog(url) as catalog, catalog.database.write() as connection:
         model = catalog.model("pocket-230k")
         found = {
-            model.checkpoint(step).id: [Finding(kind="audit", status=status, statement="So it is.", source=AUDIT)]
+            model.checkpoint(step).id: [Evidence(kind="audit", status=status, statement="So it is.", source=AUDIT)]
             for step, status in ((64, "wrong"), (128, "suspect"))
         }
         replace_evidence(connection, AUDIT, found)

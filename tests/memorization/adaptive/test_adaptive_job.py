@@ -36,6 +36,7 @@ from seenat.memorization.studies.forgetting import curves
 from seenat.memorization.studies.prediction import predictions
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import CorruptFile, InvalidValue, JobFailed, UnknownCheckpoint
+from seenat.registry.open import open_catalog
 from seenat.registry.schedule import pythia_steps
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
@@ -96,7 +97,7 @@ class Both:
 
 @pytest.fixture(scope="module")
 def both(pocket_manifest, measured_pocket, tmp_path_factory):
-    with Catalog.open(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
         steps = catalog.model("pocket-230k").schedule.saved
         job = finished(catalog, "pocket-230k", Protocol(), steps=steps, coarse=None, audit=600, seed=5)
@@ -207,7 +208,7 @@ def test_an_exact_job_afterwards_measures_the_rest_and_leaves_nothing_to_estimat
     folder = tmp_path / "copy"
     path = Path(str(both.catalog.database))
     shutil.copytree(path.parent, folder)
-    with Catalog.open(str(folder / path.name)) as catalog:
+    with open_catalog(str(folder / path.name)) as catalog:
         rest = measure(catalog, "pocket-230k")
         assert rest.progress.measured == both.job.exact_cells - both.job.cells
         assert rest.progress.reused == both.job.cells
@@ -449,7 +450,7 @@ def test_two_adaptive_jobs_and_a_sample_know_what_was_asked_for(mine_catalog, ne
 def test_a_replaced_checkpoint_has_a_bound_until_it_is_refined_again(mine, tmp_path):
     steps = (150, 160, 170, 180)
     copied = mine.copied(tmp_path / "copied", steps)
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
         register_suite(catalog, copied.manifest)
         finished(catalog, steps=steps, coarse=(150, 180))
         assert onsets(catalog, catalog.model("mine-a")).adaptive
@@ -531,6 +532,7 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 torch.set_num_threads(1)
 
@@ -544,7 +546,7 @@ def work(path, steps, grid, syncs):
         sync(descriptor)
 
     os.fsync = counted
-    with Catalog.open(path) as catalog:
+    with open_catalog(path) as catalog:
         model = catalog.model("mine-a")
         selection = Selection(steps=tuple(steps), sequences=model.order.sequences)
         job = plan_adaptive(catalog, model, Protocol(prompt=8, continuation=8), selection, coarse=tuple(grid), audit=200)

@@ -18,9 +18,9 @@ from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import ReferenceLosses, reference_losses, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.trajectories import measured_values, trajectory
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.location import CheckpointLocation
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 
 LOSS = Protocol.default_for(0, "loss")
@@ -160,7 +160,7 @@ def numberless(id_: int, value: float) -> Any:
 
 def test_a_job_stores_the_losses_of_seen_and_unseen_sequences(pocket_manifest: Path, tmp_path: Path) -> None:
     """The pocket suite from files to a trajectory: what was repeated has fallen further than what was never seen."""
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
         model = catalog.model("pocket-660k")
         job = measure(catalog, model.name, LOSS, steps=(0, 128, 384), unseen=True)

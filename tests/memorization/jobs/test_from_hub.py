@@ -16,7 +16,8 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.register import register_suite
 from seenat.registry.suites.write import write_suite

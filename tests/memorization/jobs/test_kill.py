@@ -27,7 +27,7 @@ import torch
 from transformers import GPTNeoXForCausalLM
 from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 torch.set_num_threads(1)
 
@@ -42,7 +42,7 @@ def work(path, job, pipe, syncs):
 
     if syncs:
         os.fsync = counted
-    with Catalog.open(path) as catalog:
+    with open_catalog(path) as catalog:
         run_job(catalog, find_job(catalog, job), device="cpu", progress=lambda now: os.write(pipe, b"."))
 
 for line in sys.stdin:

@@ -14,7 +14,7 @@ import transformers
 from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 
 PROTOCOL = Protocol(prompt=4, continuation=4)
@@ -24,14 +24,14 @@ import json, sys
 import torch
 from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 def memory():
     fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
     return {name: int(fields[name].split()[0]) for name in ("VmHWM", "RssFile")}
 
 torch.set_num_threads(1)
-with Catalog.open(sys.argv[1]) as catalog:
+with open_catalog(sys.argv[1]) as catalog:
     job = run_job(catalog, find_job(catalog, 1), device="cpu")
 print(json.dumps({**memory(), "measured": job.progress.measured, "seconds": job.progress.seconds}))
 """
@@ -76,7 +76,7 @@ def test_ten_times_the_sequences_need_no_more_memory(tmp_path):
     for sequences in (FEW, MANY):
         manifest = suite_of(tmp_path / str(sequences), sequences)
         path = manifest.with_name("catalog.sqlite")
-        with Catalog.open(str(path)) as catalog:
+        with open_catalog(str(path)) as catalog:
             register_suite(catalog, manifest)
             model = catalog.model("tiny")
             selection = Selection(steps=(1,), sequences=model.order.sequences, unseen=True)

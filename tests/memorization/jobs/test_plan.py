@@ -16,7 +16,6 @@ from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import measured_values, trajectory
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import (
     InvalidValue,
     NotMeasured,
@@ -25,6 +24,7 @@ from seenat.registry.errors import (
     UnknownOrder,
     UnknownSequence,
 )
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -35,10 +35,11 @@ import sys
 from seenat.memorization.jobs.status import find_job
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 print("ready", flush=True)
 sys.stdin.readline()
-with Catalog.open(sys.argv[1]) as catalog:
+with open_catalog(sys.argv[1]) as catalog:
     print(run_job(catalog, find_job(catalog, int(sys.argv[2])), device="cpu").progress.measured)
 """
 
@@ -288,8 +289,8 @@ def test_a_sample_is_measured_and_nothing_else(mine_catalog, measured):
 def test_results_lie_beside_the_catalog_and_go_with_it(new_home, measured, tmp_path):
     """Catalog and results are moved together, and what was measured is still known."""
     path = new_home("old")
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         measured(catalog, "mine-a", SHORT, steps=LATE)
     path.parent.rename(tmp_path / "new")
-    with Catalog.open(str(tmp_path / "new" / path.name)) as catalog:
+    with open_catalog(str(tmp_path / "new" / path.name)) as catalog:
         assert measured(catalog, "mine-a", SHORT, steps=LATE[:2]).progress.measured == 0

@@ -32,6 +32,7 @@ from seenat.registry.errors import CorruptFile, JobFailed, NoRoom
 from seenat.registry.hub.cache import evict
 from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint
 from seenat.registry.integrity.content import Content, content_of, ensure_content
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -57,7 +58,7 @@ def registered(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) 
         f'[suite]\nname = "far"\n[[model]]\nname = "far"\norder = "pocket-order"\nsteps = {list(STEPS)}\n'
         f'repository = "{REPOSITORY}"\n'
     )
-    with Catalog.open(str(folder / "catalog.sqlite")) as catalog:
+    with open_catalog(str(folder / "catalog.sqlite")) as catalog:
         for path in (pocket_manifest, manifest):
             register_suite(catalog, path)
     return folder / "catalog.sqlite"
@@ -69,7 +70,7 @@ def far(registered: Path, pocket_manifest: Path, tmp_path: Path, hub: HubServer,
     for step in STEPS:
         hub.add(REPOSITORY, f"step{step}", folder_of(pocket_manifest, step))
     path = shutil.copy(registered, tmp_path / "catalog.sqlite")
-    with client_of(hub), Catalog.open(str(path)) as catalog:
+    with client_of(hub), open_catalog(str(path)) as catalog:
         yield catalog
 
 

@@ -13,8 +13,9 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.status import Evidence
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
-from seenat.registry.integrity.evidence import AUDIT, Finding, replace_evidence
+from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -27,7 +28,7 @@ def judged(sqlite_catalog: Catalog, pocket_manifest: Path) -> Catalog:
     register_suite(sqlite_catalog, pocket_manifest)
     model = sqlite_catalog.model("pocket-230k")
     found = {
-        model.checkpoint(step).id: [Finding(kind="audit", status=status, statement=f"It is {status} here.", source=AUDIT)]
+        model.checkpoint(step).id: [Evidence(kind="audit", status=status, statement=f"It is {status} here.", source=AUDIT)]
         for step, status in ((WRONG, "wrong"), (MISSING, "missing"), (SUSPECT, "suspect"))
     }  # fmt: skip
     with sqlite_catalog.database.write() as connection:

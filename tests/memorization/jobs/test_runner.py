@@ -25,10 +25,10 @@ from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.refresh import refresh_stale_onsets
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NotMeasured, PlanChanged
 from seenat.registry.integrity.content import ensure_content
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -42,7 +42,7 @@ ALL = SequenceRange(0, 2520)
 def own(mine, tmp_path):
     """The suite in a folder that may be damaged, with four checkpoints, and a catalog that knows it."""
     copy = mine.copied(tmp_path / "own", STEPS)
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
         register_suite(catalog, copy.manifest)
         yield catalog, copy
 

@@ -16,8 +16,8 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import measured_values
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, JobFailed
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -32,7 +32,7 @@ def protocols(measure_="prefix"):
 
 
 def opened(path, manifest):
-    catalog = Catalog.open(str(path))
+    catalog = open_catalog(str(path))
     register_suite(catalog, manifest)
     return catalog
 
@@ -87,7 +87,7 @@ def test_what_one_of_them_has_measured_before_is_kept_and_the_others_catch_up(tm
 def test_a_checkpoint_that_fails_fails_for_all_of_them(tmp_path, mine):
     suite = mine.copied(tmp_path / "own", (185, 190))
     lengths = [Protocol(prompt=8, continuation=8), Protocol(prompt=4, continuation=12)]
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
         register_suite(catalog, suite.manifest)
         (suite.checkpoint(190) / "config.json").write_text("{}")
         jobs = [plan(catalog, "mine-a", one, steps=(185, 190), unseen=True) for one in lengths]

@@ -294,8 +294,9 @@ def test_a_hub_that_is_not_there_is_told_at_once(
 IMPORT = """
 from seenat.memorization.published.importer import import_published
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
-with Catalog.open() as catalog:
+with open_catalog() as catalog:
     (done,) = import_published(catalog, "EleutherAI/pythia-memorized-evals", split="duped.70m")
     print(done.model, done.sequences, done.outcome)
 """

@@ -25,7 +25,7 @@ EVERYTHING = SequenceRange(0, SEQUENCES)
 KILLED = """
 import os, signal, sys
 from seenat.memorization.results.compaction import compact
-from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 for syncs in range(1, 100):
     pid = os.fork()
@@ -39,7 +39,7 @@ for syncs in range(1, 100):
             sync(descriptor)
 
         os.fsync = counted
-        with Catalog.open(sys.argv[1]) as catalog:
+        with open_catalog(sys.argv[1]) as catalog:
             compact(catalog, catalog.model("made-up"))
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

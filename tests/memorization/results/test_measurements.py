@@ -17,9 +17,9 @@ from seenat.memorization.results.measurements import (
     measurements_of,
     results_folder,
 )
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables import orders
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
+from seenat.registry.open import open_catalog
 
 
 def test_a_measurement_is_one_protocol_one_model_and_one_order(mine_catalog):
@@ -106,7 +106,7 @@ def test_rows_ascend_by_step_and_later_contents_follow(mine_catalog):
 
 def test_results_lie_beside_a_sqlite_catalog(new_home):
     path = new_home("here")
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         assert results_folder(catalog.database) == path.with_name(f"{path.name}.results")
 
 

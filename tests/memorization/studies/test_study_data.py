@@ -10,8 +10,8 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
 from seenat.memorization.studies.inputs.study_data import open_study_data
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -21,7 +21,7 @@ PREFIX, LOSS = Protocol(), Protocol.default_for(0, "loss")
 @pytest.fixture(scope="module")
 def adaptive(pocket_manifest, tmp_path_factory):
     """A catalog in which the checkpoint at step 320 was measured only where another one had memorized something."""
-    with Catalog.open(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
         model = catalog.model("pocket-230k")
         selection = Selection(steps=(256, 320, 384), sequences=SequenceRange(2048, 3584), unseen=True)

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import func, select
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.has_measurements import has_measurements
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import batches, orders
 from seenat.registry.errors import (
@@ -238,7 +237,7 @@ def test_reading_writes_nothing(shared_catalog: Catalog, dump: Dump) -> None:
     before = dump(shared_catalog.database)
     model = shared_catalog.models(order="pile-deduped")[0]
     assert shared_catalog.checkpoint_files(model.checkpoint(1000)) == ()
-    assert not has_measurements(shared_catalog, model.order)
+    assert not shared_catalog.has_measurements(model.order)
     shared_catalog.order_or_model("pile")
     shared_catalog.orders()
     with pytest.raises(NotFound):

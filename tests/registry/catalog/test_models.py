@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seenat.registry.catalog.models import Model, Order
-from seenat.registry.catalog.specs import FileRecord
+from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.orders import Order
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.detokenize import decode
 from seenat.registry.orders.geometry import Geometry

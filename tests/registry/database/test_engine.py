@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.tables import orders, suites
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, SeenatError
+from seenat.registry.open import open_catalog
 
 NOBODY = 65534
 
@@ -107,7 +109,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(DatabaseUnavailable, match=r"notes\.txt"):
-        Catalog.open(str(path))
+        open_catalog(str(path))
     assert path.read_bytes() == content
 
 
@@ -123,19 +125,19 @@ def test_a_damaged_catalog(sqlite_catalog: Catalog) -> None:
     with path.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * size)
-    with Catalog.open(str(path)) as catalog, pytest.raises(DatabaseUnavailable, match="malformed"):
+    with open_catalog(str(path)) as catalog, pytest.raises(DatabaseUnavailable, match="malformed"):
         catalog.models()
 
 
 def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
-        Catalog.open(str(tmp_path))
+        open_catalog(str(tmp_path))
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DatabaseUnavailable, match="SEENAT_HOME or SEENAT_DATABASE_URL"):
-        Catalog.open(str(tmp_path / "file" / "catalog.sqlite"))
+        open_catalog(str(tmp_path / "file" / "catalog.sqlite"))
 
 
 @contextmanager
@@ -161,9 +163,9 @@ def test_an_unwritable_folder(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
     with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
-        Catalog.open(str(folder / "catalog.sqlite"))
+        open_catalog(str(folder / "catalog.sqlite"))
     with powerless(folder), pytest.raises(DatabaseUnavailable, match="Permission denied"):
-        Catalog.open(str(folder / "deeper" / "catalog.sqlite"))
+        open_catalog(str(folder / "deeper" / "catalog.sqlite"))
     assert list(folder.iterdir()) == []
 
 
@@ -175,7 +177,7 @@ def test_a_read_only_catalog_is_not_written(sqlite_catalog: Catalog, tmp_path: P
     path = Path(str(sqlite_catalog.database.url.database)).rename(folder / "catalog.sqlite")
     content = path.read_bytes()
     with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
-        Catalog.open(str(path))
+        open_catalog(str(path))
     assert path.read_bytes() == content
 
 
@@ -245,6 +247,50 @@ def test_writers_take_turns(database: Database) -> None:
         assert connection.execute(select(suites.c.origin)).scalar() == "40"
 
 
+def test_a_write_that_does_not_wait(database: Database) -> None:
+    other = Database(database.url)
+    start = time.monotonic()
+    with other.write(), database.write_if_free() as connection:
+        assert connection is None
+    assert time.monotonic() - start < 5
+    for name in ("second", "third"):
+        with database.write_if_free() as connection:
+            assert connection is not None
+            connection.execute(insert(suites).values(name=name, origin="0", provenance={}))
+            with other.write_if_free() as refused:
+                assert refused is None
+    with other.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first", "second", "third"]
+    other.close()
+
+
+def test_a_writer_waits_again_after_a_write_that_did_not(database: Database) -> None:
+    other = Database(database.url)
+    with other.write(), database.write_if_free() as connection:
+        assert connection is None
+    with ThreadPoolExecutor(1) as pool:
+        with other.write():
+            waiting = pool.submit(add, database, "second")
+            time.sleep(0.3)
+            assert not waiting.done()
+        waiting.result()
+    other.close()
+
+
+def test_an_error_undoes_a_write_that_does_not_wait(database: Database) -> None:
+
+    def fail_after_writing() -> None:
+        with database.write_if_free() as connection:
+            assert connection is not None
+            connection.execute(insert(suites).values(name="second", origin="0", provenance={}))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_writing()
+    with database.read() as connection:
+        assert connection.execute(NAMES).scalars().all() == ["first"]
+
+
 def test_rows_point_to_rows(database: Database) -> None:
     values = {
         "name": "lost", "suite_id": 99, "sequences": 1, "tokens_per_sequence": 1, "sequences_per_batch": 1,
@@ -266,11 +312,11 @@ def test_a_value_that_does_not_fit(database: Database) -> None:
 def test_commits_reach_the_disk(tmp_path: Path) -> None:
     database = Database(parse_url(str(tmp_path / "catalog.sqlite")))
     with database.read() as connection:
-        found = [
+        pragmas = [
             connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
-    assert found == ["wal", 2, 1]
+    assert pragmas == ["wal", 2, 1]
     database.close()
 
 

@@ -22,11 +22,12 @@ from sqlalchemy.exc import ProgrammingError
 
 import seenat.migrations
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.queries import stored_suite
 from seenat.registry.database.engine import HEAD, Database, parse_url
-from seenat.registry.database.schema import alembic_config, upgrade
+from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import aliases, batches, metadata, onset_counts, suites
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchema
+from seenat.registry.open import open_catalog, upgrade
+from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
@@ -73,13 +74,13 @@ def test_created_and_migrated_schemas_are_the_same(database: Database) -> None:
 
 def described(connection: Connection) -> dict[str, set[str]]:
     """Columns, constraints and indexes of each table as the database spells them, in no order."""
-    found = _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgresql(connection)
-    found.pop("alembic_version", None)
-    return found
+    description = _of_sqlite(connection) if connection.dialect.name == "sqlite" else _of_postgresql(connection)
+    description.pop("alembic_version", None)
+    return description
 
 
 def _of_sqlite(connection: Connection) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    description: dict[str, set[str]] = {}
     for table, sql in connection.execute(text("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")):
         # A primary key's name has no meaning in SQLite, and one that was rebuilt keeps its first.
         plain = re.sub(r"CONSTRAINT pk_\w+ ", "", re.sub(r"\s+", " ", sql.replace('"', "")))
@@ -87,14 +88,14 @@ def _of_sqlite(connection: Connection) -> dict[str, set[str]]:
             head, _, rest = plain.partition("(")
             body, _, tail = rest.rpartition(")")
             parts = [part.strip() for part in re.split(r",(?![^(]*\))", body)]
-            found.setdefault(table, set()).update([head.strip(), tail.strip(), *parts])
+            description.setdefault(table, set()).update([head.strip(), tail.strip(), *parts])
         else:
-            found.setdefault(table, set()).add(plain)
-    return found
+            description.setdefault(table, set()).add(plain)
+    return description
 
 
 def _of_postgresql(connection: Connection) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
+    description: dict[str, set[str]] = {}
     columns = "column_name, data_type, character_maximum_length, is_nullable, column_default"
     constraint, public = "conname || ' ' || pg_get_constraintdef(oid)", "'public'::regnamespace"
     for query in (
@@ -104,8 +105,8 @@ def _of_postgresql(connection: Connection) -> dict[str, set[str]]:
         "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     ):
         for table, line in connection.execute(text(query)):
-            found.setdefault(table, set()).add(line)
-    return found
+            description.setdefault(table, set()).add(line)
+    return description
 
 
 def test_head_is_the_newest_revision() -> None:
@@ -255,7 +256,7 @@ def test_another_schema_is_refused(database: Database, revision: str, words: str
     with database.write() as connection:
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
     with pytest.raises(StaleSchema, match=rf"schema {revision}.*{words}"):
-        Catalog.open(database.url.render_as_string(hide_password=False))
+        open_catalog(database.url.render_as_string(hide_password=False))
     if revision > HEAD:
         with pytest.raises(StaleSchema, match=words):
             upgrade(database)
@@ -267,10 +268,10 @@ def test_an_empty_database(empty_url: str) -> None:
     """A SQLite file is made at once; a PostgreSQL database is somebody's decision."""
     if empty_url.startswith("postgresql"):
         with pytest.raises(StaleSchema, match="is empty; run `seenat db upgrade`"):
-            Catalog.open(empty_url)
+            open_catalog(empty_url)
         return
     said: list[str] = []
-    with Catalog.open(empty_url, said.append) as catalog:
+    with open_catalog(empty_url, said.append) as catalog:
         assert len(catalog.models()) >= 16
     assert said == [f"making the catalog {catalog.database}"]
 
@@ -297,7 +298,7 @@ def test_a_foreign_database_is_refused(database: Database, statements: list[str]
     with pytest.raises(InvalidValue, match="not a seenat catalog; it holds the table customers"):
         upgrade(database)
     with pytest.raises(InvalidValue, match="not a seenat catalog; it holds the table customers"):
-        Catalog.open(database.url.render_as_string(hide_password=False))
+        open_catalog(database.url.render_as_string(hide_password=False))
     with database.read() as connection:
         assert described(connection) == before
 
@@ -308,11 +309,12 @@ _OPEN = """
 import pathlib, sys, time
 from seenat.registry.database import schema
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.open import open_catalog
 
 pathlib.Path(sys.argv[2]).touch()
 while not pathlib.Path(sys.argv[3]).exists():
     time.sleep(0.001)
-with Catalog.open(sys.argv[1]) as catalog:
+with open_catalog(sys.argv[1]) as catalog:
     print(len(catalog.models()), catalog.order("pile").batches.stop)
 """
 
@@ -335,7 +337,7 @@ def test_four_processes_make_one_catalog(tmp_path: Path, sqlite_catalog: Catalog
     start.touch()
     answers = [process.communicate(timeout=60) for process in processes]
     assert answers == [(f"{len(sqlite_catalog.models())} 143000\n", "")] * 4
-    with Catalog.open(str(path)) as catalog:
+    with open_catalog(str(path)) as catalog:
         assert without_dates(dump(catalog.database)) == without_dates(dump(sqlite_catalog.database))
 
 
@@ -343,8 +345,8 @@ def without_dates(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
     """Rows without the moments at which they were written."""
     moment = re.compile(r"\d{4}-\d\d-\d\dT.*Z")
     return {
-        table: [tuple(value for value in row if not moment.fullmatch(str(value))) for row in found]
-        for table, found in rows.items()
+        table: [tuple(value for value in row if not moment.fullmatch(str(value))) for row in description]
+        for table, description in rows.items()
     }
 
 

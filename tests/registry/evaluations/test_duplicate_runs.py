@@ -9,12 +9,12 @@ from seenat.registry.evaluations.duplicate_runs import DuplicateRun, Run, compar
 
 def runs(*described: tuple[str, int, int, int]) -> dict[Run, dict[tuple[str, str], float]]:
     """Runs of 100 numbers, `(model, step, numbers of its own, seed)`; all others they share."""
-    found = {}
+    values_of_run = {}
     for place, (name, step, own, seed) in enumerate(described):
         values = {(f"task{number}", "acc"): float(number) for number in range(100)}
         values |= {(f"task{number}", "acc"): seed + number / 1000 for number in range(own)}
-        found[Run(model=name, step=step, shots=0, file=f"{place}.json")] = values
-    return found
+        values_of_run[Run(model=name, step=step, shots=0, file=f"{place}.json")] = values
+    return values_of_run
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def runs(*described: tuple[str, int, int, int]) -> dict[Run, dict[tuple[str, str
 def test_what_two_runs_may_share(
     first: tuple[str, int, int, int], second: tuple[str, int, int, int], kind: str | None
 ) -> None:
-    found = compare_runs(runs(first, second))
-    assert [one.kind for one in found] == ([] if kind is None else [kind])
+    pairs = compare_runs(runs(first, second))
+    assert [pair.kind for pair in pairs] == ([] if kind is None else [kind])
 
 
 def test_few_numbers_say_nothing_and_other_numbers_of_examples_neither() -> None:
@@ -50,6 +50,6 @@ def test_few_numbers_say_nothing_and_other_numbers_of_examples_neither() -> None
 
 def test_a_coincidence_counts_what_both_have() -> None:
     (first, values), (second, others) = runs(("a", 5, 0, 1), ("b", 5, 0, 2)).items()
-    (found,) = compare_runs({first: values, second: {key: value for key, value in others.items() if key[0] < "task7"}})
-    assert found == DuplicateRun(first=first, second=second, equal=67, common=67, kind="coincidence")
-    assert found.sentence == "67 of 67 results with 0 examples are the same for a at step 5 and b at step 5"
+    (pair,) = compare_runs({first: values, second: {key: value for key, value in others.items() if key[0] < "task7"}})
+    assert pair == DuplicateRun(first=first, second=second, equal=67, common=67, kind="coincidence")
+    assert pair.sentence == "67 of 67 results with 0 examples are the same for a at step 5 and b at step 5"

@@ -39,16 +39,16 @@ NEOX = neox_run(1500, {"piqa": {"acc": 0.5}})
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_trusted_says_why(path: str, content: Any, reason: str) -> None:
-    found = run_of(path, content)
-    assert isinstance(found, Rejected)
-    assert reason in found.reason
+    outcome = run_of(path, content)
+    assert isinstance(outcome, Rejected)
+    assert reason in outcome.reason
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_json_is_no_accident(data: bytes) -> None:
-    found = read_run(PurePosixPath("a.json"), data)
-    assert isinstance(found, Rejected)
-    assert found.reason.startswith("it is not JSON: ")
+    outcome = read_run(PurePosixPath("a.json"), data)
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason.startswith("it is not JSON: ")
 
 
 def test_five_shot_files_of_the_first_release_that_are_not_name_the_thread() -> None:
@@ -62,16 +62,16 @@ def test_five_shot_files_of_the_first_release_that_are_not_name_the_thread() -> 
 
 
 def test_a_misleading_name_is_noted_and_not_believed() -> None:
-    found = run_of("pythia-9m/zero-shot/9m-5shot_step3000.json", RUN)
-    assert isinstance(found, EvaluationRun)
-    assert found.shots == 0
-    assert found.note == "its name says 5 examples, its folder and configuration 0"
+    outcome = run_of("pythia-9m/zero-shot/9m-5shot_step3000.json", RUN)
+    assert isinstance(outcome, EvaluationRun)
+    assert outcome.shots == 0
+    assert outcome.note == "its name says 5 examples, its folder and configuration 0"
 
 
 def test_numbers_that_are_none_are_left_out_and_counted() -> None:
     results = {"piqa": {"acc": 1, "nan": float("nan"), "inf": float("inf"), "flag": True, "x" * 65: 0.5}}
-    found = run_of("a.json", hub_run("pythia-9m", 1, results))
-    assert isinstance(found, EvaluationRun)
-    assert found.values == {("piqa", "acc"): 1.0}
-    assert found.note is not None
-    assert found.note.startswith("3 of its values")
+    outcome = run_of("a.json", hub_run("pythia-9m", 1, results))
+    assert isinstance(outcome, EvaluationRun)
+    assert outcome.values == {("piqa", "acc"): 1.0}
+    assert outcome.note is not None
+    assert outcome.note.startswith("3 of its values")

@@ -85,10 +85,10 @@ def stored_values(catalog: Catalog) -> dict[str, dict[tuple[str, str], float]]:
                 evaluations, evaluations.c.file_id == evaluation_files.c.id
             )
         )
-        found: dict[str, dict[tuple[str, str], float]] = {}
+        outcome: dict[str, dict[tuple[str, str], float]] = {}
         for row in rows:
-            found.setdefault(row.path, {})[row.task, row.metric] = row.value
-        return found
+            outcome.setdefault(row.path, {})[row.task, row.metric] = row.value
+        return outcome
 
 
 # -- the real files
@@ -150,9 +150,9 @@ def _check_2_8b(catalog: Catalog, done: EvaluationImport) -> None:
 
 def _check_identities(done: EvaluationImport) -> None:
     """Step 1 is step 0 for all 16 models, and both corpora of a size start alike; 1b's were run in two precisions."""
-    found = [(one.first, one.second) for one in done.coincidences if one.kind == "identity"]
-    assert sum(first.model == second.model for first, second in found) == 16
-    pairs = {(first.model, second.model) for first, second in found if first.model != second.model}
+    outcome = [(one.first, one.second) for one in done.coincidences if one.kind == "identity"]
+    assert sum(first.model == second.model for first, second in outcome) == 16
+    pairs = {(first.model, second.model) for first, second in outcome if first.model != second.model}
     assert pairs == {
         (f"pythia-{size}", f"pythia-{size}-deduped") for size in ("70m", "160m", "410m", "1.4b", "2.8b", "6.9b", "12b")
     }
@@ -161,9 +161,9 @@ def _check_identities(done: EvaluationImport) -> None:
 def _check_known_numbers(catalog: Catalog, real: Path) -> None:
     path = real / "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step512.json"
     stated = json.loads(path.read_text("utf-8"))["results"]["piqa"]
-    found = benchmarks(catalog, catalog.model("pythia-1b"), task="piqa", metric="acc", shots=0)
-    assert [value.step for value in found.values] == [0, 1, *EARLY, 1000, 3000, *range(13_000, 143_001, 10_000)]
-    misnamed = next(value for value in found.values if value.step == 512)
+    outcome = benchmarks(catalog, catalog.model("pythia-1b"), task="piqa", metric="acc", shots=0)
+    assert [value.step for value in outcome.values] == [0, 1, *EARLY, 1000, 3000, *range(13_000, 143_001, 10_000)]
+    misnamed = next(value for value in outcome.values if value.step == 512)
     assert (misnamed.value, misnamed.error) == (stated["acc"], stated["acc_stderr"])
     assert misnamed.file == "pythia-v1/pythia-1b-bf16/zero-shot/1b-bf16-5shot_step512.json"
     with catalog.database.read() as connection:
@@ -288,8 +288,8 @@ def test_evidence_goes_when_the_results_are_corrected(small: Catalog, evals: Pat
     write_json(evals / "a.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(1)))
     other = write_json(evals / "b.json", hub_run("EleutherAI/pythia-intervention-9m", 3000, numbers(1)))
     import_evaluations(small, evals)
-    found = small.model("pythia-9m").checkpoint(3000)
-    assert (found.status, found.source) == ("suspect", COINCIDENCE_SOURCE)
+    outcome = small.model("pythia-9m").checkpoint(3000)
+    assert (outcome.status, outcome.source) == ("suspect", COINCIDENCE_SOURCE)
     (remark,) = benchmarks(small, small.model("pythia-intervention-9m"), task="piqa").remarks
     assert (remark.step, remark.status) == (3000, "suspect")
     write_json(other, hub_run("EleutherAI/pythia-intervention-9m", 3000, numbers(2)))
@@ -312,13 +312,13 @@ def asked(small: Catalog, evals: Path) -> Catalog:
 
 
 def test_results_by_task_examples_metric_and_step(asked: Catalog) -> None:
-    found = benchmarks(asked, asked.model("pythia-9m"), task="piqa")
-    assert [(one.metric, one.shots, one.step) for one in found.values] == [
+    outcome = benchmarks(asked, asked.model("pythia-9m"), task="piqa")
+    assert [(one.metric, one.shots, one.step) for one in outcome.values] == [
         ("acc", 0, 1000),
         ("acc", 0, 3000),
         ("acc", 5, 3000),
     ]
-    first, second, _ = found.values
+    first, second, _ = outcome.values
     assert (first.value, first.error) == tuple(numbers(1000)["piqa"].values())
     assert (second.value, second.error) == tuple(numbers(3000)["piqa"].values())
     assert second.repetitions == (numbers(4)["piqa"]["acc"],)

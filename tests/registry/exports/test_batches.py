@@ -17,12 +17,13 @@ import pytest
 import torch
 from datasets.distributed import split_dataset_by_node
 
-from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Model, Order
+from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.orders import Order
 from seenat.registry.errors import InvalidValue, UnknownBatch
 from seenat.registry.exports import batches as exporting
 from seenat.registry.exports import files as sinks
 from seenat.registry.exports.batches import export_batches
+from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.suites.register import register_suite
@@ -34,7 +35,7 @@ BATCH, COUNT = 4, 42
 
 @pytest.fixture(scope="module")
 def suite(small_suite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Order, Model]]:
-    with Catalog.open(str(tmp_path_factory.mktemp("exports") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("exports") / "catalog.sqlite")) as catalog:
         register_suite(catalog, small_suite_template / "SUITE.toml")
         yield catalog.order("mine-order"), catalog.model("mine-s")
 

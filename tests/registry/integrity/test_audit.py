@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, FileRecord, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.catalog.status import Evidence
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.database.tables import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit
-from seenat.registry.integrity.evidence import Finding
 from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.schedule import Schedule, pythia_steps
 from seenat.registry.suites.write import write_suite
@@ -23,7 +24,7 @@ SINGLE = "model.safetensors"
 SHARDS = tuple(f"pytorch_model-{number:05}-of-00003.bin" for number in (1, 2, 3))
 
 
-def held(step: int | None, files: str | Mapping[str, str], id_: int | None = None, **more: Any) -> StoredCheckpoint:
+def stored(step: int | None, files: str | Mapping[str, str], id_: int | None = None, **more: Any) -> StoredCheckpoint:
     """What lies at a step; a file's content is named by a word."""
     named = {SINGLE: files} if isinstance(files, str) else files
     facts = {
@@ -40,10 +41,10 @@ def model(
     *checkpoints_: StoredCheckpoint, name: str = "m", main: str | Mapping[str, str] | None = None, **more: Any
 ) -> StoredModel:
     facts = {"suite": "s", "repository": f"org/{name}", "is_known": True} | more
-    return StoredModel(name=name, checkpoints=checkpoints_, main=None if main is None else held(None, main), **facts)
+    return StoredModel(name=name, checkpoints=checkpoints_, main=None if main is None else stored(None, main), **facts)
 
 
-def found(*models: StoredModel) -> dict[str, list[tuple[str | None, str]]]:
+def findings_of(*models: StoredModel) -> dict[str, list[tuple[str | None, str]]]:
     """Status and statement of every finding, by `model@step`."""
     index = WeightIndex(models)
     answer = {}
@@ -58,14 +59,14 @@ def found(*models: StoredModel) -> dict[str, list[tuple[str | None, str]]]:
 
 
 def statuses(*models: StoredModel) -> dict[str, set[str | None]]:
-    return {place: {status for status, _ in some} for place, some in found(*models).items()}
+    return {place: {status for status, _ in some} for place, some in findings_of(*models).items()}
 
 
 # -- one model
 
 
 def test_weights_of_their_own_are_ok() -> None:
-    assert statuses(model(held(0, "a"), held(2, "b"), held(8, "c"), main="c")) == {
+    assert statuses(model(stored(0, "a"), stored(2, "b"), stored(8, "c"), main="c")) == {
         "m@0": {"ok"},
         "m@2": {"ok"},
         "m@8": {"ok"},
@@ -73,37 +74,37 @@ def test_weights_of_their_own_are_ok() -> None:
 
 
 def test_a_step_with_the_last_ones_weights_is_wrong_and_the_last_is_not() -> None:
-    known = found(model(held(0, "a"), held(2, "c"), held(8, "c"), main="c"))
-    assert known["m@2"] == [
+    findings = findings_of(model(stored(0, "a"), stored(2, "c"), stored(8, "c"), main="c"))
+    assert findings["m@2"] == [
         ("wrong", "Its weights (model.safetensors, sha256 c) are those of main and step 8 (the last).")
     ]
-    assert [status for status, _ in known["m@8"]] == ["ok"]
+    assert [status for status, _ in findings["m@8"]] == ["ok"]
 
 
 def test_a_step_with_the_weights_of_main_is_wrong_where_the_last_has_others() -> None:
-    known = found(model(held(0, "a"), held(2, "x"), held(4, "x"), held(8, "c"), main="x"))
-    assert {status for status, _ in (*known["m@2"], *known["m@4"])} == {"wrong"}
-    assert "main and 1 other step" in known["m@2"][0][1]
-    assert known["m@8"] == [
+    findings = findings_of(model(stored(0, "a"), stored(2, "x"), stored(4, "x"), stored(8, "c"), main="x"))
+    assert {status for status, _ in (*findings["m@2"], *findings["m@4"])} == {"wrong"}
+    assert "main and 1 other step" in findings["m@2"][0][1]
+    assert findings["m@8"] == [
         ("suspect", "Its weights are not those of main, and 2 earlier steps hold one or the other.")
     ]
 
 
 def test_another_main_alone_is_no_fault() -> None:
-    known = found(model(held(0, "a"), held(8, "c"), main="tuned"))
-    assert {status for status, _ in known["m@8"]} == {None, "ok"}
+    findings = findings_of(model(stored(0, "a"), stored(8, "c"), main="tuned"))
+    assert {status for status, _ in findings["m@8"]} == {None, "ok"}
 
 
 def test_two_earlier_steps_that_are_equal_are_both_suspect() -> None:
-    known = found(model(held(0, "a"), held(2, "b"), held(4, "b"), held(8, "c"), main="c"))
-    assert known["m@2"] == [("suspect", "Its weights (model.safetensors, sha256 b) are those of step 4.")]
-    assert known["m@4"] == [("suspect", "Its weights (model.safetensors, sha256 b) are those of step 2.")]
+    findings = findings_of(model(stored(0, "a"), stored(2, "b"), stored(4, "b"), stored(8, "c"), main="c"))
+    assert findings["m@2"] == [("suspect", "Its weights (model.safetensors, sha256 b) are those of step 4.")]
+    assert findings["m@4"] == [("suspect", "Its weights (model.safetensors, sha256 b) are those of step 2.")]
 
 
 def test_steps_0_and_1_are_equal_as_the_first_update_changes_nothing() -> None:
-    known = found(model(held(0, "a"), held(1, "a"), held(2, "b"), main="b"))
-    assert {status for status, _ in (*known["m@0"], *known["m@1"])} == {None, "ok"}
-    assert "nothing was learned in between" in known["m@0"][0][1]
+    findings = findings_of(model(stored(0, "a"), stored(1, "a"), stored(2, "b"), main="b"))
+    assert {status for status, _ in (*findings["m@0"], *findings["m@1"])} == {None, "ok"}
+    assert "nothing was learned in between" in findings["m@0"][0][1]
 
 
 @pytest.mark.parametrize(
@@ -111,56 +112,58 @@ def test_steps_0_and_1_are_equal_as_the_first_update_changes_nothing() -> None:
     [(("a", "b", "a", "z"), {0, 2}), (("a", "a", "a", "z"), {0, 1, 2}), (("a", "b", "b", "z"), {1, 2})],
 )
 def test_step_2_is_not_equal_to_steps_before_it(contents: tuple[str, ...], bad: set[int]) -> None:
-    known = statuses(model(*(held(step, word) for step, word in zip((0, 1, 2, 8), contents, strict=True))))
-    assert {step for step in (0, 1, 2, 8) if "suspect" in known[f"m@{step}"]} == bad
+    findings = statuses(model(*(stored(step, word) for step, word in zip((0, 1, 2, 8), contents, strict=True))))
+    assert {step for step in (0, 1, 2, 8) if "suspect" in findings[f"m@{step}"]} == bad
 
 
 def test_steps_0_and_1_are_not_equal_where_the_first_update_counts() -> None:
-    known = statuses(model(held(0, "a"), held(1, "a"), held(8, "b"), first_update_is_idle=False))
-    assert known["m@0"] == known["m@1"] == {"suspect"}
+    findings = statuses(model(stored(0, "a"), stored(1, "a"), stored(8, "b"), first_update_is_idle=False))
+    assert findings["m@0"] == findings["m@1"] == {"suspect"}
 
 
 def test_one_equal_shard_is_enough_and_is_named() -> None:
     def shards(*words: str) -> dict[str, str]:
         return dict(zip(SHARDS, words, strict=True))
 
-    known = found(
-        model(held(4, shards("z1", "a2", "a3")), held(5, shards("b1", "b2", "b3")), held(6, shards("c1", "b2", "c3")),
-              held(8, shards("z1", "z2", "z3")), main=shards("z1", "z2", "z3"))
+    findings = findings_of(
+        model(stored(4, shards("z1", "a2", "a3")), stored(5, shards("b1", "b2", "b3")), stored(6, shards("c1", "b2", "c3")),
+              stored(8, shards("z1", "z2", "z3")), main=shards("z1", "z2", "z3"))
     )  # fmt: skip
-    assert known["m@4"] == [
+    assert findings["m@4"] == [
         ("wrong", f"Of the 3 files of its weights, {SHARDS[0]} (sha256 z1) lies also at main and step 8 (the last).")
     ]
-    assert known["m@5"] == [("suspect", f"Of the 3 files of its weights, {SHARDS[1]} (sha256 b2) lies also at step 6.")]
-    assert [status for status, _ in known["m@6"]] == ["suspect"]
-    assert [status for status, _ in known["m@8"]] == ["ok"]
+    assert findings["m@5"] == [
+        ("suspect", f"Of the 3 files of its weights, {SHARDS[1]} (sha256 b2) lies also at step 6.")
+    ]
+    assert [status for status, _ in findings["m@6"]] == ["suspect"]
+    assert [status for status, _ in findings["m@8"]] == ["ok"]
 
 
 def test_only_what_is_loaded_condemns() -> None:
     both = {SINGLE: "a", "pytorch_model.bin": "old"}
-    known = found(model(held(2, both), held(8, {SINGLE: "c", "pytorch_model.bin": "old"})))
-    assert "ok" in {status for status, _ in known["m@2"]}
-    assert len(known["m@2"]) == 2
-    assert "pytorch_model.bin, of which nothing is loaded, lies also at step 8" in known["m@2"][0][1]
+    findings = findings_of(model(stored(2, both), stored(8, {SINGLE: "c", "pytorch_model.bin": "old"})))
+    assert "ok" in {status for status, _ in findings["m@2"]}
+    assert len(findings["m@2"]) == 2
+    assert "pytorch_model.bin, of which nothing is loaded, lies also at step 8" in findings["m@2"][0][1]
 
 
 def test_other_forms_that_are_right_are_pointed_out() -> None:
-    wrong = held(2, {SINGLE: "z", "pytorch_model.bin": "of 2"})
-    known = found(model(wrong, held(8, {SINGLE: "z", "pytorch_model.bin": "of 8"})))
-    assert known["m@2"][0][1].endswith("; no other step holds its pytorch_model.bin, of which nothing is loaded.")
+    wrong = stored(2, {SINGLE: "z", "pytorch_model.bin": "of 2"})
+    findings = findings_of(model(wrong, stored(8, {SINGLE: "z", "pytorch_model.bin": "of 8"})))
+    assert findings["m@2"][0][1].endswith("; no other step holds its pytorch_model.bin, of which nothing is loaded.")
 
 
 def test_revisions_that_are_not_there_or_empty_are_missing_and_half_ones_wrong() -> None:
-    known = found(
+    findings = findings_of(
         model(
-            held(1, {}, is_listed=False, commit=None), held(2, {}), held(3, "a", is_whole=False),
-            held(4, {}, commit=None), held(8, "b"),
+            stored(1, {}, is_listed=False, commit=None), stored(2, {}), stored(3, "a", is_whole=False),
+            stored(4, {}, commit=None), stored(8, "b"),
         )
     )  # fmt: skip
-    assert known["m@1"] == [("missing", "org/m has no such revision.")]
-    assert known["m@2"] == [("missing", "Its revision in org/m holds no weights.")]
-    assert [status for status, _ in known["m@3"]] == ["wrong"]
-    assert known["m@4"] == [], "its files were not listed yet"
+    assert findings["m@1"] == [("missing", "org/m has no such revision.")]
+    assert findings["m@2"] == [("missing", "Its revision in org/m holds no weights.")]
+    assert [status for status, _ in findings["m@3"]] == ["wrong"]
+    assert findings["m@4"] == [], "its files were not listed yet"
 
 
 def test_pythia_2p8b_as_it_was_found_in_august_2026() -> None:
@@ -171,52 +174,55 @@ def test_pythia_2p8b_as_it_was_found_in_august_2026() -> None:
     def content(step: int) -> str:
         return "ab496f1c" if step in of_main else "462f2b96" if step in second else f"own{step}"
 
-    known = found(model(*(held(step, content(step)) for step in pythia_steps()), main="ab496f1c"))
-    by_status = Counter(next(status for status, _ in some if status) for some in known.values())
+    findings = findings_of(model(*(stored(step, content(step)) for step in pythia_steps()), main="ab496f1c"))
+    by_status = Counter(next(status for status, _ in some if status) for some in findings.values())
     assert by_status == {"wrong": 76 + 9, "suspect": 1, "ok": 68}
-    assert known["m@54000"][0][1].endswith("are those of step 143000 (the last) and 8 other steps.")
-    assert known["m@0"][0][1].endswith("are those of main and 75 other steps.")
-    assert [status for status, _ in known["m@143000"]] == ["suspect"]
-    assert all(len(some) == 1 for some in known.values())
+    assert findings["m@54000"][0][1].endswith("are those of step 143000 (the last) and 8 other steps.")
+    assert findings["m@0"][0][1].endswith("are those of main and 75 other steps.")
+    assert [status for status, _ in findings["m@143000"]] == ["suspect"]
+    assert all(len(some) == 1 for some in findings.values())
 
 
 # -- several models
 
 
 def test_two_models_with_the_same_weights_are_both_suspect() -> None:
-    known = found(
-        model(held(4, "same", 1), held(8, "x", 2), name="a"), model(held(4, "y", 3), held(8, "same", 4), name="b")
+    findings = findings_of(
+        model(stored(4, "same", 1), stored(8, "x", 2), name="a"),
+        model(stored(4, "y", 3), stored(8, "same", 4), name="b"),
     )
-    assert known["a@4"] == [("suspect", "Its weights (model.safetensors, sha256 same) are those of b at step 8.")]
-    assert known["b@8"] == [("suspect", "Its weights (model.safetensors, sha256 same) are those of a at step 4.")]
-    assert [status for status, _ in known["a@8"]] == ["ok"]
+    assert findings["a@4"] == [("suspect", "Its weights (model.safetensors, sha256 same) are those of b at step 8.")]
+    assert findings["b@8"] == [("suspect", "Its weights (model.safetensors, sha256 same) are those of a at step 4.")]
+    assert [status for status, _ in findings["a@8"]] == ["ok"]
 
 
 def test_models_may_begin_alike() -> None:
-    known = statuses(
-        model(held(0, "init", 1), held(1, "init", 2), held(8, "x", 3), name="a"),
-        model(held(0, "init", 4), held(1, "init", 5), held(8, "y", 6), name="b"),
+    findings = statuses(
+        model(stored(0, "init", 1), stored(1, "init", 2), stored(8, "x", 3), name="a"),
+        model(stored(0, "init", 4), stored(1, "init", 5), stored(8, "y", 6), name="b"),
     )
-    assert "suspect" not in {status for some in known.values() for status in some}
+    assert "suspect" not in {status for some in findings.values() for status in some}
 
 
 @pytest.mark.parametrize(("step", "status"), [(4, "ok"), (5, "suspect")])
 def test_a_run_whose_batches_were_altered_equals_its_base_until_then(step: int, status: str) -> None:
-    known = statuses(
-        model(held(step, "same", 1), held(8, "x", 2), name="base", order_id=1),
-        model(held(step, "same", 3), held(8, "y", 4), name="altered", order_id=1, altered_from_step=4),
+    findings = statuses(
+        model(stored(step, "same", 1), stored(8, "x", 2), name="base", order_id=1),
+        model(stored(step, "same", 3), stored(8, "y", 4), name="altered", order_id=1, altered_from_step=4),
     )
-    assert status in known[f"base@{step}"] & known[f"altered@{step}"]
+    assert status in findings[f"base@{step}"] & findings[f"altered@{step}"]
 
 
 def test_copies_in_another_suite_and_the_same_commit_are_no_fault() -> None:
-    theirs = model(held(4, "a", 1), held(8, "b", 2), name="theirs")
-    copy = model(held(4, "a", 3), held(8, "b", 4), name="copy", suite="mine", repository=None)
-    known = found(theirs, copy)
-    assert {status for some in known.values() for status, _ in some} == {None, "ok"}
-    assert "theirs at step 4, in another suite" in known["copy@4"][0][1]
-    again = model(held(4, "a", 5), held(8, "b", 6), name="again", repository="org/theirs")
-    assert found(theirs, again)["again@4"] == [("ok", "Nothing else in the catalog holds its weights that should not.")]
+    theirs = model(stored(4, "a", 1), stored(8, "b", 2), name="theirs")
+    copy = model(stored(4, "a", 3), stored(8, "b", 4), name="copy", suite="mine", repository=None)
+    findings = findings_of(theirs, copy)
+    assert {status for some in findings.values() for status, _ in some} == {None, "ok"}
+    assert "theirs at step 4, in another suite" in findings["copy@4"][0][1]
+    again = model(stored(4, "a", 5), stored(8, "b", 6), name="again", repository="org/theirs")
+    assert findings_of(theirs, again)["again@4"] == [
+        ("ok", "Nothing else in the catalog holds its weights that should not.")
+    ]
 
 
 # -- lengths: sizes of files as they are on the hub, parameters and layers as the architectures have them
@@ -275,7 +281,7 @@ def test_models_too_small_for_their_headers_have_no_form() -> None:
 
 def sized(length: int, **more: Any) -> StoredCheckpoint:
     step = more.pop("step", 4)
-    return held(step, f"w{step}", weights={SINGLE: StoredFile(bytes=length, sha256=f"sha256:w{step}")}, **more)
+    return stored(step, f"w{step}", weights={SINGLE: StoredFile(bytes=length, sha256=f"sha256:w{step}")}, **more)
 
 
 def pythia_70m(*checkpoints_: StoredCheckpoint) -> StoredModel:
@@ -284,20 +290,20 @@ def pythia_70m(*checkpoints_: StoredCheckpoint) -> StoredModel:
 
 def test_lengths_that_no_form_explains_are_suspect_and_too_short_ones_wrong() -> None:
     half = 2 * 70_426_624 + 10_000
-    known = found(
+    findings = findings_of(
         pythia_70m(sized(half, step=4), sized(half - 20_000, step=5), sized(3 * half // 2, step=6), sized(half, step=8))
     )
-    assert known["m@4"][-1][0] == "ok"
-    assert "as long as 70,426,624 parameters of 16 bits" in known["m@4"][-1][1]
-    assert [status for status, _ in known["m@5"]] == ["wrong"]
-    assert [status for status, _ in known["m@6"]] == ["suspect"]
+    assert findings["m@4"][-1][0] == "ok"
+    assert "as long as 70,426,624 parameters of 16 bits" in findings["m@4"][-1][1]
+    assert [status for status, _ in findings["m@5"]] == ["wrong"]
+    assert [status for status, _ in findings["m@6"]] == ["suspect"]
 
 
 def test_another_form_than_most_steps_is_told() -> None:
     half = 2 * 70_426_624 + 10_000
-    known = found(pythia_70m(sized(half, step=4), sized(2 * half, step=5), sized(half, step=8)))
-    assert known["m@5"][0] == (None, "Its parameters are stored in 32 bits, those of most steps in 16 bits.")
-    assert known["m@5"][-1][0] == "ok"
+    findings = findings_of(pythia_70m(sized(half, step=4), sized(2 * half, step=5), sized(half, step=8)))
+    assert findings["m@5"][0] == (None, "Its parameters are stored in 32 bits, those of most steps in 16 bits.")
+    assert findings["m@5"][-1][0] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -305,8 +311,8 @@ def test_another_form_than_most_steps_is_told() -> None:
     [({"F16": 70_426_624}, "ok"), ({"F16": 70_426_660, "U8": 6 * 4_194_304}, "ok"), ({"F16": 162_322_944}, "wrong")],
 )
 def test_the_hubs_count_of_numbers_is_that_of_the_parameters(elements: dict[str, int], status: str) -> None:
-    known = found(pythia_70m(sized(2 * 70_426_624 + 10_000, elements=elements)))
-    assert known["m@4"][-1][0] == status
+    findings = findings_of(pythia_70m(sized(2 * 70_426_624 + 10_000, elements=elements)))
+    assert findings["m@4"][-1][0] == status
 
 
 # -- from the catalog and back
@@ -372,16 +378,16 @@ def test_registering_the_same_files_again_does_not_acquit_them(sqlite_catalog: C
 
 def test_only_the_models_that_were_asked_for_are_told(sqlite_catalog: Catalog) -> None:
     register(sqlite_catalog, facts("mine", {2: "y", 8: "z"}), facts("other", {2: "y", 8: "q"}))
-    told = audit(sqlite_catalog, {"mine"})
-    assert [model.model for model in told.models] == ["mine"]
+    audited = audit(sqlite_catalog, {"mine"})
+    assert [model.model for model in audited.models] == ["mine"]
     assert sqlite_catalog.model("other").checkpoint(2).status == "suspect"
-    assert told.models[0].to_json()["statuses"] == {"suspect": 1, "ok": 1}
+    assert audited.models[0].to_json()["statuses"] == {"suspect": 1, "ok": 1}
 
 
 def test_what_the_hub_was_not_asked_for_stays_unknown(sqlite_catalog: Catalog) -> None:
-    told = audit(sqlite_catalog, {"pythia-70m"})
-    assert told.models[0].statuses == {"unknown": 154}
-    assert not told.models[0].listed
+    audited = audit(sqlite_catalog, {"pythia-70m"})
+    assert audited.models[0].statuses == {"unknown": 154}
+    assert not audited.models[0].listed
 
 
 def test_a_listing_tells_what_is_missing(sqlite_catalog: Catalog) -> None:
@@ -394,8 +400,8 @@ def test_a_listing_tells_what_is_missing(sqlite_catalog: Catalog) -> None:
         )
         is_512 = (checkpoints.c.model_id == model_.id) & (checkpoints.c.step == 512)
         connection.execute(update(checkpoints).where(is_512).values(commit_id="c"))
-    told = audit(sqlite_catalog, {"pythia-70m"}).models[0]
-    assert {one.step: one.evidence.status for one in told.evidence if one.evidence.status} == {
+    audited = audit(sqlite_catalog, {"pythia-70m"}).models[0]
+    assert {piece.step: piece.status for piece in audited.evidence if piece.status} == {
         512: "missing",
         4000: "missing",
     }
@@ -406,11 +412,11 @@ def test_a_listing_tells_what_is_missing(sqlite_catalog: Catalog) -> None:
 
 
 def test_findings_are_of_the_listing_or_of_local_files() -> None:
-    listed = model(held(2, "a"), held(8, "b"))
-    local = model(held(2, "a"), held(8, "b"), repository=None)
+    listed = model(stored(2, "a"), stored(8, "b"))
+    local = model(stored(2, "a"), stored(8, "b"), repository=None)
     sources = [
         {some.source for some_findings in check_model(one, WeightIndex([one])).values() for some in some_findings}
         for one in (listed, local)
     ]
     assert sources == [{"seenat audit of hub listing"}, {"seenat audit of local files"}]
-    assert all(isinstance(one, Finding) for one in check_model(listed, WeightIndex([listed]))[2])
+    assert all(isinstance(one, Evidence) for one in check_model(listed, WeightIndex([listed]))[2])

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from support.fake_hub import Formula, HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Order
+from seenat.registry.catalog.orders import Order
+from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.integrity.batch_digests import read_sequences, verify_batch
@@ -74,6 +75,19 @@ def test_a_published_digest_is_held_against_the_first_reading(sqlite_catalog: Ca
         connection.execute(update(batches).where(*is_batch).values(digest=DIGEST))
     verify_batch(sqlite_catalog, order, 0, ROWS)
     assert stored(sqlite_catalog, order, 0) == (DIGEST, ZEROS), "what the digest does not tell was counted"
+
+
+def test_a_reading_neither_waits_for_a_writer_nor_writes_unasked(catalog: Catalog) -> None:
+    order, other = catalog.order("pile-deduped"), Database(catalog.database.url)
+    with other.write():
+        verify_batch(catalog, order, 7, ROWS)
+    verify_batch(catalog, order, 7, ROWS, record=False)
+    assert stored(catalog, order, 7) == (None, None)
+    verify_batch(catalog, order, 7, ROWS)
+    assert stored(catalog, order, 7) == (DIGEST, ZEROS)
+    with other.write(), pytest.raises(CorruptFile, match="the catalog knows"):
+        verify_batch(catalog, order, 7, ROWS[::-1], record=False)
+    other.close()
 
 
 def test_the_bytes_count_and_not_how_an_array_holds_them(sqlite_catalog: Catalog) -> None:

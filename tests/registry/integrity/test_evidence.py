@@ -15,21 +15,10 @@ from sqlalchemy import delete, insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
+from seenat.registry.catalog.status import Evidence, Status, derive_status, evidence_of
 from seenat.registry.database.tables import checkpoint_files, checkpoints, evidence, revisions
-from seenat.registry.integrity.evidence import (
-    AUDIT,
-    IMPORT,
-    SHIPPED,
-    VERIFY,
-    Evidence,
-    Finding,
-    Status,
-    derive_status,
-    evidence_of,
-    forget_evidence,
-    record_shipped_evidence,
-    replace_evidence,
-)
+from seenat.registry.integrity.evidence import AUDIT, IMPORT, SHIPPED, VERIFY, forget_evidence, replace_evidence
+from seenat.registry.integrity.known_issues import record_known_issues
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.builtin import builtin_suites
 from seenat.registry.suites.write import write_suite
@@ -91,8 +80,8 @@ def status_of(catalog: Catalog, id_: int) -> tuple[str, str | None, str | None]:
     return row.status, row.reason, row.source
 
 
-def finding(status: str | None, statement: str, source: str = AUDIT) -> Finding:
-    return Finding(kind="audit", status=status, statement=statement, source=source)
+def finding(status: str | None, statement: str, source: str = AUDIT) -> Evidence:
+    return Evidence(kind="audit", status=status, statement=statement, source=source)
 
 
 def test_evidence_comes_stays_and_goes_with_its_owner(catalog: Catalog) -> None:
@@ -162,7 +151,7 @@ def shipped() -> list[dict[str, Any]]:
 @pytest.fixture
 def reported(sqlite_catalog: Catalog) -> Catalog:
     with sqlite_catalog.database.write() as connection:
-        record_shipped_evidence(connection)
+        record_known_issues(connection)
     return sqlite_catalog
 
 
@@ -232,14 +221,14 @@ def test_reports_are_recorded_once(reported: Catalog) -> None:
     before = everything(reported)
     assert len(before[1]) > 500
     with reported.database.write() as connection:
-        again = record_shipped_evidence(connection)
+        again = record_known_issues(connection)
     assert (again.added, again.withdrawn) == (0, 0)
     assert everything(reported) == before
 
 
 def test_models_that_the_catalog_lacks_are_passed_over(catalog: Catalog) -> None:
     with catalog.database.write() as connection:
-        assert record_shipped_evidence(connection).added == 0
+        assert record_known_issues(connection).added == 0
 
 
 @pytest.mark.parametrize(
@@ -256,7 +245,7 @@ def test_a_report_about_bytes_counts_while_the_hub_lists_them(
                 checkpoint_id=checkpoint.id, name="model.safetensors", bytes=5, sha256=sha256
             )
         )
-        record_shipped_evidence(connection)
+        record_known_issues(connection)
         rows = evidence_of(connection, checkpoint.id)
     assert reported.model("pythia-2.8b").checkpoint(100000).status == status
     assert any("other bytes now" in row.statement for row in rows) == (status == "unknown")
@@ -269,17 +258,17 @@ def test_a_step_that_is_back_is_no_longer_missing(reported: Catalog) -> None:
     with reported.database.write() as connection:
         connection.execute(insert(revisions).values(**listing))
         connection.execute(update(checkpoints).where(checkpoints.c.id == checkpoint.id).values(commit_id="c1"))
-        record_shipped_evidence(connection)
+        record_known_issues(connection)
     assert reported.model("pythia-410m-seed9").checkpoint(40000).status == "missing", "its revision is still empty"
     with reported.database.write() as connection:
         connection.execute(
             insert(checkpoint_files).values(checkpoint_id=checkpoint.id, name="model.safetensors", bytes=5)
         )
-        record_shipped_evidence(connection)
+        record_known_issues(connection)
     assert reported.model("pythia-410m-seed9").checkpoint(40000).status == "unknown"
     with reported.database.write() as connection:
         connection.execute(delete(revisions))
-        record_shipped_evidence(connection)
+        record_known_issues(connection)
     assert reported.model("pythia-410m-seed9").checkpoint(40000).status == "missing"
 
 

@@ -17,13 +17,13 @@ from support.fake_hub import Fault, HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
+from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.files import checkpoint_digest, sha256_of_files
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import revisions
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
 from seenat.registry.integrity.audit import audit
-from seenat.registry.integrity.evidence import evidence_of
 from seenat.registry.integrity.sync import Synced, sync_model, sync_models
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.local import sha256_of_file
@@ -99,7 +99,7 @@ def synced(catalog: Catalog, name: str = "one") -> Synced:
 
 def statuses(catalog: Catalog, name: str = "one") -> dict[int, str]:
     audit(catalog)
-    return {one.step: one.status for one in catalog.model(name).checkpoints}
+    return {checkpoint.step: checkpoint.status for checkpoint in catalog.model(name).checkpoints}
 
 
 # -- what is recorded
@@ -108,8 +108,8 @@ def statuses(catalog: Catalog, name: str = "one") -> dict[int, str]:
 def test_every_revision_is_recorded_as_it_lies_there(
     catalog: Catalog, repository: dict[str, Path], hub: HubServer
 ) -> None:
-    told = synced(catalog)
-    assert (told.listed, told.read, told.changed, told.missing, told.unknown) == (6, 6, (), (), ())
+    outcome = synced(catalog)
+    assert (outcome.listed, outcome.read, outcome.changed, outcome.missing, outcome.unknown) == (6, 6, (), (), ())
     for checkpoint in catalog.model("one").checkpoints:
         folder = repository[checkpoint.revision]
         assert checkpoint.digest == checkpoint_digest(sha256_of_files(folder))
@@ -174,8 +174,8 @@ def test_revisions_that_are_no_steps_are_told_and_left_alone(
 ) -> None:
     for name in ("step3", "refactor", "v1.0"):
         hub.add("org/one", name, repository["step4"])
-    told = synced(catalog)
-    assert told.unknown == ("refactor", "step3", "v1.0")
+    outcome = synced(catalog)
+    assert outcome.unknown == ("refactor", "step3", "v1.0")
     assert [one.step for one in catalog.model("one").checkpoints] == list(STEPS)
     assert set(statuses(catalog).values()) == {"ok"}, "a step that is no checkpoint accuses nobody"
 
@@ -201,8 +201,8 @@ def test_a_step_that_is_back_and_one_that_was_repaired_are_ok_again(
     assert [statuses(catalog)[step] for step in (2, 4)] == ["wrong", "missing"]
     hub.add("org/one", "step4", write(tmp_path / "one" / "step4", 4))
     hub.add("org/one", "step2", write(tmp_path / "one" / "step2-again", 2))
-    told = synced(catalog)
-    assert (told.read, told.changed, told.missing) == (2, (2,), ())
+    outcome = synced(catalog)
+    assert (outcome.read, outcome.changed, outcome.missing) == (2, (2,), ())
     assert statuses(catalog) == dict.fromkeys(STEPS, "ok")
     with catalog.database.read() as connection:
         rows = evidence_of(connection, catalog.model("one").checkpoint(2).id)

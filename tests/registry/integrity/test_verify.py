@@ -16,13 +16,13 @@ from support.fake_hub import HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
+from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.files import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import checkpoint_files
 from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.hub.download import fetch_checkpoint
-from seenat.registry.integrity.evidence import evidence_of
 from seenat.registry.integrity.sync import sync_model
 from seenat.registry.integrity.verify import Verification, verify_checkpoint
 from seenat.registry.schedule import Schedule
@@ -64,12 +64,15 @@ def evidence_rows(catalog: Catalog, name: str = "mine-s", step: int = 5) -> list
 def test_a_folder_as_it_was_registered_is_verified(local: Catalog, small_suite: Any) -> None:
     read: list[int] = []
     model = local.model("mine-s")
-    found = verify_checkpoint(local, model, model.checkpoint(5), read.append)
-    assert found.faults == ()
-    assert found.to_json()["verified"] is True
-    assert {file.name: file.state for file in found.files} == {"config.json": "same", "model.safetensors": "same"}
-    assert found.parameters == count_parameters(small_suite.folder / "mine-s" / "step5") == model.parameters
-    assert sum(read) == sum(file.bytes or 0 for file in found.files)
+    verification = verify_checkpoint(local, model, model.checkpoint(5), read.append)
+    assert verification.faults == ()
+    assert verification.to_json()["verified"] is True
+    assert {file.name: file.state for file in verification.files} == {
+        "config.json": "same",
+        "model.safetensors": "same",
+    }
+    assert verification.parameters == count_parameters(small_suite.folder / "mine-s" / "step5") == model.parameters
+    assert sum(read) == sum(file.bytes or 0 for file in verification.files)
     assert evidence_rows(local)[0][0] == "ok"
     assert local.model("mine-s").checkpoint(5).status == "ok"
 
@@ -95,12 +98,12 @@ def test_a_folder_that_changed_is_wrong_file_by_file(
     local: Catalog, small_suite: Any, change: Callable[[Path], object], message: str | None
 ) -> None:
     change(small_suite.folder / "mine-s" / "step5")
-    found = verified(local)
+    verification = verified(local)
     if message is None:
-        assert found.faults == (), "a file that is not loaded is not a fault"
+        assert verification.faults == (), "a file that is not loaded is not a fault"
         return
-    assert len(found.faults) >= 1
-    assert re.search(message, found.faults[0])
+    assert len(verification.faults) >= 1
+    assert re.search(message, verification.faults[0])
     checkpoint = local.model("mine-s").checkpoint(5)
     assert checkpoint.status == "wrong"
     assert checkpoint.source == "seenat verify"
@@ -161,16 +164,16 @@ def fetched(empty_catalog: Catalog, client: HubServer, small_suite: Any) -> Cata
 
 
 def test_a_copy_that_was_never_listed_has_nothing_to_be_compared_with(fetched: Catalog) -> None:
-    found = verified(fetched)
-    assert (found.is_copy, found.is_comparable, found.faults) == (True, False, ())
-    assert found.to_json()["verified"] is None
+    verification = verified(fetched)
+    assert (verification.is_copy, verification.is_comparable, verification.faults) == (True, False, ())
+    assert verification.to_json()["verified"] is None
     assert fetched.model("mine-s").checkpoint(5).status == "unknown"
 
 
 def test_a_copy_is_compared_with_the_hubs_listing(fetched: Catalog) -> None:
     sync_model(fetched, fetched.model("mine-s"))
-    found = verified(fetched)
-    assert (found.faults, found.is_comparable) == ((), True)
+    verification = verified(fetched)
+    assert (verification.faults, verification.is_comparable) == ((), True)
     assert fetched.model("mine-s").checkpoint(5).status == "ok"
     with fetched.database.read() as connection:
         times = select(checkpoint_files.c.modified_ns).where(
@@ -185,9 +188,9 @@ def test_a_broken_copy_is_told_and_says_nothing_of_the_hub(fetched: Catalog) -> 
     weights = (folder / "model.safetensors").resolve()
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    found = verified(fetched)
-    assert len(found.faults) == 1
-    assert "has other content" in found.faults[0]
+    verification = verified(fetched)
+    assert len(verification.faults) == 1
+    assert "has other content" in verification.faults[0]
     (row,) = evidence_rows(fetched)
     assert row[0] is None
     assert row[1].startswith("A fetched copy is not what the hub listed: model.safetensors has other content")

@@ -16,7 +16,7 @@ import pytest
 from support.fake_hub import HubServer, client_of, serve
 from support.neox_documents import map_files, write_documents
 
-from seenat.registry.catalog.specs import FileRecord
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.orders.formats.open import open_order

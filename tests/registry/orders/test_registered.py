@@ -17,6 +17,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.serialize import batch_answer, sequence_answer
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
+from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -68,7 +69,7 @@ def manifest(tmp_path: Path, text: np.ndarray, shuffle: np.ndarray, rows: np.nda
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Any:
-    with Catalog.open(str(tmp_path / "catalog.sqlite")) as opened:
+    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
         yield opened
 
 

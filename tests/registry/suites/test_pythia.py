@@ -14,9 +14,9 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.serialize import model_answer, step_answer
 from seenat.registry.checkpoints.files import ParameterCount, parameters_of_config
 from seenat.registry.database.engine import Database, parse_url
-from seenat.registry.database.schema import upgrade
 from seenat.registry.errors import InvalidValue, UnknownOrder
 from seenat.registry.learning_rate import learning_rate
+from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.suites.claims import claims_of, disputed
 
 # size: layers, width, heads, padded vocabulary, parameters, non-embedding; the model cards' table, and for 14m and 31m the
@@ -49,7 +49,7 @@ FAMILIES = {
 @pytest.fixture(scope="module")
 def pythia(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """One catalog for all tests of this module, which only read it."""
-    with Catalog.open(str(tmp_path_factory.mktemp("pythia") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(tmp_path_factory.mktemp("pythia") / "catalog.sqlite")) as catalog:
         yield catalog
 
 
@@ -186,9 +186,12 @@ def test_learning_rates_at_the_edges(models: dict[str, Model]) -> None:
 
 
 def test_disputes_keep_both_sides_and_one_is_primary(pythia: Catalog) -> None:
-    rates = [claim for claim in claims_of(pythia, "model", "pythia-1b") if claim.field == "learning_rate"]
+    with pythia.database.read() as connection:
+        claims = claims_of(connection, "model", "pythia-1b")
+        disputes = disputed(connection)
+    rates = [claim for claim in claims if claim.field == "learning_rate"]
     assert [(claim.value, claim.is_primary) for claim in rates] == [(2.5e-4, True), (3.0e-4, False)]
-    fields = {(claim.subject, claim.field) for claim in disputed(pythia)}
+    fields = {(claim.subject, claim.field) for claim in disputes}
     assert {
         ("pythia-1b", "precision"),
         ("pythia-12b-deduped", "layers_and_heads"),
@@ -200,14 +203,18 @@ def test_disputes_keep_both_sides_and_one_is_primary(pythia: Catalog) -> None:
     } <= fields
     assert ("pythia-70m", "parameters_total") not in fields  # Two sources, one value.
     for subject, field in fields:
-        primary = [one for one in disputed(pythia, subject) if one.field == field and one.is_primary]
+        with pythia.database.read() as connection:
+            claims = disputed(connection, subject)
+        primary = [claim for claim in claims if claim.field == field and claim.is_primary]
         assert len(primary) == 1, (subject, field)
         assert primary[0].source
 
 
 def test_primary_claims_agree_with_the_columns(pythia: Catalog, models: dict[str, Model]) -> None:
     for model in models.values():
-        for claim in claims_of(pythia, "model", model.name):
+        with pythia.database.read() as connection:
+            claims = claims_of(connection, "model", model.name)
+        for claim in claims:
             if claim.is_primary and claim.field in model.hyperparameters and claim.field != "initialization":
                 assert model.hyperparameters[claim.field] == claim.value, (model.name, claim.field)
 

@@ -52,8 +52,8 @@ def kept(path: Path, change: Callable[[], Any]) -> None:
 
 
 def test_a_small_suite(bare_catalog: Catalog, small_suite: Suite) -> None:
-    told: list[tuple[str, int, int]] = []
-    done = register_suite(bare_catalog, small_suite.manifest, progress=lambda *what: told.append(what))
+    reported: list[tuple[str, int, int]] = []
+    done = register_suite(bare_catalog, small_suite.manifest, progress=lambda *what: reported.append(what))
     assert done.to_json() == {
         "suite": "mine",
         "orders": ["mine-order"],
@@ -65,10 +65,10 @@ def test_a_small_suite(bare_catalog: Catalog, small_suite: Suite) -> None:
             "model mine-l: 4 checkpoints",
         ],
     }
-    amounts = [done for _, done, _ in told]
+    amounts = [done for _, done, _ in reported]
     assert amounts == sorted(amounts)
-    assert {total for _, _, total in told} == {told[-1][2]}
-    assert 0 < amounts[-1] <= told[-1][2]
+    assert {total for _, _, total in reported} == {reported[-1][2]}
+    assert 0 < amounts[-1] <= reported[-1][2]
 
     order, model = bare_catalog.order("mine-order"), bare_catalog.model("mine-l")
     assert np.array_equal(order.source().tokens(SequenceRange(0, 42)), small_suite.rows)
@@ -90,14 +90,14 @@ def test_digests_are_those_of_the_files(registered: Catalog, small_suite: Suite)
     for file in order.files:
         assert file.sha256 == sha256((small_suite.folder / file.name).read_bytes())
     with registered.database.read() as connection:
-        found = connection.execute(
+        read = connection.execute(
             select(batches.c.batch, batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)
         ).all()
-    assert [tuple(row) for row in found] == [
+    assert [tuple(row) for row in read] == [
         (batch, sha256(rows[4 * batch : 4 * batch + 4].tobytes()), int((rows[4 * batch : 4 * batch + 4] == 0).sum()))
         for batch in range(11)
     ]
-    assert sum(row.eos_count for row in found) > 0
+    assert sum(row.eos_count for row in read) > 0
     for model in registered.models():
         for checkpoint in model.checkpoints:
             folder = small_suite.folder / model.name / f"step{checkpoint.step}"
@@ -132,9 +132,9 @@ def test_the_pocket_suite(bare_catalog: Catalog, pocket_manifest: Path, dump: Du
         assert len(model.checkpoints) == 13
         assert np.array_equal(model.batch(383).tokens(), rows[383 * 8 : 384 * 8])
     with bare_catalog.database.read() as connection:
-        found = connection.execute(select(batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)).all()
-    assert [row.digest for row in found] == [sha256(rows[8 * batch : 8 * batch + 8].tobytes()) for batch in range(448)]
-    assert sum(row.eos_count for row in found) == int((rows == 0).sum())
+        read = connection.execute(select(batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)).all()
+    assert [row.digest for row in read] == [sha256(rows[8 * batch : 8 * batch + 8].tobytes()) for batch in range(448)]
+    assert sum(row.eos_count for row in read) == int((rows == 0).sum())
 
 
 def test_a_model_of_the_hub_needs_no_network(bare_catalog: Catalog, small_suite: Suite, monkeypatch: Any) -> None:
@@ -183,9 +183,9 @@ def test_orders_of_arrays(bare_catalog: Catalog, small_suite: Suite) -> None:
     assert order.eos_id is None
     assert [file.data_offset for file in order.files] == [128, 128]
     with bare_catalog.database.read() as connection:
-        found = connection.execute(select(batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)).all()
-    assert {row.eos_count for row in found} == {None}
-    assert found[3].digest == sha256(rows[12:16].tobytes())
+        read = connection.execute(select(batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)).all()
+    assert {row.eos_count for row in read} == {None}
+    assert read[3].digest == sha256(rows[12:16].tobytes())
 
 
 # -- again
@@ -261,8 +261,8 @@ def test_every_edit_is_told_and_nothing_written(registered: Catalog, small_suite
     small_suite.models["mine-s"]["hyperparameters"]["betas"] = [0.9, 0.99]
     small_suite.models["mine-s"]["aliases"] = ["mine-s-a"]
     small_suite.models["mine-l"]["steps"] = [0, 3, 10]
-    told = changes_of(registered, small_suite)
-    short = [line.split(" sha256:")[0] for line in told]
+    reported = changes_of(registered, small_suite)
+    short = [line.split(" sha256:")[0] for line in reported]
     assert short == [
         "order mine-order: sequences_per_batch 4 -> 2",
         "order mine-order: b.bin: sha256",
@@ -276,7 +276,7 @@ def test_every_edit_is_told_and_nothing_written(registered: Catalog, small_suite
     assert dump(registered.database) == before
 
     done = register_suite(registered, small_suite.manifest, replace_changed=True)
-    assert list(done.changes) == told
+    assert list(done.changes) == reported
     order = registered.order("mine-order")
     assert order.batches.stop == 21
     assert np.array_equal(order.batch(20).tokens(), rows[40:])
@@ -348,9 +348,9 @@ def test_checkpoints_that_moved_to_the_hub(registered: Catalog, small_suite: Sui
     keys = small_suite.models["mine-s"]
     del keys["checkpoints"]
     keys["repository"] = "me/mine-s"
-    told = changes_of(registered, small_suite)
+    reported = changes_of(registered, small_suite)
     folder = small_suite.folder / "mine-s" / "step{step}"
-    assert told == ["model mine-s: repository none -> me/mine-s", f"model mine-s: folder {folder} -> none"]
+    assert reported == ["model mine-s: repository none -> me/mine-s", f"model mine-s: folder {folder} -> none"]
     register_suite(registered, small_suite.manifest, replace_changed=True)
     model = registered.model("me/mine-s")
     assert model.folder is None

@@ -10,17 +10,16 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.queries import stored_suite
 from seenat.registry.catalog.specs import (
     AliasSpec,
     BatchContent,
     CheckpointSpec,
-    FileRecord,
     ModelSpec,
     OrderSpec,
     ParameterCount,
     SuiteSpec,
 )
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import batches, checkpoints, orders
 from seenat.registry.errors import InvalidValue, SuiteChanged, UnknownCheckpoint, UnknownOrder
@@ -28,6 +27,7 @@ from seenat.registry.orders.geometry import ID_BYTES
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.builtin import builtin_suites
 from seenat.registry.suites.diff import diff_suites
+from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
 
 Dump = Callable[[Database], dict[str, list[tuple[Any, ...]]]]
@@ -94,9 +94,9 @@ def with_model(model: ModelSpec = MODEL, **changes: Any) -> SuiteSpec:
 def with_steps(*saved: int, model: ModelSpec = MODEL) -> SuiteSpec:
     """The same model saved at other steps, each of which changes nothing of the others."""
     schedule = replace(model.schedule, saved=saved, steps=max(saved))
-    known = {checkpoint.step: checkpoint for checkpoint in model.checkpoints}
-    found = tuple(known.get(step, replace(model.checkpoints[0], step=step)) for step in saved)
-    return with_model(model, schedule=schedule, checkpoints=found)
+    before = {checkpoint.step: checkpoint for checkpoint in model.checkpoints}
+    stated = tuple(before.get(step, replace(model.checkpoints[0], step=step)) for step in saved)
+    return with_model(model, schedule=schedule, checkpoints=stated)
 
 
 def record(catalog: Catalog, suite: SuiteSpec, *, change: bool = False) -> tuple[str, ...]:
@@ -120,10 +120,10 @@ def test_what_is_recorded_is_read_back(bare_catalog: Catalog) -> None:
         "order mine-order: 10 sequences",
         "model mine-small: 3 checkpoints",
     )
-    found = stored(bare_catalog)
-    assert found.orders == (replace(ORDER, batches=()),)
-    assert found.models == (replace(MODEL, aliases=MODEL.aliases[::-1]),)  # By name.
-    assert (found.name, found.origin, found.provenance) == (SUITE.name, SUITE.origin, SUITE.provenance)
+    suite = stored(bare_catalog)
+    assert suite.orders == (replace(ORDER, batches=()),)
+    assert suite.models == (replace(MODEL, aliases=MODEL.aliases[::-1]),)  # By name.
+    assert (suite.name, suite.origin, suite.provenance) == (SUITE.name, SUITE.origin, SUITE.provenance)
     order = bare_catalog.order("mine-order")
     assert order.digest == ORDER.digest
     assert order.files == FILES
@@ -151,10 +151,10 @@ def test_the_built_in_suites_are_read_back(shared_catalog: Catalog) -> None:
 def test_batches_are_counted_by_the_database(sqlite_catalog: Catalog, sequences: int, batch: int, dtype: str) -> None:
     order = replace(ORDER, sequences=sequences, sequences_per_batch=batch, dtype=dtype, batches=())
     record(sqlite_catalog, replace(SUITE, orders=(order,), models=()))
-    found = batch_rows(sqlite_catalog)
+    rows = batch_rows(sqlite_catalog)
     size = 5 * ID_BYTES[dtype]
     starts = range(0, sequences, batch)
-    assert found == [
+    assert rows == [
         (number, start, min(batch, sequences - start), start * size, min(batch, sequences - start) * size, None, None)
         for number, start in enumerate(starts)
     ]
@@ -302,13 +302,14 @@ def test_changes_are_written_when_asked(bare_catalog: Catalog, dump: Dump) -> No
         assert record(bare_catalog, changed) == ()
         record(bare_catalog, SUITE, change=True)
         assert diff_suites(stored(bare_catalog), SUITE) == ()
-    assert without_dates(dump(bare_catalog.database)) == without_dates(before)
+    assert without_history(dump(bare_catalog.database)) == without_history(before)
 
 
-def without_dates(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+def without_history(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Rows without the dates of statuses and the number of changes."""
     place = list(checkpoints.c).index(checkpoints.c.status_date)
     dated = [(*row[:place], *row[place + 1 :]) for row in rows["checkpoints"]]
-    return {**rows, "checkpoints": dated}
+    return {**rows, "checkpoints": dated, "generations": []}
 
 
 def test_results_keep_their_checkpoints(bare_catalog: Catalog) -> None:
@@ -338,12 +339,12 @@ def test_what_is_not_stated_is_not_forgotten(bare_catalog: Catalog) -> None:
         MODEL, checkpoints=tuple(CheckpointSpec(step=step) for step in (0, 1, 2)), size=None, parameters=None
     )
     assert diff_suites(SUITE, replace(SUITE, orders=(unread,), models=(unseen,))) == ()
-    told = replace(SUITE, orders=(unread,), models=(replace(unseen, family="yours"),))
-    assert record(bare_catalog, told, change=True) == ("model mine-small: family mine -> yours",)
-    found = stored(bare_catalog)
-    assert found.orders == (replace(ORDER, batches=()),)
-    assert found.models[0].checkpoints == MODEL.checkpoints
-    assert (found.models[0].size, found.models[0].parameters) == (MODEL.size, MODEL.parameters)
+    less = replace(SUITE, orders=(unread,), models=(replace(unseen, family="yours"),))
+    assert record(bare_catalog, less, change=True) == ("model mine-small: family mine -> yours",)
+    kept = stored(bare_catalog)
+    assert kept.orders == (replace(ORDER, batches=()),)
+    assert kept.models[0].checkpoints == MODEL.checkpoints
+    assert (kept.models[0].size, kept.models[0].parameters) == (MODEL.size, MODEL.parameters)
     assert [row[5:] for row in batch_rows(bare_catalog)] == [("sha256:0", 0), ("sha256:1", 1), ("sha256:2", 2)]
 
 
@@ -358,8 +359,8 @@ def test_what_was_learned_of_other_content_is_forgotten(bare_catalog: Catalog) -
 
 def test_checkpoints_in_another_place_are_other_checkpoints(bare_catalog: Catalog) -> None:
     record(bare_catalog, SUITE)
-    told = record(bare_catalog, with_model(HUB_MODEL), change=True)
-    assert told == (
+    changes = record(bare_catalog, with_model(HUB_MODEL), change=True)
+    assert changes == (
         "model mine-small: repository none -> me/small",
         "model mine-small: folder /data/mine/step{step} -> none",
     )
@@ -405,13 +406,13 @@ def test_a_step_that_goes_and_comes_back(bare_catalog: Catalog, model: ModelSpec
     record(bare_catalog, whole)
     statuses = [checkpoint.status for checkpoint in bare_catalog.model("tiny").checkpoints]
     fewer = with_steps(0, 1, model=model)
-    told = record(bare_catalog, fewer, change=True)
-    assert told == ("model mine-small: steps 2 -> 1", "model mine-small: step 2 is no longer in it")
-    found = bare_catalog.model("tiny")
-    assert (found.schedule.saved, found.schedule.steps) == ((0, 1), 1)
-    assert (found.checkpoint(2).status, found.checkpoint(2).reason) == ("missing", "no longer in its suite")
+    changes = record(bare_catalog, fewer, change=True)
+    assert changes == ("model mine-small: steps 2 -> 1", "model mine-small: step 2 is no longer in it")
+    without = bare_catalog.model("tiny")
+    assert (without.schedule.saved, without.schedule.steps) == ((0, 1), 1)
+    assert (without.checkpoint(2).status, without.checkpoint(2).reason) == ("missing", "no longer in its suite")
     with pytest.raises(UnknownCheckpoint, match="nearest is 1"):
-        found.checkpoint(3)
+        without.checkpoint(3)
     assert record(bare_catalog, fewer) == ()
     assert record(bare_catalog, whole, change=True) == (
         "model mine-small: steps 1 -> 2",
@@ -420,7 +421,7 @@ def test_a_step_that_goes_and_comes_back(bare_catalog: Catalog, model: ModelSpec
     back = bare_catalog.model("tiny")
     assert back.schedule.saved == (0, 1, 2)
     assert [checkpoint.status for checkpoint in back.checkpoints] == statuses
-    assert back.checkpoint(2).id == found.checkpoint(2).id
+    assert back.checkpoint(2).id == without.checkpoint(2).id
 
 
 def test_a_step_found_missing_stays_missing(bare_catalog: Catalog) -> None:
@@ -477,12 +478,12 @@ def test_labels_of_a_run_are_not_its_steps(bare_catalog: Catalog) -> None:
 def test_revisions_that_are_no_labels(bare_catalog: Catalog) -> None:
     """A revision is found as it is spelled, even where its number would be another step's label."""
     schedule = Schedule(sequences_per_batch=4, steps=4, saved=(2, 4), labels_per_step=2, revision="step{step}")
-    found = tuple(CheckpointSpec(step=step) for step in (2, 4))
-    record(bare_catalog, with_model(HUB_MODEL, schedule=schedule, checkpoints=found))
+    stated = tuple(CheckpointSpec(step=step) for step in (2, 4))
+    record(bare_catalog, with_model(HUB_MODEL, schedule=schedule, checkpoints=stated))
     model = bare_catalog.model("tiny")
     assert (model.checkpoint("step4").step, model.checkpoint("step2").step, model.checkpoint(4).step) == (4, 2, 4)
     named = replace(schedule, labels_per_step=1, revision="iter-{label}")
-    record(bare_catalog, with_model(HUB_MODEL, schedule=named, checkpoints=found), change=True)
+    record(bare_catalog, with_model(HUB_MODEL, schedule=named, checkpoints=stated), change=True)
     assert bare_catalog.model("tiny").checkpoint("iter-4").step == 4
 
 

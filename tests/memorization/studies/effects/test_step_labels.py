@@ -13,8 +13,8 @@ from seenat.memorization.studies.effects.step_labels import CONFIDENCE, possible
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
 from seenat.memorization.studies.inputs.study_data import open_study_data
-from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.open import open_catalog
 from seenat.registry.orders.duplicates import contents_of
 from seenat.registry.suites.register import register_suite
 
@@ -37,7 +37,7 @@ def swapped(pocket_manifest, tmp_path_factory):
         if number in SWAPPED and step.parent.name == "pocket-230k":
             number = sum(SWAPPED) - number
         copy.symlink_to(step.with_name(f"step{number}"), target_is_directory=True)
-    with Catalog.open(str(folder / "catalog.sqlite")) as catalog:
+    with open_catalog(str(folder / "catalog.sqlite")) as catalog:
         register_suite(catalog, folder / "SUITE.toml")
         measure(catalog, "pocket-230k", LOSS, steps=BETWEEN, unseen=True)
         yield catalog

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from support.fake_hub import Fault, Formula, HubServer, client_of, serve
 
-from seenat.registry.catalog.specs import FileRecord
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.remote.byte_ranges import HubLocation, RetryPolicy
@@ -294,7 +294,7 @@ def in_process(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     opened = f"""
 import numpy as np, sys
 from seenat.registry.errors import SeenatError
-from seenat.registry.catalog.specs import FileRecord
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.remote.order import open_remote
 from seenat.registry.units import SequenceRange

@@ -1,0 +1,197 @@
+"""Orders and their batches as values. An order's files are read only when ids are requested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
+from seenat.registry.orders.extents import Extent, ExtentMap
+from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.order_files import FLAT_FORMATS, OrderFiles
+from seenat.registry.units import BatchRange, SequenceRange
+
+if TYPE_CHECKING:
+    import datasets
+
+    from seenat.registry.orders.source import Tokens, TokenSource
+
+__all__ = ["Batch", "Order", "cut_batch"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An immutable training order."""
+
+    id: int
+    name: str
+    suite: str
+    geometry: Geometry
+    sequences_per_batch: int
+    vocab_size: int | None
+    eos_id: int | None
+    """The id that ends a document; None where the order has none."""
+    format: str
+    location: str
+    """Folder of the files, or `hf://datasets/...`."""
+    tokenizer: str | None
+    digest: str | None
+    """Over geometry and content; None until every file's digest is known."""
+    files: tuple[FileRecord, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files are in a folder of this machine."""
+        return "://" not in self.location
+
+    @property
+    def batches(self) -> BatchRange:
+        """All batches; the last one may be short."""
+        return BatchRange(0, -(-self.geometry.sequences // self.sequences_per_batch))
+
+    @property
+    def sequences(self) -> SequenceRange:
+        """All sequences."""
+        return self.geometry.all_sequences
+
+    def batch(self, index: int) -> Batch:
+        """One batch; raises `UnknownBatch` beyond the order."""
+        return cut_batch(self, index, self.sequences_per_batch)
+
+    def batch_of(self, sequence: int) -> int:
+        """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
+        if sequence not in self.sequences:
+            raise self.geometry.unknown(sequence)
+        return sequence // self.sequences_per_batch
+
+    def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
+        """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
+
+        Empty for Parquet and index maps, where the bytes of a sequence are not contiguous.
+        """
+        span = self.geometry.bytes_of(sequences)
+        return self._pieces.extents(span) if self.format in FLAT_FORMATS else ()
+
+    def source(self) -> TokenSource:
+        """The reader of this order's ids.
+
+        Nothing is fetched from a hub before ids are read. Raises `CorruptFile` when local ones are not what was
+        registered, `InvalidValue` for a location that is neither a folder nor on the hub, and `UnknownOrder` for a format
+        that is not read from there.
+        """
+        from seenat.registry.orders.formats.flat import FlatOrder
+
+        if not self.is_local:
+            from seenat.registry.orders.remote.order import open_remote
+
+            if self.format not in FLAT_FORMATS:
+                raise UnknownOrder(
+                    f"The files of the order {self.name} are at {self.location}, and {self.format} is read from local files "
+                    "only; download them and register them with a SUITE.toml.",
+                    order=self.name,
+                )
+            return open_remote(self.location, self.files, self.geometry, self.sequences_per_batch, self.vocab_size)
+        state = tuple(_state_of(Path(self.location, file.name), file) for file in self.files)
+        if self.format in FLAT_FORMATS:
+            return FlatOrder(self.geometry, self._pieces.pieces, self.vocab_size)
+        return self._reader(state)
+
+    def dataset(self, steps: tuple[int, int], *, sequences_per_shard: int | None = None) -> datasets.IterableDataset:
+        """The sequences of the batches that lead from one step to another, to train on: `{sequence, input_ids, labels}`.
+
+        See `exports.batches.training_dataset`.
+        """
+        from seenat.registry.exports.batches import training_dataset
+
+        return training_dataset(self, BatchRange(*steps), sequences_per_shard=sequences_per_shard)
+
+    def _reader(self, state: tuple[tuple[int, int], ...]) -> TokenSource:
+        """The reader of a format with footers or maps. It is kept as long as the files stay in this state."""
+        reader = self._readers.get(state)
+        if reader is None:
+            reader = self._open()
+            self._readers.clear()
+            self._readers[state] = reader
+        return reader
+
+    @cached_property
+    def _readers(self) -> dict[tuple[tuple[int, int], ...], TokenSource]:
+        return {}
+
+    def _open(self) -> TokenSource:
+        from seenat.registry.orders.formats.open import open_order
+
+        paths = {file.role: Path(self.location, file.name) for file in self.files if file.role != "tokens"}
+        described = OrderFiles(
+            name=self.name,
+            format=self.format,
+            files=tuple(Path(self.location, file.name) for file in self.files if file.role == "tokens"),
+            sequences=self.geometry.sequences,
+            tokens_per_sequence=self.geometry.tokens_per_sequence,
+            dtype=self.geometry.dtype,
+            vocab_size=self.vocab_size,
+            sequences_per_batch=self.sequences_per_batch,
+            **paths,
+        )
+        return open_order(described)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is computed on demand is left behind: readers hold open files.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def _pieces(self) -> ExtentMap:
+        return ExtentMap(
+            Extent(Path(self.location, file.name), file.data_offset, file.bytes - file.data_offset)
+            for file in self.files
+            if file.role == "tokens"
+        )
+
+
+def _state_of(path: Path, file: FileRecord) -> tuple[int, int]:
+    """Length and time of change of a file; raises `CorruptFile` unless it is as long as when it was registered."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CorruptFile(
+            f"{path} cannot be read: {error.strerror}; restore it, or register its suite again."
+        ) from error
+    if status.st_size != file.bytes:
+        raise CorruptFile(
+            f"{path} has {status.st_size} bytes, and had {file.bytes} when it was registered; restore it, or register its "
+            "suite again."
+        )
+    return status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch of an order, as some schedule cuts it."""
+
+    order: Order
+    index: int
+    sequences: SequenceRange
+
+    def extents(self) -> tuple[Extent, ...]:
+        """Where its bytes lie; two where it straddles two files."""
+        return self.order.extents(self.sequences)
+
+    def tokens(self) -> Tokens:
+        """Its ids, `[sequences, tokens_per_sequence]`, in the order's own type."""
+        return self.order.source().tokens(self.sequences)
+
+
+def cut_batch(order: Order, index: int, size: int) -> Batch:
+    """Batch `index` of an order cut into batches of `size` sequences, the last of which may be short."""
+    last = (order.geometry.sequences - 1) // size
+    if not 0 <= index <= last:
+        raise UnknownBatch(
+            f"The order {order.name} has no batch {index}: it holds batches 0 to {last} of {size} sequences.",
+            nearest=[0 if index < 0 else last],
+            order=order.name,
+        )
+    stop = min((index + 1) * size, order.geometry.sequences)
+    return Batch(order=order, index=index, sequences=SequenceRange(index * size, stop))

@@ -1,0 +1,130 @@
+"""The files of orders and checkpoints: read once, recorded where nobody waits, and marked where onsets depend on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import insert, select, update
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.checkpoint_tables import forget_model_files, update_checkpoints
+from seenat.registry.catalog.models import Checkpoint
+from seenat.registry.database.engine import Database
+from seenat.registry.database.tables import measurement_rows, measurements, protocols
+from seenat.registry.errors import CorruptFile
+from seenat.registry.integrity.content import ensure_content, ensure_tokens, location_of
+from seenat.registry.suites.register import register_suite
+
+SmallSuite = Any
+"""The `SmallSuite` of conftest.py."""
+
+
+@pytest.fixture
+def catalog(bare_catalog: Catalog, small_suite: SmallSuite) -> Catalog:
+    register_suite(bare_catalog, small_suite.manifest)
+    return bare_catalog
+
+
+def recorded_times(catalog: Catalog) -> list[int | None]:
+    return [file.modified_ns for file in catalog.order("mine-order").files]
+
+
+def test_the_time_of_change_of_a_copied_file_is_recorded(catalog: Catalog, small_suite: SmallSuite) -> None:
+    os.utime(small_suite.folder / "a.bin", ns=(5, 5))
+    other = Database(catalog.database.url)
+    ensure_tokens(catalog, catalog.order("mine-order"), record=False)
+    with other.write():
+        ensure_tokens(catalog, catalog.order("mine-order"))
+    assert 5 not in recorded_times(catalog), "a reader neither waits nor writes unasked"
+    ensure_tokens(catalog, catalog.order("mine-order"))
+    assert recorded_times(catalog)[0] == 5
+    other.close()
+
+
+def test_other_ids_of_the_same_length_are_noticed(catalog: Catalog, small_suite: SmallSuite) -> None:
+    path = small_suite.folder / "a.bin"
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(CorruptFile, match=r"a\.bin is not what it was when mine-order was registered"):
+        ensure_tokens(catalog, catalog.order("mine-order"))
+
+
+# -- onsets that depend on a content
+
+
+@pytest.fixture
+def measured(catalog: Catalog) -> Iterator[Checkpoint]:
+    """A checkpoint with a row of results."""
+    checkpoint = catalog.model("mine-s").checkpoint(5)
+    with catalog.database.write() as connection:
+        connection.execute(insert(protocols).values(id=1, digest="p", definition={}))
+        for number, model in enumerate(("mine-s", "mine-l"), 1):
+            connection.execute(
+                insert(measurements).values(
+                    id=number, protocol_id=1, model_id=catalog.model(model).id, order_digest="o", sequences=42,
+                    block_sequences=4, folder=str(number),
+                )
+            )  # fmt: skip
+        row = {
+            "measurement_id": 1,
+            "array_row": 0,
+            "checkpoint_id": checkpoint.id,
+            "checkpoint_digest": checkpoint.digest,
+        }
+        connection.execute(insert(measurement_rows).values(**row))
+    yield checkpoint
+    with catalog.database.write() as connection:
+        for table in (measurement_rows, measurements, protocols):
+            connection.execute(table.delete())
+
+
+def stale(catalog: Catalog) -> list[bool]:
+    with catalog.database.read() as connection:
+        return list(connection.execute(select(measurements.c.onsets_stale).order_by(measurements.c.id)).scalars())
+
+
+def test_another_content_of_a_measured_checkpoint_marks_its_onsets(
+    catalog: Catalog, measured: Checkpoint, small_suite: SmallSuite
+) -> None:
+    small_suite.write_checkpoint("mine-s", 3, seed=77)
+    register_suite(catalog, small_suite.manifest, replace_changed=True)
+    assert stale(catalog) == [False, False], "step 3 was not measured"
+    small_suite.write_checkpoint("mine-s", 5, seed=78)
+    register_suite(catalog, small_suite.manifest, replace_changed=True)
+    assert stale(catalog) == [True, False]
+
+
+def test_files_in_another_place_mark_onsets(catalog: Catalog, measured: Checkpoint) -> None:
+    with catalog.database.write() as connection:
+        forget_model_files(connection, catalog.model("mine-l").id)
+    assert stale(catalog) == [False, False]
+    with catalog.database.write() as connection:
+        forget_model_files(connection, catalog.model("mine-s").id)
+    assert stale(catalog) == [True, False]
+
+
+def test_the_same_content_marks_nothing_and_a_known_one_does(catalog: Catalog, measured: Checkpoint) -> None:
+    with catalog.database.write() as connection:
+        update_checkpoints(connection, [measured.id], digest=measured.digest, status="ok")
+    assert stale(catalog) == [False, False]
+    with catalog.database.write() as connection:
+        update_checkpoints(connection, [measured.id], digest=None)
+        connection.execute(update(measurements).values(onsets_stale=False))
+    model = catalog.model("mine-s")
+    folder = location_of(model, measured).fetch()
+    assert ensure_content(catalog, model.checkpoint(5), folder) == measured.digest
+    assert stale(catalog) == [True, False]
+
+
+# -- readers that are kept with their order
+
+
+def test_a_kept_order_reads_its_files_as_they_are_now(catalog: Catalog, small_suite: SmallSuite) -> None:
+    order = catalog.order("mine-order")
+    before = order.source().tokens(order.sequences)
+    small_suite.write_tokens((small_suite.rows + 1) % 50)
+    assert catalog.order("mine-order") is order
+    np.testing.assert_array_equal(order.source().tokens(order.sequences), (before + 1) % 50)
