@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import Rows
+from seenat.memorization.engine.kernels.devices import RowsPerPass
 from seenat.memorization.engine.kernels.prefix_state import Pairs
-from seenat.memorization.engine.kernels.surprisal import SurprisalHead, of_logits
-from seenat.memorization.engine.kernels.threads import cut, over_blocks, shared
-from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
-from seenat.memorization.engine.transformers.capabilities import served
-from seenat.memorization.engine.transformers.rotary import crosses
+from seenat.memorization.engine.kernels.surprisal import SurprisalHead, surprisals_of_logits
+from seenat.memorization.engine.kernels.threads import blocks_of, map_blocks, share_over_threads
+from seenat.memorization.engine.neox.forward import Body, NewKeys, fold_norm
+from seenat.memorization.engine.transformers.capabilities import probe_model
+from seenat.memorization.engine.transformers.rotary import rotates_differently
 from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["GenericLosses", "NeoxLosses", "quantities"]
@@ -46,10 +46,10 @@ class NeoxLosses:
 
     def __init__(self, module: Any, protocols: Sequence[Protocol], *, packed: bool | None = None) -> None:
         self._pairs = _pairs(protocols)
-        self._rows = Rows(max(1, _STATES // self._pairs.length), torch.device("cpu"))
+        self._rows = RowsPerPass(max(1, _STATES // self._pairs.length), torch.device("cpu"))
         with torch.inference_mode():
             self._body = Body(module, packed=packed)
-            self._head = SurprisalHead(*folded(module.lm_head, module.base_model.final_layer_norm), packed=packed)
+            self._head = SurprisalHead(*fold_norm(module.lm_head, module.base_model.final_layer_norm), packed=packed)
         self._threads = torch.get_num_threads()
 
     @property
@@ -60,7 +60,7 @@ class NeoxLosses:
     def losses(self, tokens: _Tokens) -> _Losses:
         """The quantities, float32 [protocols, n, 4], of int64 ids [n, the longest prompt + continuation]."""
         made: _Losses = self._rows.fit(
-            lambda rows: shared(tokens, lambda some: (self._losses(some, rows),), self._threads)
+            lambda rows: share_over_threads(tokens, lambda some: (self._losses(some, rows),), self._threads)
         )[0]
         return made.swapaxes(0, 1)
 
@@ -82,10 +82,10 @@ class GenericLosses:
 
     def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
         lengths = [one.length for one in protocols]
-        is_one_pass = not crosses(module, min(lengths) - 1, max(lengths) - 1)
+        is_one_pass = not rotates_differently(module, min(lengths) - 1, max(lengths) - 1)
         self._passes = [_pairs(protocols)] if is_one_pass else [_pairs([one]) for one in protocols]
         self._device: torch.device = module.device
-        use = served(module, max(lengths), decodes=False)
+        use = probe_model(module, max(lengths), decodes=False)
         self._states, is_apart = use.states, use.is_apart
         self._logits = use.model.get_output_embeddings() if is_apart else torch.nn.Identity()
         on_cpu = self._device.type == "cpu"
@@ -93,7 +93,7 @@ class GenericLosses:
         most = _LOGIT_BYTES.get(self._device.type, _LOGIT_BYTES_ELSEWHERE)
         self._positions = max(1, most // (4 * len(module.get_input_embeddings().weight)))
         states = _STATES if on_cpu else _STATES_ELSEWHERE
-        self._rows = Rows(max(1, (states if is_apart else self._positions) // max(lengths)), self._device)
+        self._rows = RowsPerPass(max(1, (states if is_apart else self._positions) // max(lengths)), self._device)
 
     @property
     def rows(self) -> int:
@@ -106,7 +106,7 @@ class GenericLosses:
 
     def _passed(self, tokens: _Tokens, pairs: Pairs) -> _Losses:
         work = partial(self._block, pairs)
-        made = self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
+        made = self._rows.fit(lambda rows: map_blocks(blocks_of(tokens, rows), work, self._workers))
         return np.concatenate(made).swapaxes(0, 1)
 
     @torch.inference_mode()
@@ -114,7 +114,7 @@ class GenericLosses:
         ids = torch.from_numpy(block).to(self._device)
         states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
         pieces = zip(torch.split(states, self._positions), torch.split(truth, self._positions), strict=True)
-        found = [of_logits(self._logits(some), true) for some, true in pieces]
+        found = [surprisals_of_logits(self._logits(some), true) for some, true in pieces]
         surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
         losses: _Losses = quantities(surprisals, ranks[:, pairs.first - 1 :], pairs).numpy()
         return losses

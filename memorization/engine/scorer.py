@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import exact, fitting
+from seenat.memorization.engine.kernels.devices import exact_products, report_out_of_memory
 from seenat.memorization.engine.kernels.rechecking import RecheckedEngine
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox.engine import NeoxEngine
-from seenat.memorization.engine.neox.forward import suits
+from seenat.memorization.engine.neox.forward import is_supported
 from seenat.memorization.engine.transformers.engine import GenericEngine
 from seenat.memorization.protocol.measures import Values
 from seenat.memorization.protocol.protocol import RECHECKED, Protocol
@@ -73,7 +73,7 @@ class JointScorer:
         _check_finite(module)
         _check_positions(module, self.longest)
         self.longest.check_fits(self.longest.window[1], self.vocab_size)
-        with fitting(self.device), exact():
+        with report_out_of_memory(self.device), exact_products():
             self._engine = _engine(module, self.protocols, self.device, stages)
 
     @property
@@ -133,7 +133,7 @@ class JointScorer:
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
             self._check_ids(chunk, start)
-            with exact():
+            with exact_products():
                 result[:, start : start + size] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
         return result
 
@@ -195,7 +195,7 @@ def _engine(
     """The engine of a module that has the type of the protocols' weights."""
     if not protocols[0].kept.decodes:
         is_plain = device.type == "cpu" and module.dtype == torch.float32
-        if suits(module) and is_plain:
+        if is_supported(module) and is_plain:
             return NeoxLosses(module.to(device), protocols)
         return GenericLosses(module.to(device), protocols)
     if protocols[0].dtype != RECHECKED:
@@ -210,7 +210,7 @@ def _engine(
 def _in_type(
     module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype, stages: Stages | None = None
 ) -> NeoxEngine | GenericEngine:
-    if suits(module):
+    if is_supported(module):
         return NeoxEngine(module, protocols, device=device, dtype=dtype, stages=stages)
     return GenericEngine(in_type(module, dtype).to(device), protocols)
 

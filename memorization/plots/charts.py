@@ -1,26 +1,16 @@
-"""Charts: one Vega-Lite definition each, saved as SVG, PNG or a page that needs no network.
-
-A chart is made by Altair from plain values; `save` chooses the format by the file's ending.
-"""
+"""The charts of `seenat onset` and `seenat trajectory`, made by Altair from plain values; `save` writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import ENOTDIR
-from os import strerror
-from pathlib import Path
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory
-from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
-from seenat.registry.storage.local import write_atomic
+from seenat.registry.errors import NothingToDraw
 
-__all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
-
-_FORMATS = (".svg", ".png", ".html")
-_PIXELS_PER_POINT = 2
-"""PNG pixels for each unit of the chart: sharp on the screens of today."""
+__all__ = ["onset_chart", "trajectory_chart"]
 
 
 def onset_chart(models: Sequence[Onsets]) -> Any:
@@ -153,47 +143,3 @@ def _seen_rule(found: SequenceTrajectory, seen: int) -> list[Any]:
         text="label:N"
     )
     return [rule, text]
-
-
-def check_plot_path(path: Path) -> None:
-    """Raise for a file that no chart can be saved to: before the work, not after it.
-
-    `InvalidValue` for an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
-    """
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_FORMATS)}.")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(path))
-
-
-def save(chart: Any, path: Path) -> None:
-    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
-    check_plot_path(path)
-    definition = chart.to_json()
-    write_atomic(path.absolute(), _rendered(definition, path.suffix.lower()))
-
-
-def _rendered(definition: str, ending: str) -> bytes:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise _missing() from error
-    if ending == ".png":
-        return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
-    if ending == ".svg":
-        return str(vl_convert.vegalite_to_svg(definition)).encode()
-    return str(vl_convert.vegalite_to_html(definition, bundle=True)).encode()
-
-
-def altair_or_refuse() -> Any:
-    """The altair module; raises `MissingExtra` where it is not installed."""
-    try:
-        import altair
-    except ImportError as error:
-        raise _missing() from error
-    return altair
-
-
-def _missing() -> SeenatError:
-    return MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log2
 from typing import Any
 
-from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.exposures import ExposureClass, ExposureOnsets, quantile
 from seenat.registry.errors import NothingToDraw
 

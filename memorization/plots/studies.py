@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis, whole_numbers
-from seenat.memorization.plots.charts import altair_or_refuse
 from seenat.memorization.plots.exposures import exposures_chart
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.dispersion import BatchDispersion
 from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
 from seenat.memorization.studies.effects.step_labels import StepLabels

@@ -1,8 +1,8 @@
 """What devices differ in: where sequences come from, how much fits, and how exactly float32 is multiplied.
 
-* Sequences lie in the host's memory. `Arrivals` brings them to another device block by block, on a stream of its own, so
+* Sequences lie in the host's memory. `BlockTransfer` brings them to another device block by block, on a stream of its own, so
   that a block is copied while those before it are computed.
-* `Rows` is how many sequences a pass takes. When a device's memory runs out the number is halved and the work starts
+* `RowsPerPass` is how many sequences a pass takes. When a device's memory runs out the number is halved and the work starts
   again, down to 1 sequence; every number is right, since no number of rows changes a result.
 * `exact` keeps processors from rounding float32 to fewer bits before they multiply (TF32, and bfloat16 on CPU), whatever
   the process has asked torch for.
@@ -19,7 +19,7 @@ import torch
 
 from seenat.registry.errors import OutOfMemory
 
-__all__ = ["Arrivals", "Rows", "exact", "fitting", "free_bytes"]
+__all__ = ["BlockTransfer", "RowsPerPass", "exact_products", "free_bytes", "report_out_of_memory"]
 
 _Made = TypeVar("_Made")
 _TEXTS = ("out of memory", "can't allocate memory")
@@ -27,7 +27,7 @@ _TEXTS = ("out of memory", "can't allocate memory")
 _UNKNOWN = 4 << 30
 
 
-class Arrivals:
+class BlockTransfer:
     """Sequences, int64 [n, ids] in the host's memory, as they come to a device in blocks of `rows`.
 
     `tokens` is where they lie there; iterating gives the slice of each block once it has arrived.
@@ -60,7 +60,7 @@ class Arrivals:
                 self._ready.append(stream.record_event())
 
 
-class Rows:
+class RowsPerPass:
     """How many rows a pass takes: `count`, until memory runs out."""
 
     def __init__(self, count: int, device: torch.device) -> None:
@@ -112,7 +112,7 @@ _EXACTNESS = _Exactness()
 
 
 @contextmanager
-def exact() -> Iterator[None]:
+def exact_products() -> Iterator[None]:
     """Multiply float32 as float32, in this thread while others do the same: the next model is built beside."""
     _EXACTNESS.enter()
     try:
@@ -122,7 +122,7 @@ def exact() -> Iterator[None]:
 
 
 @contextmanager
-def fitting(device: torch.device) -> Iterator[None]:
+def report_out_of_memory(device: torch.device) -> Iterator[None]:
     """Raise `OutOfMemory` where a model is brought to a device that does not hold it."""
     try:
         yield

@@ -16,9 +16,9 @@ are compared.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ _Doubt = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]
 """By how much a logit has to exceed the true id's, of: true ids, that logit, the largest norm of the rows that may have it."""
 
 
-class NextTokenCheck(Protocol):
+class NextTokenCheck(typing.Protocol):
     """What decides of states [n, width] whether the true ids [n] follow."""
 
     def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -55,7 +55,7 @@ class NextTokenCheck(Protocol):
         """Which rows are right, bool [n], and which are undecided, None where that cannot be."""
 
 
-class Matrix(NextTokenCheck, Protocol):
+class Matrix(NextTokenCheck, typing.Protocol):
     """What tells the logits after states [n, width], for true ids [n]."""
 
     def own(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ class Matrix(NextTokenCheck, Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Look:
+class _FrequentIds:
     """The frequent ids' rows of the matrix."""
 
     linear: Linear
@@ -101,10 +101,10 @@ class Head:
         self._norms = torch.hypot(torch.linalg.vector_norm(weight.float(), dim=1), bias.float().abs())
         self._rounding = 2 * _UNIT * (width + 1) * (width + 1) ** 0.5
         """Twice the largest error of a sum of width + 1 products, for a matrix row of norm 1."""
-        self._look: _Look | None = None
+        self._frequent: _FrequentIds | None = None
         self._ranks = torch.zeros(0, dtype=torch.int64, device=weight.device)
 
-    def ask_first(self, counts: npt.NDArray[np.int64]) -> None:
+    def set_frequencies(self, counts: npt.NDArray[np.int64]) -> None:
         """Take how often each id [vocabulary] occurs in the data; equally frequent ones are asked from the lowest."""
         sorted_ = np.argsort(-counts, kind="stable")
         if self._banned is not None:
@@ -115,11 +115,11 @@ class Head:
         if self.vocab_size >= 2 * _FREQUENT:
             ids = order[:_FREQUENT]
             linear = Linear(self._weight[ids], self._bias[ids], packed=self._packed)
-            self._look = _Look(linear=linear, largest_norm=float(self._norms[ids].max()))
+            self._frequent = _FrequentIds(linear=linear, largest_norm=float(self._norms[ids].max()))
 
     def quick_reject(self, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """As `NextTokenCheck` says; in 16 bits none."""
-        if self._weight.dtype != torch.float32 or self._look is None:
+        if self._weight.dtype != torch.float32 or self._frequent is None:
             return torch.zeros_like(truth, dtype=torch.bool)
         return beaten(self, states, truth, self._rounding_of)
 
@@ -146,16 +146,16 @@ class Head:
 
     def unbeaten(self, states: torch.Tensor, truth: torch.Tensor, own: torch.Tensor, doubt: _Doubt) -> torch.Tensor:
         """As `Matrix` says."""
-        look = self._look
-        if look is None:
+        frequent = self._frequent
+        if frequent is None:
             return torch.arange(len(truth), device=truth.device)
         blocks = zip(*(torch.split(part, self._rows) for part in (states, truth)), strict=True)
-        largest = torch.cat([self._largest_of_frequent(look, *block) for block in blocks])
-        return torch.nonzero(~(largest > own + doubt(truth, largest, look.largest_norm)))[:, 0]
+        largest = torch.cat([self._largest_of_frequent(frequent, *block) for block in blocks])
+        return torch.nonzero(~(largest > own + doubt(truth, largest, frequent.largest_norm)))[:, 0]
 
-    def _largest_of_frequent(self, look: _Look, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    def _largest_of_frequent(self, frequent: _FrequentIds, states: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """The largest logit of the frequent ids but the true one: float32 [n]."""
-        others = look.linear(states)
+        others = frequent.linear(states)
         _hide(others, self._ranks[truth])
         return others.amax(dim=-1).float()
 

@@ -51,7 +51,7 @@ class PrefixState:
         self._since = torch.zeros(count, dtype=torch.int64, device=device)
 
     def take(
-        self, judge: NextTokenCheck, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
+        self, check: NextTokenCheck, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
     ) -> torch.Tensor:
         """Decide the ids `truth` [k, width] of sequences `numbers` [k] from `start` on, after states [k, width, ...].
 
@@ -61,10 +61,10 @@ class PrefixState:
         wrong, doubt = torch.zeros_like(truth, dtype=torch.bool), torch.zeros_like(truth, dtype=torch.bool)
         open_ = torch.nonzero(self._open(numbers, start, wrong), as_tuple=True)
         if len(open_[0]):
-            wrong[open_] = judge.quick_reject(states[open_], truth[open_])
+            wrong[open_] = check.quick_reject(states[open_], truth[open_])
             open_ = torch.nonzero(self._open(numbers, start, wrong) & ~wrong, as_tuple=True)
         if len(open_[0]):
-            right, unsure = judge.decide(states[open_], truth[open_])
+            right, unsure = check.decide(states[open_], truth[open_])
             wrong[open_] = ~right
             if unsure is not None:
                 doubt[open_] = unsure

@@ -16,7 +16,7 @@ compared with itself it would be another id's.
 
 from __future__ import annotations
 
-from typing import Protocol
+import typing
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ import torch
 
 from seenat.memorization.engine.kernels.output_head import Matrix, beaten
 
-__all__ = ["RecheckedEngine", "Screen"]
+__all__ = ["BoundedCheck", "RecheckedEngine"]
 
 _SAMPLE = 128
 """Sequences on which the bound is measured: 4,096 positions by the default protocol."""
@@ -40,7 +40,7 @@ _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
 
 
-class Screen:
+class BoundedCheck:
     """A head that decides only what lies beyond a bound."""
 
     def __init__(self, head: Matrix, bound: float) -> None:
@@ -62,7 +62,7 @@ class Screen:
         return self._bound + _HALF_STEP * other.abs()
 
 
-class Measuring(Protocol):
+class PrefixEngine(typing.Protocol):
     """An engine in one type."""
 
     def prefixes(self, tokens: _Tokens) -> _Values:
@@ -72,7 +72,7 @@ class Measuring(Protocol):
         """By how much the true id's logit exceeds the largest other one, after the true ids: [n, ids]."""
 
 
-class Screening(Measuring, Protocol):
+class ScreeningEngine(PrefixEngine, typing.Protocol):
     """An engine in a type that is fast."""
 
     @property
@@ -86,7 +86,7 @@ class Screening(Measuring, Protocol):
 class RecheckedEngine:
     """Prefixes of `exact`, with what `screen` can decide left to it; `bound` is None until it is measured."""
 
-    def __init__(self, screen: Screening, exact: Measuring) -> None:
+    def __init__(self, screen: ScreeningEngine, exact: PrefixEngine) -> None:
         self._screen, self._exact = screen, exact
         self.bound: float | None = None
 

@@ -24,7 +24,7 @@ import torch
 
 from seenat.memorization.engine.kernels.linear import Linear
 
-__all__ = ["SurprisalHead", "of_logits"]
+__all__ = ["SurprisalHead", "surprisals_of_logits"]
 
 _TILE = 1024
 """Ids of a tile: with `_ROWS` positions 4 MiB of logits. Tiles of half to four times as many cost up to 5 % more."""
@@ -125,7 +125,7 @@ class SurprisalHead:
         return largest + torch.log2(torch.stack(parts).sum(dim=0))
 
 
-def of_logits(logits: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def surprisals_of_logits(logits: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Surprisals and ranks, float32 [n], of true ids [n] by logits [n, vocabulary], on whatever device they are."""
     logits = logits.float()
     own = logits.gather(1, truth[:, None])

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 import torch
 
-from seenat.memorization.engine.kernels.devices import Arrivals
+from seenat.memorization.engine.kernels.devices import BlockTransfer
 from seenat.memorization.engine.kernels.output_head import NextTokenCheck
 from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
 from seenat.memorization.engine.neox.forward import Body, NewKeys, StoredKeys
@@ -59,26 +59,26 @@ class EarlyExit:
     """
 
     def __init__(
-        self, body: Body, judge: NextTokenCheck, tokens: torch.Tensor, pairs: Pairs, stages: tuple[int, ...], block: int
+        self, body: Body, check: NextTokenCheck, tokens: torch.Tensor, pairs: Pairs, stages: tuple[int, ...], block: int
     ) -> None:
-        self._body, self._judge, self._pairs = body, judge, pairs
-        self._arrivals = Arrivals(tokens, body.device, block)
-        self._tokens = self._arrivals.tokens
+        self._body, self._check, self._pairs = body, check, pairs
+        self._transfer = BlockTransfer(tokens, body.device, block)
+        self._tokens = self._transfer.tokens
         # Keys end one id before what is decided of them: the id before it is the last that is passed.
         stops = [pairs.longest - 1 + stop for stop in accumulate(stages)]
         self._first_stop = stops[0]
         self._pools = [_Pool(body, _FOLLOWING * block, start, stop) for start, stop in pairwise(stops)]
-        self._verdicts = PrefixState(pairs, len(tokens), body.device)
+        self._state = PrefixState(pairs, len(tokens), body.device)
 
     def run(self) -> PrefixState:
-        """The verdicts on all sequences."""
+        """The state on all sequences."""
         numbers = torch.arange(len(self._tokens), device=self._tokens.device)
-        for block in self._arrivals:
+        for block in self._transfer:
             self._pass_prompts(numbers[block])
         for index, pool in enumerate(self._pools):
             if pool.count:
                 self._pass_pool(index)
-        return self._verdicts
+        return self._state
 
     def _pass_prompts(self, numbers: torch.Tensor) -> None:
         keys = NewKeys()
@@ -95,7 +95,7 @@ class EarlyExit:
     def _left(self, states: torch.Tensor, numbers: torch.Tensor, start: int) -> torch.Tensor:
         """Decide the ids from `start` on, of which a pass gave the states; return which of its rows are not done."""
         truth = self._tokens[numbers, start : start + states.shape[1]]
-        return self._verdicts.take(self._judge, states, truth, numbers, start)
+        return self._state.take(self._check, states, truth, numbers, start)
 
     def _move_on(self, index: int, layers: list[torch.Tensor], left: torch.Tensor, numbers: torch.Tensor) -> None:
         if index == len(self._pools):

@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import Arrivals, Rows, free_bytes
+from seenat.memorization.engine.kernels.devices import BlockTransfer, RowsPerPass, free_bytes
 from seenat.memorization.engine.kernels.output_head import Head, NextTokenCheck
 from seenat.memorization.engine.kernels.prefix_state import Pairs
-from seenat.memorization.engine.kernels.rechecking import Screen
+from seenat.memorization.engine.kernels.rechecking import BoundedCheck
 from seenat.memorization.engine.kernels.stages import Stages
-from seenat.memorization.engine.kernels.threads import shared
+from seenat.memorization.engine.kernels.threads import share_over_threads
 from seenat.memorization.engine.neox.early_exit import EarlyExit
-from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
-from seenat.memorization.engine.neox.greedy import scores
+from seenat.memorization.engine.neox.forward import Body, NewKeys, fold_norm
+from seenat.memorization.engine.neox.greedy import greedy_scores
 from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["NeoxEngine"]
@@ -67,13 +67,15 @@ class NeoxEngine:
         with torch.inference_mode():
             self._body = Body(module, device=device, dtype=dtype, packed=packed)
             self._device = self._body.device
-            weight, bias = folded(module.lm_head, module.base_model.final_layer_norm, self._device, self._body.dtype)
+            weight, bias = fold_norm(module.lm_head, module.base_model.final_layer_norm, self._device, self._body.dtype)
             self._head = Head(weight, bias, protocol.eos_id if protocol.eos == "banned" else None, packed=packed)
         on_cpu = self._device.type == "cpu"
         self._threads = torch.get_num_threads() if on_cpu else 1
         budget = _KEY_BYTES if on_cpu else free_bytes(self._device) // _SHARE_OF_MEMORY
-        self._rows = Rows(self._block(_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
-        self._decoding_rows = Rows(self._block(_DECODING_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
+        self._rows = RowsPerPass(self._block(_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device)
+        self._decoding_rows = RowsPerPass(
+            self._block(_DECODING_BLOCK if on_cpu else _BLOCK_ELSEWHERE, budget), self._device
+        )
         self._stages = stages or Stages()
         self._began = False
 
@@ -84,28 +86,32 @@ class NeoxEngine:
 
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
-        return self._cascaded(tokens, self._head)[0]
+        return self._with_early_exit(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        """As `rechecking.Screening` says."""
-        return self._cascaded(tokens, Screen(self._head, bound))
+        """As `rechecking.ScreeningEngine` says."""
+        return self._with_early_exit(tokens, BoundedCheck(self._head, bound))
 
     def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
-        """As `rechecking.Measuring` says; infinite where the true id is banned."""
-        made = self._rows.fit(lambda rows: shared(tokens, lambda some: (self._margins(some, rows),), self._threads))
+        """As `rechecking.PrefixEngine` says; infinite where the true id is banned."""
+        made = self._rows.fit(
+            lambda rows: share_over_threads(tokens, lambda some: (self._margins(some, rows),), self._threads)
+        )
         margins: npt.NDArray[np.float32] = made[0]
         return margins
 
-    def _cascaded(self, tokens: _Tokens, judge: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
+    def _with_early_exit(self, tokens: _Tokens, check: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
         if not self._began:
             self._begin(tokens)
         stages = self._stages.best
 
         def work(some: torch.Tensor, rows: int) -> tuple[torch.Tensor, ...]:
-            verdicts = EarlyExit(self._body, judge, some, self._pairs, stages, rows).run()
-            return verdicts.prefixes.T, verdicts.unsure
+            state = EarlyExit(self._body, check, some, self._pairs, stages, rows).run()
+            return state.prefixes.T, state.unsure
 
-        values, unsure = self._rows.fit(lambda rows: shared(tokens, lambda some: work(some, rows), self._threads))
+        values, unsure = self._rows.fit(
+            lambda rows: share_over_threads(tokens, lambda some: work(some, rows), self._threads)
+        )
         ends = (values + np.array([prompt for prompt, _ in self._pairs.pairs])).max(axis=1) - self._pairs.longest
         self._stages.learn(ends)
         return values.T, unsure
@@ -113,7 +119,7 @@ class NeoxEngine:
     def _begin(self, tokens: _Tokens) -> None:
         """Only now: this engine may have been made while the one before it was still at work."""
         with torch.inference_mode():
-            self._head.ask_first(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
+            self._head.set_frequencies(np.bincount(tokens.ravel(), minlength=self._head.vocab_size))
         self._stages.begin(self._pairs.length - self._pairs.longest)
         self._began = True
 
@@ -124,17 +130,19 @@ class NeoxEngine:
     def _scores(self, tokens: _Tokens, prompt: int) -> _Values:
         body, head = self._body, self._head
         made = self._decoding_rows.fit(
-            lambda rows: shared(tokens, lambda some: (scores(body, head, some, prompt, rows),), self._threads)
+            lambda rows: share_over_threads(
+                tokens, lambda some: (greedy_scores(body, head, some, prompt, rows),), self._threads
+            )
         )
         values: _Values = made[0]
         return values
 
     def _margins(self, tokens: torch.Tensor, rows: int) -> torch.Tensor:
         """The margins of int64 sequences in the host's memory, float32 [n, ids from the shortest prompt's end on]."""
-        arrivals, asked = Arrivals(tokens, self._device, rows), self._pairs.length - self._pairs.first
+        transfer, asked = BlockTransfer(tokens, self._device, rows), self._pairs.length - self._pairs.first
         found = [torch.empty(0, asked, device=self._device)]
-        for block in arrivals:
-            ids = arrivals.tokens[block]
+        for block in transfer:
+            ids = transfer.tokens[block]
             truth = ids[:, self._pairs.first :].reshape(-1)
             states = self._body.states(ids[:, :-1], NewKeys(), asked=asked).flatten(0, 1)
             margins = self._head.own(states, truth) - self._head.largest_other(states, truth)

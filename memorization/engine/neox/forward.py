@@ -16,9 +16,10 @@ Keys and values are kept as the matrices give them, `[rows, ids, 2, heads, width
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakMethod
 
 import torch
@@ -27,10 +28,10 @@ from torch.nn import functional
 from seenat.memorization.engine.kernels.linear import Linear
 from seenat.memorization.engine.neox.first_layer_cache import IdTable, WholeTable
 
-__all__ = ["Body", "Keys", "NewKeys", "StoredKeys", "folded", "suits"]
+__all__ = ["Body", "Keys", "NewKeys", "StoredKeys", "fold_norm", "is_supported"]
 
 
-class Keys(Protocol):
+class Keys(typing.Protocol):
     """Keys and values of some rows."""
 
     def append(self, layer: int, new: torch.Tensor) -> torch.Tensor:
@@ -187,12 +188,12 @@ class Body:
 
     def _rearranged(self, layer: Any, packed: bool | None) -> _Layer:
         attention, mlp = layer.attention, layer.mlp
-        weight, bias = folded(attention.query_key_value, layer.input_layernorm, self.device, self.dtype)
+        weight, bias = fold_norm(attention.query_key_value, layer.input_layernorm, self.device, self.dtype)
         order = self._pairs_side_by_side().to(self.device)
         weight = weight.view(self.heads, 3, -1, self.width).transpose(0, 1).clone()
         bias = bias.view(self.heads, 3, -1).transpose(0, 1).clone()
         weight[:2], bias[:2] = weight[:2, :, order], bias[:2, :, order]
-        up = folded(mlp.dense_h_to_4h, layer.post_attention_layernorm, self.device, self.dtype)
+        up = fold_norm(mlp.dense_h_to_4h, layer.post_attention_layernorm, self.device, self.dtype)
         return _Layer(
             query=Linear(weight[0].reshape(-1, self.width), bias[0].reshape(-1), packed=packed),
             key_value=Linear(weight[1:].reshape(-1, self.width), bias[1:].reshape(-1), packed=packed),
@@ -235,7 +236,7 @@ def _unbound(method: Callable[[torch.Tensor], list[torch.Tensor]]) -> Callable[[
     return called
 
 
-def suits(module: Any) -> bool:
+def is_supported(module: Any) -> bool:
     """Whether `Body` computes what this model of transformers does."""
     config = module.config
     return (
@@ -247,7 +248,7 @@ def suits(module: Any) -> bool:
     )
 
 
-def folded(
+def fold_norm(
     linear: Any, norm: Any, device: torch.device | None = None, dtype: torch.dtype | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Weight and bias that read normalized states as the layer reads them after the norm's scale and shift.

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import torch
 
-from seenat.memorization.engine.kernels.devices import Arrivals
+from seenat.memorization.engine.kernels.devices import BlockTransfer
 from seenat.memorization.engine.kernels.output_head import Head, check_numbers
 from seenat.memorization.engine.neox.forward import Body, StoredKeys
 
-__all__ = ["scores"]
+__all__ = ["greedy_scores"]
 
 
-def scores(body: Body, head: Head, tokens: torch.Tensor, prompt: int, block: int) -> torch.Tensor:
+def greedy_scores(body: Body, head: Head, tokens: torch.Tensor, prompt: int, block: int) -> torch.Tensor:
     """The scores of int64 sequences [n, prompt + continuation] in the host's memory, `block` rows a pass: uint8 [n]."""
     store = body.store(min(block, len(tokens)), tokens.shape[1] - 1)
-    arrivals = Arrivals(tokens, body.device, block)
-    return torch.cat([_decoded(body, head, arrivals.tokens[some], prompt, store) for some in arrivals])
+    transfer = BlockTransfer(tokens, body.device, block)
+    return torch.cat([_decoded(body, head, transfer.tokens[some], prompt, store) for some in transfer])
 
 
 def _decoded(body: Body, head: Head, tokens: torch.Tensor, prompt: int, store: list[torch.Tensor]) -> torch.Tensor:

@@ -25,7 +25,7 @@ from seenat.memorization.engine.transformers.reference import generate_logits
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["Served", "States", "served"]
+__all__ = ["ProbedModel", "States", "probe_model"]
 
 _IDS = 8
 
@@ -33,7 +33,7 @@ States = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class ProbedModel:
     """A model as it is used."""
 
     model: Any
@@ -47,7 +47,7 @@ class Served:
 
 
 @torch.inference_mode()
-def served(module: Any, length: int, *, decodes: bool) -> Served:
+def probe_model(module: Any, length: int, *, decodes: bool) -> ProbedModel:
     """A module for windows of `length` ids, on its device and in its type; `decodes` asks whether generating is alike.
 
     Raises `InvalidValue` for a model that is not causal, or whose logits are not numbers.
@@ -59,14 +59,14 @@ def served(module: Any, length: int, *, decodes: bool) -> Served:
     if packed is not module:
         with suppress(Exception):  # Whatever an architecture raises where it finds a layer of another class.
             if _are_alike(_logits(packed, few), logits):
-                return _served(module, packed, few, not decodes or _generates_alike(packed, few))
+                return _probed(module, packed, few, not decodes or _generates_alike(packed, few))
     is_alike = True
     if decodes:
         with suppress(
             Exception
         ):  # A model that cannot generate has no scores, which says so itself; a pass is all there is.
             is_alike = _generates_alike(module, few)
-    return _served(module, module, few, is_alike)
+    return _probed(module, module, few, is_alike)
 
 
 def _few(module: Any, count: int) -> torch.Tensor:
@@ -111,7 +111,7 @@ def _generates_alike(model: Any, few: torch.Tensor) -> bool:
     return _are_alike(logits, _logits(model, ids[:, :-1])[:, given - 1 :])
 
 
-def _served(module: Any, model: Any, few: torch.Tensor, is_generating_alike: bool) -> Served:
+def _probed(module: Any, model: Any, few: torch.Tensor, is_generating_alike: bool) -> ProbedModel:
     body, head, linear = model.base_model, model.get_output_embeddings(), module.get_output_embeddings()
 
     def states(ids: torch.Tensor) -> torch.Tensor:
@@ -124,7 +124,7 @@ def _served(module: Any, model: Any, few: torch.Tensor, is_generating_alike: boo
     if type(linear) is torch.nn.Linear and body is not model:
         hidden = states(few)
         is_apart = hidden.shape[-1] == linear.in_features and torch.allclose(head(hidden), logits(few), equal_nan=True)
-    return Served(
+    return ProbedModel(
         model=model,
         states=states if is_apart else logits,
         is_apart=is_apart,

@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import Rows
+from seenat.memorization.engine.kernels.devices import RowsPerPass
 from seenat.memorization.engine.kernels.output_head import Head, Logits, Matrix, NextTokenCheck
 from seenat.memorization.engine.kernels.prefix_state import Pairs, PrefixState
-from seenat.memorization.engine.kernels.rechecking import Screen
-from seenat.memorization.engine.kernels.threads import cut, over_blocks
-from seenat.memorization.engine.transformers.capabilities import served
+from seenat.memorization.engine.kernels.rechecking import BoundedCheck
+from seenat.memorization.engine.kernels.threads import blocks_of, map_blocks
+from seenat.memorization.engine.transformers.capabilities import probe_model
 from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
-from seenat.memorization.engine.transformers.rotary import crosses
+from seenat.memorization.engine.transformers.rotary import rotates_differently
 from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["GenericEngine"]
@@ -60,15 +60,17 @@ class GenericEngine:
         self._protocols = tuple(protocols)
         self._pairs = Pairs([(one.prompt, one.continuation) for one in protocols])
         self._device: torch.device = module.device
-        use = served(module, self._pairs.length, decodes=True)
+        use = probe_model(module, self._pairs.length, decodes=True)
         self._module, self._states, is_apart = use.model, use.states, use.is_apart
         self._is_alike = use.is_generating_alike
-        self.must_generate = not self._is_alike or crosses(module, self._pairs.first, self._pairs.length - 1)
+        self.must_generate = not self._is_alike or rotates_differently(
+            module, self._pairs.first, self._pairs.length - 1
+        )
         """Whether one pass would not do for prefixes."""
         banned = protocol.eos_id if protocol.eos == "banned" else None
         self._head: Matrix = _matrix(module, banned) if is_apart else Logits(banned)
         self._workers = torch.get_num_threads() if self._device.type == "cpu" else 1
-        self._rows = Rows(_rows(module, self._pairs.length, is_apart), self._device)
+        self._rows = RowsPerPass(_rows(module, self._pairs.length, is_apart), self._device)
 
     @property
     def rows(self) -> int:
@@ -82,23 +84,23 @@ class GenericEngine:
         return self._decided(tokens, self._head)[0]
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        """As `rechecking.Screening` says."""
-        return self._decided(tokens, Screen(self._head, bound))
+        """As `rechecking.ScreeningEngine` says."""
+        return self._decided(tokens, BoundedCheck(self._head, bound))
 
     def margins(self, tokens: _Tokens) -> npt.NDArray[np.float32]:
-        """As `rechecking.Measuring` says; infinite where the true id is banned."""
+        """As `rechecking.PrefixEngine` says; infinite where the true id is banned."""
         return np.concatenate(self._passed(tokens, self._margins))
 
     def scores(self, tokens: _Tokens) -> _Values:
         """Scores, likewise; every protocol decodes for itself."""
         return np.stack([made.score for made in self._generated(tokens)])
 
-    def _decided(self, tokens: _Tokens, judge: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
+    def _decided(self, tokens: _Tokens, check: NextTokenCheck) -> tuple[_Values, npt.NDArray[np.bool_]]:
         result = np.zeros((len(tokens), len(self._protocols)), dtype=np.uint8)
         unsure, left = np.zeros(len(tokens), dtype=np.bool_), np.arange(len(tokens))
         for stop in sorted({min(self._pairs.longest + _FIRST_LOOK, self._pairs.length), self._pairs.length}):
             if len(left):
-                made = self._passed(tokens[left, :stop], partial(self._prefixes, judge))
+                made = self._passed(tokens[left, :stop], partial(self._prefixes, check))
                 result[left], unsure[left], going_on = (np.concatenate(parts) for parts in zip(*made, strict=True))
                 left = left[going_on & ~unsure[left]]
         return result.T, unsure
@@ -114,24 +116,24 @@ class GenericEngine:
 
     def _passed(self, tokens: _Tokens, work: Callable[[_Tokens], _Made]) -> list[_Made]:
         """What `work` makes of every block, of as many rows as fit."""
-        return self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
+        return self._rows.fit(lambda rows: map_blocks(blocks_of(tokens, rows), work, self._workers))
 
     @torch.inference_mode()
     def _prefixes(
-        self, judge: NextTokenCheck, block: _Tokens
+        self, check: NextTokenCheck, block: _Tokens
     ) -> tuple[_Values, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Prefixes [n, protocols], which sequences are unsure, and which are not done."""
         states, truth = self._after_prompts(block)
-        verdicts = PrefixState(self._pairs, len(truth), self._device)
+        state = PrefixState(self._pairs, len(truth), self._device)
         left = torch.arange(len(truth), device=self._device)
         for column in range(truth.shape[1]):
             here = states[left, column : column + 1], truth[left, column : column + 1]
-            left = left[verdicts.take(judge, *here, left, self._pairs.first + column)]
+            left = left[state.take(check, *here, left, self._pairs.first + column)]
             if not len(left):
                 break
-        going_on = torch.zeros_like(verdicts.unsure)
+        going_on = torch.zeros_like(state.unsure)
         going_on[left] = True
-        return verdicts.prefixes.T.cpu().numpy(), verdicts.unsure.cpu().numpy(), going_on.cpu().numpy()
+        return state.prefixes.T.cpu().numpy(), state.unsure.cpu().numpy(), going_on.cpu().numpy()
 
     @torch.inference_mode()
     def _margins(self, block: _Tokens) -> npt.NDArray[np.float32]:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["crosses"]
+__all__ = ["rotates_differently"]
 
 
-def crosses(module: Any, shortest: int, longest: int) -> bool:
+def rotates_differently(module: Any, shortest: int, longest: int) -> bool:
     """Whether passes over `shortest` to `longest` ids turn the same position differently, in a model of transformers."""
     return any(shortest <= border < longest for border in _borders(module))
 

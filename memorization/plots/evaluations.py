@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, step_axis
-from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import InvalidValue
 from seenat.registry.evaluations.query import Benchmarks, BenchmarkValue
 
