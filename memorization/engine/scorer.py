@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = ["JointScorer", "Scorer", "default_device", "in_type"]
 
+# Ids given to an engine at a time, 8 MiB of int64, or more where its blocks are large. So memory does not grow with the
+# number of sequences; an engine splits a chunk further.
 _CHUNK_IDS = 1 << 20
-"""Ids given to an engine at a time, 8 MiB, or more where its blocks are large; it splits further as it likes."""
+
+# Blocks in a call. The last passes of a call are over blocks that are not full; of 16 blocks that is a small part.
 _BLOCKS = 16
-"""Blocks in a call for which the few that are not full do not matter."""
 
 _Tokens = npt.NDArray[np.integer[Any]]
 _Engine = NeoxEngine | GenericEngine | RecheckedEngine
@@ -48,9 +50,9 @@ _Reader = NeoxLosses | GenericLosses
 class JointScorer:
     """One model under several protocols that differ in prompt and continuation alone, on one device.
 
-    Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
-    over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
-    `stages` are those of the checkpoint that was measured before, if they are to go on from there.
+    Prefixes of all of them come from the same passes; a sequence is dropped when all its prefixes are known. The model is
+    taken over: set to evaluate, and moved where needed. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is
+    `default_device()`. `stages` are those of the checkpoint that was measured before, to begin with its best ones.
     Raises `InvalidValue` when the protocols differ in more, the model's vocabulary or positions cannot hold one of them, its
     weights are not all finite in the protocols' type, or it is not causal, and `OutOfMemory` when the device cannot hold it.
     """
@@ -78,7 +80,7 @@ class JointScorer:
 
     @property
     def at_once(self) -> int:
-        """How many sequences a call should have at least for the device to be busy."""
+        """Sequences that a call should have at least, for the device to be busy."""
         return _BLOCKS * self._engine.rows
 
     def measure(self, tokens: _Tokens) -> Values:
@@ -95,27 +97,27 @@ class JointScorer:
         return self._in_chunks(self._decoder.prefixes, tokens)
 
     def scores(self, tokens: _Tokens) -> Values:
-        """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        """The score of each sequence, as `prefixes`: at how many positions the freely decoded id is the true one."""
         decoder = self._decoder
         if isinstance(decoder, RecheckedEngine) or self.longest.dtype == RECHECKED:
             raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
         return self._in_chunks(decoder.scores, tokens)
 
     def losses(self, tokens: _Tokens) -> Values:
-        """The quantities of each sequence's loss, likewise: float32 [protocols, n, 4].
+        """The quantities of each sequence's loss, as `prefixes`: float32 [protocols, n, 4].
 
-        Raises `InvalidValue` also where one is not a finite number, which is the model's doing.
+        Raises `InvalidValue` also where one is not a finite number: weights or activations of the model overflow.
         """
         if not isinstance(self._engine, _Reader):
             raise InvalidValue(f"Losses are not measured by a protocol of measure {self.longest.measure!r}.")
-        found = self._in_chunks(self._engine.losses, tokens)
-        odd = ~np.isfinite(found).all(axis=(0, 2))
-        if odd.any():
+        losses = self._in_chunks(self._engine.losses, tokens)
+        is_odd = ~np.isfinite(losses).all(axis=(0, 2))
+        if is_odd.any():
             raise InvalidValue(
-                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
+                f"Row {is_odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
                 f"{self.longest.dtype}."
             )
-        return found
+        return losses
 
     @property
     def _decoder(self) -> _Engine:
@@ -157,7 +159,7 @@ class Scorer:
 
     @property
     def at_once(self) -> int:
-        """How many sequences a call should have at least for the device to be busy."""
+        """Sequences that a call should have at least, for the device to be busy."""
         return self._joint.at_once
 
     def measure(self, tokens: _Tokens) -> Values:
@@ -174,12 +176,12 @@ class Scorer:
         return prefixes
 
     def scores(self, tokens: _Tokens) -> Values:
-        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        """The score of each sequence, as `prefixes`: at how many positions the freely decoded id is the true one."""
         scores: Values = self._joint.scores(tokens)[0]
         return scores
 
     def losses(self, tokens: _Tokens) -> Values:
-        """The quantities of each sequence's loss, likewise: float32 [n, 4]; raises as `JointScorer.losses` does."""
+        """The quantities of each sequence's loss: float32 [n, 4]; raises as `JointScorer.losses` does."""
         losses: Values = self._joint.losses(tokens)[0]
         return losses
 
@@ -203,7 +205,7 @@ def _engine(
     screen = _in_type(module, protocols, device, torch.bfloat16, stages)
     exact = _in_type(module, protocols, device, torch.float32)
     if isinstance(exact, GenericEngine) and exact.must_generate:
-        return exact  # What is generated has no distances to decide by.
+        return exact  # Generating gives ids, not the distances of logits by which rechecking decides.
     return RecheckedEngine(screen, exact)
 
 
@@ -222,7 +224,7 @@ def in_type(module: Any, dtype: torch.dtype) -> Any:
     """
     if module.dtype == dtype:
         return module
-    parameters = {id(one): torch.nn.Parameter(one.detach().to(dtype), False) for one in module.parameters()}
+    parameters = {id(weight): torch.nn.Parameter(weight.detach().to(dtype), False) for weight in module.parameters()}
     copied = copy.deepcopy(module, parameters)
     return copied.float() if dtype == torch.float32 else copied
 
@@ -240,11 +242,12 @@ def _check_alike(protocols: Sequence[Protocol]) -> None:
 
 @torch.inference_mode()
 def _check_finite(module: Any) -> None:
-    """By sums, 3 ms for Pythia-14m and 14 for -70m: a tenth of what asking every weight costs."""
-    sums = torch.stack([one.sum(dtype=torch.float32) for one in module.parameters()])
+    # A sum is finite only if all its terms are. Sums take 3 ms for Pythia-14m and 14 for -70m, a tenth of asking every
+    # weight. The sum of finite weights may still overflow, so what is not finite is looked at weight by weight.
+    sums = torch.stack([weight.sum(dtype=torch.float32) for weight in module.parameters()])
     if sums.isfinite().all():
         return
-    for name, parameter in module.named_parameters():  # A sum of finite weights may be too large itself.
+    for name, parameter in module.named_parameters():
         if not parameter.isfinite().all():
             dtype = str(parameter.dtype).removeprefix("torch.")
             raise InvalidValue(

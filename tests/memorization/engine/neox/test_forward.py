@@ -49,7 +49,7 @@ def test_states_make_the_logits_of_transformers(shape: dict[str, Any], packed: b
     expected = model(ids).logits
     body = Body(model, packed=packed)
     for asked in (None, 1, 3, 40):
-        found = logits_of(model, body.states(ids, NewKeys(), asked=asked))
+        found = logits_of(model, body.states(ids, NewKeys(), last=asked))
         torch.testing.assert_close(found, expected[:, -(asked or 40) :], rtol=1e-3, atol=1e-4)
 
 
@@ -102,7 +102,7 @@ def test_another_device_s_pass_makes_the_same_shapes() -> None:
     """On `meta` there are no numbers, but every operator checks devices, types and shapes."""
     body = Body(model_of(), device=torch.device("meta"), dtype=torch.float16)
     keys, ids = NewKeys(), torch.zeros(5, 40, dtype=torch.int64, device="meta")
-    states = body.states(ids, keys, asked=3)
+    states = body.states(ids, keys, last=3)
     assert (states.shape, states.dtype, states.device.type) == ((5, 3, 64), torch.float16, "meta")
     assert [layer.shape for layer in keys.layers] == [(5, 40, 2, 4, 16)] * 2
     head = Head(*fold_norm(model_of().lm_head, model_of().gpt_neox.final_layer_norm, body.device, body.dtype), 0)
