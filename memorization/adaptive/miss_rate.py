@@ -23,7 +23,7 @@ from seenat.memorization.protocol.sequence_list import Sequences
 from seenat.memorization.results.commit import open_array
 from seenat.memorization.results.compaction import read_values
 from seenat.memorization.results.measurements import Measurement, current_rows
-from seenat.memorization.statistics.proportion import CONFIDENCE, clopper_pearson
+from seenat.memorization.statistics.proportion import SHARE_CONFIDENCE, clopper_pearson
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
@@ -98,7 +98,7 @@ class MissRate:
             "of_all_interval": list(self.of_all_interval),
             "cell_rate": self.cell_rate,
             "cells_of_all": self.cells_of_all,
-            "confidence": CONFIDENCE,
+            "confidence": SHARE_CONFIDENCE,
             "method": "Clopper-Pearson",
         }
 

@@ -22,18 +22,18 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
     altair = altair_or_refuse()
     rows = [
         {
-            "model": one.model,
+            "model": answer.model,
             "step": count.step,
             "share": count.share_at_least,
             "known": "exact" if count.share is not None else "at least",
             "memorized": count.memorized,
             "measured": count.measured,
         }
-        for one in models
-        for count in one.steps
+        for answer in models
+        for count in answer.steps
         if count.share_at_least is not None
     ]
-    names = [one.model for one in models]
+    names = [answer.model for answer in models]
     if not rows:
         raise NothingToDraw(
             f"Nothing that {' or '.join(names)} had seen has been measured, so there is no share to draw; run "
@@ -64,24 +64,24 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
     return base.mark_line() + points
 
 
-def trajectory_chart(found: SequenceTrajectory) -> Any:
+def trajectory_chart(answer: SequenceTrajectory) -> Any:
     """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
     altair = altair_or_refuse()
-    lines = _reproduced(found) if found.protocol.kept.decodes else _surprisals(found)
-    seen = found.first_checkpoint_seen
-    return altair.layer(*([] if seen is None else _seen_rule(found, seen)), *lines)
+    lines = _reproduced(answer) if answer.protocol.kept.decodes else _surprisals(answer)
+    seen = answer.first_checkpoint_seen
+    return altair.layer(*([] if seen is None else _seen_rule(answer, seen)), *lines)
 
 
-def _reproduced(found: SequenceTrajectory) -> list[Any]:
+def _reproduced(answer: SequenceTrajectory) -> list[Any]:
     altair = altair_or_refuse()
-    whole, measure = found.protocol.continuation, found.protocol.measure
+    whole, measure = answer.protocol.continuation, answer.protocol.measure
     rows = [
         {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
-        for point in found.trajectory.points
+        for point in answer.trajectory.points
     ]
-    x = _steps(found)
+    x = _steps(answer)
     y = altair.Y(f"{measure}:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
-    base = _of_sequence(found, rows)
+    base = _of_sequence(answer, rows)
     line = base.mark_line(color="#888888").encode(x=x, y=y)
     colour = altair.Color(
         "state:N",
@@ -94,20 +94,20 @@ def _reproduced(found: SequenceTrajectory) -> list[Any]:
     return [line, points]
 
 
-def _surprisals(found: SequenceTrajectory) -> list[Any]:
+def _surprisals(answer: SequenceTrajectory) -> list[Any]:
     """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
     altair = altair_or_refuse()
-    ids = {"prompt": max(1, found.protocol.prompt - 1), "continuation": found.protocol.continuation, "min_k": 1}
+    ids = {"prompt": max(1, answer.protocol.prompt - 1), "continuation": answer.protocol.continuation, "min_k": 1}
     rows = [
         {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / count}
-        for point in found.trajectory.points
+        for point in answer.trajectory.points
         for name, count in ids.items()
     ]
     line = (
-        _of_sequence(found, rows)
+        _of_sequence(answer, rows)
         .mark_line(point=True)
         .encode(
-            x=_steps(found),
+            x=_steps(answer),
             y=altair.Y("surprisal:Q", title="surprisal of an id (nats)"),
             color=altair.Color("of:N", title=None, sort=list(ids)),
             tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
@@ -116,29 +116,29 @@ def _surprisals(found: SequenceTrajectory) -> list[Any]:
     return [line]
 
 
-def _steps(found: SequenceTrajectory) -> Any:
-    return step_axis(altair_or_refuse(), _all_steps(found))
+def _steps(answer: SequenceTrajectory) -> Any:
+    return step_axis(altair_or_refuse(), _all_steps(answer))
 
 
-def _all_steps(found: SequenceTrajectory) -> list[int]:
+def _all_steps(answer: SequenceTrajectory) -> list[int]:
     """Those measured, and the one that the rule stands at."""
-    return [*(point.step for point in found.trajectory.points), found.first_checkpoint_seen or 0]
+    return [*(point.step for point in answer.trajectory.points), answer.first_checkpoint_seen or 0]
 
 
-def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
+def _of_sequence(answer: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
     altair = altair_or_refuse()
-    title = f"Sequence {found.sequence:,} in {found.model}"
+    title = f"Sequence {answer.sequence:,} in {answer.model}"
     return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
 
 
-def _seen_rule(found: SequenceTrajectory, seen: int) -> list[Any]:
+def _seen_rule(answer: SequenceTrajectory, seen: int) -> list[Any]:
     altair = altair_or_refuse()
     rule = (
         altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
         .mark_rule(strokeDash=[4, 4], color="#555555")
-        .encode(x=_steps(found), tooltip="label:N")
+        .encode(x=_steps(answer), tooltip="label:N")
     )
-    left = 2 * seen > max(_all_steps(found))  # The text stays within the chart.
+    left = 2 * seen > max(_all_steps(answer))  # The text stays within the chart.
     text = rule.mark_text(align="right" if left else "left", dx=-4 if left else 4, dy=-118, color="#555555").encode(
         text="label:N"
     )

@@ -193,6 +193,10 @@ class Protocol:
         """Every field by name; `from_json` reads it back."""
         return asdict(self)
 
+    def to_answer(self) -> dict[str, str | int]:
+        """The protocol inside an answer: its id, then every field by name."""
+        return {"id": self.id, **self.to_json()}
+
     @classmethod
     def from_json(cls, value: Mapping[str, object]) -> Self:
         """Read what `to_json` gave; raises `InvalidValue` when a field is missing, unknown or meaningless."""
