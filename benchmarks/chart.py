@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seenat.memorization.plots.charts import altair_or_refuse, save
+from seenat.memorization.plots.optional import altair_or_refuse
+from seenat.memorization.plots.save import save
 
 __all__ = ["Bar", "draw"]
 

@@ -1,1 +1,9 @@
-"""parts."""
+"""The parts of the page, each a module with a function `section(page)`.
+
+equality   the engine's prefixes and scores beside the reference's, cell by cell
+engine     rows a second, and how many times faster than the reference
+loss       losses beside the one pass that they need
+memory     the most memory that measuring takes
+whole_job  a job as users run it, beside the engine alone
+scale      results of ten million sequences: written, compacted, read
+"""

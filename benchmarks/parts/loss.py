@@ -20,7 +20,7 @@ from benchmarks.material.shapes import SHAPES, Shape
 from benchmarks.page import Figure, figures, table
 from benchmarks.rounds import Rows, Variant, ratio
 from seenat.memorization.engine.kernels.linear import Linear
-from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
+from seenat.memorization.engine.neox.forward import Body, NewKeys, fold_norm
 from seenat.memorization.engine.scorer import Scorer
 from seenat.memorization.engine.transformers.reference import reference_losses
 from seenat.memorization.protocol.protocol import Protocol
@@ -86,7 +86,7 @@ def _apart(mine: dict[str, Any], other: dict[str, Any]) -> Any:
 
 def _plain_pass(model: Any) -> Callable[[Rows], dict[str, Any]]:
     with torch.inference_mode():
-        body, head = Body(model), Linear(*folded(model.lm_head, model.base_model.final_layer_norm))
+        body, head = Body(model), Linear(*fold_norm(model.lm_head, model.base_model.final_layer_norm))
 
     @torch.inference_mode()
     def run(rows: Rows) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def evals(
         found = [benchmarks(catalog, catalog.model(name), task=task, metric=metric, shots=shots) for name in names]
     out = Output(as_json)
     if plot is not None:
-        from seenat.memorization.plots.benchmarks import benchmark_chart
+        from seenat.memorization.plots.evaluations import benchmark_chart
 
         draw(out, plot, lambda: benchmark_chart(found))
     answers = [one.to_json() for one in found]

@@ -75,7 +75,7 @@ def demo(plot: Path | None, as_json: bool) -> None:
       seenat demo
       seenat demo --plot when.svg
     """
-    from seenat.memorization.plots.charts import check_plot_path
+    from seenat.memorization.plots.save import check_plot_path
     from seenat.registry import settings
 
     out = Output(as_json)
@@ -138,7 +138,7 @@ def _register(catalog: Catalog, path: Path, replace: bool) -> Registered:
 
 
 def _draw(found: tuple[ClassOutcome, ...], plot: Path) -> None:
-    from seenat.memorization.plots.charts import save
+    from seenat.memorization.plots.save import save
     from seenat.memorization.pocket.demo import demo_chart
 
     save(demo_chart(found), plot)

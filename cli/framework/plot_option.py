@@ -16,7 +16,7 @@ __all__ = ["draw", "plot_option"]
 def _checked(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
     """Refuse a file that no chart can be saved to before anything is read."""
     if path is not None:
-        from seenat.memorization.plots.charts import check_plot_path
+        from seenat.memorization.plots.save import check_plot_path
 
         check_plot_path(path)
     return path
@@ -33,7 +33,7 @@ plot_option = click.option(
 
 def draw(out: Output, plot: Path, chart: Callable[[], Any]) -> None:
     """Make a chart and save it; where there is nothing to draw no file is written, and the error says so."""
-    from seenat.memorization.plots.charts import save
+    from seenat.memorization.plots.save import save
 
     save(chart(), plot)
     out.talk(f"Drawn to {plot}")

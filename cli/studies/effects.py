@@ -155,7 +155,7 @@ def _trend_words(found: CounterfactualProfile) -> str:
     """Whether what lies before training is told from 0."""
     if found.parallel_trends is None:
         return "not known, nothing differs before"
-    largest, p_value = found.parallel_trends
+    largest, p_value = found.parallel_trends.largest, found.parallel_trends.p_value
     told = "NOT parallel before training, so these are no effects" if p_value < 0.01 else "parallel before training"
     return f"{told}: at most {largest:.1f} standard errors from 0, p = {p_value:.2g}"
 
@@ -164,7 +164,7 @@ def _residual_words(found: CounterfactualProfile) -> str | None:
     """What is left at the end of what was seen before it."""
     if found.residual is None:
         return None
-    effect, error = found.residual
+    effect, error = found.residual.effect, found.residual.standard_error
     chance = "nothing varies" if error is None else f"standard error {error:,.2g}"
     return f"{effect:,.3g} at the last measured checkpoint ({chance})"
 

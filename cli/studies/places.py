@@ -80,16 +80,15 @@ def _show_exposures(out: Output, found: tuple[ExposureOnsets, ...]) -> None:
     rows = []
     for model in found:
         for one in model.classes:
-            told = one.to_json()
-            median = told["median_exposures"]
-            between = None if median is None else f"{told['median_exposures_before']:,} to {median:,}"
+            median = one.median_exposures
+            between = None if median is None else f"{one.median_exposures_before:,} to {median:,}"
             rows.append(
                 (
                     model.model,
                     count(one.times),
                     count(one.contents),
                     count(one.memorized),
-                    count(told["median_step"]),
+                    count(one.median_step),
                     between,
                 )
             )
@@ -110,4 +109,4 @@ def _show_dispersion(out: Output, found: BatchDispersion) -> None:
         ]
     )
     out.line()
-    out.table((">memorized", ">slices"), ((count(value), count(slices)) for value, slices in spread.counts))
+    out.table((">memorized", ">slices"), ((count(one.memorized), count(one.slices)) for one in spread.counts))

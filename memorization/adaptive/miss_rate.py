@@ -24,7 +24,7 @@ from seenat.memorization.protocol.sequence_list import Sequences
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import current_rows
 from seenat.memorization.results.read import read_values
-from seenat.memorization.statistics.proportion import CONFIDENCE, clopper_pearson
+from seenat.memorization.statistics.proportion import SHARE_CONFIDENCE, clopper_pearson
 from seenat.registry.answer import Answer
 from seenat.registry.errors import CorruptFile
 
@@ -48,7 +48,7 @@ class MissRate(Answer):
     memorized_cells: int
     missed_cells: int
 
-    confidence: ClassVar[float] = CONFIDENCE
+    confidence: ClassVar[float] = SHARE_CONFIDENCE
     method: ClassVar[str] = "Clopper-Pearson"
 
     json_names = (

@@ -1,8 +1,8 @@
-"""Losses of many sequences: one pass over each, and what is kept of its surprisals and ranks.
+"""Losses of many sequences: one pass over each, and four quantities of its surprisals and ranks.
 
-For GPT-NeoX on CPU in float32 by the forward pass of `neox` and the tiles of `surprisal`, for everything else by
-transformers' own pass. Protocols that differ in prompt and continuation alone are told from one pass over the longest, unless
-how many ids it reads changes what it makes of the first (`rotary`): then each has a pass over its own ids.
+GPT-NeoX on CPU in float32 uses the forward pass of `neox` and the tiles of `surprisal`; everything else uses transformers'
+own pass. Protocols that differ only in prompt and continuation share one pass over the longest window, unless the number of
+ids in a pass changes what the model makes of the first ones (`rotary`): then each protocol has a pass of its own.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import Rows
+from seenat.memorization.engine.kernels.devices import RowsPerPass
 from seenat.memorization.engine.kernels.prefix_state import Pairs
-from seenat.memorization.engine.kernels.surprisal import SurprisalHead, of_logits
-from seenat.memorization.engine.kernels.threads import cut, over_blocks, shared
-from seenat.memorization.engine.neox.forward import Body, NewKeys, folded
-from seenat.memorization.engine.transformers.capabilities import served
-from seenat.memorization.engine.transformers.rotary import crosses
+from seenat.memorization.engine.kernels.surprisal import SurprisalHead, surprisals_of_logits
+from seenat.memorization.engine.kernels.threads import blocks_of, map_blocks, share_over_threads
+from seenat.memorization.engine.neox.forward import Body, NewKeys, fold_norm
+from seenat.memorization.engine.transformers.capabilities import probe_model
+from seenat.memorization.engine.transformers.rotary import rotates_differently
 from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["GenericLosses", "NeoxLosses", "quantities"]
 
+# About this many positions a pass: 4,096 states of 512 float32 are 8 MiB, so what a layer makes of them stays in a
+# processor's caches. A GPU needs more to be busy.
 _STATES = 4096
-"""Positions of a pass, about: what a layer makes of them stays in a processor's caches."""
 _STATES_ELSEWHERE = 1 << 16
+
+# Most bytes of logits held at a time, by type of device.
 _LOGIT_BYTES = {"cpu": 64 << 20}
-"""Most bytes of logits held at a time."""
 _LOGIT_BYTES_ELSEWHERE = 1 << 30
 
 _Tokens = npt.NDArray[np.int64]
@@ -40,16 +42,16 @@ _Losses = npt.NDArray[np.float32]
 class NeoxLosses:
     """One model under protocols that differ in prompt and continuation alone.
 
-    `module` is transformers' own, float32, on CPU, and `suits` it; it stays as it is. `packed` says whether matrices are packed
-    for oneDNN; None: where torch can.
+    `module` is a supported model of transformers (`is_supported`), float32, on CPU; it is not changed. `packed` says whether
+    matrices are packed for oneDNN; None packs where torch can.
     """
 
     def __init__(self, module: Any, protocols: Sequence[Protocol], *, packed: bool | None = None) -> None:
         self._pairs = _pairs(protocols)
-        self._rows = Rows(max(1, _STATES // self._pairs.length), torch.device("cpu"))
+        self._rows = RowsPerPass(max(1, _STATES // self._pairs.length), torch.device("cpu"))
         with torch.inference_mode():
             self._body = Body(module, packed=packed)
-            self._head = SurprisalHead(*folded(module.lm_head, module.base_model.final_layer_norm), packed=packed)
+            self._head = SurprisalHead(*fold_norm(module.lm_head, module.base_model.final_layer_norm), packed=packed)
         self._threads = torch.get_num_threads()
 
     @property
@@ -60,14 +62,16 @@ class NeoxLosses:
     def losses(self, tokens: _Tokens) -> _Losses:
         """The quantities, float32 [protocols, n, 4], of int64 ids [n, the longest prompt + continuation]."""
         made: _Losses = self._rows.fit(
-            lambda rows: shared(tokens, lambda some: (self._losses(some, rows),), self._threads)
+            lambda rows: share_over_threads(tokens, lambda share: (self._losses(share, rows),), self._threads)
         )[0]
         return made.swapaxes(0, 1)
 
     def _losses(self, tokens: torch.Tensor, rows: int) -> torch.Tensor:
-        return torch.cat([self._block(some) for some in torch.split(tokens, rows)])
+        return torch.cat([self._block(block) for block in torch.split(tokens, rows)])
 
     def _block(self, tokens: torch.Tensor) -> torch.Tensor:
+        # Ranks are only defined for continuations. Counting larger logits takes longer than summing powers, so ids that
+        # every protocol has in its prompt get surprisals alone.
         states, first, rows = self._body.states(tokens[:, :-1], NewKeys()), self._pairs.first, len(tokens)
         before = self._head.surprisals(states[:, : first - 1].flatten(0, 1), tokens[:, 1:first].flatten())
         after, ranks = self._head.surprisals_and_ranks(
@@ -78,22 +82,22 @@ class NeoxLosses:
 
 
 class GenericLosses:
-    """The same for any causal language model; `module` is on its device and in the type that is computed in."""
+    """The same for any causal language model; `module` is on its device and has the type to compute in."""
 
     def __init__(self, module: Any, protocols: Sequence[Protocol]) -> None:
-        lengths = [one.length for one in protocols]
-        is_one_pass = not crosses(module, min(lengths) - 1, max(lengths) - 1)
-        self._passes = [_pairs(protocols)] if is_one_pass else [_pairs([one]) for one in protocols]
+        lengths = [protocol.length for protocol in protocols]
+        is_one_pass = not rotates_differently(module, min(lengths) - 1, max(lengths) - 1)
+        self._passes = [_pairs(protocols)] if is_one_pass else [_pairs([protocol]) for protocol in protocols]
         self._device: torch.device = module.device
-        use = served(module, max(lengths), decodes=False)
-        self._states, is_apart = use.states, use.is_apart
-        self._logits = use.model.get_output_embeddings() if is_apart else torch.nn.Identity()
+        probed = probe_model(module, max(lengths), decodes=False)
+        self._states, is_apart = probed.states, probed.is_apart
+        self._logits = probed.model.get_output_embeddings() if is_apart else torch.nn.Identity()
         on_cpu = self._device.type == "cpu"
         self._workers = torch.get_num_threads() if on_cpu else 1
         most = _LOGIT_BYTES.get(self._device.type, _LOGIT_BYTES_ELSEWHERE)
         self._positions = max(1, most // (4 * len(module.get_input_embeddings().weight)))
         states = _STATES if on_cpu else _STATES_ELSEWHERE
-        self._rows = Rows(max(1, (states if is_apart else self._positions) // max(lengths)), self._device)
+        self._rows = RowsPerPass(max(1, (states if is_apart else self._positions) // max(lengths)), self._device)
 
     @property
     def rows(self) -> int:
@@ -106,7 +110,7 @@ class GenericLosses:
 
     def _passed(self, tokens: _Tokens, pairs: Pairs) -> _Losses:
         work = partial(self._block, pairs)
-        made = self._rows.fit(lambda rows: over_blocks(cut(tokens, rows), work, self._workers))
+        made = self._rows.fit(lambda rows: map_blocks(blocks_of(tokens, rows), work, self._workers))
         return np.concatenate(made).swapaxes(0, 1)
 
     @torch.inference_mode()
@@ -114,14 +118,14 @@ class GenericLosses:
         ids = torch.from_numpy(block).to(self._device)
         states, truth = self._states(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()
         pieces = zip(torch.split(states, self._positions), torch.split(truth, self._positions), strict=True)
-        found = [of_logits(self._logits(some), true) for some, true in pieces]
-        surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*found, strict=True))
+        results = [surprisals_of_logits(self._logits(piece), true) for piece, true in pieces]
+        surprisals, ranks = (torch.cat(part).view(len(ids), -1).cpu() for part in zip(*results, strict=True))
         losses: _Losses = quantities(surprisals, ranks[:, pairs.first - 1 :], pairs).numpy()
         return losses
 
 
 def _pairs(protocols: Sequence[Protocol]) -> Pairs:
-    return Pairs([(one.prompt, one.continuation) for one in protocols])
+    return Pairs([(protocol.prompt, protocol.continuation) for protocol in protocols])
 
 
 def quantities(surprisals: torch.Tensor, ranks: torch.Tensor, pairs: Pairs) -> torch.Tensor:
@@ -132,6 +136,7 @@ def quantities(surprisals: torch.Tensor, ranks: torch.Tensor, pairs: Pairs) -> t
     """
     made = []
     for prompt, continuation in pairs.pairs:
+        # Sums in float64: a window has up to 2,048 surprisals, and what is stored is float32.
         values = surprisals[:, : prompt + continuation - 1].double()
         least_likely = values.topk(max(1, values.shape[1] // 5), dim=1).values
         placed = ranks[:, prompt - pairs.first : prompt + continuation - pairs.first].double()

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import exact, fitting
+from seenat.memorization.engine.kernels.devices import exact_products, report_out_of_memory
 from seenat.memorization.engine.kernels.rechecking import RecheckedEngine
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
 from seenat.memorization.engine.neox.engine import NeoxEngine
-from seenat.memorization.engine.neox.forward import suits
+from seenat.memorization.engine.neox.forward import is_supported
 from seenat.memorization.engine.transformers.engine import GenericEngine
 from seenat.memorization.protocol.measures import Values
 from seenat.memorization.protocol.protocol import RECHECKED, Protocol
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = ["JointScorer", "Scorer", "default_device", "in_type"]
 
+# Ids given to an engine at a time, 8 MiB of int64, or more where its blocks are large. So memory does not grow with the
+# number of sequences; an engine splits a chunk further.
 _CHUNK_IDS = 1 << 20
-"""Ids given to an engine at a time, 8 MiB, or more where its blocks are large; it splits further as it likes."""
+
+# Blocks in a call. The last passes of a call are over blocks that are not full; of 16 blocks that is a small part.
 _BLOCKS = 16
-"""Blocks in a call for which the few that are not full do not matter."""
 
 _Tokens = npt.NDArray[np.integer[Any]]
 _Engine = NeoxEngine | GenericEngine | RecheckedEngine
@@ -48,9 +50,9 @@ _Reader = NeoxLosses | GenericLosses
 class JointScorer:
     """One model under several protocols that differ in prompt and continuation alone, on one device.
 
-    Prefixes of all of them come from the same passes; a sequence is left when every protocol's is known. The model is taken
-    over: set to evaluate, and moved if need be. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is `default_device()`.
-    `stages` are those of the checkpoint that was measured before, if they are to go on from there.
+    Prefixes of all of them come from the same passes; a sequence is dropped when all its prefixes are known. The model is
+    taken over: set to evaluate, and moved where needed. `device` is `cpu`, `cuda`, `cuda:1`, `mps`, ...; None is
+    `default_device()`. `stages` are those of the checkpoint that was measured before, to begin with its best ones.
     Raises `InvalidValue` when the protocols differ in more, the model's vocabulary or positions cannot hold one of them, its
     weights are not all finite in the protocols' type, or it is not causal, and `OutOfMemory` when the device cannot hold it.
     """
@@ -73,12 +75,12 @@ class JointScorer:
         _check_finite(module)
         _check_positions(module, self.longest)
         self.longest.check_fits(self.longest.window[1], self.vocab_size)
-        with fitting(self.device), exact():
+        with report_out_of_memory(self.device), exact_products():
             self._engine = _engine(module, self.protocols, self.device, stages)
 
     @property
     def at_once(self) -> int:
-        """How many sequences a call should have at least for the device to be busy."""
+        """Sequences that a call should have at least, for the device to be busy."""
         return _BLOCKS * self._engine.rows
 
     def measure(self, tokens: _Tokens) -> Values:
@@ -95,27 +97,27 @@ class JointScorer:
         return self._in_chunks(self._decoder.prefixes, tokens)
 
     def scores(self, tokens: _Tokens) -> Values:
-        """The scores of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        """The score of each sequence, as `prefixes`: at how many positions the freely decoded id is the true one."""
         decoder = self._decoder
         if isinstance(decoder, RecheckedEngine) or self.longest.dtype == RECHECKED:
             raise InvalidValue(f"Scores are not measured in {RECHECKED}; choose a protocol of float32 or bfloat16.")
         return self._in_chunks(decoder.scores, tokens)
 
     def losses(self, tokens: _Tokens) -> Values:
-        """The quantities of each sequence's loss, likewise: float32 [protocols, n, 4].
+        """The quantities of each sequence's loss, as `prefixes`: float32 [protocols, n, 4].
 
-        Raises `InvalidValue` also where one is not a finite number, which is the model's doing.
+        Raises `InvalidValue` also where one is not a finite number: weights or activations of the model overflow.
         """
         if not isinstance(self._engine, _Reader):
             raise InvalidValue(f"Losses are not measured by a protocol of measure {self.longest.measure!r}.")
-        found = self._in_chunks(self._engine.losses, tokens)
-        odd = ~np.isfinite(found).all(axis=(0, 2))
-        if odd.any():
+        losses = self._in_chunks(self._engine.losses, tokens)
+        is_odd = ~np.isfinite(losses).all(axis=(0, 2))
+        if is_odd.any():
             raise InvalidValue(
-                f"Row {odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
+                f"Row {is_odd.argmax()} has no finite loss; the model's weights are not all numbers, or too large for "
                 f"{self.longest.dtype}."
             )
-        return found
+        return losses
 
     @property
     def _decoder(self) -> _Engine:
@@ -133,7 +135,7 @@ class JointScorer:
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
             self._check_ids(chunk, start)
-            with exact():
+            with exact_products():
                 result[:, start : start + size] = measured(np.ascontiguousarray(chunk, dtype=np.int64))
         return result
 
@@ -157,7 +159,7 @@ class Scorer:
 
     @property
     def at_once(self) -> int:
-        """How many sequences a call should have at least for the device to be busy."""
+        """Sequences that a call should have at least, for the device to be busy."""
         return self._joint.at_once
 
     def measure(self, tokens: _Tokens) -> Values:
@@ -174,12 +176,12 @@ class Scorer:
         return prefixes
 
     def scores(self, tokens: _Tokens) -> Values:
-        """The score of each sequence, likewise: at how many positions the freely decoded id is the true one."""
+        """The score of each sequence, as `prefixes`: at how many positions the freely decoded id is the true one."""
         scores: Values = self._joint.scores(tokens)[0]
         return scores
 
     def losses(self, tokens: _Tokens) -> Values:
-        """The quantities of each sequence's loss, likewise: float32 [n, 4]; raises as `JointScorer.losses` does."""
+        """The quantities of each sequence's loss: float32 [n, 4]; raises as `JointScorer.losses` does."""
         losses: Values = self._joint.losses(tokens)[0]
         return losses
 
@@ -195,7 +197,7 @@ def _engine(
     """The engine of a module that has the type of the protocols' weights."""
     if not protocols[0].value_type.decodes:
         is_plain = device.type == "cpu" and module.dtype == torch.float32
-        if suits(module) and is_plain:
+        if is_supported(module) and is_plain:
             return NeoxLosses(module.to(device), protocols)
         return GenericLosses(module.to(device), protocols)
     if protocols[0].dtype != RECHECKED:
@@ -203,14 +205,14 @@ def _engine(
     screen = _in_type(module, protocols, device, torch.bfloat16, stages)
     exact = _in_type(module, protocols, device, torch.float32)
     if isinstance(exact, GenericEngine) and exact.must_generate:
-        return exact  # What is generated has no distances to decide by.
+        return exact  # Generating gives ids, not the distances of logits by which rechecking decides.
     return RecheckedEngine(screen, exact)
 
 
 def _in_type(
     module: Any, protocols: Sequence[Protocol], device: torch.device, dtype: torch.dtype, stages: Stages | None = None
 ) -> NeoxEngine | GenericEngine:
-    if suits(module):
+    if is_supported(module):
         return NeoxEngine(module, protocols, device=device, dtype=dtype, stages=stages)
     return GenericEngine(in_type(module, dtype).to(device), protocols)
 
@@ -222,7 +224,7 @@ def in_type(module: Any, dtype: torch.dtype) -> Any:
     """
     if module.dtype == dtype:
         return module
-    parameters = {id(one): torch.nn.Parameter(one.detach().to(dtype), False) for one in module.parameters()}
+    parameters = {id(weight): torch.nn.Parameter(weight.detach().to(dtype), False) for weight in module.parameters()}
     copied = copy.deepcopy(module, parameters)
     return copied.float() if dtype == torch.float32 else copied
 
@@ -240,11 +242,12 @@ def _check_alike(protocols: Sequence[Protocol]) -> None:
 
 @torch.inference_mode()
 def _check_finite(module: Any) -> None:
-    """By sums, 3 ms for Pythia-14m and 14 for -70m: a tenth of what asking every weight costs."""
-    sums = torch.stack([one.sum(dtype=torch.float32) for one in module.parameters()])
+    # A sum is finite only if all its terms are. Sums take 3 ms for Pythia-14m and 14 for -70m, a tenth of asking every
+    # weight. The sum of finite weights may still overflow, so what is not finite is looked at weight by weight.
+    sums = torch.stack([weight.sum(dtype=torch.float32) for weight in module.parameters()])
     if sums.isfinite().all():
         return
-    for name, parameter in module.named_parameters():  # A sum of finite weights may be too large itself.
+    for name, parameter in module.named_parameters():
         if not parameter.isfinite().all():
             dtype = str(parameter.dtype).removeprefix("torch.")
             raise InvalidValue(

@@ -1,4 +1,4 @@
-"""What charts share: the axis of steps, axes that start at 0, and how models are told apart.
+"""What charts share: the axis of steps, axes that start at 0, and a colour for each model.
 
 Every function takes the altair module, which is imported only where something is drawn.
 """
@@ -11,16 +11,21 @@ from typing import Any
 __all__ = ["by_model", "from_zero", "step_axis", "whole_numbers"]
 
 _STEP = "step (optimizer updates)"
+
+# Up to this many models colours alone are enough: Vega's default scheme has ten.
 _FEW = 10
-"""Models that colours alone tell apart: as many as the usual scheme has."""
+
+# Colours of the scheme for more models: ten hues, each dark and light.
 _COLOURS = 20
-"""Of the scheme for more: ten hues, each dark and light."""
+
+# Even places for dark colours and odd ones for light: with 20 colours, 60 models that differ.
 _DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [1, 4], [12, 3])
-"""Even places for dark colours and odd ones for light: with 20 colours, 60 models that differ."""
+
+# Up to this count every number has a tick; ticks that are left to Vega fall between whole numbers there.
 _EACH = 10
-"""Up to so large a count, each has its tick; ticks that are left to Vega fall between the numbers there."""
+
+# Rows of a legend: about as many as a chart is high.
 _LEGEND_ROWS = 20
-"""About as many as a chart is high."""
 
 
 def step_axis(altair: Any, steps: Iterable[Any]) -> Any:

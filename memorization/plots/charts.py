@@ -1,27 +1,17 @@
-"""Charts: one Vega-Lite definition each, saved as SVG, PNG or a page that needs no network.
-
-A chart is made by Altair from plain values; `save` chooses the format by the file's ending.
-"""
+"""The charts of `seenat onset` and `seenat trajectory`, made by Altair from plain values; `save` writes them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import ENOTDIR
-from os import strerror
-from pathlib import Path
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.queries.onsets import Onsets
 from seenat.memorization.queries.trajectories import SequenceTrajectory
-from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, SeenatError
-from seenat.registry.storage.local import write_atomic
+from seenat.registry.errors import NothingToDraw
 
-__all__ = ["altair_or_refuse", "check_plot_path", "onset_chart", "save", "trajectory_chart"]
-
-_FORMATS = (".svg", ".png", ".html")
-_PIXELS_PER_POINT = 2
-"""PNG pixels for each unit of the chart: sharp on the screens of today."""
+__all__ = ["onset_chart", "trajectory_chart"]
 
 
 def onset_chart(models: Sequence[Onsets]) -> Any:
@@ -33,18 +23,18 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
     altair = altair_or_refuse()
     rows = [
         {
-            "model": one.model,
+            "model": answer.model,
             "step": count.step,
             "share": count.share_at_least,
             "known": "exact" if count.share is not None else "at least",
             "memorized": count.memorized,
             "measured": count.measured,
         }
-        for one in models
-        for count in one.steps
+        for answer in models
+        for count in answer.steps
         if count.share_at_least is not None
     ]
-    names = [one.model for one in models]
+    names = [answer.model for answer in models]
     if not rows:
         raise NothingToDraw(
             f"Nothing that {' or '.join(names)} had seen has been measured, so there is no share to draw; run "
@@ -75,24 +65,24 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
     return base.mark_line() + points
 
 
-def trajectory_chart(found: SequenceTrajectory) -> Any:
+def trajectory_chart(answer: SequenceTrajectory) -> Any:
     """How many ids of the continuation each checkpoint reproduces, or its surprisal an id; from the dashed line on it had been seen."""
     altair = altair_or_refuse()
-    lines = _reproduced(found) if found.protocol.value_type.decodes else _surprisals(found)
-    seen = found.first_checkpoint_seen
-    return altair.layer(*([] if seen is None else _seen_rule(found, seen)), *lines)
+    lines = _reproduced(answer) if answer.protocol.value_type.decodes else _surprisals(answer)
+    seen = answer.first_checkpoint_seen
+    return altair.layer(*([] if seen is None else _seen_rule(answer, seen)), *lines)
 
 
-def _reproduced(found: SequenceTrajectory) -> list[Any]:
+def _reproduced(answer: SequenceTrajectory) -> list[Any]:
     altair = altair_or_refuse()
-    whole, measure = found.protocol.continuation, found.protocol.measure
+    whole, measure = answer.protocol.continuation, answer.protocol.measure
     rows = [
         {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"}
-        for point in found.trajectory.points
+        for point in answer.trajectory.points
     ]
-    x = _steps(found)
+    x = _steps(answer)
     y = altair.Y(f"{measure}:Q", title=f"ids reproduced, of {whole}", scale=altair.Scale(domain=[0, whole]))
-    base = _of_sequence(found, rows)
+    base = _of_sequence(answer, rows)
     line = base.mark_line(color="#888888").encode(x=x, y=y)
     colour = altair.Color(
         "state:N",
@@ -105,20 +95,20 @@ def _reproduced(found: SequenceTrajectory) -> list[Any]:
     return [line, points]
 
 
-def _surprisals(found: SequenceTrajectory) -> list[Any]:
+def _surprisals(answer: SequenceTrajectory) -> list[Any]:
     """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
     altair = altair_or_refuse()
-    ids = {"prompt": max(1, found.protocol.prompt - 1), "continuation": found.protocol.continuation, "min_k": 1}
+    ids = {"prompt": max(1, answer.protocol.prompt - 1), "continuation": answer.protocol.continuation, "min_k": 1}
     rows = [
         {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / count}
-        for point in found.trajectory.points
+        for point in answer.trajectory.points
         for name, count in ids.items()
     ]
     line = (
-        _of_sequence(found, rows)
+        _of_sequence(answer, rows)
         .mark_line(point=True)
         .encode(
-            x=_steps(found),
+            x=_steps(answer),
             y=altair.Y("surprisal:Q", title="surprisal of an id (nats)"),
             color=altair.Color("of:N", title=None, sort=list(ids)),
             tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
@@ -127,74 +117,30 @@ def _surprisals(found: SequenceTrajectory) -> list[Any]:
     return [line]
 
 
-def _steps(found: SequenceTrajectory) -> Any:
-    return step_axis(altair_or_refuse(), _all_steps(found))
+def _steps(answer: SequenceTrajectory) -> Any:
+    return step_axis(altair_or_refuse(), _all_steps(answer))
 
 
-def _all_steps(found: SequenceTrajectory) -> list[int]:
+def _all_steps(answer: SequenceTrajectory) -> list[int]:
     """Those measured, and the one that the rule stands at."""
-    return [*(point.step for point in found.trajectory.points), found.first_checkpoint_seen or 0]
+    return [*(point.step for point in answer.trajectory.points), answer.first_checkpoint_seen or 0]
 
 
-def _of_sequence(found: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
+def _of_sequence(answer: SequenceTrajectory, rows: list[dict[str, Any]]) -> Any:
     altair = altair_or_refuse()
-    title = f"Sequence {found.sequence:,} in {found.model}"
+    title = f"Sequence {answer.sequence:,} in {answer.model}"
     return altair.Chart(altair.Data(values=rows), title=title, width=520, height=260)
 
 
-def _seen_rule(found: SequenceTrajectory, seen: int) -> list[Any]:
+def _seen_rule(answer: SequenceTrajectory, seen: int) -> list[Any]:
     altair = altair_or_refuse()
     rule = (
         altair.Chart(altair.Data(values=[{"step": seen, "label": f"seen by step {seen:,}"}]))
         .mark_rule(strokeDash=[4, 4], color="#555555")
-        .encode(x=_steps(found), tooltip="label:N")
+        .encode(x=_steps(answer), tooltip="label:N")
     )
-    left = 2 * seen > max(_all_steps(found))  # The text stays within the chart.
+    left = 2 * seen > max(_all_steps(answer))  # The text stays within the chart.
     text = rule.mark_text(align="right" if left else "left", dx=-4 if left else 4, dy=-118, color="#555555").encode(
         text="label:N"
     )
     return [rule, text]
-
-
-def check_plot_path(path: Path) -> None:
-    """Raise for a file that no chart can be saved to: before the work, not after it.
-
-    `InvalidValue` for an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
-    """
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_FORMATS)}.")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(path))
-
-
-def save(chart: Any, path: Path) -> None:
-    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
-    check_plot_path(path)
-    definition = chart.to_json()
-    write_atomic(path.absolute(), _rendered(definition, path.suffix.lower()))
-
-
-def _rendered(definition: str, ending: str) -> bytes:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise _missing() from error
-    if ending == ".png":
-        return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
-    if ending == ".svg":
-        return str(vl_convert.vegalite_to_svg(definition)).encode()
-    return str(vl_convert.vegalite_to_html(definition, bundle=True)).encode()
-
-
-def altair_or_refuse() -> Any:
-    """The altair module; raises `MissingExtra` where it is not installed."""
-    try:
-        import altair
-    except ImportError as error:
-        raise _missing() from error
-    return altair
-
-
-def _missing() -> SeenatError:
-    return MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")

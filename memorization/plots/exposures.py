@@ -1,7 +1,7 @@
 """The chart of exposures at onset: a panel a model, over how often a content occurs in what was read.
 
 A class's point lies at the median of its exposures, with a line from quartile to quartile, and is as large as the share of the
-class that was memorized; above it stands of how many contents that is. A class of which nothing was memorized has no
+class that was memorized; above it stands how many contents that is. A class of which nothing was memorized has no
 exposures: only what stands above it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log2
 from typing import Any
 
-from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.exposures import ExposureClass, ExposureOnsets, quantile
 from seenat.registry.errors import NothingToDraw
 
@@ -21,10 +21,12 @@ __all__ = ["exposures_chart"]
 _WIDTH, _HEIGHT = 260, 240
 _PANELS_A_ROW = 3
 _SHARES = [0.01, 0.1, 0.5, 1]
+
+# Square pixels of the points of no content and of all of a class.
 _AREAS = [15, 220]
-"""Square pixels of the points of no content and of all of a class."""
+
+# Octaves between the outermost points and the frame.
 _ROOM = 0.4
-"""Octaves between the outermost points and the frame."""
 
 
 def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
@@ -33,14 +35,14 @@ def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
     Raises `NothingToDraw` where no model memorized any content.
     """
     altair = altair_or_refuse()
-    onsets = [one for found in models for one in found.classes if one.memorized]
+    onsets = [group for answer in models for group in answer.classes if group.memorized]
     if not onsets:
         raise _nothing(models)
-    times = _octaves([one.times for found in models for one in found.classes])
-    exposures = _octaves([value for one in onsets for value in _quartiles(one)])
-    colours = altair.Scale(domain=list(dict.fromkeys(found.model for found in models)))
+    times = _octaves([group.times for answer in models for group in answer.classes])
+    exposures = _octaves([value for group in onsets for value in _quartiles(group)])
+    colours = altair.Scale(domain=list(dict.fromkeys(answer.model for answer in models)))
     return altair.concat(
-        *(_panel(altair, found, times, exposures, colours) for found in models), columns=_PANELS_A_ROW
+        *(_panel(altair, answer, times, exposures, colours) for answer in models), columns=_PANELS_A_ROW
     ).properties(
         title=altair.TitleParams(
             ["Exposures of a content", "when it was memorized first"], subtitle="median and quartiles", anchor="start"
@@ -48,10 +50,10 @@ def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
     )
 
 
-def _panel(altair: Any, found: ExposureOnsets, times: list[int], exposures: list[int], colours: Any) -> Any:
-    title = f"occurrences in what was read, up to step {found.until:,}"
+def _panel(altair: Any, answer: ExposureOnsets, times: list[int], exposures: list[int], colours: Any) -> Any:
+    title = f"occurrences in what was read, up to step {answer.until:,}"
     below = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_ticks(altair, times))
-    above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, found))
+    above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, answer))
     y, x = {"title": "exposures at onset", "scale": _scale(altair, exposures), "axis": _ticks(altair, exposures)}, below
     base = altair.Chart().encode(
         color=altair.Color("model:N", scale=colours, legend=None),
@@ -65,37 +67,37 @@ def _panel(altair: Any, found: ExposureOnsets, times: list[int], exposures: list
         legend=altair.Legend(values=_SHARES, format=".0%", symbolType="circle"),
     )
     points = base.mark_point(filled=True, opacity=1).encode(x=above, y=altair.Y("median:Q", **y), size=size)
-    rows = [_row(found.model, one) for one in found.classes]
+    rows = [_row(answer.model, group) for group in answer.classes]
     return (
         altair.layer(rules, points, data=altair.Data(values=rows))
         .resolve_axis(x="independent")
-        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(found.model, anchor="middle"))
+        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(answer.model, anchor="middle"))
     )
 
 
-def _row(model: str, one: ExposureClass) -> dict[str, Any]:
-    low, median, high = _quartiles(one)
+def _row(model: str, group: ExposureClass) -> dict[str, Any]:
+    low, median, high = _quartiles(group)
     return {
         "model": model,
-        "times": one.times,
+        "times": group.times,
         "median": median,
         "low": low,
         "high": high,
-        "memorized": one.memorized,
-        "contents": one.contents,
-        "share": one.memorized / one.contents,
+        "memorized": group.memorized,
+        "contents": group.contents,
+        "share": group.memorized / group.contents,
     }
 
 
-def _quartiles(one: ExposureClass) -> list[int | None]:
-    return [quantile(one.exposures, share) for share in (0.25, 0.5, 0.75)]
+def _quartiles(group: ExposureClass) -> list[int | None]:
+    return [quantile(group.exposures, share) for share in (0.25, 0.5, 0.75)]
 
 
 def _octaves(values: Sequence[int | None]) -> list[int]:
     """The powers of 2 from below the least value to above the largest, two at least."""
-    known = [log2(value) for value in values if value]
-    low = floor(min(known))
-    return [2**power for power in range(low, max(low + 1, ceil(max(known))) + 1)]
+    logarithms = [log2(value) for value in values if value]
+    low = floor(min(logarithms))
+    return [2**power for power in range(low, max(low + 1, ceil(max(logarithms))) + 1)]
 
 
 def _scale(altair: Any, octaves: list[int]) -> Any:
@@ -107,14 +109,14 @@ def _ticks(altair: Any, octaves: list[int]) -> Any:
     return altair.Axis(values=octaves, format=",d", labelFlush=False, labelOverlap="greedy", labelSeparation=4)
 
 
-def _counts(altair: Any, found: ExposureOnsets) -> Any:
+def _counts(altair: Any, answer: ExposureOnsets) -> Any:
     """Above the panel, for each class: how many contents were memorized, of how many; no two over each other."""
-    words = {str(one.times): f"{one.memorized:,} of {one.contents:,}" for one in found.classes}
+    words = {str(group.times): f"{group.memorized:,} of {group.contents:,}" for group in answer.classes}
     return altair.Axis(
         orient="top",
         title="contents memorized, of those measured",
         titleFontWeight="normal",
-        values=[one.times for one in found.classes],
+        values=[group.times for group in answer.classes],
         labelExpr=f"{json.dumps(words)}[datum.value]",
         labelAngle=-90,
         labelOverlap="greedy",
@@ -124,8 +126,8 @@ def _counts(altair: Any, found: ExposureOnsets) -> Any:
 
 
 def _nothing(models: Sequence[ExposureOnsets]) -> NothingToDraw:
-    names = " or ".join(found.model for found in models)
-    until = max(found.until for found in models)
+    names = " or ".join(answer.model for answer in models)
+    until = max(answer.until for answer in models)
     return NothingToDraw(
         f"No content was memorized by {names} up to step {until:,}, so there are no exposures to draw; choose a "
         f"later --until, or measure later checkpoints with `seenat memorize {models[0].model}`."

@@ -1,6 +1,6 @@
-"""One chart a study, from plain values; `seenat.memorization.plots.charts` saves them as SVG, PNG or HTML.
+"""One chart a study, from plain values; `seenat.memorization.plots.save` saves them as SVG, PNG or HTML.
 
-Models keep the order in which they were asked for, in every legend and panel.
+Models keep the order in which they were given, in every legend and panel.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, from_zero, step_axis, whole_numbers
-from seenat.memorization.plots.charts import altair_or_refuse
 from seenat.memorization.plots.exposures import exposures_chart
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.dispersion import BatchDispersion
 from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
 from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -31,14 +31,18 @@ __all__ = [
 ]
 
 _WIDTH, _HEIGHT = 320, 240
+
+# Distance between the points of two models, in checkpoints.
 _ASIDE = 0.1
-"""Of a checkpoint, between the points of two models."""
+
+# Square pixels of a point of no slices and of the largest one: a single slice is still visible beside hundreds.
 _AREAS = [10, 360]
-"""Square pixels of a point of no slices and of the largest one: a single slice is seen beside hundreds."""
+
+# Pixels that keep the largest point, at 0, off the labels.
 _BESIDE = 10
-"""Pixels that keep the largest point, at 0, off the labels."""
+
+# Sizes that a legend shows, at most.
 _SIZES = 5
-"""As many sizes a legend tells at most."""
 _PANELS_A_ROW = 4
 
 
@@ -56,7 +60,7 @@ def onsets_chart(curves: Sequence[Curve]) -> Any:
     bounds = ", at least" if any(row["share"] is None for row in rows) else ""
     return _lines(
         rows,
-        [one.model for one in curves],
+        [curve.model for curve in curves],
         (
             ("share_at_least", f"share of seen sequences memorized{bounds}", "%"),
             ("onsets_so_far", "onsets so far (sequences)", ",d"),
@@ -69,40 +73,42 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
 
     Raises `NothingToDraw` where no model has two measured checkpoints, between which something might be forgotten.
     """
-    if all(sum(step.measured > 0 for step in one.steps) < 2 for one in curves):
+    if all(sum(step.measured > 0 for step in curve.steps) < 2 for curve in curves):
         raise NothingToDraw(
             f"No two checkpoints of {_names(curves)} have been measured, and forgetting is told from one to the next; run "
             f"`seenat memorize {curves[0].model}`."
         )
     return _lines(
         list(_changes(curves)),
-        [one.model for one in curves],
+        [curve.model for curve in curves],
         (("forgotten", "forgotten (sequences)", ",d"), ("relearned", "relearned (sequences)", ",d")),
     )
 
 
-def predictions_chart(found: Predictions) -> Any:
+def predictions_chart(answer: Predictions) -> Any:
     """Precision and recall of every predictor by its step; a line a model, the target's own earlier checkpoints one of them.
 
     Raises `NothingToDraw` where there is no predictor, or none had memorized anything, nor the target.
     """
-    rows = [{**one.to_json(), "model": _predictor(found, one.model)} for one in found.predictions]
+    rows = [
+        {**prediction.to_json(), "model": _predictor(answer, prediction.model)} for prediction in answer.predictions
+    ]
     panels = (
         ("precision", "precision", "%"),
         ("recall", "recall, of what both had seen", "%"),
         ("recall_of_all", "recall, of everything", "%"),
     )
     if all(row[field] is None for row in rows for field, _, _ in panels):
-        raise _nothing_predicted(found)
+        raise _nothing_predicted(answer)
     names = list(dict.fromkeys(row["model"] for row in rows))
-    title = f"What tells what {found.model} has memorized at step {found.step:,}"
+    title = f"What tells what {answer.model} has memorized at step {answer.step:,}"
     return _lines(rows, names, panels, shares=True).properties(title=title)
 
 
-def dispersion_chart(found: BatchDispersion) -> Any:
+def dispersion_chart(answer: BatchDispersion) -> Any:
     """The Q-Q plot: counts of slices against Poisson quantiles; what lies on the line is as a Poisson process would have it."""
     altair = altair_or_refuse()
-    rows = [one.to_json() for one in found.dispersion.quantiles]
+    rows = [quantile.to_json() for quantile in answer.dispersion.quantiles]
     largest = max(max(row["poisson"], row["observed"]) for row in rows)
     line = [{"poisson": end, "observed": end} for end in (0, largest)]
     same = {
@@ -124,15 +130,15 @@ def dispersion_chart(found: BatchDispersion) -> Any:
         .mark_point(filled=True, opacity=0.8)
         .encode(x=x, y=y, size=size, tooltip=["poisson:Q", "observed:Q", "slices:Q"])
     )
-    title = f"{found.model} at step {found.step:,}, slices of {found.slice_sequences:,} sequences"
+    title = f"{answer.model} at step {answer.step:,}, slices of {answer.slice_sequences:,} sequences"
     return (diagonal + points).properties(title=title, width=_HEIGHT * 1.4, height=_HEIGHT * 1.2)
 
 
-def sets_chart(found: SetDifference) -> Any:
+def sets_chart(answer: SetDifference) -> Any:
     """What the other model made of the sequences that the first memorized: a bar a case, and its number."""
     altair = altair_or_refuse()
-    cases = {"never": found.never, "also memorized": found.also, "not measured": found.not_measured}
-    rows = [{"case": f"{case} by {found.other}", "sequences": number} for case, number in cases.items()]
+    cases = {"never": answer.never, "also memorized": answer.also, "not measured": answer.not_measured}
+    rows = [{"case": f"{case} by {answer.other}", "sequences": number} for case, number in cases.items()]
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH).encode(
         x=altair.X(
             "sequences:Q",
@@ -144,37 +150,39 @@ def sets_chart(found: SetDifference) -> Any:
         tooltip=["case:N", "sequences:Q"],
     )
     numbers = base.mark_text(align="left", dx=4).encode(text=altair.Text("sequences:Q", format=",d"))
-    return (base.mark_bar() + numbers).properties(title=f"Memorized by {found.soon}")
+    return (base.mark_bar() + numbers).properties(title=f"Memorized by {answer.soon}")
 
 
-def counterfactual_chart(found: Sequence[CounterfactualProfile]) -> Any:
+def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
     """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model."""
     altair = altair_or_refuse()
-    title = f"Effect of having been trained on: {found[0].quantity.told}"
-    names = [one.model for one in found]
-    maps = altair.concat(*(_effects_map(one, _largest_effect(found)) for one in found), columns=_PANELS_A_ROW)
+    title = f"Effect of having been trained on: {profiles[0].quantity.told}"
+    names = [profile.model for profile in profiles]
+    maps = altair.concat(
+        *(_effects_map(profile, _largest_effect(profiles)) for profile in profiles), columns=_PANELS_A_ROW
+    )
     return (
-        altair.vconcat(_profiles(found, names), maps)
+        altair.vconcat(_profiles(profiles, names), maps)
         .resolve_scale(color="independent")
         .properties(title=title)
         .configure_axis(grid=False)
     )
 
 
-def labels_chart(found: StepLabels) -> Any:
+def labels_chart(answer: StepLabels) -> Any:
     """The gap of every checkpoint at every step, and the steps at which it may be; the labels are the diagonal."""
     altair = altair_or_refuse()
     rows = [
-        {"label": label.step, "verdict": label.verdict, **one.to_json()}
-        for label in found.labels
-        for one in label.boundaries
+        {"label": label.step, "verdict": label.verdict, **boundary.to_json()}
+        for label in answer.labels
+        for boundary in label.boundaries
     ]
     marks = [
         {"label": label.step, "step": step, "verdict": label.verdict}
-        for label in found.labels
+        for label in answer.labels
         for step in label.possible
     ]
-    steps = [label.step for label in found.labels]
+    steps = [label.step for label in answer.labels]
     size = min(_HEIGHT * 2, 34 * len(steps))
     x = altair.X("step:O", title="step at which the gap is", sort=steps, scale=altair.Scale(domain=steps))
     y = altair.Y("label:O", title="checkpoint, by its label", sort=steps, scale=altair.Scale(domain=steps))
@@ -185,7 +193,7 @@ def labels_chart(found: StepLabels) -> Any:
         .encode(
             x=x,
             y=y,
-            color=altair.Color("gap:Q", title=f"gap ({found.quantity.unit})", scale=_diverging(altair, largest)),
+            color=altair.Color("gap:Q", title=f"gap ({answer.quantity.unit})", scale=_diverging(altair, largest)),
             tooltip=["label:O", "step:O", "gap:Q", "low:Q", "high:Q", "shown:N", "excluded:N", "verdict:N"],
         )
     )
@@ -206,13 +214,13 @@ def labels_chart(found: StepLabels) -> Any:
             tooltip=["label:O", "step:O", "verdict:N"],
         )
     )
-    return (gaps + possible).properties(title=f"{found.model}: {found.quantity.words}, just before less just after")
+    return (gaps + possible).properties(title=f"{answer.model}: {answer.quantity.words}, just before less just after")
 
 
-def _profiles(found: Sequence[CounterfactualProfile], names: list[str]) -> Any:
+def _profiles(profiles: Sequence[CounterfactualProfile], names: list[str]) -> Any:
     """Mean effects with their intervals by checkpoints since training; 0 by definition at the one before it."""
     altair = altair_or_refuse()
-    rows = [{"model": one.model, **point.to_json()} for one in found for point in one.profile]
+    rows = [{"model": profile.model, **point.to_json()} for profile in profiles for point in profile.profile]
     rows += [{"model": name, "checkpoints_since": -1, "effect": 0, "low": 0, "high": 0} for name in names]
     for row in rows:
         # Side by side, or the intervals of several models cover each other.
@@ -224,7 +232,7 @@ def _profiles(found: Sequence[CounterfactualProfile], names: list[str]) -> Any:
         axis=altair.Axis(values=since, format="d"),
         scale=altair.Scale(domain=[since[0] - 0.5, since[-1] + 0.5]),
     )
-    title = f"effect ({found[0].quantity.unit})"
+    title = f"effect ({profiles[0].quantity.unit})"
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH * 2, height=_HEIGHT).encode(
         x=x,
         **by_model(altair, names),
@@ -236,26 +244,28 @@ def _profiles(found: Sequence[CounterfactualProfile], names: list[str]) -> Any:
     return zero + intervals + lines
 
 
-def _effects_map(found: CounterfactualProfile, largest: float) -> Any:
+def _effects_map(profile: CounterfactualProfile, largest: float) -> Any:
     """Every effect of one model, by cohort and checkpoint."""
     altair = altair_or_refuse()
-    rows = [one.to_json() for one in found.effects]
+    rows = [effect.to_json() for effect in profile.effects]
     steps = sorted({row["step"] for row in rows} | {row["after"] for row in rows})
     cohorts = sorted({row["cohort"] for row in rows})
     return (
-        altair.Chart(altair.Data(values=rows), title=found.model, width=_HEIGHT, height=_HEIGHT * 0.7)
+        altair.Chart(altair.Data(values=rows), title=profile.model, width=_HEIGHT, height=_HEIGHT * 0.7)
         .mark_rect()
         .encode(
             x=altair.X("step:O", title="checkpoint (step)", sort=steps, scale=altair.Scale(domain=steps)),
             y=altair.Y("cohort:O", title="first checkpoint that had seen it", sort=cohorts),
-            color=altair.Color("effect:Q", title=f"effect ({found.quantity.unit})", scale=_diverging(altair, largest)),
+            color=altair.Color(
+                "effect:Q", title=f"effect ({profile.quantity.unit})", scale=_diverging(altair, largest)
+            ),
             tooltip=["cohort:O", "after:O", "step:O", "effect:Q", "standard_error:Q", "treated:Q", "controls:Q"],
         )
     )
 
 
-def _largest_effect(found: Sequence[CounterfactualProfile]) -> float:
-    return max(abs(effect.effect) for one in found for effect in one.effects)
+def _largest_effect(profiles: Sequence[CounterfactualProfile]) -> float:
+    return max(abs(effect.effect) for profile in profiles for effect in profile.effects)
 
 
 def _diverging(altair: Any, largest: float) -> Any:
@@ -265,29 +275,29 @@ def _diverging(altair: Any, largest: float) -> Any:
 
 
 def _changes(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
-    for one in curves:
-        for change in one.steps:
-            yield {"model": one.model, **change.to_json()}
+    for curve in curves:
+        for change in curve.steps:
+            yield {"model": curve.model, **change.to_json()}
 
 
-def _predictor(found: Predictions, model: str) -> str:
-    return f"{model}, earlier" if model == found.model else model
+def _predictor(answer: Predictions, model: str) -> str:
+    return f"{model}, earlier" if model == answer.model else model
 
 
-def _nothing_predicted(found: Predictions) -> NothingToDraw:
-    if not found.predictions:
+def _nothing_predicted(answer: Predictions) -> NothingToDraw:
+    if not answer.predictions:
         return NothingToDraw(
-            f"No earlier checkpoint and no smaller model has been measured that may tell what {found.model} has "
-            f"memorized at step {found.step:,}, so there is nothing to draw; choose a later --step, or measure a smaller model."
+            f"No earlier checkpoint and no smaller model has been measured that may tell what {answer.model} has "
+            f"memorized at step {answer.step:,}, so there is nothing to draw; choose a later --step, or measure a smaller model."
         )
     return NothingToDraw(
-        f"{found.model} has memorized nothing at step {found.step:,}, and no predictor of it has anything, so there is nothing to "
+        f"{answer.model} has memorized nothing at step {answer.step:,}, and no predictor of it has anything, so there is nothing to "
         "draw; choose a later --step."
     )
 
 
 def _names(curves: Sequence[Curve]) -> str:
-    return " or ".join(one.model for one in curves)
+    return " or ".join(curve.model for curve in curves)
 
 
 def _some(values: list[int]) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seenat.memorization.plots.axes import step_axis
-from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.pocket.text.order import repetitions
 from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog

@@ -12,7 +12,7 @@ published numbers may be one too high, and the one before them, are left out and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from seenat.memorization.queries.onsets import StepCount, onsets
 from seenat.memorization.results.block_table import committed_blocks
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.tables import reference_counts
@@ -35,12 +36,12 @@ __all__ = ["Agreement", "Comparison", "CountComparison", "compare"]
 
 _V0 = "-v0"
 _EXAMPLES = 5
+# Two protocols must agree in these fields for memorized to mean the same.
 _DECIDING = ("prompt", "continuation", "offset", "eos", "eos_id")
-"""Fields of a protocol in which two must agree for memorized to mean the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountComparison:
+class CountComparison(Answer):
     """A published count, and ours at the same number of sequences seen."""
 
     sequences: int
@@ -58,6 +59,21 @@ class CountComparison:
     source: str
     note: str | None
 
+    json_names = (
+        "sequences",
+        "published_model",
+        "published_step",
+        "published",
+        "step",
+        "measured",
+        "memorized",
+        "asked",
+        "source",
+        "note",
+        "published_share",
+        "share",
+    )
+
     @property
     def published_share(self) -> float:
         """Of the sequences that were measured."""
@@ -65,17 +81,13 @@ class CountComparison:
 
     @property
     def share(self) -> float | None:
-        """Ours; None where nothing was measured, or adaptive jobs chose what."""
+        """Ours; None where nothing was measured, or adaptive jobs chose what to measure."""
         return self.memorized / self.measured if self.measured and self.asked == self.measured else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name, and both shares."""
-        return {**asdict(self), "published_share": self.published_share, "share": self.share}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """How our values and a published set judge the same sequences."""
+class Agreement(Answer):
+    """Our values beside a published set, over the same sequences."""
 
     name: str
     kind: str
@@ -93,18 +105,30 @@ class Agreement:
     examples_only_ours: tuple[int, ...]
     examples_only_theirs: tuple[int, ...]
 
+    json_names = (
+        "name",
+        "kind",
+        "published_model",
+        "published_step",
+        "step",
+        "both",
+        "only_ours",
+        "only_theirs",
+        "neither",
+        "left_out",
+        "examples_only_ours",
+        "examples_only_theirs",
+        "compared",
+    )
+
     @property
     def compared(self) -> int:
         """How many sequences were compared."""
         return self.both + self.only_ours + self.only_theirs + self.neither
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name, and how many were compared."""
-        return {**asdict(self), "compared": self.compared}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Answer):
     """A model's results beside published ones."""
 
     model: str
@@ -119,19 +143,6 @@ class Comparison:
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that ours rest on."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        protocol = self.protocol
-        return {
-            "model": self.model,
-            "protocol": None if protocol is None else {"id": protocol.id, **protocol.to_json()},
-            "differences": list(self.differences),
-            "counts": [count.to_json() for count in self.counts],
-            "agreements": [agreement.to_json() for agreement in self.agreements],
-            "not_compared": list(self.not_compared),
-            "adaptive": [plan.to_json() for plan in self.adaptive],
-        }
-
 
 def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comparison:
     """Put a model's results beside everything published of it.
@@ -140,8 +151,8 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
     """
     related = _related(catalog, model)
     ours = _measurement(catalog, model, protocol)
-    found = onsets(catalog, model, protocol, 0) if ours else None
-    steps = {count.step: count for count in found.steps} if found else {}
+    our_onsets = onsets(catalog, model, protocol, 0) if ours else None
+    steps = {count.step: count for count in our_onsets.steps} if our_onsets else {}
     with catalog.database.read() as connection:
         counts = tuple(_counts(connection, model, related, steps))
         sets = result_sets_of(catalog.database, connection, list(related))
@@ -150,28 +161,32 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
         raise NotMeasured(
             f"No published results of {model.name} are in the catalog; `seenat import memorized` reads those of Pythia."
         )
-    others = {one.published_model for one in counts} | {one.model for one in sets}
+    others = {count.published_model for count in counts} | {result_set.model for result_set in sets}
     return Comparison(
         model=model.name,
         protocol=ours.protocol if ours else None,
         differences=tuple(_differences(model.name, ours.protocol if ours else None, others)),
         counts=counts,
         agreements=agreements,
-        not_compared=tuple(one.name for one in sets if one.name not in {agreement.name for agreement in agreements}),
-        adaptive=found.adaptive if found else (),
+        not_compared=tuple(
+            result_set.name
+            for result_set in sets
+            if result_set.name not in {agreement.name for agreement in agreements}
+        ),
+        adaptive=our_onsets.adaptive if our_onsets else (),
     )
 
 
 def _related(catalog: Catalog, model: Model) -> dict[int, Model]:
     """A model and its namesake of the first or a later release, if that was trained on the same order; by id."""
     name = model.name.removesuffix(_V0) if model.name.endswith(_V0) else model.name + _V0
-    found = {model.id: model}
+    alone = {model.id: model}
     try:
         other = catalog.model(name)
     except UnknownModel:
-        return found
+        return alone
     same = model.training_order is not None and other.training_order == model.training_order
-    return found | {other.id: other} if same else found
+    return alone | {other.id: other} if same else alone
 
 
 def _measurement(catalog: Catalog, model: Model, protocol: str | None) -> Measurement | None:
@@ -185,7 +200,7 @@ def _measurement(catalog: Catalog, model: Model, protocol: str | None) -> Measur
 
 
 def _step_of(model: Model, sequences: int) -> int | None:
-    """The step at which a model had seen so many sequences."""
+    """The step at which a model had seen this many sequences; None where there is no such step."""
     step, rest = divmod(sequences, model.schedule.sequences_per_batch)
     return None if rest or step > model.schedule.steps else step
 
@@ -223,7 +238,7 @@ def _counts(
 
 @dataclass
 class _Tally:
-    """What has been counted so far."""
+    """Counts so far."""
 
     both: int = 0
     only_ours: int = 0
@@ -253,17 +268,17 @@ def _agreements(
 ) -> Iterator[Agreement]:
     store = MeasurementStore(catalog.database, model, ours)
     rows = {step: row for row, step in current_rows(connection, ours)}
-    theirs = {one.name: one for one in related.values()}
-    for one in sets:
-        seen = one.step * theirs[one.model].schedule.sequences_per_batch
+    theirs = {result_set.name: result_set for result_set in related.values()}
+    for result_set in sets:
+        seen = result_set.step * theirs[result_set.model].schedule.sequences_per_batch
         step = _step_of(model, seen)
-        if step is None or step not in rows or _deciding_differences(ours.protocol, one.protocol):
+        if step is None or step not in rows or _deciding_differences(ours.protocol, result_set.protocol):
             continue
         tally = _Tally()
-        content = one.content()
+        content = result_set.content()
         for sequences, memorized in _measured(store, connection, rows[step], seen):
             _judge(tally, content, sequences, memorized)
-        yield _agreement(one, step, tally)
+        yield _agreement(result_set, step, tally)
 
 
 def _measured(
@@ -291,12 +306,12 @@ def _judge(
     tally.add(sequences, memorized, np.isin(sequences, content.memorized, assume_unique=True))
 
 
-def _agreement(one: ResultSet, step: int, tally: _Tally) -> Agreement:
+def _agreement(result_set: ResultSet, step: int, tally: _Tally) -> Agreement:
     return Agreement(
-        name=one.name,
-        kind=one.kind,
-        published_model=one.model,
-        published_step=one.step,
+        name=result_set.name,
+        kind=result_set.kind,
+        published_model=result_set.model,
+        published_step=result_set.step,
         step=step,
         both=tally.both,
         only_ours=tally.only_ours,

@@ -1,4 +1,4 @@
-"""Importing published memorization results: whose they are, what of them counts, and that it happens once.
+"""Importing published memorization results: which model they are of, which rows count, and each set only once.
 
 Whose results they are is not stated. Launcher and notebook of the published procedure name only `-v0` models, so results are
 attached to those, where the catalog has them; a note says so.
@@ -16,15 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, insert, select, update
 
 from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, SetContent
-from seenat.memorization.published.sources import PublishedData, SplitName, opened
+from seenat.memorization.published.sources import PublishedData, SplitName, open_published
 from seenat.memorization.results.measurements import results_folder
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.rows import AnyRow, now
@@ -34,10 +34,12 @@ from seenat.registry.storage.local import sha256_of_bytes, write_atomic
 
 __all__ = ["ImportedSet", "import_published"]
 
+# Sequences of a whole Pythia run.
 _ALL = 146_432_000
-"""Sequences of a whole Pythia run."""
+
+# Each of 512 processes scored 286,000 rows in batches of 1,024; 286,000 modulo 1,024 is the last, short batch of a run.
 _SHIFTED = 304
-"""286,000 rows a process, modulo 1,024 a batch: the last, short batch of a whole run."""
+
 _FOLDER = "published"
 _LIKELY_V0 = "Most likely results of the -v0 model: launcher and notebook name only those, the data card does not say."
 _NO_V0 = "Most likely results of the -v0 model, which this catalog does not have: attached to the later one."
@@ -46,8 +48,8 @@ Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportedSet:
-    """What importing one result set did."""
+class ImportedSet(Answer):
+    """The result of importing one result set."""
 
     name: str
     model: str
@@ -64,10 +66,6 @@ class ImportedSet:
     """`added`, `replaced` or `unchanged`."""
     note: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return dict(self.__dict__)
-
 
 def import_published(
     catalog: Catalog,
@@ -79,16 +77,16 @@ def import_published(
     deduplicated: bool | None = None,
     progress: Progress = lambda name, rows: None,
 ) -> tuple[ImportedSet, ...]:
-    """Import a data set of published results, or one split of it; `progress` is told how many rows of which were read.
+    """Import a data set of published results, or one split of it; `progress` gets the split and the rows read so far.
 
-    Which model and checkpoint a split is about its name tells, or `model` and `step`. Of a sample, whose columns are sizes,
-    `deduplicated` says which models those are, unless the source's name does. Raises `InvalidValue` where neither tells, and
+    The name of a split says which model and checkpoint it is about, or else `model` and `step` do. Of a sample, whose columns are sizes,
+    `deduplicated` says which models those are, unless the source's name does. Raises `InvalidValue` where neither says so, and
     what `seenat.memorization.published.sources` raises.
     """
-    with opened(source) as found:
-        chosen = [data for data in found if split in (None, data.split)]
+    with open_published(source) as splits:
+        chosen = [data for data in splits if split in (None, data.split)]
         if not chosen:
-            raise InvalidValue(f"{source} has no split {split}; it has {', '.join(data.split for data in found)}.")
+            raise InvalidValue(f"{source} has no split {split}; it has {', '.join(data.split for data in splits)}.")
         imported: list[ImportedSet] = []
         for data in chosen:
             subjects = _subjects(catalog, data, source, model, step, deduplicated)
@@ -128,9 +126,9 @@ def _subjects(
             deduplicated = _deduplicated(source)
         return [_pythia(catalog, size, deduplicated, step, size) for size in data.sizes]
     if model is not None:
-        found = catalog.model(model)
-        checkpoint = found.checkpoint(step) if step is not None else found.checkpoints[-1]
-        return [_Subject(model=found, checkpoint=checkpoint, size=None, note=None)]
+        named_model = catalog.model(model)
+        checkpoint = named_model.checkpoint(step) if step is not None else named_model.checkpoints[-1]
+        return [_Subject(model=named_model, checkpoint=checkpoint, size=None, note=None)]
     named = SplitName.parse(data.split)
     if named is None:
         raise InvalidValue(
@@ -177,7 +175,7 @@ def _read(data: PublishedData, subjects: list[_Subject], progress: Progress) -> 
         raise InvalidValue(f"The split {data.split} of {data.source} is empty.")
     index = np.concatenate(indices)
     columns = {size: np.concatenate(values) for size, values in scores.items()}
-    return [(one, _clean(index, columns.get(one.size or ""), one.seen)) for one in subjects]
+    return [(subject, _clean(index, columns.get(subject.size or ""), subject.seen)) for subject in subjects]
 
 
 def _clean(index: npt.NDArray[np.int64], scores: npt.NDArray[np.uint8] | None, seen: int) -> SetContent:

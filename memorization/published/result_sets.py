@@ -1,4 +1,4 @@
-"""Result sets: what others found memorized, as the catalog holds it.
+"""Result sets: published lists of memorized sequences, as the catalog holds them.
 
 A *result set* is one model at one checkpoint: its memorized sequences (kind `memorized`: every other sequence it had seen was
 not), or scores of some sequences (kind `sample`). Its protocol is the published procedure's: 32 ids of prompt, 32 to
@@ -76,26 +76,27 @@ class SetContent:
 
     def to_bytes(self) -> bytes:
         """The file; equal content makes equal bytes."""
-        held = io.BytesIO()
+        buffer = io.BytesIO()
         np.savez_compressed(
-            held,
+            buffer,
             allow_pickle=False,
+            # Sequences ascend, so gaps are small numbers that compress to a fraction of the indices.
             gaps=np.diff(self.sequences, prepend=0).astype(np.uint32),
             marked_from=np.array(-1 if self.marked_from is None else self.marked_from, np.int64),
             counts=np.array([self.read, self.repeated, self.beyond], np.int64),
             **({} if self.scores is None else {"scores": self.scores}),
         )
-        return held.getvalue()
+        return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SetContent:
         """Read what `to_bytes` gave."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            read, repeated, beyond = (int(count) for count in held["counts"])
-            marked_from = int(held["marked_from"])
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            read, repeated, beyond = (int(count) for count in arrays["counts"])
+            marked_from = int(arrays["marked_from"])
             return cls(
-                sequences=np.cumsum(held["gaps"], dtype=np.int64),
-                scores=held["scores"] if "scores" in held.files else None,
+                sequences=np.cumsum(arrays["gaps"], dtype=np.int64),
+                scores=arrays["scores"] if "scores" in arrays.files else None,
                 marked_from=None if marked_from < 0 else marked_from,
                 read=read,
                 repeated=repeated,

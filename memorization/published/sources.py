@@ -1,13 +1,13 @@
 """Data sets of memorization results that others published, read through `datasets`: from the hub, a folder, or a file.
 
-Two kinds are known, told apart by their columns:
+There are two kinds, with different columns:
 
 * EleutherAI/pythia-memorized-evals: `index`, `tokens`; a row a memorized sequence, a split a model (`duped.70m`,
   `deduped.12b.23000`)
 * EleutherAI/pile-duped-pythia-random-sampled and its deduped twin: `Index`, `70M` ... `12B`, `Tokens`; a row a sequence, a
   column a model's scores, multiples of 1/32
 
-Rows stream in pieces; what is kept of one is its index and, one byte each, its scores. A repository on the hub is read at
+Rows stream in pieces; only a row's index and its scores, one byte each, are kept. A repository on the hub is read at
 the commit that its name means at the start.
 """
 
@@ -28,7 +28,7 @@ from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
 from seenat.registry.hub.download import hub_errors
 
-__all__ = ["Piece", "PublishedData", "SplitName", "opened"]
+__all__ = ["Piece", "PublishedData", "SplitName", "open_published"]
 
 _ROWS_AT_ONCE = 20_000
 _HUB_SECONDS = 5.0
@@ -39,13 +39,13 @@ _SIZE = re.compile(r"[0-9.]+[MB]")
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
+# Where a data set came from, its splits with all columns, and a function that opens one split with some columns.
 _Loaded = tuple[str, Mapping[str, Any], Callable[[str, list[str]], Any]]
-"""Where a data set came from, its splits with all columns, and what opens one with some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitName:
-    """What a split's name says: `deduped.12b.23000`."""
+    """A parsed name of a split: `deduped.12b.23000`."""
 
     deduplicated: bool
     size: str
@@ -54,17 +54,17 @@ class SplitName:
 
     @classmethod
     def parse(cls, name: str) -> SplitName | None:
-        """Read a name; None for one that says nothing."""
-        found = _SPLIT.fullmatch(name)
-        if found is None:
+        """Read a name; None for one of another form."""
+        match = _SPLIT.fullmatch(name)
+        if match is None:
             return None
-        label = int(found[3]) if found[3] and found[3] != "new" else None
-        return cls(deduplicated=found[1] == "deduped", size=found[2], label=label)
+        label = int(match[3]) if match[3] and match[3] != "new" else None
+        return cls(deduplicated=match[1] == "deduped", size=match[2], label=label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Some rows."""
+    """Consecutive rows."""
 
     index: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[np.uint8]]
@@ -96,7 +96,7 @@ class PublishedData:
 
 
 @contextmanager
-def opened(source: str) -> Iterator[tuple[PublishedData, ...]]:
+def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
     """The splits of a data set: a folder or a Parquet file, or else a repository on the hub.
 
     Raises `MissingExtra` without the `datasets` package, `InvalidValue` for what is no such data set, and what

@@ -1,4 +1,4 @@
-"""The distributions that the studies take: chi-square's upper tail, Poisson's quantiles, and Student's.
+"""The distributions that the studies need: chi-square's upper tail, Poisson's quantiles, and Student's.
 
 The regularised upper incomplete gamma function Q(a, x) is summed as a series where x < a + 1 and as a continued fraction
 (Lentz's method) elsewhere; NIST Digital Library of Mathematical Functions, 8.7.1 and 8.9.2. Both need some multiples of the
@@ -19,12 +19,14 @@ import numpy.typing as npt
 
 __all__ = ["chi_square_tail", "poisson_quantiles", "student_quantile", "student_tail", "upper_gamma"]
 
+# Where a series or fraction stops: its next term changes the result by less than float64's rounding.
 _PRECISION = 1e-15
-_TINY = 1e-300
-"""In place of a denominator of 0."""
 
+# Takes the place of a denominator of 0 in Lentz's method.
+_TINY = 1e-300
+
+# From this many degrees of freedom on, Student's quantiles are taken to be the normal ones, smaller by 0.6 % at 1e-6.
 _MANY_DEGREES = 1000
-"""Of freedom; from there on Student's quantiles are taken to be the normal ones, smaller by 0.6 % at 1e-6."""
 
 
 def chi_square_tail(statistic: float, freedom: int) -> float:

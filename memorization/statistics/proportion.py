@@ -1,7 +1,7 @@
-"""How sure a share is that was counted in a random sample: the interval of Clopper and Pearson, from binomial tails.
+"""The confidence interval of a share that was counted in a random sample: Clopper and Pearson's, from binomial tails.
 
 Of a share p, the chance of at most k hits in n draws falls as p grows. The interval of k hits ends where that chance is
-(1 - confidence) / 2 on either side: below its low end so many hits as k, above its high end so few, would be too rare. It
+(1 - confidence) / 2 on either side: below its low end k hits or more, above its high end k or fewer, would be too rare. It
 covers the true share at least as often as it says, whatever the share (Clopper and Pearson, Biometrika 26, 1934); a sample
 drawn without replacement, as here, is covered more often still.
 """
@@ -12,14 +12,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["CONFIDENCE", "clopper_pearson"]
+__all__ = ["SHARE_CONFIDENCE", "clopper_pearson"]
 
-CONFIDENCE = 0.95
+SHARE_CONFIDENCE = 0.95
+
+# Halvings of an interval from 0 to 1: after 53 two float64 near 1 are neighbours.
 _HALVINGS = 60
-"""More than a float64 between 0 and 1 can tell apart."""
 
 
-def clopper_pearson(hits: int, draws: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def clopper_pearson(hits: int, draws: int, confidence: float = SHARE_CONFIDENCE) -> tuple[float, float]:
     """The interval of the share behind `hits` of `draws`, which is at least 1."""
     tail = (1 - confidence) / 2
     low = 0.0 if hits == 0 else _crossing(lambda share: 1 - _at_most(hits - 1, draws, share) > tail)
@@ -37,7 +38,7 @@ def _crossing(is_above: Callable[[float], bool]) -> float:
 
 
 def _at_most(hits: int, draws: int, share: float) -> float:
-    """The chance of at most so many hits, 0 <= hits < draws and 0 < share < 1: terms summed by their logarithms."""
+    """The chance of at most `hits` hits, 0 <= hits < draws and 0 < share < 1: terms summed by their logarithms."""
     place = np.arange(1, hits + 1)
     steps = np.log((draws - place + 1) / place) + np.log(share) - np.log1p(-share)
     terms = draws * np.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])

@@ -2,10 +2,10 @@
 
 The Pythia paper (arXiv 2304.01373, section 4.2) cuts the order into slices of equal length, counts the memorized sequences of
 each, and compares the counts with a Poisson distribution, quantile by quantile: a good fit says that the place in the order
-hardly matters. Its slices have 512 sequences; here a slice has as many as a batch unless another number is asked for.
+hardly matters. Its slices have 512 sequences; here a slice has as many as a batch unless the caller says otherwise.
 
 For k counts of mean m, the *dispersion index* is sum((count - m)^2) / (m (k - 1)): 1 for a Poisson process, more where
-memorized sequences cluster. Were it one, the index times k - 1 would be about chi-square with k - 1 degrees of freedom;
+memorized sequences cluster. For a Poisson process the index times k - 1 would be about chi-square with k - 1 degrees of freedom;
 `p_value` is its upper tail, the chance of counts at least so uneven. Counts of slices of n sequences that are memorized
 independently with probability p have an index of 1 - p, so that shares of some percent lower it visibly; small means (m < 1)
 make the approximation coarse.
@@ -23,30 +23,35 @@ import numpy.typing as npt
 
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.statistics.distributions import chi_square_tail, poisson_quantiles
-from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.units import SequenceRange
 
-__all__ = ["BatchDispersion", "Dispersion", "Quantile", "batch_dispersion", "dispersion_of"]
+__all__ = ["BatchDispersion", "Dispersion", "Quantile", "SliceCount", "batch_dispersion", "dispersion_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantile:
+@dataclass(frozen=True, kw_only=True)
+class Quantile(Answer):
     """One point of the Q-Q plot, and how many slices lie on it."""
 
     poisson: int
     observed: int
     slices: int
 
-    def to_json(self) -> dict[str, int]:
-        """Every field by name."""
-        return {"poisson": self.poisson, "observed": self.observed, "slices": self.slices}
+
+@dataclass(frozen=True, kw_only=True)
+class SliceCount(Answer):
+    """How many slices have a count of memorized sequences."""
+
+    memorized: int
+    slices: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dispersion:
+class Dispersion(Answer):
     """How counts of slices are dispersed."""
 
     slices: int
@@ -54,51 +59,32 @@ class Dispersion:
     index: float | None
     """None where nothing was counted, or in one slice only."""
     p_value: float | None
-    counts: tuple[tuple[int, int], ...]
-    """`(count, slices)`: how many slices have each count, ascending."""
+    counts: tuple[SliceCount, ...]
+    """By ascending count."""
     quantiles: tuple[Quantile, ...]
     """By ascending quantile."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {
-            "slices": self.slices,
-            "mean": self.mean,
-            "index": self.index,
-            "p_value": self.p_value,
-            "counts": [{"memorized": count, "slices": slices} for count, slices in self.counts],
-            "quantiles": [quantile.to_json() for quantile in self.quantiles],
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
-class BatchDispersion:
+class BatchDispersion(StudyAnswer):
     """The dispersion of what a checkpoint had memorized."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
-    model: str
     step: int
     slice_sequences: int
     left_out: int
     """Whole slices that the checkpoint had seen and that were not measured wholly."""
     dispersion: Dispersion
 
+    json_names = ("model", "order", "protocol", "adaptive", "step", "slice_sequences", "left_out", "share")
+
     @property
     def share(self) -> float:
-        """Memorized among the sequences of all slices; were they independent, the index would be one less this."""
+        """Memorized among the sequences of all slices; were they independent, the index would be 1 - share."""
         return self.dispersion.mean / self.slice_sequences
 
     def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            **self.names,
-            "step": self.step,
-            "slice_sequences": self.slice_sequences,
-            "left_out": self.left_out,
-            "share": self.share,
-            **self.dispersion.to_json(),
-        }
+        """The answer as the command line prints it: the dispersion's keys follow the others in one object."""
+        return super().to_json() | self.dispersion.to_json()
 
 
 def batch_dispersion(
@@ -112,21 +98,20 @@ def batch_dispersion(
 
     Raises `NotMeasured` for a step without results, and where no slice was measured wholly.
     """
-    results = open_study_data(catalog, model, protocol)
-    step = results.steps[-1] if step is None else step
+    data = open_study_data(catalog, model, protocol)
+    step = data.steps[-1] if step is None else step
     size = model.schedule.sequences_per_batch if slice_sequences is None else slice_sequences
     if size < 1:
         raise InvalidValue(f"A slice of {size} sequences holds nothing; choose 1 or more.")
-    check_measured(model, step, results.steps)
-    counts, left_out = _counts(results, step, size)
+    check_measured(model, step, data.steps)
+    counts, left_out = _counts(data, step, size)
     if not len(counts):
         raise NotMeasured(
             f"No slice of {size:,} sequences of {model.name} has been measured wholly at step {step:,}; choose smaller "
             f"slices or another step, or run `seenat memorize {model.name} --steps {step}`."
         )
     return BatchDispersion(
-        names=results.names(),
-        model=model.name,
+        **data.scope(),
         step=step,
         slice_sequences=size,
         left_out=left_out,
@@ -147,7 +132,10 @@ def dispersion_of(counts: npt.NDArray[np.int64]) -> Dispersion:
         mean=mean,
         index=index,
         p_value=p_value,
-        counts=tuple(zip(values.tolist(), times.tolist(), strict=True)),
+        counts=tuple(
+            SliceCount(memorized=value, slices=slices)
+            for value, slices in zip(values.tolist(), times.tolist(), strict=True)
+        ),
         quantiles=_quantiles(counts, mean),
     )
 
@@ -162,15 +150,15 @@ def _quantiles(counts: npt.NDArray[np.int64], mean: float) -> tuple[Quantile, ..
     )
 
 
-def _counts(results: StudyData, step: int, size: int) -> tuple[npt.NDArray[np.int64], int]:
+def _counts(data: StudyData, step: int, size: int) -> tuple[npt.NDArray[np.int64], int]:
     """Memorized sequences of each slice that was measured wholly, and how many slices were not."""
-    seen = results.seen(step)
+    seen = data.seen(step)
     whole = SequenceRange(seen.start, seen.stop // size * size)
-    kept, slices = [np.zeros(0, np.int64)], 0
-    for sequences in results.ranges(whole, size):
-        points = results.points(sequences, (step,))
+    whole_counts, slices = [np.zeros(0, np.int64)], 0
+    for sequences in data.ranges(whole, size):
+        points = data.points(sequences, (step,))
         measured = points.measured[0].reshape(-1, size).all(axis=1)
-        kept.append(points.memorized[0].reshape(-1, size).sum(axis=1, dtype=np.int64)[measured])
+        whole_counts.append(points.memorized[0].reshape(-1, size).sum(axis=1, dtype=np.int64)[measured])
         slices += len(measured)
-    counts = np.concatenate(kept)
+    counts = np.concatenate(whole_counts)
     return counts, slices - len(counts)

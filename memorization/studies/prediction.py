@@ -1,4 +1,4 @@
-"""Whether an earlier checkpoint, or a smaller model, tells what a model will have memorized.
+"""Whether an earlier checkpoint, or a smaller model, predicts what a model will have memorized.
 
 As in Emergent and Predictable Memorization (arXiv 2304.11158): what the predictor has memorized is taken as a
 prediction of what the target will have.
@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from seenat.memorization.queries.memorized import check_measured
-from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
@@ -28,8 +28,8 @@ __all__ = ["Prediction", "Predictions", "predictions"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What one checkpoint says of the target."""
+class Prediction(Answer):
+    """How well the memorized sequences of one checkpoint predict those of the target."""
 
     model: str
     step: int
@@ -42,6 +42,18 @@ class Prediction:
     both: int
     memorized_in_all: int
     """Memorized by the target, seen by the predictor or not."""
+
+    json_names = (
+        "model",
+        "step",
+        "sequences",
+        "predicted",
+        "memorized",
+        "both",
+        "precision",
+        "recall",
+        "recall_of_all",
+    )
 
     @property
     def precision(self) -> float | None:
@@ -58,35 +70,17 @@ class Prediction:
         """None where the target has memorized nothing."""
         return self.both / self.memorized_in_all if self.memorized_in_all else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Counts and shares by name."""
-        return {
-            "model": self.model,
-            "step": self.step,
-            "sequences": self.sequences,
-            "predicted": self.predicted,
-            "memorized": self.memorized,
-            "both": self.both,
-            "precision": self.precision,
-            "recall": self.recall,
-            "recall_of_all": self.recall_of_all,
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
-class Predictions:
-    """What all predictors say of one checkpoint."""
+class Predictions(StudyAnswer, TableAnswer):
+    """The predictions of one checkpoint, the target, by other checkpoints."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
-    model: str
     step: int
     predictions: tuple[Prediction, ...]
     """Earlier checkpoints of the target, then the other models as given; each ascending by step."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {**self.names, "step": self.step, "predictions": [one.to_json() for one in self.predictions]}
+    table_field = "predictions"
+    json_names = ("model", "order", "protocol", "adaptive", "step", "predictions")
 
 
 def predictions(
@@ -96,19 +90,20 @@ def predictions(
     step: int | None = None,
     protocol: str | None = None,
 ) -> Predictions:
-    """What the earlier checkpoints of a model, and those of others, say of its checkpoint at a step, or its last measured one.
+    """How the earlier checkpoints of a model, and those of others, predict its checkpoint at a step, or its last measured one.
 
     `others` are, unless given, the models of fewer parameters that were measured over the same order by the same protocol.
     Raises `NotMeasured` for a model or step without results, `InvalidValue` for a model of another order.
     """
-    results = open_study_data(catalog, target, protocol)
-    step = results.steps[-1] if step is None else step
-    check_measured(target, step, results.steps)
-    chosen = _smaller(catalog, results) if others is None else _given(catalog, results, others)
-    predictors = [(results, tuple(one for one in results.steps if one < step)), *((one, one.steps) for one in chosen)]
-    return Predictions(
-        names=results.names(*chosen), model=target.name, step=step, predictions=_predictions(results, step, predictors)
-    )
+    data = open_study_data(catalog, target, protocol)
+    step = data.steps[-1] if step is None else step
+    check_measured(target, step, data.steps)
+    chosen = _smaller(catalog, data) if others is None else _given(catalog, data, others)
+    predictors = [
+        (data, tuple(earlier for earlier in data.steps if earlier < step)),
+        *((other, other.steps) for other in chosen),
+    ]
+    return Predictions(**data.scope(*chosen), step=step, predictions=_predictions(data, step, predictors))
 
 
 def _smaller(catalog: Catalog, target: StudyData) -> list[StudyData]:
@@ -121,13 +116,13 @@ def _smaller(catalog: Catalog, target: StudyData) -> list[StudyData]:
         for model in catalog.models(order=target.model.order.name)
         if model.parameters is not None and model.parameters.total < size.total
     ]
-    found = []
-    for _, _, model in sorted(smaller, key=lambda one: one[:2]):
+    measured = []
+    for _, _, model in sorted(smaller, key=lambda entry: entry[:2]):
         try:
-            found.append(_of(catalog, target, model))
+            measured.append(_of(catalog, target, model))
         except NotMeasured:
             continue
-    return found
+    return measured
 
 
 def _given(catalog: Catalog, target: StudyData, models: Sequence[Model]) -> list[StudyData]:
@@ -152,23 +147,23 @@ def _predictions(
     for sequences in target.ranges(target.seen(step)):
         truth = target.points(sequences, (step,))
         in_all += int(truth.memorized.sum())
-        for (results, steps), sums in zip(predictors, counts, strict=True):
-            said = results.points(sequences, steps)
-            shared = said.measured & truth.measured
+        for (data, steps), sums in zip(predictors, counts, strict=True):
+            guess = data.points(sequences, steps)
+            shared = guess.measured & truth.measured
             for place, flags in enumerate(
-                (shared, shared & said.memorized, shared & truth.memorized, said.memorized & truth.memorized)
+                (shared, shared & guess.memorized, shared & truth.memorized, guess.memorized & truth.memorized)
             ):
                 sums[place] += flags.sum(axis=1)
     return tuple(
         Prediction(
-            model=results.model.name,
-            step=one,
+            model=data.model.name,
+            step=predictor_step,
             sequences=shared,
             predicted=predicted,
             memorized=memorized,
             both=both,
             memorized_in_all=in_all,
         )
-        for (results, steps), sums in zip(predictors, counts, strict=True)
-        for one, (shared, predicted, memorized, both) in zip(steps, sums.T.tolist(), strict=True)
+        for (data, steps), sums in zip(predictors, counts, strict=True)
+        for predictor_step, (shared, predicted, memorized, both) in zip(steps, sums.T.tolist(), strict=True)
     )

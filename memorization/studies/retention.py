@@ -2,21 +2,21 @@
 
 Of the sequences memorized at a measured step `since`, those are *kept* up to `until` that were measured at `until` and are
 memorized at every seen point from the one to the other; those memorized at `until` itself may have been forgotten and relearned in
-between. Of those that were not measured at `until` nothing is said but how many they are. As in
-`curves`, a sequence is forgotten at a seen point at which it is not memorized and was at the one before, and relearned at a
+between. Of those that were not measured at `until` only the number is given. As in
+`forgetting`, a sequence is forgotten at a seen point at which it is not memorized and was at the one before, and relearned at a
 later one at which it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.queries.memorized import check_measured
-from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyAnswer, StudyData, open_study_data
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
@@ -27,11 +27,9 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class Kept(StudyAnswer):
     """What became of the sequences memorized at one step, up to another."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
     since: int
     until: int
     memorized: int
@@ -45,42 +43,22 @@ class Kept:
     sequences: tuple[int, ...]
     """Some of those that were kept, ascending."""
     next: int | None
-    """The sequence after which to go on; None where nothing follows, or nothing was listed."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            **self.names,
-            "since": self.since,
-            "until": self.until,
-            "memorized": self.memorized,
-            "kept": self.kept,
-            "at_until": self.at_until,
-            "not_measured": self.not_measured,
-            "sequences": list(self.sequences),
-            "next": self.next,
-        }
+    """The sequence after which to continue; None where nothing follows, or nothing was listed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RelearnedSequence:
+@dataclass(frozen=True, kw_only=True)
+class RelearnedSequence(Answer):
     """A sequence that was forgotten and relearned, and at which steps."""
 
     sequence: int
     forgotten: tuple[int, ...]
     relearned: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {"sequence": self.sequence, "forgotten": list(self.forgotten), "relearned": list(self.relearned)}
-
 
 @dataclass(frozen=True, kw_only=True)
-class Relearned:
+class Relearned(StudyAnswer, TableAnswer):
     """How many sequences a model forgot, and which of them it learned again."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
     memorized: int
     """Sequences memorized at some seen point."""
     forgotten: int
@@ -90,18 +68,9 @@ class Relearned:
     sequences: tuple[RelearnedSequence, ...]
     """Some of those that were relearned, ascending."""
     next: int | None
-    """The sequence after which to go on; None where nothing follows, or nothing was listed."""
+    """The sequence after which to continue; None where nothing follows, or nothing was listed."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            **self.names,
-            "memorized": self.memorized,
-            "forgotten": self.forgotten,
-            "relearned": self.relearned,
-            "sequences": [sequence.to_json() for sequence in self.sequences],
-            "next": self.next,
-        }
+    table_field = "sequences"
 
 
 def kept(
@@ -119,25 +88,25 @@ def kept(
     Of those kept, the first `limit` above `after` are listed. Raises `NotMeasured` for steps without results and
     `InvalidValue` unless `since` is below `until`.
     """
-    results = open_study_data(catalog, model, protocol)
-    until = results.steps[-1] if until is None else until
+    data = open_study_data(catalog, model, protocol)
+    until = data.steps[-1] if until is None else until
     for step in (since, until):
-        check_measured(model, step, results.steps)
+        check_measured(model, step, data.steps)
     if since >= until:
         raise InvalidValue(
             f"Nothing is kept from step {since} to {until}; choose a later step than {since} to look at."
         )
-    steps = tuple(step for step in results.steps if since <= step <= until)
+    steps = tuple(step for step in data.steps if since <= step <= until)
     counts, listed = np.zeros(4, np.int64), _Page(limit, after)
-    for sequences in results.ranges(results.seen(since)):
-        points = results.points(sequences, steps)
+    for sequences in data.ranges(data.seen(since)):
+        points = data.points(sequences, steps)
         start, end = points.memorized[0], points.memorized[-1]
         whole = start & end & (points.memorized | ~points.measured).all(axis=0)
         counts += np.array([start.sum(), whole.sum(), (start & end).sum(), (start & ~points.measured[-1]).sum()])
         listed.add(np.flatnonzero(whole) + sequences.start)
     memorized, whole_count, at_until, not_measured = counts.tolist()
     return Kept(
-        names=results.names(),
+        **data.scope(),
         since=since,
         until=until,
         memorized=memorized,
@@ -156,26 +125,26 @@ def relearned(
 
     Raises `NotMeasured` for a model without results.
     """
-    results = open_study_data(catalog, model, protocol)
-    counts, found, listed = np.zeros(3, np.int64), dict[int, RelearnedSequence](), _Page(limit, after)
-    for sequences in results.ranges(results.seen(results.steps[-1])):
-        places, forgotten, again = _changes(results.points(sequences))
+    data = open_study_data(catalog, model, protocol)
+    counts, relearned_sequences, listed = np.zeros(3, np.int64), dict[int, RelearnedSequence](), _Page(limit, after)
+    for sequences in data.ranges(data.seen(data.steps[-1])):
+        places, forgotten, again = _changes(data.points(sequences))
         relearned_ = again.any(axis=0)
         counts += np.array([len(places), forgotten.any(axis=0).sum(), relearned_.sum()])
         for place in listed.add(places[relearned_] + sequences.start):
             column = int(np.searchsorted(places, place - sequences.start))
-            found[place] = RelearnedSequence(
+            relearned_sequences[place] = RelearnedSequence(
                 sequence=place,
-                forgotten=_steps(results, forgotten[:, column]),
-                relearned=_steps(results, again[:, column]),
+                forgotten=_steps(data, forgotten[:, column]),
+                relearned=_steps(data, again[:, column]),
             )
     memorized, lost, learned_again = counts.tolist()
     return Relearned(
-        names=results.names(),
+        **data.scope(),
         memorized=memorized,
         forgotten=lost,
         relearned=learned_again,
-        sequences=tuple(found[sequence] for sequence in listed.sequences),
+        sequences=tuple(relearned_sequences[sequence] for sequence in listed.sequences),
         next=listed.next,
     )
 
@@ -199,19 +168,13 @@ class _Page:
 
 
 def _changes(points: SeenPoints) -> tuple[Indices, Flags, Flags]:
-    """Places that are ever memorized, and at which `[checkpoints, places]` each is forgotten and relearned."""
+    """Places that are ever memorized, and where each is forgotten and relearned, `[checkpoints, places]`."""
     places = np.flatnonzero(points.ever_memorized)
-    ever = np.zeros(len(places), np.bool_)
-    held = ever.copy()
-    forgotten: list[Flags] = []
-    again: list[Flags] = []
-    for known, now in zip(points.measured[:, places], points.memorized[:, places], strict=True):
-        forgotten.append(known & held & ~now)
-        again.append(now & ever & ~held)
-        ever |= now
-        held = np.where(known, now, held)
-    return places, np.array(forgotten), np.array(again)
+    chosen = SeenPoints(measured=points.measured[:, places], memorized=points.memorized[:, places])
+    changes = list(chosen.transitions())
+    forgotten = np.array([change.forgotten for change in changes])
+    return places, forgotten, np.array([change.relearned for change in changes])
 
 
-def _steps(results: StudyData, flags: Flags) -> tuple[int, ...]:
-    return tuple(step for step, flag in zip(results.steps, flags.tolist(), strict=True) if flag)
+def _steps(data: StudyData, flags: Flags) -> tuple[int, ...]:
+    return tuple(step for step, flag in zip(data.steps, flags.tolist(), strict=True) if flag)

@@ -1,18 +1,17 @@
 """Memorized by one model soon after it was seen, and never by another.
 
 A sequence of batch b is seen by step b + 1. It is memorized *within n steps* when the first checkpoint at which it is
-memorized, of those that had seen it, is at step b + 1 + n at most. What another model made of it is told as three cases: it
+memorized, of those that had seen it, is at step b + 1 + n at most. For the other model there are three cases: the sequence
 was never memorized at any measured checkpoint that had seen it, it was at one, or it was measured at none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
@@ -24,12 +23,9 @@ Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetDifference:
+class SetDifference(StudyAnswer):
     """What one model memorized within some steps, by what another made of it."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
-    model: str
     within: int | None
     """Steps after a sequence was seen; None for any number."""
     other: str
@@ -38,6 +34,20 @@ class SetDifference:
     not_measured: int
     sequences: tuple[int, ...]
     """The first of those that the other model never memorized, ascending."""
+
+    json_names = (
+        "model",
+        "order",
+        "protocol",
+        "adaptive",
+        "within",
+        "other",
+        "memorized",
+        "never",
+        "also",
+        "not_measured",
+        "sequences",
+    )
 
     @property
     def memorized(self) -> int:
@@ -50,19 +60,6 @@ class SetDifference:
         if self.within is None:
             return self.model
         return f"{self.model} within {self.within:,} step{'' if self.within == 1 else 's'}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            **self.names,
-            "within": self.within,
-            "other": self.other,
-            "memorized": self.memorized,
-            "never": self.never,
-            "also": self.also,
-            "not_measured": self.not_measured,
-            "sequences": list(self.sequences),
-        }
 
 
 def memorized_only_by(
@@ -93,12 +90,11 @@ def memorized_only_by(
         measured, memorized = points.ever_measured[chosen], points.ever_memorized[chosen]
         not_measured += int((~measured).sum())
         also += int(memorized.sum())
-        kept = chosen[measured & ~memorized]
-        never += len(kept)
-        listed += (kept[: limit - len(listed)] + sequences.start).tolist()
+        never_memorized = chosen[measured & ~memorized]
+        never += len(never_memorized)
+        listed += (never_memorized[: limit - len(listed)] + sequences.start).tolist()
     return SetDifference(
-        names=first.names(second),
-        model=model.name,
+        **first.scope(second),
         within=within,
         other=other.name,
         never=never,
@@ -108,13 +104,13 @@ def memorized_only_by(
     )
 
 
-def _memorized_within(results: StudyData, sequences: SequenceRange, within: int | None) -> Indices:
-    """Places in a range of what was memorized so soon, ascending."""
-    points = results.points(sequences)
+def _memorized_within(data: StudyData, sequences: SequenceRange, within: int | None) -> Indices:
+    """Places in a range of the sequences memorized within so many steps, ascending."""
+    points = data.points(sequences)
     places: Indices = np.flatnonzero(points.ever_memorized).astype(np.int64)
     if within is None:
         return places
-    onset = np.array(results.steps, np.int64)[points.memorized[:, places].argmax(axis=0)]
-    seen_by = (places + sequences.start) // results.model.schedule.sequences_per_batch + 1
+    onset = np.array(data.steps, np.int64)[points.memorized[:, places].argmax(axis=0)]
+    seen_by = (places + sequences.start) // data.model.schedule.sequences_per_batch + 1
     soon: Indices = places[onset - seen_by <= within]
     return soon

@@ -1,10 +1,10 @@
 """What devices differ in: where sequences come from, how much fits, and how exactly float32 is multiplied.
 
-* Sequences lie in the host's memory. `Arrivals` brings them to another device block by block, on a stream of its own, so
+* Sequences lie in the host's memory. `BlockTransfer` brings them to another device block by block, on a stream of its own, so
   that a block is copied while those before it are computed.
-* `Rows` is how many sequences a pass takes. When a device's memory runs out the number is halved and the work starts
-  again, down to 1 sequence; every number is right, since no number of rows changes a result.
-* `exact` keeps processors from rounding float32 to fewer bits before they multiply (TF32, and bfloat16 on CPU), whatever
+* `RowsPerPass` is how many sequences a pass takes. When a device's memory runs out the number is halved and the work starts
+  again, down to 1 sequence. Any number is right: no number of rows changes a result.
+* `exact_products` keeps processors from rounding float32 to fewer bits before they multiply (TF32, and bfloat16 on CPU), whatever
   the process has asked torch for.
 """
 
@@ -19,18 +19,21 @@ import torch
 
 from seenat.registry.errors import OutOfMemory
 
-__all__ = ["Arrivals", "Rows", "exact", "fitting", "free_bytes"]
+__all__ = ["BlockTransfer", "RowsPerPass", "exact_products", "free_bytes", "report_out_of_memory"]
 
 _Made = TypeVar("_Made")
-_TEXTS = ("out of memory", "can't allocate memory")
-"""What torch's RuntimeError says where it has no class for it: on mps and on CPU."""
-_UNKNOWN = 4 << 30
+
+# What torch's RuntimeError says where torch has no class for it: on mps and on CPU.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+
+# Free bytes assumed where a device cannot be asked.
+_ASSUMED_FREE = 4 << 30
 
 
-class Arrivals:
+class BlockTransfer:
     """Sequences, int64 [n, ids] in the host's memory, as they come to a device in blocks of `rows`.
 
-    `tokens` is where they lie there; iterating gives the slice of each block once it has arrived.
+    `tokens` are they on the device; iterating gives the slice of each block once it has arrived.
     """
 
     def __init__(self, host: torch.Tensor, device: torch.device, rows: int) -> None:
@@ -49,10 +52,9 @@ class Arrivals:
             yield block
 
     def _send(self, host: torch.Tensor, stream: torch.cuda.Stream) -> None:
-        """Ask for every copy at once; a pass waits for its own block's alone."""
-        stream.wait_stream(
-            torch.cuda.current_stream(self.tokens.device)
-        )  # The room may still be in use by what had it.
+        """Start every copy at once; a pass waits only for that of its own block."""
+        # torch may have given `tokens` memory that work on the current stream still uses.
+        stream.wait_stream(torch.cuda.current_stream(self.tokens.device))
         self.tokens.record_stream(stream)
         with torch.cuda.stream(stream):
             for block in self._blocks:
@@ -60,7 +62,7 @@ class Arrivals:
                 self._ready.append(stream.record_event())
 
 
-class Rows:
+class RowsPerPass:
     """How many rows a pass takes: `count`, until memory runs out."""
 
     def __init__(self, count: int, device: torch.device) -> None:
@@ -81,23 +83,24 @@ class Rows:
                         f"The memory of {self._device} does not hold what the model makes of one sequence; choose another "
                         "--device, a --dtype of 16 bits or fewer ids."
                     ) from error
-            # Here the error is gone, and with it the frames that kept the pass's tensors.
+            # Outside the `except` block the error is gone, and with it the frames that kept the tensors of the pass.
+            # Another thread may have lowered the count already.
             self.count = min(self.count, rows // 2)
             _empty(self._device)
 
 
 class _Exactness:
-    """The setting is the process's: the first thread that needs it makes it, the last one gives back what was asked for."""
+    """The setting belongs to the process: the first thread that needs it sets it, the last one restores what was set before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._asked_for = ""
+        self._before = ""
 
     def enter(self) -> None:
         with self._lock:
             if not self._inside:
-                self._asked_for = torch.get_float32_matmul_precision()
+                self._before = torch.get_float32_matmul_precision()
                 torch.set_float32_matmul_precision("highest")
             self._inside += 1
 
@@ -105,15 +108,15 @@ class _Exactness:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                torch.set_float32_matmul_precision(self._asked_for)
+                torch.set_float32_matmul_precision(self._before)
 
 
 _EXACTNESS = _Exactness()
 
 
 @contextmanager
-def exact() -> Iterator[None]:
-    """Multiply float32 as float32, in this thread while others do the same: the next model is built beside."""
+def exact_products() -> Iterator[None]:
+    """Multiply float32 as float32. Threads may overlap in it: the next model is built while one is measured."""
     _EXACTNESS.enter()
     try:
         yield
@@ -122,8 +125,8 @@ def exact() -> Iterator[None]:
 
 
 @contextmanager
-def fitting(device: torch.device) -> Iterator[None]:
-    """Raise `OutOfMemory` where a model is brought to a device that does not hold it."""
+def report_out_of_memory(device: torch.device) -> Iterator[None]:
+    """Raise `OutOfMemory` for torch's own error while a model is moved to a device."""
     try:
         yield
     except RuntimeError as error:
@@ -135,16 +138,16 @@ def fitting(device: torch.device) -> Iterator[None]:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Bytes of a device's memory that can be had now; a guess where it cannot be asked."""
+    """Free bytes of a device's memory; an assumption where it cannot be asked."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return _UNKNOWN
+    return _ASSUMED_FREE
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _TEXTS)
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 def _empty(device: torch.device) -> None:

@@ -1,6 +1,6 @@
 """Linear maps: on CPU packed for oneDNN where torch offers it, with what follows them in the same call.
 
-The operators are torch's own and undocumented; `can_pack` tries them, and without them the plain ones serve.
+The operators are torch's own and undocumented; `can_pack` tries them, and without them the plain ones are used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Linear:
         return self._packed_product(states, "none") if self._packed else self._plain(states)
 
     def gelu(self, states: torch.Tensor) -> torch.Tensor:
-        """The product after GELU, by the error function."""
+        """GELU of the product, by the error function."""
         return self._packed_product(states, "gelu") if self._packed else functional.gelu(self._plain(states))
 
     def plus(self, states: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -45,6 +45,7 @@ class Linear:
         return functional.linear(states, self._weight, self._bias)
 
     def _packed_product(self, states: torch.Tensor, then: str) -> torch.Tensor:
+        # For oneDNN "none" is the GELU by the error function, "tanh" its approximation.
         algorithm = "none" if then == "gelu" else ""
         product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
             _filled_up(states), self._weight, self._bias, then, [], algorithm

@@ -17,8 +17,8 @@ import torch
 
 __all__ = ["can_pack", "pack_weight", "packed_copy"]
 
+# The number of rows for which oneDNN chooses the packing; any number of rows works.
 _ROWS_HINT = 4096
-"""Rows that the packing is chosen for; any number of rows works."""
 
 
 class _PackedLinear(torch.nn.Module):
@@ -40,7 +40,7 @@ def packed_copy(model: Any) -> Any:
     """The model with packed linear layers, or the model itself off the CPU and where this build of torch cannot pack.
 
     The copy shares every other tensor with the model, which stays as it is. Not every architecture's code takes it:
-    `engine.serving` tries.
+    `capabilities.probe_model` tries.
     """
     if model.device.type != "cpu" or not can_pack(model.dtype):
         return model
@@ -54,31 +54,31 @@ def packed_copy(model: Any) -> Any:
 
 
 def pack_weight(weight: torch.Tensor) -> torch.Tensor:
-    """A weight [out, in] as oneDNN's operators want it, a copy; only where `can_pack` of its type."""
+    """A copy of a weight [out, in] in the layout of oneDNN's operators; needs `can_pack` of its type."""
     packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS_HINT)
     return packed
 
 
 @cache
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether this build of torch has the operators, on this processor, and they compute rightly."""
+    """Whether this build of torch has the operators, on this processor, and that they compute correctly."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
         with torch.inference_mode():
-            return _computes_rightly(dtype)
+            return _computes_correctly(dtype)
     except (AttributeError, NotImplementedError, RuntimeError):
         return False  # The operators are torch's own and may be missing or change.
 
 
-def _computes_rightly(dtype: torch.dtype) -> bool:
+def _computes_correctly(dtype: torch.dtype) -> bool:
     linear, states = torch.nn.Linear(8, 8, dtype=dtype), torch.ones(2, 8, dtype=dtype)
     expected, packed = linear(states), pack_weight(linear.weight)
     pointwise = torch.ops.mkldnn._linear_pointwise
-    found = {
+    products = {
         pointwise(states, packed, linear.bias, "none", [], ""): expected,
         pointwise(states, packed, linear.bias, "gelu", [], "none"): torch.nn.functional.gelu(expected),
         pointwise.binary(states, states, packed, linear.bias, "add"): expected + states,
     }
     near = 16 * torch.finfo(dtype).eps
-    return all(torch.allclose(product, wanted, rtol=near, atol=near) for product, wanted in found.items())
+    return all(torch.allclose(product, wanted, rtol=near, atol=near) for product, wanted in products.items())

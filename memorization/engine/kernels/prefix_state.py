@@ -1,9 +1,9 @@
 """Several protocols that differ in prompt and continuation alone, answered from the same passes.
 
-All of them ask one thing: of which ids does greedy decoding, after the true ids before it, choose the true one? The prefix of
+All of them ask one question: which true ids does greedy decoding choose after the true ids before them? The prefix of
 a pair (prompt, continuation) is how many of the ids from `prompt` on it does, up to the first mistake or the continuation's
-end. So after a mistake at id p only pairs whose prompt reaches beyond p are still open, and one number says all of a sequence
-that is needed to go on: `since`, the id after its last mistake. An id has to be decided when a pair that takes it has a prompt
+end. So after a mistake at id p only pairs whose prompt reaches beyond p are still open, and one number holds all
+that later passes need of a sequence: `since`, the id after its last mistake. An id has to be decided when a pair that takes it has a prompt
 of at least `since` ids, and a sequence is done when no id to come is like that. One pair is the ordinary case.
 """
 
@@ -38,7 +38,7 @@ class Pairs:
 
 
 class PrefixState:
-    """What is known of n sequences, which come in passes over ids [start, start + width) from the first to the last."""
+    """The prefixes of n sequences so far; passes over ids [start, start + width) come in ascending order."""
 
     def __init__(self, pairs: Pairs, count: int, device: torch.device) -> None:
         self._pairs = pairs
@@ -51,20 +51,20 @@ class PrefixState:
         self._since = torch.zeros(count, dtype=torch.int64, device=device)
 
     def take(
-        self, judge: NextTokenCheck, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
+        self, check: NextTokenCheck, states: torch.Tensor, truth: torch.Tensor, numbers: torch.Tensor, start: int
     ) -> torch.Tensor:
         """Decide the ids `truth` [k, width] of sequences `numbers` [k] from `start` on, after states [k, width, ...].
 
-        They are judged together, which makes large products of them: first all that are open by a few ids of the vocabulary, then
-        by all of it those that no mistake found so has closed. Returns which of the sequences are not done, by index.
+        All open ids are checked together, in one large product: first against a few ids of the vocabulary, then those that are
+        still open against all of it. Returns which of the sequences are not done, by index.
         """
         wrong, doubt = torch.zeros_like(truth, dtype=torch.bool), torch.zeros_like(truth, dtype=torch.bool)
         open_ = torch.nonzero(self._open(numbers, start, wrong), as_tuple=True)
         if len(open_[0]):
-            wrong[open_] = judge.quick_reject(states[open_], truth[open_])
+            wrong[open_] = check.quick_reject(states[open_], truth[open_])
             open_ = torch.nonzero(self._open(numbers, start, wrong) & ~wrong, as_tuple=True)
         if len(open_[0]):
-            right, unsure = judge.decide(states[open_], truth[open_])
+            right, unsure = check.decide(states[open_], truth[open_])
             wrong[open_] = ~right
             if unsure is not None:
                 doubt[open_] = unsure
@@ -73,19 +73,20 @@ class PrefixState:
         return torch.nonzero(self._since[numbers] <= self._ahead[start + truth.shape[1]])[:, 0]
 
     def _open(self, numbers: torch.Tensor, start: int, wrong: torch.Tensor) -> torch.Tensor:
-        """Which ids have to be decided if there are no mistakes but `wrong` [k, width]: bool [k, width]."""
+        """Which ids have to be decided, if `wrong` [k, width] are the only mistakes: bool [k, width]."""
         since = torch.cat([self._since[numbers, None], _after(wrong, start)[:, :-1]], dim=1).cummax(dim=1).values
         needed: torch.Tensor = since <= self._latest[start : start + wrong.shape[1]]
         return needed
 
     def _end(self, numbers: torch.Tensor, start: int, wrong: torch.Tensor) -> None:
-        """Note the prefixes that end with a mistake."""
+        """Record the prefixes that end with a mistake."""
         since, stop = self._since[numbers], start + wrong.shape[1]
         for index, (prompt, continuation) in enumerate(self._pairs.pairs):
             low, high = max(prompt, start), min(prompt + continuation, stop)
             if low < high:
                 mistakes = wrong[:, low - start : high - start] & (since <= prompt)[:, None]
                 ended = torch.nonzero(mistakes.any(dim=1))[:, 0]
+                # argmax of bytes gives the first of equal ones; torch has no argmax of bool.
                 at = mistakes[ended].byte().argmax(dim=1) + (low - prompt)
                 self.prefixes[index, numbers[ended]] = at.to(torch.uint8)
         self._since[numbers] = torch.maximum(since, _after(wrong, start).amax(dim=1))

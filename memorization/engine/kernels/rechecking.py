@@ -5,7 +5,7 @@ sequence with a position that is not decided is measured again in float32, from 
 
 The bound is measured, not proven. For 128 of a checkpoint's first sequences both types compute the distance of the two logits
 at every position of the continuation; the bound is three times the largest difference between the types, and never below
-`_LEAST`. To give a wrong number, bfloat16 would have to be wrong by more than that. (Over all 114,688 positions of the pocket
+`_LEAST_BOUND`. To give a wrong number, bfloat16 would have to be wrong by more than that. (Over all 114,688 positions of the pocket
 suite's order, at six checkpoints, the largest difference was 1.1 to 1.8 times that of the first sequences.) What rounding a
 larger logit alone can add is added on top: bfloat16 keeps 8 bits of it. Before there are enough sequences to measure the bound,
 float32 does it all.
@@ -16,7 +16,7 @@ compared with itself it would be another id's.
 
 from __future__ import annotations
 
-from typing import Protocol
+import typing
 
 import numpy as np
 import numpy.typing as npt
@@ -24,24 +24,29 @@ import torch
 
 from seenat.memorization.engine.kernels.output_head import Matrix, beaten
 
-__all__ = ["RecheckedEngine", "Screen"]
+__all__ = ["BoundedCheck", "RecheckedEngine"]
 
+# Sequences on which the bound is measured: 4,096 positions by the default protocol.
 _SAMPLE = 128
-"""Sequences on which the bound is measured: 4,096 positions by the default protocol."""
+
+# From this many sequences on it is worth measuring; fewer are done in float32 alone.
 _WORTH = 2 * _SAMPLE
-"""Sequences for which it is worth measuring."""
+
+# The bound is three times the largest difference seen; over a whole order the largest was up to 1.8 times that.
 _SAFETY = 3.0
-_LEAST = 0.02
-"""Of the bound; of trained models it was 0.07 to 0.2."""
+
+# The smallest bound. For trained models three times the difference was 0.07 to 0.2.
+_LEAST_BOUND = 0.02
+
+# Rounding to bfloat16, which keeps 8 bits, changes a number by at most this part of itself.
 _HALF_STEP = 2.0**-8
-"""At most by so much of itself a number changes when it is rounded to bfloat16."""
 
 _Tokens = npt.NDArray[np.int64]
 _Values = npt.NDArray[np.uint8]
 
 
-class Screen:
-    """A head that decides only what lies beyond a bound."""
+class BoundedCheck:
+    """Decides a position only where two logits are further apart than a bound."""
 
     def __init__(self, head: Matrix, bound: float) -> None:
         self._head = head
@@ -52,7 +57,7 @@ class Screen:
         return beaten(self._head, states, truth, self._doubt)
 
     def decide(self, states: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Which of the true ids [n] greedy decoding certainly chooses, and of which nothing is certain: bool [n] each."""
+        """Which true ids [n] greedy decoding certainly chooses, and which are uncertain: bool [n] each."""
         own, other = self._head.own(states, truth), self._head.largest_other(states, truth)
         doubt = self._doubt(truth, other, 0.0)
         right, wrong = own > other + doubt, other > own + doubt
@@ -62,8 +67,8 @@ class Screen:
         return self._bound + _HALF_STEP * other.abs()
 
 
-class Measuring(Protocol):
-    """An engine in one type."""
+class PrefixEngine(typing.Protocol):
+    """An engine of prefixes in one type."""
 
     def prefixes(self, tokens: _Tokens) -> _Values:
         """Prefixes, uint8 [protocols, n], of int64 ids [n, the longest prompt + continuation]."""
@@ -72,21 +77,21 @@ class Measuring(Protocol):
         """By how much the true id's logit exceeds the largest other one, after the true ids: [n, ids]."""
 
 
-class Screening(Measuring, Protocol):
-    """An engine in a type that is fast."""
+class ScreeningEngine(PrefixEngine, typing.Protocol):
+    """An engine in a fast type, which can leave sequences undecided."""
 
     @property
     def rows(self) -> int:
         """Rows of a pass."""
 
     def screened(self, tokens: _Tokens, bound: float) -> tuple[_Values, npt.NDArray[np.bool_]]:
-        """Prefixes, and of which sequences, bool [n], they may be too short because a position was not decided."""
+        """Prefixes, and which sequences, bool [n], are unsure: an undecided position may have ended their prefix early."""
 
 
 class RecheckedEngine:
-    """Prefixes of `exact`, with what `screen` can decide left to it; `bound` is None until it is measured."""
+    """Prefixes of `exact`, most of them computed by `screen`; `bound` is None until it is measured."""
 
-    def __init__(self, screen: Screening, exact: Measuring) -> None:
+    def __init__(self, screen: ScreeningEngine, exact: PrefixEngine) -> None:
         self._screen, self._exact = screen, exact
         self.bound: float | None = None
 
@@ -107,8 +112,9 @@ class RecheckedEngine:
         return values
 
     def _measured_bound(self, sample: _Tokens) -> float:
-        found, expected = self._screen.margins(sample), self._exact.margins(sample)
-        errors = np.zeros_like(found)
-        np.subtract(found, expected, out=errors, where=found != expected)  # A banned id's margin is minus infinity.
+        fast, expected = self._screen.margins(sample), self._exact.margins(sample)
+        errors = np.zeros_like(fast)
+        # A banned id's margin is minus infinity in both; their difference would be NaN.
+        np.subtract(fast, expected, out=errors, where=fast != expected)
         largest = float(np.abs(errors).max())
-        return max(_LEAST, _SAFETY * largest) if np.isfinite(largest) else float("inf")
+        return max(_LEAST_BOUND, _SAFETY * largest) if np.isfinite(largest) else float("inf")

@@ -1,4 +1,4 @@
-"""In which stages a continuation is decided: how many ids each pass takes before those with a mistake are dropped.
+"""Stages: how many ids of the continuation each pass takes before sequences with a mistake are dropped.
 
 A pass over few ids decides little and costs as much to set up as one over many; a pass over many computes positions that
 nobody needs, after a mistake. With S(k), the part of sequences that are not done k ids after the prompt, stages c1, c2, ...
@@ -23,19 +23,20 @@ __all__ = ["Stages", "best_stages", "usual_stages"]
 
 _FIRST = 1.5
 _KEPT = 2.0
+
+# Weight, in sequences, of a prior curve that never falls to 0: some sequences may reach any position, even where none of
+# those seen did.
 _PRIOR = 4.0
-"""Sequences' worth of doubt in an observed curve: a part of the sequences seen stays possible at every position."""
 
-
+# Sequences whose prefixes are enough to choose stages by.
 _ENOUGH = 256
-"""Sequences whose prefixes say how those of the others fall off."""
 
 
 class Stages:
-    """The stages of an engine's next call, chosen by the prefixes that it has found.
+    """The stages of an engine's next call, chosen by the prefixes that it has measured.
 
-    Engines of one run share them: a checkpoint's sequences fall off much as those of the checkpoint before did, so each begins
-    with what was best there.
+    Engines of one run share them: prefixes at one checkpoint are much like those at the checkpoint before, so each engine
+    begins with the stages that were best there.
     """
 
     def __init__(self) -> None:
@@ -51,15 +52,15 @@ class Stages:
         self._due = _ENOUGH
 
     def learn(self, prefixes: npt.NDArray[np.int64]) -> None:
-        """Take prefixes [n], and choose again whenever twice as many are known: every choice has code compiled for it."""
+        """Add prefixes [n]; choose again each time their number has doubled, since oneDNN compiles code for every new shape."""
         self._reached += np.bincount(prefixes, minlength=len(self._reached))
-        if (known := int(self._reached.sum())) >= self._due:
-            self._due = 2 * known
+        if (count := int(self._reached.sum())) >= self._due:
+            self._due = 2 * count
             self.best = best_stages(self._reached)
 
 
 def usual_stages(continuation: int) -> tuple[int, ...]:
-    """Stages for a model of which nothing is known: 2, 2, 4, 8, 16, ... ids, `continuation` in all."""
+    """Stages before any prefix is known: 2, 2, 4, 8, 16, ... ids, `continuation` in all."""
     stages: list[int] = []
     while (left := continuation - sum(stages)) > 0:
         stages.append(min(left, max(2, sum(stages))))
@@ -67,12 +68,13 @@ def usual_stages(continuation: int) -> tuple[int, ...]:
 
 
 def best_stages(prefixes: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """The cheapest stages for sequences of which `prefixes[k]`, k from 0 to `continuation`, had a prefix of k."""
+    """The cheapest stages where `prefixes[k]` sequences have a prefix of k, for k from 0 to `continuation`."""
     continuation = len(prefixes) - 1
     reached = np.cumsum(prefixes[::-1])[::-1]
     survival = (reached + _PRIOR / (1 + np.arange(continuation + 1))) / (reached[0] + _PRIOR)
     cost = np.zeros(continuation + 1)
     step = np.zeros(continuation + 1, dtype=np.int64)
+    # Dynamic programming from the end: cost[s] is that of the best stages from position s on, by the module's formula.
     for start in range(continuation - 1, -1, -1):
         lengths = np.arange(1, continuation - start + 1)
         spent = survival[start] * (lengths + _KEPT) if start else _FIRST * lengths
@@ -83,7 +85,7 @@ def best_stages(prefixes: npt.NDArray[np.int64]) -> tuple[int, ...]:
 
 
 def _followed(step: npt.NDArray[np.int64]) -> tuple[int, ...]:
-    """The stages that start at 0 and go on where each ends."""
+    """The lengths of the stages from 0 on, each beginning where the one before ends."""
     stages: list[int] = []
     while (reached := sum(stages)) < len(step) - 1:
         stages.append(int(step[reached]))

@@ -14,22 +14,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-__all__ = ["cut", "over_blocks", "shared"]
+__all__ = ["blocks_of", "map_blocks", "share_over_threads"]
 
+# Below this many sequences a thread costs more than it gains.
 _LEAST_SHARE = 64
-"""Sequences for which a thread of its own is worth it."""
 
 _Tokens = npt.NDArray[np.int64]
 _Made = TypeVar("_Made")
 
 
-def cut(tokens: _Tokens, rows: int) -> list[_Tokens]:
-    """Blocks of so many sequences, the last of what is left."""
+def blocks_of(tokens: _Tokens, rows: int) -> list[_Tokens]:
+    """Blocks of `rows` sequences; the last may be smaller."""
     return [tokens[start : start + rows] for start in range(0, len(tokens), rows)]
 
 
-def over_blocks(blocks: list[_Tokens], work: Callable[[_Tokens], _Made], threads: int) -> list[_Made]:
-    """What `work` makes of every block, one thread each; torch itself is left one thread meanwhile."""
+def map_blocks(blocks: list[_Tokens], work: Callable[[_Tokens], _Made], threads: int) -> list[_Made]:
+    """The result of `work` for every block, a thread each; torch itself gets one thread meanwhile."""
     if threads == 1 or len(blocks) <= 1:
         return list(map(work, blocks))
     before = torch.get_num_threads()
@@ -40,15 +40,15 @@ def over_blocks(blocks: list[_Tokens], work: Callable[[_Tokens], _Made], threads
         torch.set_num_threads(before)
 
 
-def shared(
+def share_over_threads(
     tokens: _Tokens, work: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], threads: int
 ) -> tuple[npt.NDArray[Any], ...]:
-    """What `work` makes of all sequences, arrays [n, ...], an equal share for each thread."""
+    """The results of `work` for all sequences, arrays [n, ...], with an equal share for each thread."""
 
     def done(share: _Tokens) -> tuple[npt.NDArray[Any], ...]:
         with torch.inference_mode():
             return tuple(made.cpu().numpy() for made in work(torch.from_numpy(share)))
 
     used = max(1, min(threads, len(tokens) // _LEAST_SHARE))
-    shares = over_blocks(np.array_split(tokens, used), done, used)
+    shares = map_blocks(np.array_split(tokens, used), done, used)
     return tuple(np.concatenate(parts) for parts in zip(*shares, strict=True))

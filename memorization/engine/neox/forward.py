@@ -1,24 +1,25 @@
 """A forward pass for GPT-NeoX over weights rearranged once for it, on any device and in any type of the protocol.
 
-What differs from transformers' own pass, in float32 none of it in more than the order of additions, in 16 bits in where
-numbers are rounded:
+It differs from transformers' own pass in four ways. In float32 none of them changes more than the order of additions; in 16
+bits they change where numbers are rounded.
 
 * A norm's scale and shift are folded into the matrices that read it, in float64. Attention and feed-forward layer then read
   the same normalized states, once, and so does the output matrix.
 * Rows of the query and key matrices are reordered within each head, alike in both, so that the two halves of a rotary
   pair lie side by side and one complex multiplication turns them.
-* The last layer computes keys and values everywhere, and all else only where states are asked for: 14 % of a pass over
+* The last layer computes keys and values everywhere, and all else only where states are wanted: 14 % of a pass over
   prompts in a model of 6 layers.
-* What the first layer makes of an id is looked up (`first_layer`).
+* What the first layer makes of an id is looked up (`first_layer_cache`).
 
 Keys and values are kept as the matrices give them, `[rows, ids, 2, heads, width]` for each layer.
 """
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakMethod
 
 import torch
@@ -27,11 +28,11 @@ from torch.nn import functional
 from seenat.memorization.engine.kernels.linear import Linear
 from seenat.memorization.engine.neox.first_layer_cache import IdTable, WholeTable
 
-__all__ = ["Body", "Keys", "NewKeys", "StoredKeys", "folded", "suits"]
+__all__ = ["Body", "Keys", "NewKeys", "StoredKeys", "fold_norm", "is_supported"]
 
 
-class Keys(Protocol):
-    """Keys and values of some rows."""
+class Keys(typing.Protocol):
+    """Keys and values of the rows of a pass."""
 
     def append(self, layer: int, new: torch.Tensor) -> torch.Tensor:
         """Take [rows, new ids, 2, heads, width] and return those of all ids so far."""
@@ -44,7 +45,7 @@ class NewKeys:
         self.layers: list[torch.Tensor] = []
 
     def append(self, layer: int, new: torch.Tensor) -> torch.Tensor:
-        """As `Keys` says; there was nothing before."""
+        """Take the keys and values of a pass's first ids, and return them: nothing came before."""
         self.layers.append(new)
         return new
 
@@ -57,7 +58,7 @@ class StoredKeys:
         self._start = start
 
     def append(self, layer: int, new: torch.Tensor) -> torch.Tensor:
-        """As `Keys` says; the new ones are copied to their place."""
+        """Copy the new ones to their place, and return a view of all ids so far."""
         stop = self._start + new.shape[1]
         store = self.layers[layer]
         store[:, self._start : stop] = new
@@ -76,7 +77,7 @@ class _Layer:
 class Body:
     """A GPT-NeoX model without its output matrix, taken from transformers' module, whose tensors it does not change.
 
-    `device` and `dtype` are where and in which type it computes; None: where and as the module does.
+    `device` and `dtype` are where and in which type it computes; None means those of the module.
     """
 
     def __init__(
@@ -109,28 +110,26 @@ class Body:
         return self.layers * 2 * self.width * self.dtype.itemsize
 
     def store(self, rows: int, ids: int) -> list[torch.Tensor]:
-        """Room for keys and values, a tensor a layer.
-
-        It is allocated in one piece: what is over 32 MB glibc returns when it is freed, and of smaller pieces it keeps the room,
-        with holes that the next ones do not fit: 0.4 GB at Pythia-70m's shape, after some calls.
-        """
+        """Room for keys and values, a tensor a layer."""
+        # In one piece: glibc returns more than 32 MB to the system when it is freed, but keeps smaller pieces, with holes
+        # that the next ones do not fit: 0.4 GB at Pythia-70m's shape, after some calls.
         shape = (self.layers, rows, ids, 2, self.heads, self.width // self.heads)
         return list(torch.empty(shape, dtype=self.dtype, device=self.device))
 
-    def states(self, ids: torch.Tensor, keys: Keys, *, start: int = 0, asked: int | None = None) -> torch.Tensor:
-        """Normalized states of the last `asked` of int64 ids [rows, n], which follow `start` ids: [rows, asked, width]."""
+    def states(self, ids: torch.Tensor, keys: Keys, *, start: int = 0, last: int | None = None) -> torch.Tensor:
+        """Normalized states of the last `last` of int64 ids [rows, n], which follow `start` ids: [rows, last, width]."""
         span = start, start + ids.shape[1]
-        asked = asked or ids.shape[1]
+        last = last or ids.shape[1]
         parts, states = self._by_id.rows(ids.reshape(-1)), torch.empty(0)
         for number, layer in enumerate(self._layers):
-            wanted = asked if number == self.layers - 1 else ids.shape[1]
+            wanted = last if number == self.layers - 1 else ids.shape[1]
             if number:
                 parts = self._read(layer, states, wanted, len(ids))
             states = self._mixed(number, parts, keys, span, wanted, len(ids))
-        return self._normalized(states).view(len(ids), asked, self.width)
+        return self._normalized(states).view(len(ids), last, self.width)
 
     def _read(self, layer: _Layer, states: torch.Tensor, wanted: int, rows: int) -> list[torch.Tensor]:
-        """What a layer makes of states before ids are mixed: query, key with value, and the sum of all that is added."""
+        """A layer's work before ids are mixed: query, key with value, and states plus the feed-forward output."""
         read = self._normalized(states)
         key_value = layer.key_value(read)
         states, read = _last(states, rows, wanted), _last(read, rows, wanted)
@@ -139,7 +138,7 @@ class Body:
     def _mixed(
         self, number: int, parts: list[torch.Tensor], keys: Keys, span: tuple[int, int], wanted: int, rows: int
     ) -> torch.Tensor:
-        """States [rows * wanted, width] after a layer, of its parts."""
+        """States [rows * wanted, width] after a layer, from its parts."""
         start, stop = span
         new = parts[1].view(rows, stop - start, 2, self.heads, -1)
         self._turn(new[:, :, 0], start, stop)
@@ -158,41 +157,43 @@ class Body:
     def _turn(self, vectors: torch.Tensor, start: int, stop: int) -> None:
         """Rotate the rotary part of [rows, ids, heads, width] in place, in float32."""
         turned = vectors[..., : self._rotary]
-        single = turned.float()  # Of float32 it is the part itself.
+        single = turned.float()  # No copy where the type is float32 already.
         if self._is_odd:
-            single = single.contiguous()  # Complex numbers lie at even places, which every other head's do not.
+            # view_as_complex needs pairs at even offsets; with an odd head width every other head begins at an odd one.
+            single = single.contiguous()
         pairs = torch.view_as_complex(single.view(*turned.shape[:-1], -1, 2))
         pairs *= self._turns[start:stop]
         if single is not turned:
             turned.copy_(single)
 
     def _attend(self, query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-        asked, stop = query.shape[1], keys.shape[1]
-        mask = None if asked in (1, stop) else self._mask(asked, stop)
+        last, stop = query.shape[1], keys.shape[1]
+        mask = None if last in (1, stop) else self._mask(last, stop)
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2),
             keys[:, :, 0].transpose(1, 2),
             keys[:, :, 1].transpose(1, 2),
             attn_mask=mask,
-            is_causal=asked == stop > 1,
+            is_causal=last == stop > 1,
         )
         return mixed.transpose(1, 2)
 
-    def _mask(self, asked: int, stop: int) -> torch.Tensor:
-        """What the last `asked` of `stop` ids may not see of them: minus infinity."""
-        if (asked, stop) not in self._masks:
-            hidden = torch.full((asked, stop), -torch.inf, dtype=self.dtype, device=self.device)
-            self._masks[asked, stop] = hidden.triu(stop - asked + 1)
-        return self._masks[asked, stop]
+    def _mask(self, last: int, stop: int) -> torch.Tensor:
+        """The causal mask of the last `last` of `stop` ids: minus infinity for ids that come later."""
+        if (last, stop) not in self._masks:
+            hidden = torch.full((last, stop), -torch.inf, dtype=self.dtype, device=self.device)
+            self._masks[last, stop] = hidden.triu(stop - last + 1)
+        return self._masks[last, stop]
 
     def _rearranged(self, layer: Any, packed: bool | None) -> _Layer:
         attention, mlp = layer.attention, layer.mlp
-        weight, bias = folded(attention.query_key_value, layer.input_layernorm, self.device, self.dtype)
+        weight, bias = fold_norm(attention.query_key_value, layer.input_layernorm, self.device, self.dtype)
+        # transformers stores [head, (query, key, value), width of a head]; here [(query, key, value), head, ...].
         order = self._pairs_side_by_side().to(self.device)
         weight = weight.view(self.heads, 3, -1, self.width).transpose(0, 1).clone()
         bias = bias.view(self.heads, 3, -1).transpose(0, 1).clone()
         weight[:2], bias[:2] = weight[:2, :, order], bias[:2, :, order]
-        up = folded(mlp.dense_h_to_4h, layer.post_attention_layernorm, self.device, self.dtype)
+        up = fold_norm(mlp.dense_h_to_4h, layer.post_attention_layernorm, self.device, self.dtype)
         return _Layer(
             query=Linear(weight[0].reshape(-1, self.width), bias[0].reshape(-1), packed=packed),
             key_value=Linear(weight[1:].reshape(-1, self.width), bias[1:].reshape(-1), packed=packed),
@@ -220,11 +221,9 @@ class Body:
 
 
 def _unbound(method: Callable[[torch.Tensor], list[torch.Tensor]]) -> Callable[[torch.Tensor], list[torch.Tensor]]:
-    """The method without a reference to its object.
-
-    A table that kept its body, which keeps the table, would stay with it until Python looks for cycles: a job over 20
-    checkpoints of Pythia-14m's shape grew by 26 MB with each.
-    """
+    """The method without a reference to its object."""
+    # A table that refers to its body, which refers to the table, lives until Python collects cycles: a job over 20
+    # checkpoints of Pythia-14m's shape grew by 26 MB with each.
     weak = WeakMethod(method)
 
     def called(ids: torch.Tensor) -> list[torch.Tensor]:
@@ -235,7 +234,7 @@ def _unbound(method: Callable[[torch.Tensor], list[torch.Tensor]]) -> Callable[[
     return called
 
 
-def suits(module: Any) -> bool:
+def is_supported(module: Any) -> bool:
     """Whether `Body` computes what this model of transformers does."""
     config = module.config
     return (
@@ -247,12 +246,12 @@ def suits(module: Any) -> bool:
     )
 
 
-def folded(
+def fold_norm(
     linear: Any, norm: Any, device: torch.device | None = None, dtype: torch.dtype | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias that read normalized states as the layer reads them after the norm's scale and shift.
+    """Weight and bias of a layer with the scale and shift of the norm before it folded in.
 
-    `device` and `dtype` are those of the result; None: those of the layer.
+    So they read states that are normalized only. `device` and `dtype` are those of the result; None means the layer's.
     """
     device, dtype = device or linear.weight.device, dtype or linear.weight.dtype
     place = "cpu" if device.type == "mps" else device  # mps has no float64.

@@ -6,8 +6,8 @@ digest covers is exactly what is measured; a generation_config.json, an adapter 
 changes nothing. No code from a checkpoint is run: safetensors are preferred, pickles are read as weights only, custom
 model code is refused.
 
-transformers fills what a checkpoint lacks with random numbers and a warning. Here every tensor must be there, and fit, and
-be wanted; only buffers that old uploads store beside the weights (masks, rotary frequencies) are passed over.
+transformers fills what a checkpoint lacks with random numbers and a warning. Here every tensor of the model must be there and
+fit, and no other may be; only buffers that old uploads store beside the weights (masks, rotary frequencies) are ignored.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["check_device", "load_checkpoint"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
+# Keys of a config.json that make transformers read or compute something else than the weights beside it.
 _FOREIGN = {"quantization_config": "quantized weights", "transformers_weights": "weights under another name"}
-"""Keys of a config.json that make transformers read or compute something else than the weights beside it."""
-_LOUD = threading.Lock()
-"""transformers' verbosity is one of the process; two loads must not restore each other's."""
+
+# transformers' verbosity belongs to the process; two loads must not restore each other's.
+_VERBOSITY = threading.Lock()
 
 
 def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", device: str = "cpu") -> PreTrainedModel:
@@ -133,7 +134,7 @@ def _build(folder: Path, config: Any, tensors: dict[str, Any], dtype: str) -> An
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    model, found = architecture.from_pretrained(
+    model, report = architecture.from_pretrained(
         None,
         config=config,
         state_dict=tensors,
@@ -147,7 +148,7 @@ def _build(folder: Path, config: Any, tensors: dict[str, Any], dtype: str) -> An
         "unexpected": "holds, without a place for it,",
         "mismatched": "misshapes",
     }.items():
-        names = sorted(name if isinstance(name, str) else name[0] for name in found[f"{key}_keys"])
+        names = sorted(name if isinstance(name, str) else name[0] for name in report[f"{key}_keys"])
         if names:
             raise CorruptFile(f"The checkpoint in {folder} {meaning} {_few(names)}; it does not fit its config.json.")
     return model
@@ -159,7 +160,7 @@ def _quiet() -> Iterator[None]:
     from transformers import utils
 
     logging: Any = utils.logging
-    with _LOUD, warnings.catch_warnings():
+    with _VERBOSITY, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()

@@ -2,8 +2,8 @@
 
 It follows `predictable-memorization/eval_memorization.py` of https://github.com/EleutherAI/pythia (arXiv 2304.11158):
 greedy generation from the prompt, `max_length` and `min_length` both prompt + continuation, no attention mask, and a
-score that counts the positions at which the generated id is the true one. transformers would fill whatever is left out from
-the model's files, so here they say nothing: the id that `min_length` bans is the protocol's (a default `GPTNeoXConfig`
+score that counts the positions at which the generated id is the true one. transformers would take whatever is left out from
+the model's files, so here every setting is given: the id that `min_length` bans is the protocol's (a default `GPTNeoXConfig`
 says 2, the order's end-of-document id is 0), and nothing but the largest logit decides.
 
 Losses have no published procedure; `reference_losses` is their definition in `protocol`, step by step: transformers' forward
@@ -36,12 +36,12 @@ __all__ = [
 
 
 class ReferenceScores(NamedTuple):
-    """What the published procedure says of n sequences."""
+    """The results of the published procedure for n sequences."""
 
     score: npt.NDArray[np.uint8]
     """[n]: positions at which the freely generated id is the true one, 0 to `continuation`."""
     prefix: npt.NDArray[np.uint8]
-    """[n]: how many of them come before the first mistake."""
+    """[n]: how many of these positions come before the first mistake."""
     memorized: npt.NDArray[np.bool_]
     """[n]: whether the score is all of the continuation."""
 
@@ -64,7 +64,7 @@ def reference_scores(
 
 
 class ReferenceLosses(NamedTuple):
-    """What transformers' forward pass says of n sequences, id by id."""
+    """Losses of n sequences by transformers' forward pass, id by id."""
 
     surprisals: npt.NDArray[np.float64]
     """[n, prompt + continuation - 1]: -ln p of every id but the first."""
@@ -142,9 +142,9 @@ def generate_logits(
 
 @contextmanager
 def _generating_by(module: Any, settings: Any) -> Iterator[None]:
-    """Let the model's own settings be these: `generate` takes from its own whatever the given ones leave out.
+    """Replace the model's own settings: `generate` takes from them whatever the given ones leave out.
 
-    Among that are a forced last id (BART's decoders), guidance, watermarks, words to stop at, and a time limit.
+    Such are a forced last id (BART's decoders), guidance, watermarks, words to stop at, and a time limit.
     """
     own = module.generation_config
     module.generation_config = settings
@@ -155,12 +155,10 @@ def _generating_by(module: Any, settings: Any) -> Iterator[None]:
 
 
 def _settings(protocol: Protocol, vocab_size: int, use_cache: bool) -> Any:
-    """Greedy decoding of exactly `continuation` ids, and nothing else.
-
-    An allowed end-of-document id must not end the generation, so the ending id is then one that no vocabulary holds.
-    """
+    """Greedy decoding of exactly `continuation` ids, and nothing else."""
     import transformers
 
+    # An allowed end-of-document id must not end the generation, so the ending id is then one outside the vocabulary.
     settings: Any = transformers.GenerationConfig
     banned = protocol.eos == "banned"
     return settings(

@@ -12,20 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["crosses"]
+__all__ = ["rotates_differently"]
 
 
-def crosses(module: Any, shortest: int, longest: int) -> bool:
-    """Whether passes over `shortest` to `longest` ids turn the same position differently, in a model of transformers."""
+def rotates_differently(module: Any, shortest: int, longest: int) -> bool:
+    """Whether passes over `shortest` to `longest` ids rotate the same position differently, in a model of transformers."""
     return any(shortest <= border < longest for border in _borders(module))
 
 
 def _borders(module: Any) -> Iterator[int]:
-    """The most ids of a pass that are turned by the first set of frequencies, for every part that has two."""
+    """The largest number of ids for which the first set of frequencies is used, for every part that has two sets."""
     configs = {id(part.config): part.config for part in module.modules() if hasattr(part, "config")}
     for config in configs.values():
         parameters = getattr(config, "rope_parameters", None) or {}
         by_layer = [parameters, *(value for value in parameters.values() if isinstance(value, dict))]
-        for one in by_layer:
-            if one.get("rope_type") == "longrope":
-                yield int(one["original_max_position_embeddings"])
+        for rotation in by_layer:
+            if rotation.get("rope_type") == "longrope":
+                yield int(rotation["original_max_position_embeddings"])

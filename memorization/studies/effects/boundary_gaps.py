@@ -1,7 +1,7 @@
 """Where what a checkpoint knows ends: gaps between what was trained on just before a step and just after, from arrays alone.
 
 Checkpoints and cohorts are numbered as in `panels`; cohort K + 1 counts as K. Of a sequence at checkpoint c, y is its value there
-and x the mean of its values at the checkpoints next to c, which tells how hard it is. Within cohorts y changes with x by the
+and x the mean of its values at the checkpoints next to c, which stands for how hard it is. Within cohorts y changes with x by the
 slope b (least squares, one slope for all cohorts). Then
 
     gap(c, t) = mean over cohort t of (y - b x) - mean over cohort t + 1 of (y - b x)
@@ -10,9 +10,9 @@ is large where c had seen the batches just before checkpoint t, and not those ju
 c it is negative, for their boundaries enter by x, and elsewhere about 0.
 
 Cohorts differ in spread, so a gap's standard error takes each cohort's own and Welch's degrees of freedom. A cohort whose values
-are all equal tells nothing of its spread, and the spread within all cohorts stands in.
+are all equal says nothing about its spread, so the spread within all cohorts stands in.
 
-What a gap must be, to be a boundary's, is told by the checkpoints on both sides of t: half the smaller of the gaps that they
+How large a gap must be, to be a boundary's, follows from the checkpoints on both sides of t: half the smaller of the gaps that they
 show at themselves, by the lower ends of their intervals, and at least 0. A boundary at t is *shown* where the whole interval
 lies above that, and *excluded* where the whole interval lies below.
 """
@@ -30,13 +30,13 @@ from seenat.memorization.studies.inputs.panels import Panel
 from seenat.memorization.studies.inputs.quantities import Floats
 from seenat.registry.orders.duplicates import Indices
 
-__all__ = ["Gaps", "gaps"]
+__all__ = ["Gaps", "find_gaps"]
 
+# Sums that are kept of a cohort: of 1, x, y, x x, x y, y y.
 _MOMENTS = 6
-"""Sums that are kept of a cohort: 1, x, y, x x, x y, y y."""
 
+# A difference of sums that is this small a part of them is rounding, and taken as 0. float64 keeps 2e-16 of a sum.
 _ROUNDING = 1e-12
-"""A sum of squares that is so small a part of what it was subtracted from is 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,32 +81,35 @@ class Gaps:
         return np.where(np.isinf(smaller), 0.0, np.maximum(smaller / 2, 0.0))
 
 
-def gaps(panels: Iterable[Panel], checkpoints: int, confidence: float) -> Gaps:
+def find_gaps(panels: Iterable[Panel], checkpoints: int, confidence: float) -> Gaps:
     """Read all panels once; all intervals hold at once with this confidence."""
     moments = np.zeros((checkpoints, checkpoints + 1, _MOMENTS))
     for panel in panels:
         cohorts = np.minimum(panel.cohorts, checkpoints)
         for checkpoint in range(checkpoints):
             moments[checkpoint] += _moments(panel.values, checkpoint, cohorts)
-    found = [_gaps_of(one) for one in moments]
-    tail = (1 - confidence) / 2 / checkpoints**2
+    by_checkpoint = [_gaps_of(sums) for sums in moments]
+    tail = (1 - confidence) / 2 / checkpoints**2  # Bonferroni: all K^2 intervals hold at once.
     return Gaps(
-        gap=np.stack([gap for gap, _, _ in found]),
-        error=np.stack([error for _, error, _ in found]),
-        critical=np.array([[student_quantile(tail, one) for one in freedom.tolist()] for _, _, freedom in found]),
+        gap=np.stack([gap for gap, _, _ in by_checkpoint]),
+        error=np.stack([error for _, error, _ in by_checkpoint]),
+        critical=np.array(
+            [[student_quantile(tail, degrees) for degrees in freedom.tolist()] for _, _, freedom in by_checkpoint]
+        ),
         sequences=moments[:, :, 0].astype(np.int64),
     )
 
 
 def _moments(values: Floats, checkpoint: int, cohorts: Indices) -> Floats:
     """The sums of one checkpoint by cohort, `[K + 1, moments]`."""
-    near = [one for one in (checkpoint - 1, checkpoint + 1) if 0 <= one < len(values)]
+    near = [neighbour for neighbour in (checkpoint - 1, checkpoint + 1) if 0 <= neighbour < len(values)]
     x = values[near].mean(axis=0) if near else np.zeros(values.shape[1])
     y = values[checkpoint]
-    known = ~np.isnan(x + y)
-    x, y = x[known], y[known]
+    is_measured = ~np.isnan(x + y)
+    x, y = x[is_measured], y[is_measured]
     columns = [
-        np.bincount(cohorts[known], one, len(values) + 1) for one in (np.ones(len(x)), x, y, x * x, x * y, y * y)
+        np.bincount(cohorts[is_measured], column, len(values) + 1)
+        for column in (np.ones(len(x)), x, y, x * x, x * y, y * y)
     ]
     return np.stack(columns, axis=1)
 
@@ -120,11 +123,17 @@ def _gaps_of(moments: Floats) -> tuple[Floats, Floats, Indices]:
     slope = within_xy.sum() / within_xx.sum() if varies else 0.0
     squares = within_yy - 2 * slope * within_xy + slope**2 * within_xx
     squares = np.where(squares > _ROUNDING * (yy + slope**2 * xx), squares, 0.0)
+    # The spread within all cohorts, for a cohort whose values are all equal.
     pooled = squares.sum() / max(np.maximum(count - 1, 0).sum(), 1)
     spread = np.where(squares > 0, squares / np.maximum(count - 1, 1), pooled) / size
     mean = (y - slope * x) / size
     both = spread[:-1] + spread[1:]
-    told = (count[:-1] > 1) & (count[1:] > 1) & (pooled > 0)
-    lost = (spread**2 / np.maximum(count - 1, 1))[:-1] + (spread**2 / np.maximum(count - 1, 1))[1:]
-    freedom = np.where(told, both**2 / np.where(told, lost, 1), 1).astype(np.int64)
-    return np.where(told, mean[:-1] - mean[1:], np.nan), np.where(told, np.sqrt(both), np.nan), np.maximum(freedom, 1)
+    enough = (count[:-1] > 1) & (count[1:] > 1) & (pooled > 0)
+    welch = (spread**2 / np.maximum(count - 1, 1))[:-1] + (spread**2 / np.maximum(count - 1, 1))[1:]
+    # Welch and Satterthwaite, rounded down to whole degrees.
+    freedom = np.where(enough, both**2 / np.where(enough, welch, 1), 1).astype(np.int64)
+    return (
+        np.where(enough, mean[:-1] - mean[1:], np.nan),
+        np.where(enough, np.sqrt(both), np.nan),
+        np.maximum(freedom, 1),
+    )

@@ -1,7 +1,7 @@
 """Counterfactual memorization: what having seen a sequence did to how well a model knows it, cohort by cohort.
 
 After *Causal Estimation of Memorisation Profiles* (Lesci, Meister, Hofmann, Vlachos and Pimentel, ACL 2024, arXiv 2406.04327);
-`differences` is the estimator. A sequence of batch b is trained on by step b + 1. Checkpoints are sparser than steps, so a cohort
+`diff_in_diff` is the estimator. A sequence of batch b is trained on by step b + 1. Checkpoints are sparser than steps, so a cohort
 here is what is trained on from one measured checkpoint to the next, as the paper's macro-batches are.
 
 * The *instantaneous* effect of a cohort is that at the first checkpoint that had seen it, the *persistent* ones are those later,
@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,19 +35,21 @@ from seenat.memorization.studies.effects.diff_in_diff import (
 )
 from seenat.memorization.studies.inputs.panels import panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, Floats, Quantity, quantity_of
-from seenat.memorization.studies.inputs.study_data import StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicates import MOST_SEQUENCES, Contents, order_contents
 
-__all__ = ["CohortEffect", "CounterfactualProfile", "ProfilePoint", "counterfactual_profiles"]
+__all__ = ["CohortEffect", "CounterfactualProfile", "ProfilePoint", "Residual", "TrendTest", "counterfactual_profiles"]
 
-_CONFIDENCE = 0.95
+# Of all intervals of a profile at once.
+_PROFILE_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
-class CohortEffect:
+class CohortEffect(Answer):
     """What having seen a cohort did to it at one checkpoint."""
 
     cohort: int
@@ -60,16 +61,12 @@ class CohortEffect:
     controls: int
     effect: float
     standard_error: float | None
-    """None where nothing varies, so that chance cannot be told."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    """None where nothing varies, so that chance cannot be estimated."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProfilePoint:
-    """The mean effect over cohorts, so many checkpoints after the first that had seen them."""
+class ProfilePoint(Answer):
+    """The mean effect over cohorts, some checkpoints after the first that had seen them."""
 
     checkpoints_since: int
     """0 for the instantaneous effect, negative before it."""
@@ -79,25 +76,35 @@ class ProfilePoint:
     sequences: int
     effect: float
     standard_error: float | None
-    """None where nothing varies, so that chance cannot be told; then there is no interval."""
+    """None where nothing varies, so that chance cannot be estimated; then there is no interval."""
     low: float | None
     high: float | None
     """The interval holds at once for all points of the profile."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
-            "steps_since": list(self.steps_since)
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class Residual(Answer):
+    """The mean effect at the last measured checkpoint, over the cohorts before it."""
+
+    effect: float
+    standard_error: float | None
+    """None where nothing varies."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class CounterfactualProfile:
+class TrendTest(Answer):
+    """A test that cohorts and controls changed alike before the cohorts were seen."""
+
+    largest: float
+    """The largest mean effect before treatment, in standard errors."""
+    p_value: float
+    """How likely chance gives one as large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CounterfactualProfile(StudyAnswer, TableAnswer):
     """The effects of one model."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
-    model: str
     quantity: Quantity
     control: str
     repeated: bool
@@ -105,30 +112,36 @@ class CounterfactualProfile:
     """By cohort, then by step; without the checkpoint before a cohort, at which all are 0."""
     profile: tuple[ProfilePoint, ...]
     """Ascending."""
-    residual: tuple[float, float | None] | None
-    """Mean effect at the last measured checkpoint over the cohorts before it, and its standard error, if anything varies."""
-    parallel_trends: tuple[float, float] | None
-    """The largest mean effect before treatment, in standard errors, and how likely chance gives one as large."""
+    residual: Residual | None
+    """None where no cohort before the last checkpoint was measured there."""
+    parallel_trends: TrendTest | None
+    """None where nothing varies before treatment."""
+
+    table_field = "profile"
+    json_names = (
+        "model",
+        "order",
+        "protocol",
+        "adaptive",
+        "quantity",
+        "unit",
+        "control",
+        "repeated",
+        "profile",
+        "residual",
+        "parallel_trends",
+        "effects",
+    )
+
+    @property
+    def unit(self) -> str:
+        """The unit of the quantity."""
+        return self.quantity.unit
 
     @property
     def instantaneous(self) -> ProfilePoint | None:
         """The mean effect at the first checkpoint that had seen a cohort."""
         return next((point for point in self.profile if point.checkpoints_since == 0), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        residual, trends = self.residual, self.parallel_trends
-        return {
-            **self.names,
-            "quantity": self.quantity.name,
-            "unit": self.quantity.unit,
-            "control": self.control,
-            "repeated": self.repeated,
-            "profile": [point.to_json() for point in self.profile],
-            "residual": None if residual is None else {"effect": residual[0], "standard_error": residual[1]},
-            "parallel_trends": None if trends is None else {"largest": trends[0], "p_value": trends[1]},
-            "effects": [effect.to_json() for effect in self.effects],
-        }
 
 
 def counterfactual_profiles(
@@ -153,53 +166,54 @@ def counterfactual_profiles(
     if least < 2:
         raise InvalidValue(f"A mean of {least} sequences says nothing of chance; ask for at least 2 (`--least 2`).")
     contents: dict[int, Contents] = {}
-    found = []
+    profiles = []
     for model in models:
-        results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
+        data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
         once = None if repeated else order_contents(model.order, contents, most).once
-        found.append(_profile(results, quantity_of(results.protocol, quantity), once, control, least))
-    return tuple(found)
+        profiles.append(_profile(data, quantity_of(data.protocol, quantity), once, control, least))
+    return tuple(profiles)
 
 
 def _profile(
-    results: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None, control: str, least: int
+    data: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None, control: str, least: int
 ) -> CounterfactualProfile:
-    results.model.check_unaltered(results.steps[-1] - 1)
-    read = partial(panels, results, quantity, chosen)
-    means = mean_changes(read(), len(results.steps), control)
-    known = (means.treated >= least) & (means.controls >= least)
-    np.fill_diagonal(known[1:], val=False)
-    if not known.any():
-        raise _nothing(results, means, control, least)
-    lags = np.unique(np.subtract(*np.nonzero(known)[::-1]))
-    weights = _weights(means, known, lags)
-    found = differences(read(), means, control, weights)
-    errors = np.sqrt(np.diag(found.covariance))
+    data.model.check_unaltered(data.steps[-1] - 1)
+    read = partial(panels, data, quantity, chosen)
+    means = mean_changes(read(), len(data.steps), control)
+    enough = (means.treated >= least) & (means.controls >= least)
+    np.fill_diagonal(enough[1:], val=False)
+    if not enough.any():
+        raise _nothing(data, means, control, least)
+    lags = np.unique(np.subtract(*np.nonzero(enough)[::-1]))
+    weights = _weights(means, enough, lags)
+    sums = differences(read(), means, control, weights)
+    errors = np.sqrt(np.diag(sums.covariance))
     return CounterfactualProfile(
-        names=results.names(),
-        model=results.model.name,
+        **data.scope(),
         quantity=quantity,
         control=control,
         repeated=chosen is None,
-        effects=_effects(results.steps, means, found, known),
-        profile=_points(results.steps, means, known, lags, found),
-        residual=(float(found.sums[-1]), float(errors[-1]) or None) if weights[-1].any() else None,
-        parallel_trends=_trends(lags, found),
+        effects=_effects(data.steps, means, sums, enough),
+        profile=_points(data.steps, means, enough, lags, sums),
+        residual=Residual(effect=float(sums.sums[-1]), standard_error=float(errors[-1]) or None)
+        if weights[-1].any()
+        else None,
+        parallel_trends=_trends(lags, sums),
     )
 
 
-def _weights(means: Means, known: npt.NDArray[np.bool_], lags: npt.NDArray[np.int64]) -> Floats:
+def _weights(means: Means, enough: npt.NDArray[np.bool_], lags: npt.NDArray[np.int64]) -> Floats:
     """A weighting of effects for each lag, and one for the residual: `[lags + 1, K, K]`."""
-    cohort, step = np.indices(known.shape)
-    last = len(known) - 1
-    which = np.stack([*(known & (step - cohort == lag) for lag in lags), known & (step == last) & (cohort < last)])
+    cohort, step = np.indices(enough.shape)
+    last = len(enough) - 1
+    which = np.stack([*(enough & (step - cohort == lag) for lag in lags), enough & (step == last) & (cohort < last)])
     weights: Floats = which * means.treated.astype(np.float64)
     weights /= np.maximum(weights.sum(axis=(1, 2), keepdims=True), 1)
     return weights
 
 
 def _effects(
-    steps: tuple[int, ...], means: Means, found: Differences, known: npt.NDArray[np.bool_]
+    steps: tuple[int, ...], means: Means, sums: Differences, enough: npt.NDArray[np.bool_]
 ) -> tuple[CohortEffect, ...]:
     return tuple(
         CohortEffect(
@@ -209,26 +223,26 @@ def _effects(
             treated=int(means.treated[cohort, step]),
             controls=int(means.controls[cohort, step]),
             effect=float(means.effects[cohort, step]),
-            standard_error=float(found.errors[cohort, step]) or None,
+            standard_error=float(sums.errors[cohort, step]) or None,
         )
-        for cohort, step in np.argwhere(known).tolist()
+        for cohort, step in np.argwhere(enough).tolist()
     )
 
 
 def _points(
     steps: tuple[int, ...],
     means: Means,
-    known: npt.NDArray[np.bool_],
+    enough: npt.NDArray[np.bool_],
     lags: npt.NDArray[np.int64],
-    found: Differences,
+    sums: Differences,
 ) -> tuple[ProfilePoint, ...]:
-    errors = np.sqrt(np.diag(found.covariance))
-    critical = float(np.quantile(normal_maxima(found.covariance[:-1, :-1]), _CONFIDENCE))
+    errors = np.sqrt(np.diag(sums.covariance))
+    critical = float(np.quantile(normal_maxima(sums.covariance[:-1, :-1]), _PROFILE_CONFIDENCE))
     points = []
     for place, lag in enumerate(lags.tolist()):
-        pairs = [(cohort, step) for cohort, step in np.argwhere(known).tolist() if step - cohort == lag]
+        pairs = [(cohort, step) for cohort, step in np.argwhere(enough).tolist() if step - cohort == lag]
         since = [steps[step] - steps[cohort] for cohort, step in pairs]
-        effect, error = float(found.sums[place]), float(errors[place]) or None
+        effect, error = float(sums.sums[place]), float(errors[place]) or None
         points.append(
             ProfilePoint(
                 checkpoints_since=lag,
@@ -244,20 +258,22 @@ def _points(
     return tuple(points)
 
 
-def _trends(lags: npt.NDArray[np.int64], found: Differences) -> tuple[float, float] | None:
+def _trends(lags: npt.NDArray[np.int64], sums: Differences) -> TrendTest | None:
     """The test that all mean effects before treatment are 0; None where none varies."""
     before = np.flatnonzero(lags < 0)
-    covariance = found.covariance[np.ix_(before, before)]
+    covariance = sums.covariance[np.ix_(before, before)]
     errors = np.sqrt(np.diag(covariance))
     if not (errors > 0).any():
         return None
-    largest = float((np.abs(found.sums[before])[errors > 0] / errors[errors > 0]).max())
+    largest = float((np.abs(sums.sums[before])[errors > 0] / errors[errors > 0]).max())
     maxima = normal_maxima(covariance)
-    return largest, float((1 + np.count_nonzero(maxima >= largest)) / (1 + len(maxima)))
+    # Of n draws and the observed maximum itself; so the p-value is never 0.
+    p_value = float((1 + np.count_nonzero(maxima >= largest)) / (1 + len(maxima)))
+    return TrendTest(largest=largest, p_value=p_value)
 
 
-def _nothing(results: StudyData, means: Means, control: str, least: int) -> NotMeasured:
-    name = results.model.name
+def _nothing(data: StudyData, means: Means, control: str, least: int) -> NotMeasured:
+    name = data.model.name
     controls = int(means.controls.max(initial=0))
     if controls < least:
         other = ", or take --control not-yet" if control == "never" else ""

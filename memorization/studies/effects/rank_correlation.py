@@ -1,6 +1,6 @@
-"""Whether what was trained on later is known better: rank correlation of a quantity with the place in the order.
+"""Whether sequences trained on later are known better: rank correlation of a quantity with the place in the order.
 
-It is Spearman's, over what each checkpoint had seen. Of more than 131,072 sequences, every second is taken, or every fourth, and
+It is Spearman's, over the sequences that each checkpoint had seen. Of more than 131,072 sequences, every second is taken, or every fourth, and
 so on, until no more are left: its standard error, 1 / sqrt(n - 1) where nothing depends, is then 0.004 or less.
 """
 
@@ -15,19 +15,22 @@ from seenat.memorization.studies.inputs.quantities import Floats
 from seenat.memorization.studies.inputs.study_data import StudyData
 from seenat.registry.orders.duplicates import Indices
 
-__all__ = ["order_correlations", "spearman"]
+__all__ = ["MOST_RANKED", "order_correlations", "spearman"]
 
-_MOST = 1 << 17
+# Sequences over which a correlation is taken, at most. At half as many its standard error is 0.004 already.
+MOST_RANKED = 1 << 17
 
 
-def order_correlations(results: StudyData, panels: Iterable[Panel]) -> list[tuple[float | None, int]]:
-    """Of each measured checkpoint, ascending by step: the correlation, and over how many sequences."""
-    sequences, values = _evenly_chosen(panels, len(results.steps))
-    found = []
-    for step, row in zip(results.steps, values, strict=True):
-        seen = (sequences < results.seen(step).stop) & ~np.isnan(row)
-        found.append((spearman(sequences[seen], row[seen]), int(seen.sum())))
-    return found
+def order_correlations(
+    data: StudyData, panels: Iterable[Panel], *, most: int = MOST_RANKED
+) -> list[tuple[float | None, int]]:
+    """For each measured checkpoint, ascending by step: the correlation, and over how many sequences, at most `most`."""
+    sequences, values = _evenly_chosen(panels, len(data.steps), most)
+    correlations = []
+    for step, row in zip(data.steps, values, strict=True):
+        seen = (sequences < data.seen(step).stop) & ~np.isnan(row)
+        correlations.append((spearman(sequences[seen], row[seen]), int(seen.sum())))
+    return correlations
 
 
 def spearman(first: Indices | Floats, second: Floats) -> float | None:
@@ -40,7 +43,7 @@ def spearman(first: Indices | Floats, second: Floats) -> float | None:
     return float(ranks[0] @ ranks[1]) / scale if scale else None
 
 
-def _evenly_chosen(panels: Iterable[Panel], checkpoints: int) -> tuple[Indices, Floats]:
+def _evenly_chosen(panels: Iterable[Panel], checkpoints: int, most: int) -> tuple[Indices, Floats]:
     sequences, values = np.zeros(0, np.int64), np.zeros((checkpoints, 0))
     every, passed = 1, 0
     for panel in panels:
@@ -48,7 +51,8 @@ def _evenly_chosen(panels: Iterable[Panel], checkpoints: int) -> tuple[Indices, 
         passed += len(panel.sequences)
         sequences = np.concatenate([sequences, panel.sequences[chosen]])
         values = np.concatenate([values, panel.values[:, chosen]], axis=1)
-        while len(sequences) > _MOST:
+        # Each halving drops every second sequence, so those that are left stay evenly spaced.
+        while len(sequences) > most:
             sequences, values, every = sequences[::2], values[:, ::2], 2 * every
     return sequences, values
 

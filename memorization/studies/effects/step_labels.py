@@ -1,7 +1,7 @@
 """Whether a checkpoint behaves like the step that it is labelled with.
 
 The checkpoint at step N has seen the batches before N and none after. So it knows the sequences just before that boundary better
-than those just after, and the boundary can be looked for where the label does not say it is: `boundaries` defines the gap of each
+than those just after, and the boundary can be looked for where the label does not say it is: `boundary_gaps` defines the gap of each
 checkpoint at each measured step, when it shows a boundary, and when it excludes one. Of a checkpoint, the *possible* steps are
 
 * none before a step at which it shows a boundary, for it has seen what came before that step;
@@ -9,7 +9,7 @@ checkpoint at each measured step, when it shows a boundary, and when it excludes
 
 Step 0 has seen nothing and has no boundary: it is possible where none is shown. The verdict on a label is `consistent` where it is
 the only possible step, `inconsistent` where it is none of them, and `undecided` where others are possible too. With 99 %
-confidence no verdict of a model is wrong by chance. Only measured steps are told apart.
+confidence no verdict of a model is wrong by chance. Only measured steps can be distinguished.
 
 A content that occurs again has been seen before the batch that it stands in, so by default a content counts once, at its first
 place in the order, which takes reading the order. With `repeated` all sequences that the run reads are taken as they are; those
@@ -24,29 +24,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.studies.effects.boundary_gaps import Gaps, gaps
+from seenat.memorization.studies.effects.boundary_gaps import Gaps, find_gaps
 from seenat.memorization.studies.effects.rank_correlation import order_correlations
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, Quantity, quantity_of
-from seenat.memorization.studies.inputs.study_data import open_study_data
+from seenat.memorization.studies.inputs.study_data import StudyAnswer, open_study_data
+from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.orders.duplicates import MOST_SEQUENCES, order_contents
 
-__all__ = ["CONFIDENCE", "Boundary", "StepLabel", "StepLabels", "possible_steps", "step_labels"]
+__all__ = ["LABEL_CONFIDENCE", "Boundary", "StepLabel", "StepLabels", "possible_steps", "step_labels"]
 
-CONFIDENCE = 0.99
-"""That all intervals of a model hold."""
+LABEL_CONFIDENCE = 0.99
+"""The confidence that all intervals of a model hold at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Boundary:
+class Boundary(Answer):
     """One checkpoint's gap at one measured step."""
 
     step: int
@@ -57,14 +57,10 @@ class Boundary:
     shown: bool
     excluded: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field by name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 @dataclass(frozen=True, kw_only=True)
-class StepLabel:
-    """What one checkpoint's values say of its label."""
+class StepLabel(Answer):
+    """How one checkpoint's values agree with its label."""
 
     step: int
     """The label's."""
@@ -79,16 +75,40 @@ class StepLabel:
     """None where fewer than three seen sequences were measured, or all alike."""
     correlated: int
 
+    json_names = (
+        "step",
+        "before",
+        "after",
+        "gap",
+        "standard_error",
+        "correlation",
+        "correlated",
+        "best",
+        "possible",
+        "verdict",
+        "boundaries",
+    )
+
     @property
     def own(self) -> Boundary | None:
         """The boundary at the label's step."""
-        return next((one for one in self.boundaries if one.step == self.step), None)
+        return next((boundary for boundary in self.boundaries if boundary.step == self.step), None)
+
+    @property
+    def gap(self) -> float | None:
+        """The gap at the label's step; None where too few sequences were measured."""
+        return None if self.own is None else self.own.gap
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of the gap at the label's step."""
+        return None if self.own is None else self.own.standard_error
 
     @property
     def best(self) -> int | None:
         """The step with the largest gap in standard errors, of those above 0."""
-        above = [one for one in self.boundaries if one.gap > 0]
-        return max(above, key=lambda one: one.gap / one.standard_error).step if above else None
+        above = [boundary for boundary in self.boundaries if boundary.gap > 0]
+        return max(above, key=lambda boundary: boundary.gap / boundary.standard_error).step if above else None
 
     @property
     def verdict(self) -> str:
@@ -97,46 +117,38 @@ class StepLabel:
             return "inconsistent"
         return "consistent" if len(self.possible) == 1 else "undecided"
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field, and what the label's own boundary is."""
-        own = self.own
-        return {
-            "step": self.step,
-            "before": self.before,
-            "after": self.after,
-            "gap": None if own is None else own.gap,
-            "standard_error": None if own is None else own.standard_error,
-            "correlation": self.correlation,
-            "correlated": self.correlated,
-            "best": self.best,
-            "possible": list(self.possible),
-            "verdict": self.verdict,
-            "boundaries": [one.to_json() for one in self.boundaries],
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
-class StepLabels:
+class StepLabels(StudyAnswer, TableAnswer):
     """The labels of one model's measured checkpoints."""
 
-    names: dict[str, Any]
-    """Model, order and protocol."""
-    model: str
     quantity: Quantity
     repeated: bool
     labels: tuple[StepLabel, ...]
     """Ascending by step."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The answer under the keys of every JSON answer."""
-        return {
-            **self.names,
-            "quantity": self.quantity.name,
-            "unit": self.quantity.unit,
-            "repeated": self.repeated,
-            "confidence": CONFIDENCE,
-            "labels": [label.to_json() for label in self.labels],
-        }
+    table_field = "labels"
+    json_names = (
+        "model",
+        "order",
+        "protocol",
+        "adaptive",
+        "quantity",
+        "unit",
+        "repeated",
+        "confidence",
+        "labels",
+    )
+
+    @property
+    def unit(self) -> str:
+        """The unit of the quantity."""
+        return self.quantity.unit
+
+    @property
+    def confidence(self) -> float:
+        """The confidence that all intervals hold at once."""
+        return LABEL_CONFIDENCE
 
 
 def step_labels(
@@ -153,34 +165,33 @@ def step_labels(
     Raises `NotMeasured` where no checkpoint was measured over the sequences on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
-    results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
-    model.check_unaltered(results.steps[-1] - 1)
+    data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
+    model.check_unaltered(data.steps[-1] - 1)
     contents = None if repeated else order_contents(model.order, {}, most)
-    read = partial(panels, results, quantity_of(results.protocol, quantity))
-    taking_part = _trained(read(), len(results.steps)) if contents is None else read(contents.first)
-    found = gaps(taking_part, len(results.steps), CONFIDENCE)
-    if np.isnan(np.diag(found.gap)).all():
+    read = partial(panels, data, quantity_of(data.protocol, quantity))
+    taking_part = _trained(read(), len(data.steps)) if contents is None else read(contents.first)
+    found_gaps = find_gaps(taking_part, len(data.steps), LABEL_CONFIDENCE)
+    if np.isnan(np.diag(found_gaps.gap)).all():
         raise NotMeasured(
             f"No checkpoint of {model.name} can be held against its label: the sequences just before its step and just after it, "
             "up to the measured checkpoints beside it, must have been measured at it, both; run "
             f"`seenat memorize {model.name} --unseen`."
         )
-    correlations = order_correlations(results, read(None if contents is None else contents.once))
+    correlations = order_correlations(data, read(None if contents is None else contents.once))
     return StepLabels(
-        names=results.names(),
-        model=model.name,
-        quantity=quantity_of(results.protocol, quantity),
+        **data.scope(),
+        quantity=quantity_of(data.protocol, quantity),
         repeated=repeated,
-        labels=tuple(_labels(results.steps, found, correlations)),
+        labels=tuple(_labels(data.steps, found_gaps, correlations)),
     )
 
 
-def possible_steps(found: Gaps) -> npt.NDArray[np.bool_]:
-    """Which measured steps t each checkpoint c may be at, `[c, t]`."""
-    shown = found.shown
+def possible_steps(gaps: Gaps) -> npt.NDArray[np.bool_]:
+    """Which measured steps t are possible for each checkpoint c, `[c, t]`."""
+    shown = gaps.shown
     places = np.arange(shown.shape[1])
     highest = np.where(shown, places, -1).max(axis=1)
-    possible: npt.NDArray[np.bool_] = (places >= highest[:, None]) & ~found.excluded
+    possible: npt.NDArray[np.bool_] = (places >= highest[:, None]) & ~gaps.excluded
     return possible
 
 
@@ -191,28 +202,28 @@ def _trained(read: Iterable[Panel], checkpoints: int) -> Iterator[Panel]:
         yield Panel(sequences=panel.sequences[kept], cohorts=panel.cohorts[kept], values=panel.values[:, kept])
 
 
-def _labels(steps: tuple[int, ...], found: Gaps, correlations: list[tuple[float | None, int]]) -> Iterator[StepLabel]:
-    possible = possible_steps(found)
+def _labels(steps: tuple[int, ...], gaps: Gaps, correlations: list[tuple[float | None, int]]) -> Iterator[StepLabel]:
+    possible = possible_steps(gaps)
     for place, (step, (correlation, correlated)) in enumerate(zip(steps, correlations, strict=True)):
         yield StepLabel(
             step=step,
-            before=int(found.sequences[place, place]),
-            after=int(found.sequences[place, place + 1]),
-            boundaries=tuple(_boundaries(steps, found, place)),
-            possible=tuple(steps[one] for one in np.flatnonzero(possible[place])),
+            before=int(gaps.sequences[place, place]),
+            after=int(gaps.sequences[place, place + 1]),
+            boundaries=tuple(_boundaries(steps, gaps, place)),
+            possible=tuple(steps[index] for index in np.flatnonzero(possible[place])),
             correlation=correlation,
             correlated=correlated,
         )
 
 
-def _boundaries(steps: tuple[int, ...], found: Gaps, checkpoint: int) -> Iterator[Boundary]:
-    for place in np.flatnonzero(~np.isnan(found.gap[checkpoint])).tolist():
+def _boundaries(steps: tuple[int, ...], gaps: Gaps, checkpoint: int) -> Iterator[Boundary]:
+    for place in np.flatnonzero(~np.isnan(gaps.gap[checkpoint])).tolist():
         yield Boundary(
             step=steps[place],
-            gap=float(found.gap[checkpoint, place]),
-            standard_error=float(found.error[checkpoint, place]),
-            low=float(found.low[checkpoint, place]),
-            high=float(found.high[checkpoint, place]),
-            shown=bool(found.shown[checkpoint, place]),
-            excluded=bool(found.excluded[checkpoint, place]),
+            gap=float(gaps.gap[checkpoint, place]),
+            standard_error=float(gaps.error[checkpoint, place]),
+            low=float(gaps.low[checkpoint, place]),
+            high=float(gaps.high[checkpoint, place]),
+            shown=bool(gaps.shown[checkpoint, place]),
+            excluded=bool(gaps.excluded[checkpoint, place]),
         )

@@ -32,13 +32,13 @@ class Panel:
     """`[checkpoints, sequences]`, NaN where not measured."""
 
 
-def panels(results: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None = None) -> Iterator[Panel]:
+def panels(data: StudyData, quantity: Quantity, chosen: npt.NDArray[np.bool_] | None = None) -> Iterator[Panel]:
     """What was measured anywhere, block by block; of all sequences, or of those `chosen`, `[sequences of the order]`."""
-    model = results.model
-    limits = np.array([results.seen(step).stop for step in results.steps], np.int64)
+    model = data.model
+    limits = np.array([data.seen(step).stop for step in data.steps], np.int64)
     trained = model.schedule.sequences_seen(model.schedule.steps).stop
-    for sequences in results.ranges(model.order.sequences):
-        values = results.values(quantity, sequences)
+    for sequences in data.ranges(model.order.sequences):
+        values = data.values(quantity, sequences)
         takes_part = ~np.isnan(values).all(axis=0)
         if chosen is not None:
             takes_part &= chosen[sequences.start : sequences.stop]

@@ -1,10 +1,10 @@
-"""Which number a study that compares means tells of a sequence at a checkpoint; the more, the better it is known.
+"""The quantities whose means studies compare: a number for a sequence at a checkpoint, larger the better it is known.
 
     log_likelihood   of the continuation given all ids before it, in nats       measure `loss`
     prefix, score    ids of the continuation reproduced                         measures `prefix` and `score`
     memorized        1 where all of them are, else 0                            measures `prefix` and `score`
 
-A measure's first quantity here is its usual one.
+A measure's first quantity here is its default.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORDS = {
 }
 
 COMPARED = tuple(_OF_MEASURES)
-"""The measures that give a quantity; the one that tells most of a single exposure first."""
+"""The measures that give a quantity; first the one on which a single exposure shows most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class Quantity:
 
     name: str
     protocol: Protocol
+
+    def to_answer(self) -> str:
+        """Its name, which is how answers show it."""
+        return self.name
 
     @property
     def unit(self) -> str:
@@ -58,7 +62,7 @@ class Quantity:
 
     @property
     def told(self) -> str:
-        """What it is and in which unit, where the words do not begin with it: `share memorized`."""
+        """The words and the unit, unless the words begin with it: `share memorized`."""
         return self.words if self.words.startswith(self.unit) else f"{self.words}, in {self.unit}"
 
     def of(self, values: Values) -> Floats:
@@ -75,7 +79,7 @@ class Quantity:
 
 
 def quantity_of(protocol: Protocol, name: str | None = None) -> Quantity:
-    """A quantity of a protocol's measure, or its usual one; raises `InvalidValue` for one that it does not give."""
+    """A quantity of a protocol's measure, by default the first one; raises `InvalidValue` for one that it does not give."""
     names = _OF_MEASURES[protocol.measure]
     if name is not None and name not in names:
         raise InvalidValue(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from seenat.memorization.adaptive.coverage import Coverage, read_coverage
+from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, read_coverage
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results.array import Values
@@ -21,19 +21,57 @@ from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import current_rows, find_measurement
 from seenat.memorization.results.read import read_values
 from seenat.memorization.studies.inputs.quantities import Floats, Quantity
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Flags", "SeenPoints", "StudyData", "open_study_data"]
+__all__ = ["Flags", "SeenPoints", "StudyAnswer", "StudyData", "StudyScope", "Transition", "open_study_data"]
 
 Flags = npt.NDArray[np.bool_]
 
 
+class StudyScope(TypedDict):
+    """What an answer is about; the first fields of every `StudyAnswer`."""
+
+    model: str
+    order: str
+    protocol: Protocol
+    adaptive: tuple[AdaptivePlan, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyAnswer(Answer):
+    """The base of a study's answer: which model, order and protocol it is about."""
+
+    model: str
+    order: str
+    protocol: Protocol
+    adaptive: tuple[AdaptivePlan, ...]
+    """The adaptive jobs that left out sequences the answer would count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What happened to consecutive sequences between a measured checkpoint and the seen points before it.
+
+    All arrays `[sequences]`. A checkpoint at which a sequence was not measured says nothing of it and is passed over.
+    """
+
+    measured: Flags
+    memorized: Flags
+    onset: Flags
+    """Memorized for the first time."""
+    forgotten: Flags
+    """Not memorized, and memorized at the seen point before."""
+    relearned: Flags
+    """Memorized, after it was forgotten."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SeenPoints:
-    """What is known of consecutive sequences at some checkpoints, each array `[checkpoints, sequences]`."""
+    """Consecutive sequences at some checkpoints: where they were measured, and memorized. `[checkpoints, sequences]`."""
 
     measured: Flags
     """Measured at a checkpoint that had seen it."""
@@ -52,6 +90,21 @@ class SeenPoints:
         flags: Flags = np.logical_or.reduce(self.memorized, axis=0)
         return flags
 
+    def transitions(self) -> Iterator[Transition]:
+        """One transition a checkpoint, in ascending order."""
+        ever = np.zeros(self.measured.shape[1], np.bool_)
+        before = ever.copy()  # Memorized at the last point that was measured.
+        for measured, memorized in zip(self.measured, self.memorized, strict=True):
+            yield Transition(
+                measured=measured,
+                memorized=memorized,
+                onset=memorized & ~ever,
+                forgotten=measured & before & ~memorized,
+                relearned=memorized & ever & ~before,
+            )
+            ever = ever | memorized
+            before = np.where(measured, memorized, before)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyData:
@@ -65,7 +118,7 @@ class StudyData:
 
     @property
     def protocol(self) -> Protocol:
-        """By which they were measured."""
+        """The protocol by which they were measured."""
         return self.store.measurement.protocol
 
     @property
@@ -84,7 +137,7 @@ class StudyData:
             yield SequenceRange(start, min(start + size, sequences.stop))
 
     def points(self, sequences: SequenceRange, steps: tuple[int, ...] | None = None) -> SeenPoints:
-        """The seen points of a range at some measured steps, or at all."""
+        """The seen points of a range at `steps`, or at all measured steps."""
         chosen = self.steps if steps is None else steps
         values = self._read([self.rows[step] for step in chosen], sequences)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
@@ -98,9 +151,9 @@ class StudyData:
         return quantity.of(self._read(list(self.rows.values()), sequences))
 
     def without_adaptive(self) -> StudyData:
-        """Only the checkpoints at which no adaptive job chose what is measured: of what was chosen, no mean tells.
+        """The same data without the checkpoints at which an adaptive job chose what to measure.
 
-        Raises `NotMeasured` where there are none.
+        Such a choice favours memorized sequences, so a mean over it says nothing of the others. Raises `NotMeasured` where there are none.
         """
         refined = {step for plan in self.coverage.adaptive for step in plan.refined}
         rows = {step: row for step, row in self.rows.items() if step not in refined}
@@ -111,13 +164,13 @@ class StudyData:
             )
         return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
 
-    def names(self, *others: StudyData) -> dict[str, Any]:
-        """Model, order, protocol and what it rests on, with other results, under the keys of every JSON answer."""
+    def scope(self, *others: StudyData) -> StudyScope:
+        """The scope of an answer from this data and that of other models, by the same protocol over the same order."""
         return {
             "model": self.model.name,
             "order": self.model.order.name,
-            "protocol": {"id": self.protocol.id, **self.protocol.to_json()},
-            "adaptive": [plan.to_json() for one in (self, *others) for plan in one.coverage.adaptive],
+            "protocol": self.protocol,
+            "adaptive": tuple(plan for data in (self, *others) for plan in data.coverage.adaptive),
         }
 
     def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
@@ -128,9 +181,9 @@ class StudyData:
 def open_study_data(
     catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
 ) -> StudyData:
-    """The results of a model by a protocol, named by the beginning of its id, or by its usual one.
+    """The results of a model by a protocol, named by the beginning of its id, or by its default one.
 
-    `measures` are those that can answer, the preferred ones first; unless told otherwise those that say what is memorized.
+    `measures` are those that can answer, the preferred ones first; by default those that say what is memorized.
     Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:

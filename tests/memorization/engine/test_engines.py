@@ -16,8 +16,8 @@ from seenat.memorization.engine.kernels.prefix_state import Pairs
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
 from seenat.memorization.engine.neox.early_exit import EarlyExit
 from seenat.memorization.engine.neox.engine import NeoxEngine
-from seenat.memorization.engine.neox.forward import Body, folded
-from seenat.memorization.engine.neox.greedy import scores
+from seenat.memorization.engine.neox.forward import Body, fold_norm
+from seenat.memorization.engine.neox.greedy import greedy_scores
 from seenat.memorization.engine.scorer import JointScorer
 from seenat.memorization.engine.transformers.engine import GenericEngine
 from seenat.memorization.engine.transformers.reference import ReferenceScores, reference_scores
@@ -39,7 +39,7 @@ def expected(neox_700: Any, tokens: npt.NDArray[np.int64]) -> ReferenceScores:
 @pytest.fixture(scope="module")
 def halves(neox_700: Any) -> tuple[Body, Head]:
     with torch.inference_mode():
-        head = Head(*folded(neox_700.model.lm_head, neox_700.model.gpt_neox.final_layer_norm), 0)
+        head = Head(*fold_norm(neox_700.model.lm_head, neox_700.model.gpt_neox.final_layer_norm), 0)
         return Body(neox_700.model), head
 
 
@@ -63,7 +63,7 @@ def test_stages_and_blocks_never_change_a_prefix(
 def test_blocks_never_change_a_score(
     halves: tuple[Body, Head], tokens: npt.NDArray[np.int64], expected: ReferenceScores, block: int
 ) -> None:
-    found = scores(*halves, torch.from_numpy(tokens), 32, block)
+    found = greedy_scores(*halves, torch.from_numpy(tokens), 32, block)
     np.testing.assert_array_equal(found.numpy(), expected.score)
     assert (expected.score > expected.prefix).sum() >= 30
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seenat.memorization.plots.charts import check_plot_path, onset_chart, save, trajectory_chart
+from seenat.memorization.plots.charts import onset_chart, trajectory_chart
+from seenat.memorization.plots.save import check_plot_path, save
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import trajectory

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from seenat.memorization.plots import studies as charts
-from seenat.memorization.plots.charts import save
+from seenat.memorization.plots.save import save
 from seenat.memorization.studies.dispersion import batch_dispersion
 from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
 from seenat.memorization.studies.effects.step_labels import step_labels

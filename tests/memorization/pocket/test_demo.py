@@ -5,7 +5,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from seenat.memorization.plots.charts import save
+from seenat.memorization.plots.save import save
 from seenat.memorization.pocket.demo import demo_chart, outcomes
 from seenat.memorization.queries.trajectories import measured_values
 

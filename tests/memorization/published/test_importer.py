@@ -17,7 +17,7 @@ from support.published import write_memorized, write_sample
 
 from seenat.memorization.published.importer import import_published
 from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, ResultSet, SetContent, result_sets_of
-from seenat.memorization.published.sources import SplitName, opened
+from seenat.memorization.published.sources import SplitName, open_published
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
@@ -192,7 +192,7 @@ def test_what_is_no_such_data_set_is_refused(sqlite_catalog: Catalog, tmp_path: 
 
 
 def test_rows_stream_in_pieces(tmp_path: Path) -> None:
-    with opened(str(write_memorized(tmp_path / "sets", {"duped.70m": range(45_000)}))) as (data,):
+    with open_published(str(write_memorized(tmp_path / "sets", {"duped.70m": range(45_000)}))) as (data,):
         pieces = [piece.index for piece in data.pieces()]
     assert len(pieces) > 2
     assert max(map(len, pieces)) <= 20_000

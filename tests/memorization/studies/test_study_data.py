@@ -34,7 +34,7 @@ def test_a_mean_is_not_taken_over_what_was_chosen(adaptive):
     model = adaptive.model("pocket-230k")
     results = open_study_data(adaptive, model)
     assert results.steps == (256, 320, 384)
-    assert len(results.names()["adaptive"]) == 1
+    assert len(results.scope()["adaptive"]) == 1
     assert results.without_adaptive().steps == (256, 384)
     (found,) = counterfactual_profiles(adaptive, [model])
     assert [(one.cohort, one.after, one.step) for one in found.effects] == [(384, 256, 384)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from seenat.memorization.engine.kernels.devices import Arrivals, Rows, exact, fitting
+from seenat.memorization.engine.kernels.devices import BlockTransfer, RowsPerPass, exact_products, report_out_of_memory
 from seenat.memorization.engine.neox.engine import NeoxEngine
 from seenat.memorization.engine.scorer import Scorer
 from seenat.memorization.engine.transformers.engine import GenericEngine
@@ -98,7 +98,7 @@ def test_stages_are_run_again_with_fewer_rows(neox_700: Any, monkeypatch: pytest
 
 
 def test_rows_stay_halved_and_other_errors_pass() -> None:
-    rows, tried = Rows(100, CPU), []
+    rows, tried = RowsPerPass(100, CPU), []
 
     def work(count: int) -> int:
         tried.append(count)
@@ -113,22 +113,22 @@ def test_rows_stay_halved_and_other_errors_pass() -> None:
 
 
 def test_a_model_that_does_not_fit_is_one_clear_error() -> None:
-    with pytest.raises(OutOfMemory, match="memory of cpu does not hold the model"), fitting(CPU):
+    with pytest.raises(OutOfMemory, match="memory of cpu does not hold the model"), report_out_of_memory(CPU):
         torch.empty(1 << 60, dtype=torch.uint8)
-    with pytest.raises(RuntimeError, match="inconsistent tensor size"), fitting(CPU):
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"), report_out_of_memory(CPU):
         torch.zeros(3) @ torch.zeros(4)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
 def test_every_sequence_arrives_once(rows: int) -> None:
     host = torch.arange(200).view(100, 2)
-    arrivals = Arrivals(host, CPU, rows)
-    came = [arrivals.tokens[block] for block in arrivals]
+    transfer = BlockTransfer(host, CPU, rows)
+    came = [transfer.tokens[block] for block in transfer]
     assert torch.equal(torch.cat(came), host)
     assert max(map(len, came)) == min(rows, 100)
-    elsewhere = Arrivals(host, torch.device("meta"), rows)
+    elsewhere = BlockTransfer(host, torch.device("meta"), rows)
     assert (elsewhere.tokens.device.type, elsewhere.tokens.shape) == ("meta", (100, 2))
-    assert len(list(Arrivals(host[:0], CPU, rows))) == 0
+    assert len(list(BlockTransfer(host[:0], CPU, rows))) == 0
 
 
 def test_single_precision_is_what_the_process_did_not_ask_for(neox_700: Any) -> None:
@@ -138,7 +138,7 @@ def test_single_precision_is_what_the_process_did_not_ask_for(neox_700: Any) -> 
     seen = []
     torch.set_float32_matmul_precision("medium")
     try:
-        with exact():
+        with exact_products():
             seen.append(torch.get_float32_matmul_precision())
         seen.append(torch.get_float32_matmul_precision())
         np.testing.assert_array_equal(Scorer(neox_700.model, Protocol(), "cpu").prefixes(tokens), expected)
@@ -153,7 +153,7 @@ def test_single_precision_lasts_until_the_last_thread_that_needs_it_is_done() ->
     seen = []
     torch.set_float32_matmul_precision("medium")
     try:
-        measuring, building = exact(), exact()
+        measuring, building = exact_products(), exact_products()
         with ThreadPoolExecutor(1) as other:
             other.submit(building.__enter__).result()
             with measuring:

@@ -42,7 +42,7 @@ def test_looks_never_change_an_answer(weight: torch.Tensor, banned: int | None, 
     head = Head(weight, bias, banned, packed=packed)
     assert torch.equal(head.choices(states), best)
     for counts in (np.zeros(VOCABULARY, np.int64), np.bincount(best.numpy(), minlength=VOCABULARY)):
-        head.ask_first(counts)
+        head.set_frequencies(counts)
         assert torch.equal(right(head, states, truth), truth == best)
 
 
@@ -54,7 +54,7 @@ def test_a_logit_that_beats_by_rounding_only_proves_nothing(weight: torch.Tensor
     states = states_of(600)
     states = states[(states @ twins[0]) > (states @ twins[1:5000].T).amax(dim=1) * 0.2]
     head = Head(twins, torch.zeros(VOCABULARY), None)
-    head.ask_first(np.arange(VOCABULARY)[::-1].copy())
+    head.set_frequencies(np.arange(VOCABULARY)[::-1].copy())
     chosen = head.choices(states)
     assert torch.equal(right(head, states, chosen), torch.ones(len(states), dtype=torch.bool))
 
@@ -68,7 +68,7 @@ def test_the_lowest_of_equal_logits_is_chosen(vocab_size: int, tile: int | None)
     assert head.choices(states).tolist() == [0] * 300
     if vocab_size > 1:
         banned = Head(torch.zeros(vocab_size, 32), torch.zeros(vocab_size), 0, tile=tile)
-        banned.ask_first(np.zeros(vocab_size, np.int64))
+        banned.set_frequencies(np.zeros(vocab_size, np.int64))
         assert banned.choices(states).tolist() == [1] * 300
         assert right(banned, states, torch.ones(300, dtype=torch.int64)).all()
         assert not right(banned, states, torch.zeros(300, dtype=torch.int64)).any()
@@ -78,7 +78,7 @@ def test_the_lowest_of_equal_logits_is_chosen(vocab_size: int, tile: int | None)
 def test_logits_that_are_no_numbers_choose_as_argmax_does(weight: torch.Tensor) -> None:
     states = torch.full((3, 32), torch.nan)
     head = Head(weight, torch.zeros(VOCABULARY), 0)
-    head.ask_first(np.zeros(VOCABULARY, np.int64))
+    head.set_frequencies(np.zeros(VOCABULARY, np.int64))
     assert head.choices(states).tolist() == [1, 1, 1]
     with pytest.raises(
         InvalidValue, match="no numbers of some sequence; its weights are wrong, or too large for float32"

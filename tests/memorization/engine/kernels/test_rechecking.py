@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.memorization.engine.kernels.output_head import Head
-from seenat.memorization.engine.kernels.rechecking import RecheckedEngine, Screen
+from seenat.memorization.engine.kernels.rechecking import BoundedCheck, RecheckedEngine
 from seenat.memorization.engine.scorer import Scorer, in_type
 from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_scores
@@ -116,7 +116,7 @@ def head_of(width: int, seed: int, counts: npt.NDArray[np.int64] | None = None) 
     heads = Head(weight.bfloat16(), bias.bfloat16(), 0), Head(weight, bias, 0)
     for head in heads:
         if counts is not None:
-            head.ask_first(counts)
+            head.set_frequencies(counts)
     return *heads, states
 
 
@@ -131,7 +131,7 @@ def test_what_is_certain_is_right_when_the_bound_holds(seed: int, rank: int, ask
     half = states.bfloat16()
     margins = [head.own(x, truth) - head.largest_other(x, truth) for head, x in ((screening, half), (exact, states))]
     bound = float((margins[0] - margins[1]).abs().max())
-    right, unsure = Screen(screening, bound).decide(half, truth)
+    right, unsure = BoundedCheck(screening, bound).decide(half, truth)
     assert not (right & unsure).any()
     assert torch.equal(right[~unsure], torch.full_like(right[~unsure], rank == 0))
     assert unsure.float().mean() < 0.6
@@ -148,11 +148,11 @@ def test_the_true_id_does_not_beat_itself() -> None:
     assert (rounded > head.own(states, torch.full((50,), 7)) + 0.01).any()
     for counts in (None, np.arange(5000)[::-1].copy()):
         if counts is not None:
-            head.ask_first(counts)
-        right, unsure = Screen(head, 0.01).decide(states, torch.full((50,), 7))
+            head.set_frequencies(counts)
+        right, unsure = BoundedCheck(head, 0.01).decide(states, torch.full((50,), 7))
         assert right.all()
         assert not unsure.any()
-        right, unsure = Screen(head, 0.01).decide(states, torch.full((50,), 8))
+        right, unsure = BoundedCheck(head, 0.01).decide(states, torch.full((50,), 8))
         assert not right.any()
         assert not unsure.any()
 
@@ -166,7 +166,7 @@ def test_a_larger_logit_that_is_rounded_down_leaves_it_undecided() -> None:
     head = Head(weight.bfloat16(), torch.zeros(5000).bfloat16(), None)
     states, truth = torch.ones(1, 16).bfloat16(), torch.tensor([7])
     assert head.own(states, truth) > head.largest_other(states, truth) + 0.01
-    right, unsure = Screen(head, 0.01).decide(states, truth)
+    right, unsure = BoundedCheck(head, 0.01).decide(states, truth)
     assert unsure.all()
     assert not right.any()
 
@@ -175,8 +175,8 @@ def test_a_larger_logit_that_is_rounded_down_leaves_it_undecided() -> None:
 def test_what_cannot_be_told_is_undecided_and_a_banned_id_is_wrong() -> None:
     screening, _, states = head_of(16, 1)
     truth = screening.choices(states.bfloat16())
-    right, unsure = Screen(screening, 1e6).decide(states.bfloat16(), truth)
+    right, unsure = BoundedCheck(screening, 1e6).decide(states.bfloat16(), truth)
     assert unsure.all()
     assert not right.any()
-    right, unsure = Screen(screening, 0.01).decide(states.bfloat16(), torch.zeros_like(truth))
+    right, unsure = BoundedCheck(screening, 0.01).decide(states.bfloat16(), torch.zeros_like(truth))
     assert not (right | unsure).any()

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from seenat.memorization.engine.kernels.output_head import Head
 from seenat.memorization.engine.kernels.prefix_state import Pairs
-from seenat.memorization.engine.kernels.surprisal import SurprisalHead, of_logits
+from seenat.memorization.engine.kernels.surprisal import SurprisalHead, surprisals_of_logits
 from seenat.memorization.engine.losses import quantities
 
 WIDTH = 32
@@ -56,7 +56,7 @@ def test_of_equal_logits_the_lower_ids_come_first(vocab_size: int) -> None:
     surprisals, ranks = head.surprisals_and_ranks(torch.ones(vocab_size, WIDTH), truth)
     assert torch.equal(ranks, truth.float())
     torch.testing.assert_close(surprisals, torch.full((vocab_size,), float(np.log(vocab_size))), rtol=1e-6, atol=0)
-    assert torch.equal(of_logits(torch.zeros(vocab_size, vocab_size), truth)[1], truth.float())
+    assert torch.equal(surprisals_of_logits(torch.zeros(vocab_size, vocab_size), truth)[1], truth.float())
 
 
 @torch.inference_mode()

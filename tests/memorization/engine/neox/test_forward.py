@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from seenat.memorization.engine.kernels.output_head import Head
-from seenat.memorization.engine.neox.forward import Body, NewKeys, StoredKeys, folded, suits
+from seenat.memorization.engine.neox.forward import Body, NewKeys, StoredKeys, fold_norm, is_supported
 
 SHAPES: list[dict[str, Any]] = [
     {},
@@ -36,7 +36,7 @@ def model_of(**changes: Any) -> Any:
 
 
 def logits_of(model: Any, states: torch.Tensor) -> torch.Tensor:
-    weight, bias = folded(model.lm_head, model.gpt_neox.final_layer_norm)
+    weight, bias = fold_norm(model.lm_head, model.gpt_neox.final_layer_norm)
     return states @ weight.T + bias
 
 
@@ -49,7 +49,7 @@ def test_states_make_the_logits_of_transformers(shape: dict[str, Any], packed: b
     expected = model(ids).logits
     body = Body(model, packed=packed)
     for asked in (None, 1, 3, 40):
-        found = logits_of(model, body.states(ids, NewKeys(), asked=asked))
+        found = logits_of(model, body.states(ids, NewKeys(), last=asked))
         torch.testing.assert_close(found, expected[:, -(asked or 40) :], rtol=1e-3, atol=1e-4)
 
 
@@ -102,17 +102,17 @@ def test_another_device_s_pass_makes_the_same_shapes() -> None:
     """On `meta` there are no numbers, but every operator checks devices, types and shapes."""
     body = Body(model_of(), device=torch.device("meta"), dtype=torch.float16)
     keys, ids = NewKeys(), torch.zeros(5, 40, dtype=torch.int64, device="meta")
-    states = body.states(ids, keys, asked=3)
+    states = body.states(ids, keys, last=3)
     assert (states.shape, states.dtype, states.device.type) == ((5, 3, 64), torch.float16, "meta")
     assert [layer.shape for layer in keys.layers] == [(5, 40, 2, 4, 16)] * 2
-    head = Head(*folded(model_of().lm_head, model_of().gpt_neox.final_layer_norm, body.device, body.dtype), 0)
+    head = Head(*fold_norm(model_of().lm_head, model_of().gpt_neox.final_layer_norm, body.device, body.dtype), 0)
     assert head.choices(states[:, 0]).shape == (5,)
     assert (head.choices(states[:, 0]) == ids[:, 0]).dtype == torch.bool
 
 
 def test_only_models_that_it_computes_suit_it() -> None:
-    assert suits(model_of())
-    assert not suits(model_of(use_parallel_residual=False))
-    assert not suits(model_of(hidden_act="relu"))
+    assert is_supported(model_of())
+    assert not is_supported(model_of(use_parallel_residual=False))
+    assert not is_supported(model_of(hidden_act="relu"))
     llama = transformers.LlamaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
-    assert not suits(transformers.LlamaForCausalLM(llama))
+    assert not is_supported(transformers.LlamaForCausalLM(llama))

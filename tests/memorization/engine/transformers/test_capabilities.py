@@ -13,7 +13,7 @@ import transformers
 
 from seenat.memorization.engine.kernels.packed_linear import can_pack
 from seenat.memorization.engine.scorer import Scorer
-from seenat.memorization.engine.transformers.capabilities import served
+from seenat.memorization.engine.transformers.capabilities import probe_model
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_losses, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.registry.errors import InvalidValue
@@ -105,7 +105,7 @@ def test_what_does_not_serve_is_left_to_the_model_itself(
     make: Callable[[], Any], is_packed: bool, is_apart: bool, is_alike: bool
 ) -> None:
     model = shaken(make)
-    use = served(model, 12, decodes=True)
+    use = probe_model(model, 12, decodes=True)
     assert (use.model is not model) == (is_packed and can_pack(torch.float32))
     assert (use.is_apart, use.is_generating_alike) == (is_apart, is_alike)
 
@@ -126,12 +126,12 @@ def test_a_packed_copy_that_says_something_else_does_not_serve() -> None:
     model = shaken(llama)
     mlp = model.base_model.layers[0].mlp
     mlp.down_proj = Particular(mlp.down_proj)
-    assert served(model, 12, decodes=True).model is model
+    assert probe_model(model, 12, decodes=True).model is model
 
 
 @pytest.mark.parametrize("length", [2, 3, 4, 64])
 def test_windows_of_every_length_are_tried(length: int) -> None:
-    assert served(shaken(llama), length, decodes=True).is_generating_alike
+    assert probe_model(shaken(llama), length, decodes=True).is_generating_alike
 
 
 @pytest.mark.parametrize("measure", ["prefix", "score", "loss"])

@@ -12,7 +12,7 @@ import transformers
 
 from seenat.memorization.engine.scorer import JointScorer, Scorer
 from seenat.memorization.engine.transformers.reference import generate_continuations, reference_losses, reference_scores
-from seenat.memorization.engine.transformers.rotary import crosses
+from seenat.memorization.engine.transformers.rotary import rotates_differently
 from seenat.memorization.protocol.protocol import Protocol
 
 WINDOW = Protocol(prompt=12, continuation=12)
@@ -104,5 +104,5 @@ def test_several_lengths_have_the_losses_of_each_alone() -> None:
     ("shortest", "longest", "expected"), [(5, 20, False), (5, 21, True), (20, 21, True), (21, 90, False)]
 )
 def test_a_pass_of_as_many_ids_as_the_border_lies_before_it(shortest: int, longest: int, expected: bool) -> None:
-    assert crosses(neox(20), shortest, longest) is expected
-    assert not crosses(dynamic(20), shortest, longest)
+    assert rotates_differently(neox(20), shortest, longest) is expected
+    assert not rotates_differently(dynamic(20), shortest, longest)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seenat.memorization.studies.effects.boundary_gaps import gaps
+from seenat.memorization.studies.effects.boundary_gaps import find_gaps
 from seenat.memorization.studies.effects.step_labels import possible_steps
 from seenat.memorization.studies.inputs.panels import Panel
 
@@ -30,7 +30,7 @@ def trained(seed, steps, effect=4.0, noise=1.0, cohorts=None):
 
 def found_of(*arguments, confidence=0.99, **named):
     values, cohorts = trained(*arguments, **named)
-    return gaps(panels_of(values, cohorts), len(values), confidence)
+    return find_gaps(panels_of(values, cohorts), len(values), confidence)
 
 
 @given(st.integers(0, 999), st.floats(1, 50))
@@ -52,7 +52,7 @@ def test_errors_and_degrees_of_freedom_are_welchs():
     generator = np.random.default_rng(1)
     values = trained(1, range(K), cohorts=cohorts)[0] + generator.normal(size=(K, len(cohorts))) * cohorts
     values[generator.random(values.shape) < 0.1] = np.nan
-    found = gaps(panels_of(values, cohorts), K, 0.95)
+    found = find_gaps(panels_of(values, cohorts), K, 0.95)
     y, x = values[3], (values[2] + values[4]) / 2
     known = ~np.isnan(x + y)
     design = np.stack([x[known], *(cohorts[known] == one for one in range(K + 1))], axis=1)
@@ -90,7 +90,7 @@ def test_what_was_swapped_is_found_and_nothing_else(pair):
 def test_the_weights_of_a_neighbour_are_found_although_it_is_what_is_compared_with():
     values, cohorts = trained(4, range(K))
     values[3] = values[2]
-    labels = labels_of(gaps(panels_of(values, cohorts), K, 0.99))
+    labels = labels_of(find_gaps(panels_of(values, cohorts), K, 0.99))
     assert 2 in labels[2]
     assert 3 not in labels[3]
 
@@ -120,9 +120,9 @@ def test_what_does_not_vary_tells_nothing():
     values, cohorts = trained(6, range(K))
     values[0] = 7.0
     values[1:, cohorts == 2] = 5.0
-    found = gaps(panels_of(values, cohorts), K, 0.99)
+    found = find_gaps(panels_of(values, cohorts), K, 0.99)
     assert np.isnan(found.gap[0]).all()
     # The spread within the other cohorts stands in for that of the second one.
     assert found.error[3, 1:3] == pytest.approx(found.error[3, 3], rel=0.15)
-    alone = gaps(panels_of(values[3:4], np.minimum(cohorts, 2)), 1, 0.99)
+    alone = find_gaps(panels_of(values[3:4], np.minimum(cohorts, 2)), 1, 0.99)
     assert alone.gap.shape == (1, 1)

@@ -86,7 +86,7 @@ def test_the_profile_weighs_cohorts_by_their_sequences(measured_pocket):
         assert 1.96 < (point.high - point.effect) / point.standard_error < 3.05
     assert found.instantaneous is next(point for point in found.profile if point.checkpoints_since == 0)
     expected = np.average([one.effect for one in residual], weights=[one.treated for one in residual])
-    assert found.residual[0] == pytest.approx(expected)
+    assert found.residual.effect == pytest.approx(expected)
     assert json.loads(json.dumps(found.to_json()))["residual"]["effect"] == pytest.approx(expected)
 
 
@@ -98,9 +98,9 @@ def test_contents_that_occur_again_are_known_before(measured_pocket):
             counterfactual_profiles(measured_pocket, [model], "243582", quantity=quantity, repeated=repeated)
             for repeated in (False, True)
         )
-        assert all_.parallel_trends[0] > 10
-        assert all_.parallel_trends[1] < 1e-4
-        assert once.parallel_trends is None or once.parallel_trends[1] > 0.01
+        assert all_.parallel_trends.largest > 10
+        assert all_.parallel_trends.p_value < 1e-4
+        assert once.parallel_trends is None or once.parallel_trends.p_value > 0.01
 
 
 def test_what_cannot_be_answered_is_refused(measured_pocket, partly):

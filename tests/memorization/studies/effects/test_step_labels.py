@@ -8,8 +8,8 @@ import pytest
 from support.measuring import measure
 
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.studies.effects.boundary_gaps import gaps
-from seenat.memorization.studies.effects.step_labels import CONFIDENCE, possible_steps, step_labels
+from seenat.memorization.studies.effects.boundary_gaps import find_gaps
+from seenat.memorization.studies.effects.step_labels import LABEL_CONFIDENCE, possible_steps, step_labels
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
 from seenat.memorization.studies.inputs.study_data import open_study_data
@@ -82,7 +82,7 @@ def test_swapped_files_are_found(swapped):
 
 def verdicts_of(values, panel):
     changed = Panel(sequences=panel.sequences, cohorts=panel.cohorts, values=values)
-    return possible_steps(gaps([changed], len(values), CONFIDENCE))
+    return possible_steps(find_gaps([changed], len(values), LABEL_CONFIDENCE))
 
 
 def test_whatever_is_swapped_hardly_any_swap_goes_unnoticed_and_no_other_label_suffers(panel):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, step_axis
-from seenat.memorization.plots.charts import altair_or_refuse
+from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import InvalidValue
 from seenat.registry.evaluations.query import Benchmarks, BenchmarkValue
 
@@ -18,10 +18,12 @@ __all__ = ["benchmark_chart"]
 
 _MOST_PANELS = 12
 _PANELS_A_ROW = 3
+
+# Ends of the names of metrics that fall from millions to a few, and so need a logarithmic axis.
 _PERPLEXITIES = ("ppl", "perplexity")
-"""Ends of the names of metrics that fall from millions to a few."""
+
+# Steps below this are spread by their logarithm.
 _EARLY = 1000
-"""Steps; below this they are spread by their logarithm."""
 _TICKS = [0, 1, 4, 16, 64, 256, 1000, 4000, 16_000, 64_000, 256_000, 1_024_000]
 
 
@@ -32,15 +34,15 @@ def benchmark_chart(models: Sequence[Benchmarks]) -> Any:
     """
     altair = altair_or_refuse()
     panels: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
-    for found in models:
-        for one in found.values:
-            panels.setdefault((one.task, one.metric, one.shots), []).append(_row(found.model, one))
+    for results in models:
+        for value in results.values:
+            panels.setdefault((value.task, value.metric, value.shots), []).append(_row(results.model, value))
     if len(panels) > _MOST_PANELS:
         raise InvalidValue(
             f"A plot of {len(panels)} tasks and metrics cannot be read; choose at most {_MOST_PANELS} "
             "with --task, --metric and --shots."
         )
-    names = [found.model for found in models]
+    names = [results.model for results in models]
     width, height = (520, 300) if len(panels) == 1 else (300, 180)
     charts = [
         _panel(altair, key, rows, names).properties(width=width, height=height) for key, rows in sorted(panels.items())
@@ -60,16 +62,18 @@ def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], n
     return band + base.mark_line(point=True).encode(y=y, tooltip=tooltip)
 
 
-def _row(model: str, one: BenchmarkValue) -> dict[str, Any]:
-    error = one.error or 0.0
-    low = one.value - error if one.value > error else one.value  # A logarithmic axis has no room for less than nothing.
+def _row(model: str, result: BenchmarkValue) -> dict[str, Any]:
+    error = result.error or 0.0
+    low = (
+        result.value - error if result.value > error else result.value
+    )  # A logarithmic axis has no room for less than nothing.
     return {
         "model": model,
-        "step": one.step,
-        "value": one.value,
-        "stderr": one.error,
+        "step": result.step,
+        "value": result.value,
+        "stderr": result.error,
         "low": low,
-        "high": one.value + error,
+        "high": result.value + error,
     }
 
 
