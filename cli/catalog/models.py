@@ -124,9 +124,8 @@ def _show_disputes(out: Output, name: str | None) -> None:
     with open_catalog() as catalog, catalog.database.read() as connection:
         claims = disputed(connection, name)
         if name is not None and not claims:
-            claims = disputed(
-                connection, catalog.model(name).name
-            )  # It may be an old name; an unknown one is an error.
+            # It may be an old name; an unknown one is an error.
+            claims = disputed(connection, catalog.model(name).name)
     if not claims:
         out.talk(f"Nothing is disputed about {name or 'any model'}.")
     if out.data([claim.to_json() for claim in claims]) or not claims:
