@@ -68,7 +68,7 @@ class ShardLeases:
         release_shards(connection, self._job_ids, dead)
 
     def others_hold(self, checkpoint_id: int) -> bool:
-        """Whether another process holds a shard of a checkpoint, of whichever job."""
+        """Whether another process holds a shard of a checkpoint, in any job."""
         with self._database.read() as connection:
             return is_held_by_others(connection, checkpoint_id, self._owner)
 

@@ -71,7 +71,7 @@ def plan_digest(
     chosen: list[Checkpoint],
     part: Mapping[str, Any] | None,
 ) -> str:
-    """What a plan is known by: what is measured, of which sequences at which contents, and what it is a part of."""
+    """The digest of a plan: its measurement, its selection, the checkpoints' contents, and what it is a part of."""
     # A hub's checkpoint gets its digest while the job runs, and the job must stay the same.
     contents = [
         checkpoint.digest if model.repository is None else checkpoint.commit_id or checkpoint.revision

@@ -7,7 +7,7 @@ One thread beside the run does it all, one thing after another, one checkpoint a
   read, or it is read again.
 * With a limit N, of the checkpoints that this run added to the hub's cache no more than N that it is done with stay there,
   beside the one that is measured and the one that is fetched. They are deleted before the next is fetched, in the order in
-  which the run was done with them. A file that was in the cache before is never deleted, nor a checkpoint of which another
+  which the run was done with them. A file that was in the cache before is never deleted, nor a checkpoint at which another
   process measures a shard. Runs that share a quota, as the parts of an adaptive job do, count as one.
 """
 
@@ -84,7 +84,7 @@ class CheckpointLoader(Protocol):
         """Whether there is memory for another scorer beside the one that measures."""
 
     def report_waiting(self, checkpoint: Checkpoint, arrived: int) -> None:
-        """Report that the run waits for a checkpoint of which so many bytes have arrived."""
+        """Report that the run waits for a checkpoint, and how many of its bytes have arrived."""
 
 
 class Prefetcher:

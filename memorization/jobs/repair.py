@@ -2,7 +2,7 @@
 
 A shard that is done is opened again where the file of its block is gone, or not what was recorded, as far as
 `ResultArray.holds` can tell: by its length, and up to 64 KiB by its digest. Whoever runs the job next then finds these
-values lost, and measures all that finished shards of whichever jobs had asked for there (`shard`). Where one of these jobs
+values lost, and measures all that finished shards of any job had asked for there (`shard`). Where one of these jobs
 had them from a list that is lost too, nobody can say which they were, and its shard is no longer done. Checking a file of
 24 KB takes 0.055 ms, so the 344,000 blocks of 146 million sequences at 154 checkpoints take 19 seconds.
 """
@@ -52,7 +52,7 @@ def reopen_lost(catalog: Catalog, job: Job) -> int:
 def sequences_to_remeasure(
     store: MeasurementStore, connection: Connection, checkpoint: Checkpoint, block: int
 ) -> npt.NDArray[np.int64]:
-    """The sequences of a lost block that finished shards, of whichever jobs, asked for at a checkpoint; ascending.
+    """The sequences of a lost block that finished shards, of any job, asked for at a checkpoint; ascending.
 
     Without those of lists that are lost, whose shards are opened again.
     """

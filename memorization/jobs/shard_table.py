@@ -99,7 +99,7 @@ def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
 
 
 def is_held_by_others(connection: Connection, checkpoint_id: int, owner: str) -> bool:
-    """Whether somebody else holds a shard of a checkpoint, of whichever job."""
+    """Whether somebody else holds a shard of a checkpoint, in any job."""
     query = select(func.count()).where(
         shards.c.checkpoint_id == checkpoint_id, shards.c.state == "running", shards.c.owner != owner
     )
@@ -196,7 +196,7 @@ def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRo
 def committed_shards(
     connection: Connection, job_id: int, measurement_id: int
 ) -> Iterator[tuple[int, int, int, BlockFile]]:
-    """Of every finished shard of which something is committed: checkpoint id, block, the array's row, and the file.
+    """Every finished shard in which something is committed: checkpoint id, block, the array's row, and the file.
 
     Only of the checkpoints' present contents.
     """

@@ -6,7 +6,7 @@ needs: 600 GB a checkpoint where 18.7 GB would do. What a job has read of an ord
     SEENAT_HOME/columns/DIGEST/START-STOP/BLOCK
 
 DIGEST is that of the order's content, START-STOP the window, and BLOCK numbers runs of at most 65,536 sequences. A file holds
-the SHA-256 of all that follows; a bitmap that says of which sequences of the block it holds the ids; and those rows of ids,
+the SHA-256 of all that follows; a bitmap that says which sequences of the block it holds; and the rows of ids of these,
 ascending by sequence, in the order's own type.
 
 Invariants: a file appears under its name whole, whichever of several processes writes it, and counts only if its digest is

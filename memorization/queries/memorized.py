@@ -80,7 +80,7 @@ class BatchCount(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class MemorizedByBatch(TableAnswer):
-    """How many sequences of some batches a checkpoint had memorized, without batches of which nothing was measured."""
+    """How many sequences of each batch a checkpoint had memorized; batches in which nothing was measured are left out."""
 
     model: str
     order: str

@@ -90,7 +90,7 @@ def replace_counts(
 ) -> None:
     """Put counts of consecutive batches, from batch `first`, in the place of those that are there.
 
-    A batch of which nothing was measured gets no row.
+    A batch in which nothing was measured gets no row.
     """
     is_replaced = and_(
         batch_counts.c.measurement_id == measurement_id,

@@ -33,7 +33,7 @@ class Compaction(Answer):
     model: str
     protocol: Protocol
     blocks: int
-    """Blocks of which anything is committed."""
+    """Blocks in which something is committed."""
     written: int
     """Parts written now; the others held already what is committed."""
     left_out: int

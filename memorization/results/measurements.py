@@ -150,7 +150,7 @@ def _not_measured(
     known: list[Measurement],
     named: list[Measurement],
 ) -> NotMeasured:
-    """Why none of a model's measurements, `known`, of which the id fits those `named`, can answer."""
+    """Why none of a model's measurements, `known`, can answer; `named` are those whose id fits."""
     by = f" by protocol {protocol_id}" if protocol_id else ""
     if named:
         only = " and ".join(sorted({each.protocol.measure for each in named}))
@@ -240,7 +240,7 @@ def measured_models(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-# Made once: a trajectory is asked for in a millisecond, of which making its three queries anew took a quarter.
+# Made once: of the millisecond that a trajectory takes, making its three queries anew took a quarter.
 _CURRENT_ROWS = (
     select(measurement_rows.c.array_row, checkpoints.c.step)
     .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)

@@ -88,7 +88,7 @@ def read_shard(file: BinaryIO, layout: ShardLayout, start: int, stop: int) -> _A
 
 
 def has_layout(file: BinaryIO, layout: ShardLayout, head: int) -> bool:
-    """Whether a file that `encode_shard` made with a head of so many bytes has this many chunks.
+    """Whether a file that `encode_shard` made, with `head` bytes before its chunks, has as many chunks as a layout.
 
     Its chunks lie one behind the other, so their lengths, the head and the index add up to the file; with an index of another
     size they do not.

@@ -112,8 +112,8 @@ def run_jobs(
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells and return them as they stand then.
 
-    A finished job of which values are lost is measured again as far as they are (`repair`); without `look_for_lost` nobody
-    looks, since the caller has.
+    Lost values of a finished job are measured again (`repair`). A caller that has looked for them passes `look_for_lost` as
+    False.
 
     `keep_checkpoints` is how many of the checkpoints that this run adds to the hub's cache stay there once they are measured,
     beside the one that is measured and the one that is fetched meanwhile; None keeps all. Runs one after another that are
