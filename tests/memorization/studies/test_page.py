@@ -119,8 +119,8 @@ def test_sets_say_how_many_are_not_listed(call):
         (("exposures", "pythia-70m"), 3, "Nothing of pythia-70m has been measured"),
         (("sets", "pocket-2m"), 2, "Missing option '--never'"),
         (("counterfactual", "pocket-2m"), 3, "No cohort of pocket-2m has 30 sequences"),
-        (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not tell 'prefix'"),
-        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be held against its label"),
+        (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not give 'prefix'"),
+        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be compared with its label"),
         (("onsets", "pocket-2m", "--plot", "onsets.pdf"), 2, "is not a file to draw to"),
     ],
 )

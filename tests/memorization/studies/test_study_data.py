@@ -67,9 +67,9 @@ def test_quantities_grow_with_what_is_known():
     ):
         quantity = quantity_of(protocol, name)
         assert quantity.unit == unit
-        assert quantity.told == told[name]
+        assert quantity.label == told[name]
         np.testing.assert_array_equal(quantity.of(losses if protocol == LOSS else prefixes), [expected])
         if name != "memorized":
             assert quantity_of(protocol) == quantity
-    with pytest.raises(InvalidValue, match="The measure loss does not tell 'memorized'"):
+    with pytest.raises(InvalidValue, match="The measure loss does not give 'memorized'"):
         quantity_of(LOSS, "memorized")

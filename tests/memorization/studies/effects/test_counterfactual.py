@@ -115,7 +115,7 @@ def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
         InvalidValue, match=r"A mean of 1 sequences says nothing of chance; ask for at least 2 \(`--least 2`\)"
     ):
         counterfactual_profiles(measured_pocket, [models["230k"]], least=1)
-    with pytest.raises(InvalidValue, match="prefix does not tell 'loss' of a sequence; it tells prefix or memorized"):
+    with pytest.raises(InvalidValue, match="prefix does not give 'loss' of a sequence; it gives prefix or memorized"):
         counterfactual_profiles(measured_pocket, [models["230k"]], "243582", quantity="loss")
     with pytest.raises(
         InvalidValue, match=r"all its 3,584 sequences must be read .* take them as they are with --repeated"

@@ -132,7 +132,7 @@ def test_repeated_contents_are_not_compared_with_what_is_never_read(with_losses)
 
 def test_what_cannot_be_answered_is_refused(with_losses, partly):
     with pytest.raises(
-        NotMeasured, match=r"No checkpoint of pocket-230k can be held against its label.*; run .* --unseen"
+        NotMeasured, match=r"No checkpoint of pocket-230k can be compared with its label.*; run .* --unseen"
     ):
         step_labels(partly, partly.model("pocket-230k"))
     with pytest.raises(InvalidValue, match=r"all its 3,584 sequences must be read"):
