@@ -1,4 +1,4 @@
-"""Measuring in a process of its own, whose memory is nobody else's.
+"""Measuring in a process of its own, so that its memory is that of the measurement alone.
 
 `python -m benchmarks.MODULE ARGUMENTS` prints one line of JSON; `run_apart` runs it and reads that.
 """
@@ -47,7 +47,7 @@ class Stopwatch:
 
 
 def memory(field: str) -> float:
-    """`VmRSS` or `VmHWM` of this process, in MB. Only Linux tells; what getrusage calls the peak may be the parent's."""
+    """`VmRSS` or `VmHWM` of this process, in MB. NaN off Linux; the peak of getrusage may be the parent's."""
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")

@@ -29,7 +29,7 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
             "way": bar.name.partition(", batch")[0],
             "who": bar.name.partition(",")[0],
             "rate": bar.rate,
-            "told": f"{bar.rate:,.0f}" if bar.rate >= 10 else f"{bar.rate:.1f}",
+            "text": f"{bar.rate:,.0f}" if bar.rate >= 10 else f"{bar.rate:.1f}",
         }
         for bar in bars
     ]
@@ -48,7 +48,7 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
     base = altair.Chart().encode(y=y)
     stems = base.mark_rule(strokeWidth=2).encode(x=altair.X("floor:Q"), x2="rate:Q", color=colour)
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, color=colour)
-    labels = base.mark_text(align="left", dx=9).encode(x=x, text="told:N")
+    labels = base.mark_text(align="left", dx=9).encode(x=x, text="text:N")
     data = altair.Data(values=[{**row, "floor": floor} for row in rows])
     chart = (
         altair.layer(stems, points, labels, data=data)

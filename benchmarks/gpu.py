@@ -63,9 +63,9 @@ class Effort:
     rows: int = 8192
     """Distinct rows, a quarter of them for large models; a call repeats them until the device is busy."""
     batches: tuple[int, ...] = (128, 512, 2048)
-    """Of `generate`, of which the fastest counts."""
+    """Batches of `generate`; the fastest counts."""
     least_seconds: float = 2.0
-    """Calls are repeated for so long."""
+    """Calls are repeated for this long."""
     side: int = 8192
     """Of the square product that is called the card's peak."""
 
@@ -78,12 +78,12 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    told = []
+    printed = []
     for line in lines(_models(), torch.device("cuda"), Effort()):
         print(line, flush=True)
-        told.append(line)
+        printed.append(line)
     for name in arguments[:1]:
-        Path(name).write_text("\n".join([*told, ""]), encoding="utf-8")
+        Path(name).write_text("\n".join([*printed, ""]), encoding="utf-8")
     return 0
 
 
@@ -131,7 +131,7 @@ def _line(
     """One type's row of the table."""
     protocol = Protocol(dtype=dtype)
     scorer = Scorer(in_type(module, getattr(torch, protocol.weights)), protocol, str(module.device))
-    found = scorer.prefixes(rows)
+    prefixes = scorer.prefixes(rows)
     many = np.resize(rows, (max(len(rows), scorer.at_once), rows.shape[1]))
     rate = len(many) / _seconds(lambda: scorer.prefixes(many), effort)
     flop = counted_flop(lambda: scorer.prefixes(rows)) / len(rows)
@@ -144,7 +144,7 @@ def _line(
         f"{flop * rate / _peak(type_, module.device, effort.side):.0%}",
         _hours(model, rate),
         "" if dtype == RECHECKED else f"{len(rows) / _seconds(lambda: scorer.scores(rows), effort):,.0f}",
-        f"{(found != lengths).sum()}, {((found == 32) != (lengths == 32)).sum()} of {len(rows):,}",
+        f"{(prefixes != lengths).sum()}, {((prefixes == 32) != (lengths == 32)).sum()} of {len(rows):,}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -152,7 +152,7 @@ def _line(
 def _generated(module: Any, rows: _Rows, effort: Effort) -> tuple[int, float]:
     """The batch at which transformers' `generate`, which gives prefix and score at once, is fastest; its rows a second."""
     rates = {batch: _generating(module, np.resize(rows, (batch, rows.shape[1])), effort) for batch in effort.batches}
-    return max(rates.items(), key=lambda one: one[1])
+    return max(rates.items(), key=lambda entry: entry[1])
 
 
 def _generating(module: Any, rows: _Rows, effort: Effort) -> float:
@@ -176,11 +176,11 @@ def _seconds(run: Callable[[], object], effort: Effort) -> float:
 
 def _peak(dtype: torch.dtype, device: torch.device, side: int) -> float:
     """Floating-point operations a second of a square product."""
-    one = torch.randn(side, side, device=device).to(dtype)
+    square = torch.randn(side, side, device=device).to(dtype)
     spent = []
     for _ in range(6):
         began = time.perf_counter()
-        (one @ one)[0, 0].item()
+        (square @ square)[0, 0].item()
         spent.append(time.perf_counter() - began)
     return float(2 * side**3 / statistics.median(spent[1:]))
 

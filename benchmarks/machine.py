@@ -18,7 +18,7 @@ _BEGAN = time.monotonic()
 
 
 def say(line: str) -> None:
-    """Tell whoever waits what is being done, with the seconds since the start."""
+    """Print what is being done to stderr, with the seconds since the start."""
     print(f"{time.monotonic() - _BEGAN:6.0f} s  {line}", file=sys.stderr, flush=True)
 
 
@@ -42,18 +42,18 @@ def measured_on() -> str:
 
 def multiplies_bfloat16() -> bool:
     """Whether the processor is known to have instructions for products of bfloat16."""
-    return bool({"avx512_bf16", "amx_bf16"} & set(_told("flags").split()))
+    return bool({"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split()))
 
 
 def _processor() -> str:
-    """Its name, and by family and model which one it is: names of rented machines do not tell."""
-    if not (name := _told("model name")):
+    """Its name, family and model: rented machines have names that do not say which processor it is."""
+    if not (name := _cpuinfo("model name")):
         return platform.processor() or platform.machine()
-    return f"{name} (family {_told('cpu family')}, model {_told('model')})"
+    return f"{name} (family {_cpuinfo('cpu family')}, model {_cpuinfo('model')})"
 
 
-def _told(field: str) -> str:
-    """What Linux tells of the first processor; empty elsewhere."""
+def _cpuinfo(field: str) -> str:
+    """A field of /proc/cpuinfo for the first processor; empty off Linux."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     pairs = (line.partition(":") for line in lines)

@@ -1,6 +1,6 @@
 """The page: a heading, and one section a part, each between a pair of markers, so that a part measured again replaces its own.
 
-A figure is told beside its target, and whether it meets it. Targets are goals that were set before measuring, not limits
+A figure stands beside its target, and whether it meets it. Targets are goals that were set before measuring, not limits
 that anything enforces.
 """
 
@@ -28,11 +28,11 @@ is oneDNN's: [benchmarks-zen4.md](benchmarks-zen4.md) is the whole page on a pro
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A number, as it is told, and the target that it should reach: at least, or at most; None where there is none."""
+    """A number, its text on the page, and the target that it should reach: at least, or at most, or none."""
 
     what: str
     value: float
-    told: str
+    text: str
     least: float | None = None
     most: float | None = None
     unit: str = ""
@@ -53,12 +53,12 @@ class Figure:
     @property
     def cells(self) -> tuple[str, ...]:
         """What it is, how much, its target, and whether that is met."""
-        return self.what, self.told, self._target, self._verdict
+        return self.what, self.text, self._target, self._verdict
 
 
-def figures(found: Sequence[Figure]) -> str:
+def figures(listed: Sequence[Figure]) -> str:
     """A table of figures beside their targets."""
-    return table(("", "measured", "target", ""), [figure.cells for figure in found], ":---")
+    return table(("", "measured", "target", ""), [figure.cells for figure in listed], ":---")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], alignment: str = "---:") -> str:
@@ -72,6 +72,6 @@ def with_section(path: Path, part: str, text: str) -> None:
     page = path.read_text(encoding="utf-8") if path.exists() else _HEAD
     began, ended = f"<!-- {part} -->", f"<!-- end of {part} -->"
     section = f"{began}\n\n{text.strip()}\n\n{measured_on()}\n\n{ended}"
-    found = re.search(f"{re.escape(began)}.*{re.escape(ended)}", page, re.DOTALL)
-    page = page[: found.start()] + section + page[found.end() :] if found else f"{page.rstrip()}\n\n{section}\n"
+    before = re.search(f"{re.escape(began)}.*{re.escape(ended)}", page, re.DOTALL)
+    page = page[: before.start()] + section + page[before.end() :] if before else f"{page.rstrip()}\n\n{section}\n"
     path.write_text(page, encoding="utf-8")

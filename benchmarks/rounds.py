@@ -1,7 +1,7 @@
 """Ways of measuring, side by side: turn by turn in one process, so that whatever else the machine does meets all of them.
 
-A round measures each variant once, over rows that no round before had. What is compared is CPU time for a row; what is
-told is the median of the rounds' ratios, with the least and the largest. A ratio is worth nothing where the results
+A round measures each variant once, over rows that no round before had. CPU time for a row is compared; the page
+shows the median of the rounds' ratios, with the least and the largest. A ratio is worth nothing where the results
 differ, so they are kept and counted.
 """
 
@@ -36,10 +36,10 @@ class Variant:
 
     def take(self, rows: Rows) -> None:
         """Measure one round."""
-        some = rows[: self.rows]
+        own_rows = rows[: self.rows]
         began = time.process_time()
-        values = self.run(some)
-        self.seconds.append((time.process_time() - began) / len(some))
+        values = self.run(own_rows)
+        self.seconds.append((time.process_time() - began) / len(own_rows))
         self.values.append(values)
 
     @property
@@ -65,8 +65,8 @@ class Ratio:
 
 def ratio(slow: Variant, fast: Variant) -> Ratio:
     """Round by round."""
-    found = [one / other for one, other in zip(slow.seconds, fast.seconds, strict=True)]
-    return Ratio(median=statistics.median(found), least=min(found), most=max(found))
+    ratios = [slower / faster for slower, faster in zip(slow.seconds, fast.seconds, strict=True)]
+    return Ratio(median=statistics.median(ratios), least=min(ratios), most=max(ratios))
 
 
 def differing(ours: Variant, theirs: Variant, measure: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Whether float32 can tell at all what differs: how near the two largest logits come to each other, computed in float64."""
+"""Whether float32 can decide at all where results differ: the distance of the two largest logits, computed in float64."""
 
 from __future__ import annotations
 

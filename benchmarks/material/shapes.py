@@ -1,7 +1,7 @@
 """The shapes of Pythia that are measured: models with weights, and rows of ids that suit them.
 
 Pythia-14m's shape is `trained`'s model, over text. Pythia-70m's shape has random weights; its rows follow the model's own
-decoding for a while, so that prefixes fall off as steeply as a real model's, and go on by Zipf's law.
+decoding for a while, so that prefixes fall off as steeply as a real model's, and continue by Zipf's law.
 """
 
 from __future__ import annotations

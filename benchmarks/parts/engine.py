@@ -100,7 +100,7 @@ def section(page: Path) -> str:
     found = [_measure(shape) for shape in SHAPES.values()]
     bars = [Bar(one.shape.name, variant.name, variant.rate) for one in found for variant in one.all.values()]
     draw(bars, page.with_suffix(".png"))
-    return "\n".join([text, *(_told(one) for one in found), _SCORES])
+    return "\n".join([text, *(_figures(one) for one in found), _SCORES])
 
 
 def _measure(shape: Shape) -> _Measured:
@@ -176,23 +176,23 @@ def _differing_rows(rounds: list[Rows], score: Variant, reference: Variant) -> R
     return np.concatenate(found)
 
 
-def _told(found: _Measured) -> str:
+def _figures(found: _Measured) -> str:
     rates = table(
         ("", "rows/s", "rows a round"), [(one.name, f"{one.rate:,.1f}", f"{one.rows:,}") for one in found.all.values()]
     )
-    told = [_times(found, slow, fast) for slow, fast in _COMPARED if fast in found.ours]
-    told += [
-        Figure(what=f"{key}, of the peak", value=share, told=f"{share:.0f} %", least=least, unit=" %")
+    shown = [_times(found, slow, fast) for slow, fast in _COMPARED if fast in found.ours]
+    shown += [
+        Figure(what=f"{key}, of the peak", value=share, text=f"{share:.0f} %", least=least, unit=" %")
         for key, share in found.shares.items()
         for least in [_LEAST_SHARE.get(found.shape.name) if key == "prefix" else None]
     ]
-    told += [
-        Figure(what=f"square product, {way}", value=rate, told=f"{rate / 1e9:.0f} GFLOP/s")
+    shown += [
+        Figure(what=f"square product, {way}", value=rate, text=f"{rate / 1e9:.0f} GFLOP/s")
         for way, rate in found.products.items()
     ]
-    told += [_differences(one, list(found.theirs.values())) for one in found.ours.values()]
+    shown += [_differences(one, list(found.theirs.values())) for one in found.ours.values()]
     survival = _survival(np.concatenate([values["prefix"] for values in found.ours["prefix"].values]))
-    return "\n".join([f"### {found.shape.title}\n", survival, rates, figures(told), ties(found.gaps)])
+    return "\n".join([f"### {found.shape.title}\n", survival, rates, figures(shown), ties(found.gaps)])
 
 
 def _survival(prefixes: Values) -> str:
@@ -204,11 +204,11 @@ def _times(found: _Measured, slow: str, fast: str) -> Figure:
     times = ratio(found.theirs[slow], found.ours[fast])
     least = _TARGETS.get((found.shape.name, slow, fast))
     what = f"{_OURS[fast]}, against {found.theirs[slow].name}"
-    return Figure(what=what, value=times.median, told=str(times), least=least, unit="x")
+    return Figure(what=what, value=times.median, text=str(times), least=least, unit="x")
 
 
 def _differences(ours: Variant, theirs: Sequence[Variant]) -> Figure:
     measure = next(iter(ours.values[0]))
     counts = [differing(ours, one, measure) for one in theirs]
     wrong, compared = (sum(numbers) for numbers in zip(*counts, strict=True))
-    return Figure(what=f"{ours.name}: differ", value=wrong, told=f"{wrong} of {compared:,}", most=0)
+    return Figure(what=f"{ours.name}: differ", value=wrong, text=f"{wrong} of {compared:,}", most=0)

@@ -67,7 +67,7 @@ def section(page: Path) -> str:
         for step, (folder, rows) in zip(steps, checkpoints, strict=True):
             _compare(found, load_checkpoint(CheckpointLocation.local(folder)), rows)
             say(f"{name}: step {step}, {found.prefix} prefixes and {found.score} scores differ so far")
-        parts.append(_told(found))
+        parts.append(_figures(found))
     return "\n".join(parts)
 
 
@@ -98,19 +98,19 @@ def _compare(found: _Compared, model: Any, rows: Rows) -> None:
     found.gaps.extend(smallest_gaps(model, rows[wrong]))
 
 
-def _told(found: _Compared) -> str:
+def _figures(found: _Compared) -> str:
     prefixes = np.concatenate(found.prefixes)
     lengths = [f"{low}" if high == low + 1 else f"{low} to {high - 1}" for low, high in pairwise(_BOUNDS)]
     counts, _ = np.histogram(prefixes, bins=_BOUNDS)
     cells = f"{len(prefixes):,} cells of {found.name}, {_ROWS} at each of steps {', '.join(map(str, found.steps))}"
     compared = [
-        Figure(what=f"{what} that differ", value=count, told=f"{count} of {len(prefixes):,}", most=0)
+        Figure(what=f"{what} that differ", value=count, text=f"{count} of {len(prefixes):,}", most=0)
         for what, count in (("flags", found.flags), ("prefixes", found.prefix), ("scores", found.score))
     ]
     parts = [
         f"### {found.name}\n\n{cells}; prefixes by length:\n",
         table(("ids", *lengths), [("cells", *(f"{count:,}" for count in counts))]),
-        figures([Figure(what="cells", value=len(prefixes), told=f"{len(prefixes):,}", least=4096), *compared]),
+        figures([Figure(what="cells", value=len(prefixes), text=f"{len(prefixes):,}", least=4096), *compared]),
         ties(found.gaps),
     ]
     return "\n".join(parts)

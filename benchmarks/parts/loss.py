@@ -35,7 +35,7 @@ _ROWS = {"14m": (128, 16), "70m": (64, 8)}
 """Of a round: for seenat and the plain pass, and for transformers."""
 _TEXT = """## Losses against the pass that they need
 
-Losses are told from one pass over the 64 ids of a row. The *plain pass* is seenat's own forward pass and the packed output
+Losses come from one pass over the 64 ids of a row. The *plain pass* is seenat's own forward pass and the packed output
 matrix after each of 63 ids, whose logits are thrown away: what nothing exact can do without. *Forward* is transformers' pass
 with all logits; the reference goes on from there in float64. Rows of a round are new to all; {rounds} rounds after one.
 """
@@ -70,14 +70,16 @@ def _measure(shape: Shape) -> str:
 def _figures(ours: Variant, theirs: list[Variant]) -> list[Figure]:
     plain, *others = theirs
     cost = ratio(ours, plain)
-    told = [Figure(what="seenat's time, of the plain pass", value=cost.median, told=f"{cost:.2f}", most=1.15, unit="x")]
+    shown = [
+        Figure(what="seenat's time, of the plain pass", value=cost.median, text=f"{cost:.2f}", most=1.15, unit="x")
+    ]
     for other in others:
         times = ratio(other, ours)
-        told.append(Figure(what=f"against {other.name}", value=times.median, told=str(times), unit="x"))
+        shown.append(Figure(what=f"against {other.name}", value=times.median, text=str(times), unit="x"))
     apart = np.max([_apart(*pair) for pair in zip(ours.values, others[-1].values, strict=True)], axis=0)
     for name, value in zip(_PROTOCOL.value_type.quantities, apart, strict=True):
-        told.append(Figure(what=f"largest difference of `{name}` from float64", value=value, told=f"{value:.1e}"))
-    return told
+        shown.append(Figure(what=f"largest difference of `{name}` from float64", value=value, text=f"{value:.1e}"))
+    return shown
 
 
 def _apart(mine: dict[str, Any], other: dict[str, Any]) -> Any:

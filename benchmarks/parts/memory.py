@@ -1,6 +1,6 @@
 """Part `memory`: the most memory that measuring takes, beside the reference; each in a process of its own.
 
-`python -m benchmarks.parts.memory SHAPE WAY ROWS TIMES` is such a process: it measures the rows of a .npy file, so many times over.
+`python -m benchmarks.parts.memory SHAPE WAY ROWS TIMES` is such a process: it measures the rows of a .npy file, TIMES times over.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ _ROWS = {"14m": 8_192, "70m": 1_536}
 _TIMES = 8
 _KNOWN = 256
 _IDS = 50_304
+
+# Rows for scores and for `generate`: their memory is that of a block, whatever the number of rows.
 _FEW = 256
-"""Rows that scores are measured of, and those of `generate`: their memory is a block's."""
 
 
 def section(page: Path) -> str:
@@ -70,7 +71,7 @@ def _many(way: str) -> str:
 def _growth(shape: str, peaks: dict[str, float]) -> Figure:
     growth = peaks[_many("prefix")] / peaks["prefix"]
     what = f"{_TIMES} times the rows at {shape}, of the memory of one"
-    return Figure(what=what, value=growth, told=f"{growth:.2f}x", most=1.1, unit="x")
+    return Figure(what=what, value=growth, text=f"{growth:.2f}x", most=1.1, unit="x")
 
 
 def _written(folder: Path, shape: Shape) -> tuple[Path, Path]:

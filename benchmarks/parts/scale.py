@@ -1,7 +1,7 @@
-"""Part `scale`: results of ten million sequences, written, compacted and asked.
+"""Part `scale`: results of ten million sequences, written, compacted and read.
 
 Times are CPU time of one process and one thread, since nothing here computes beside it. Each part runs in a process of its
-own, whose largest memory is told.
+own, whose largest memory is shown.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Two models of {sequences:,} sequences x 10 checkpoints, values of {bits:.2f} bit
 
 
 def section(page: Path) -> str:
-    """Run every part and tell its figures."""
+    """Run every part; its figures as Markdown."""
     with tempfile.TemporaryDirectory(prefix="seenat-scale-") as folder:
         peaks: dict[str, list[float]] = {"writing": [], "reading": []}
         for size in _SIZES:
@@ -72,8 +72,8 @@ def section(page: Path) -> str:
 
 def _flat(kind: str, peaks: list[float]) -> Figure:
     """The largest memory of all sizes, against that of the smallest."""
-    told = ", ".join(f"{peak:,.0f} at {size:,}" for peak, size in zip(peaks, _SIZES, strict=True))
-    return Figure(what=f"most memory {kind}, MB", value=max(peaks) / peaks[0], told=told, most=1.1, unit="x")
+    text = ", ".join(f"{peak:,.0f} at {size:,}" for peak, size in zip(peaks, _SIZES, strict=True))
+    return Figure(what=f"most memory {kind}, MB", value=max(peaks) / peaks[0], text=text, most=1.1, unit="x")
 
 
 def _alone(part: Callable[..., list[Figure]], *arguments: Any) -> tuple[list[Figure], float]:
@@ -108,18 +108,18 @@ def _write(path: Path, sequences: int) -> list[Figure]:
     return [
         _bytes("bytes a value, block files", stored / values_),
         _bytes("bytes a value, by trajectory", compacted / values_),
-        Figure(what="block files written", value=written, told=f"{written:,.0f} MB/s of values"),
+        Figure(what="block files written", value=written, text=f"{written:,.0f} MB/s of values"),
         Figure(
             what="commit of a block of 65,536, up to 10 checkpoints",
             value=commit,
-            told=f"{commit:.1f} ms, {rate:,.1f} million values/s",
+            text=f"{commit:.1f} ms, {rate:,.1f} million values/s",
         ),
-        Figure(what="compaction", value=spent, told=f"{values_ / spent / 1e6:,.0f} MB/s of values"),
+        Figure(what="compaction", value=spent, text=f"{values_ / spent / 1e6:,.0f} MB/s of values"),
     ]
 
 
 def _bytes(what: str, value: float) -> Figure:
-    return Figure(what=what, value=value, told=f"{value:.3f}", most=0.4)
+    return Figure(what=what, value=value, text=f"{value:.3f}", most=0.4)
 
 
 def _written(results: SyntheticResults) -> float:
@@ -136,19 +136,19 @@ def _written(results: SyntheticResults) -> float:
 
 
 def _ask(path: Path, sequences: int) -> list[Figure]:
-    """Ask what is asked of results, in a process that has asked nothing before."""
+    """Run the queries in a process that has run none before."""
     with open_catalog(str(path)) as catalog:
         found = [_trajectories(catalog, "large", sequences, 1)]
         for what, most, ask, tell in _questions(catalog, sequences // BATCH):
             began = time.process_time()
             answer = ask()
             spent = (time.process_time() - began) * 1e3
-            found.append(Figure(what=what, value=spent, told=f"{spent:,.0f} ms; {tell(answer)}", most=most, unit=" ms"))
+            found.append(Figure(what=what, value=spent, text=f"{spent:,.0f} ms; {tell(answer)}", most=most, unit=" ms"))
     return found
 
 
 _Question = tuple[str, float | None, Callable[[], Any], Callable[[Any], str]]
-"""What is asked, the most milliseconds it should take, asking it, and the answer in words."""
+"""What is queried, the most milliseconds it should take, the query, and its answer in words."""
 
 
 def _questions(catalog: Catalog, last: int) -> list[_Question]:
@@ -220,7 +220,7 @@ def _long(path: Path) -> list[Figure]:
     commit = Figure(
         what="commit of a block of 65,536, 1st, 77th and 154th checkpoint",
         value=max(spent),
-        told=", ".join(f"{np.median(spent[max(0, place - 2) : place + 3]):.0f}" for place in (1, 76, 151)) + " ms",
+        text=", ".join(f"{np.median(spent[max(0, place - 2) : place + 3]):.0f}" for place in (1, 76, 151)) + " ms",
     )
     return [commit, after, before]
 
@@ -231,8 +231,8 @@ def _insert(path: Path) -> list[Figure]:
         measurement = SyntheticResults.of(catalog, "insert").measurement
         rates = [_insert_rate(catalog, measurement, place * _INSERT_BLOCKS) for place in range(_INSERTS)]
     rate = float(np.median(rates))
-    told = f"{rate:,.0f} a second [{min(rates):,.0f}, {max(rates):,.0f}]"
-    return [Figure(what="onset rows inserted, SQLite", value=rate, told=told, least=500_000)]
+    text = f"{rate:,.0f} a second [{min(rates):,.0f}, {max(rates):,.0f}]"
+    return [Figure(what="onset rows inserted, SQLite", value=rate, text=text, least=500_000)]
 
 
 def _insert_rate(catalog: Catalog, measurement: Measurement, start: int) -> float:
@@ -268,8 +268,8 @@ def _plan(path: Path) -> list[Figure]:
             catalog, model, Protocol(), Selection(steps=model.schedule.saved, sequences=model.order.sequences)
         )
         spent = time.process_time() - began
-    told = f"{spent:.1f} s, {job.progress.shards:,} rows, {max(0.0, memory('VmHWM') - before):.0f} MB"
-    return [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=spent, told=told)]
+    text = f"{spent:.1f} s, {job.progress.shards:,} rows, {max(0.0, memory('VmHWM') - before):.0f} MB"
+    return [Figure(what="planning 146,432,000 sequences x 154 checkpoints", value=spent, text=text)]
 
 
 def _trajectories(
@@ -286,7 +286,7 @@ def _trajectories(
     return Figure(
         what=f"a trajectory of {len(model.checkpoints)} checkpoints, {what}",
         value=middle,
-        told=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
+        text=f"{middle:.2f} ms, 99 % within {late:.2f}; the first {spent[0]:.1f}",
         most=most,
         unit=" ms",
     )

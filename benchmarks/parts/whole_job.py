@@ -61,9 +61,9 @@ def section(page: Path) -> str:
         for number in range(_PARTS):
             alone.append(_apart("engine", folder, steps[number::_PARTS]))
             job.append(_apart("job", folder, steps[number::_PARTS]))
-        told = _told(job, alone, Path(folder))
+        shown = _figures(job, alone, Path(folder))
     text = _TEXT.format(checkpoints=len(steps), parts=_PARTS, rows=len(_SEQUENCES))
-    return "\n".join([text, figures(told)])
+    return "\n".join([text, figures(shown)])
 
 
 def _apart(way: str, folder: str, steps: tuple[int, ...]) -> dict[str, float]:
@@ -72,24 +72,24 @@ def _apart(way: str, folder: str, steps: tuple[int, ...]) -> dict[str, float]:
     return found
 
 
-def _told(job: list[dict[str, float]], alone: list[dict[str, float]], folder: Path) -> list[Figure]:
+def _figures(job: list[dict[str, float]], alone: list[dict[str, float]], folder: Path) -> list[Figure]:
     steps = trained.CONFIG.saved
     cells = len(_SEQUENCES) * len(steps)
     rate = cells / sum(one["cpu"] for one in job)
     memory = {what: max(one["peak"] for one in found) for what, found in (("job", job), ("engine", alone))}
     sizes, query, table = _stored(folder)
     return [
-        Figure(what="values a CPU second, the job", value=rate, told=f"{rate:,.0f}"),
+        Figure(what="values a CPU second, the job", value=rate, text=f"{rate:,.0f}"),
         _share("share of the engine's own rate, CPU time", "cpu", job, alone, 90),
         _share("share of the engine's own rate, time by the clock", "seconds", job, alone, None),
-        Figure(what="most memory of a job's process", value=memory["job"], told=f"{memory['job']:,.0f} MB"),
-        Figure(what="most memory, the engine alone", value=memory["engine"], told=f"{memory['engine']:,.0f} MB"),
+        Figure(what="most memory of a job's process", value=memory["job"], text=f"{memory['job']:,.0f} MB"),
+        Figure(what="most memory, the engine alone", value=memory["engine"], text=f"{memory['engine']:,.0f} MB"),
         *(
-            Figure(what=f"bytes a value, {what}", value=size / cells, told=f"{size / cells:.2f}", most=0.4)
+            Figure(what=f"bytes a value, {what}", value=size / cells, text=f"{size / cells:.2f}", most=0.4)
             for what, size in sizes.items()
         ),
-        Figure(what=f"one sequence's {len(steps)} values", value=query, told=f"{query:.1f} ms"),
-        Figure(what="when each was memorized, by step", value=table, told=f"{table:.1f} ms"),
+        Figure(what=f"one sequence's {len(steps)} values", value=query, text=f"{query:.1f} ms"),
+        Figure(what="when each was memorized, by step", value=table, text=f"{table:.1f} ms"),
     ]
 
 
@@ -98,8 +98,8 @@ def _share(
 ) -> Figure:
     shares = [100 * mine[unit] / whole[unit] for mine, whole in zip(alone, job, strict=True)]
     middle = statistics.median(shares)
-    told = f"{middle:.0f} % [{min(shares):.0f}, {max(shares):.0f}]"
-    return Figure(what=what, value=middle, told=told, least=least, unit=" %")
+    shown = f"{middle:.0f} % [{min(shares):.0f}, {max(shares):.0f}]"
+    return Figure(what=what, value=middle, text=shown, least=least, unit=" %")
 
 
 def _stored(folder: Path) -> tuple[dict[str, int], float, float]:

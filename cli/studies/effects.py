@@ -118,7 +118,7 @@ def _show_counterfactual(out: Output, found: tuple[CounterfactualProfile, ...]) 
     first = found[0]
     out.facts(
         [
-            ("effect on", first.quantity.told),
+            ("effect on", first.quantity.label),
             ("beside", f"sequences that the run {'never reads' if first.control == 'never' else 'has not read yet'}"),
             ("intervals", "95 %, all of a model at once"),
             *((f"trends of {one.model}", _trend_words(one)) for one in found),
@@ -173,7 +173,7 @@ def _show_labels(out: Output, found: StepLabels) -> None:
     out.facts(
         [
             ("model", found.model),
-            ("gap", f"{found.quantity.told}: just before the step less just after"),
+            ("gap", f"{found.quantity.label}: just before the step less just after"),
         ]
     )
     out.line()

@@ -75,7 +75,7 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
     """
     if all(sum(step.measured > 0 for step in curve.steps) < 2 for curve in curves):
         raise NothingToDraw(
-            f"No two checkpoints of {_names(curves)} have been measured, and forgetting is told from one to the next; run "
+            f"No two checkpoints of {_names(curves)} have been measured, and forgetting needs two; run "
             f"`seenat memorize {curves[0].model}`."
         )
     return _lines(
@@ -101,7 +101,7 @@ def predictions_chart(answer: Predictions) -> Any:
     if all(row[field] is None for row in rows for field, _, _ in panels):
         raise _nothing_predicted(answer)
     names = list(dict.fromkeys(row["model"] for row in rows))
-    title = f"What tells what {answer.model} has memorized at step {answer.step:,}"
+    title = f"What predicts what {answer.model} has memorized at step {answer.step:,}"
     return _lines(rows, names, panels, shares=True).properties(title=title)
 
 
@@ -156,7 +156,7 @@ def sets_chart(answer: SetDifference) -> Any:
 def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
     """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model."""
     altair = altair_or_refuse()
-    title = f"Effect of having been trained on: {profiles[0].quantity.told}"
+    title = f"Effect of having been trained on: {profiles[0].quantity.label}"
     names = [profile.model for profile in profiles]
     maps = altair.concat(
         *(_effects_map(profile, _largest_effect(profiles)) for profile in profiles), columns=_PANELS_A_ROW
@@ -287,7 +287,7 @@ def _predictor(answer: Predictions, model: str) -> str:
 def _nothing_predicted(answer: Predictions) -> NothingToDraw:
     if not answer.predictions:
         return NothingToDraw(
-            f"No earlier checkpoint and no smaller model has been measured that may tell what {answer.model} has "
+            f"No earlier checkpoint and no smaller model has been measured that may predict what {answer.model} has "
             f"memorized at step {answer.step:,}, so there is nothing to draw; choose a later --step, or measure a smaller model."
         )
     return NothingToDraw(

@@ -147,7 +147,7 @@ class Comparison(Answer):
 def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comparison:
     """Put a model's results beside everything published of it.
 
-    Raises `NotMeasured` when nothing was published, or when nothing was measured by the protocol that was asked for.
+    Raises `NotMeasured` when nothing was published, or when nothing was measured by the chosen protocol.
     """
     related = _related(catalog, model)
     ours = _measurement(catalog, model, protocol)

@@ -5,7 +5,7 @@ attached to those, where the catalog has them; a note says so.
 
 That procedure, run over 512 processes, wrote some rows twice, and some beyond the checkpoint, which it had not seen: both are
 left out and counted. Of a run over all 146,432,000 sequences the last 304 rows were numbered one too high: rows of those
-numbers are *marked*, neither repaired nor compared, since it cannot be told which run a set came from.
+numbers are *marked*, neither repaired nor compared, since a set does not say which run it came from.
 
 A set's file (`seenat.memorization.published.result_sets`) is written durably, then recorded with its digest. Importing the same again
 changes nothing.

@@ -10,7 +10,7 @@ memorized sequences cluster. For a Poisson process the index times k - 1 would b
 independently with probability p have an index of 1 - p, so that shares of some percent lower it visibly; small means (m < 1)
 make the approximation coarse.
 
-Only slices that lie within what the checkpoint had seen and of which all sequences were measured count.
+A slice counts only if the checkpoint had seen it and all its sequences were measured.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ExposureCount(Answer):
-    """How many contents were memorized first after so many exposures."""
+    """How many contents were memorized first after a number of exposures."""
 
     exposures: int
     contents: int
@@ -49,7 +49,7 @@ class ExposureClass(Answer):
     times: int
     """How many sequences hold each of them, of those read: what the last checkpoint considered had seen."""
     contents: int
-    """Those of which some sequence was measured at a checkpoint that had seen it."""
+    """Contents with a sequence that was measured at a checkpoint that had seen it."""
     memorized: int
     """Those that some checkpoint had memorized."""
     steps: tuple[int, ...]

@@ -105,7 +105,7 @@ def memorized_only_by(
 
 
 def _memorized_within(data: StudyData, sequences: SequenceRange, within: int | None) -> Indices:
-    """Places in a range of the sequences memorized within so many steps, ascending."""
+    """Places in a range of the sequences memorized within that many steps, ascending."""
     points = data.points(sequences)
     places: Indices = np.flatnonzero(points.ever_memorized).astype(np.int64)
     if within is None:

@@ -37,12 +37,12 @@ def test_a_part_replaces_its_own_section_only(page: Any, tmp_path: Path) -> None
 
 def test_a_figure_stands_beside_its_target(page: Any) -> None:
     figures = [
-        page.Figure(what="rate", value=9.9, told="9.9x", least=10, unit="x"),
-        page.Figure(what="rate", value=10.0, told="10.0x", least=10, unit="x"),
-        page.Figure(what="bytes", value=0.41, told="0.41", most=0.4),
-        page.Figure(what="differ", value=0, told="0 of 9", most=0),
-        page.Figure(what="differ", value=1, told="1 of 9", most=0),
-        page.Figure(what="memory", value=7, told="7 MB"),
+        page.Figure(what="rate", value=9.9, text="9.9x", least=10, unit="x"),
+        page.Figure(what="rate", value=10.0, text="10.0x", least=10, unit="x"),
+        page.Figure(what="bytes", value=0.41, text="0.41", most=0.4),
+        page.Figure(what="differ", value=0, text="0 of 9", most=0),
+        page.Figure(what="differ", value=1, text="1 of 9", most=0),
+        page.Figure(what="memory", value=7, text="7 MB"),
     ]
     lines = page.figures(figures).splitlines()[2:]
     assert [line.split("|")[3].strip() for line in lines] == [

@@ -39,7 +39,7 @@ class _PackedLinear(torch.nn.Module):
 def packed_copy(model: Any) -> Any:
     """The model with packed linear layers, or the model itself off the CPU and where this build of torch cannot pack.
 
-    The copy shares every other tensor with the model, which stays as it is. Not every architecture's code takes it:
+    The copy shares every other tensor with the model, which is not changed. Not every architecture's code takes it:
     `capabilities.probe_model` tries.
     """
     if model.device.type != "cpu" or not can_pack(model.dtype):

@@ -47,7 +47,7 @@ class PrefixState:
         self.prefixes = continuations[:, None].repeat(1, count)
         """uint8 [pairs, n], for sequences that are done."""
         self.unsure = torch.zeros(count, dtype=torch.bool, device=device)
-        """The sequences, bool [n], of which an id that mattered was left undecided; their prefixes may be too short."""
+        """Sequences, bool [n], with an undecided id that mattered; their prefixes may be too short."""
         self._since = torch.zeros(count, dtype=torch.int64, device=device)
 
     def take(

@@ -1,6 +1,6 @@
 """Threads that share sequences: each works on sequences of its own, in products of its own.
 
-Threads that share a product spend their time waiting for each other. On two cores of which other programs had a part,
+Threads that share a product spend their time waiting for each other. On two cores that other programs also used,
 sharing took 5 to 8 seconds where one thread alone took 3.3.
 """
 

@@ -51,7 +51,7 @@ class NewKeys:
 
 
 class StoredKeys:
-    """Some rows of a store: tensors [rows, most ids, 2, heads, width], of which `start` ids are filled."""
+    """Some rows of a store: tensors [rows, most ids, 2, heads, width], whose first `start` ids are filled."""
 
     def __init__(self, layers: list[torch.Tensor], start: int) -> None:
         self.layers = layers

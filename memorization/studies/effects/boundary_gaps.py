@@ -58,7 +58,7 @@ class Gaps:
 
     @property
     def high(self) -> Floats:
-        """The upper ends, likewise."""
+        """The upper ends of these intervals; infinity where there is no gap."""
         return np.nan_to_num(self.gap + self.critical * self.error, nan=np.inf)
 
     @property

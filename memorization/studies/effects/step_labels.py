@@ -173,7 +173,7 @@ def step_labels(
     found_gaps = find_gaps(taking_part, len(data.steps), LABEL_CONFIDENCE)
     if np.isnan(np.diag(found_gaps.gap)).all():
         raise NotMeasured(
-            f"No checkpoint of {model.name} can be held against its label: the sequences just before its step and just after it, "
+            f"No checkpoint of {model.name} can be compared with its label: the sequences just before its step and just after it, "
             "up to the measured checkpoints beside it, must have been measured at it, both; run "
             f"`seenat memorize {model.name} --unseen`."
         )

@@ -61,7 +61,7 @@ class Quantity:
         return _WORDS[self.name]
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The words and the unit, unless the words begin with it: `share memorized`."""
         return self.words if self.words.startswith(self.unit) else f"{self.words}, in {self.unit}"
 
@@ -83,6 +83,6 @@ def quantity_of(protocol: Protocol, name: str | None = None) -> Quantity:
     names = _OF_MEASURES[protocol.measure]
     if name is not None and name not in names:
         raise InvalidValue(
-            f"The measure {protocol.measure} does not tell {name!r} of a sequence; it tells {' or '.join(names)}."
+            f"The measure {protocol.measure} does not give {name!r} of a sequence; it gives {' or '.join(names)}."
         )
     return Quantity(name or names[0], protocol)

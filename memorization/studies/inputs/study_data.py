@@ -159,8 +159,8 @@ class StudyData:
         rows = {step: row for step, row in self.rows.items() if step not in refined}
         if not rows:
             raise NotMeasured(
-                f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, of which no mean can "
-                f"be taken; run `seenat memorize {self.model.name} --unseen`."
+                f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, and a mean over "
+                f"that means nothing; run `seenat memorize {self.model.name} --unseen`."
             )
         return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
 

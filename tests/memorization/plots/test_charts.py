@@ -1,9 +1,14 @@
 """Charts of the measured pocket suite in every format, and one definition behind all of them."""
 
+from __future__ import annotations
+
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -12,14 +17,15 @@ from seenat.memorization.plots.charts import onset_chart, trajectory_chart
 from seenat.memorization.plots.save import check_plot_path, save
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import onsets
-from seenat.memorization.queries.trajectories import trajectory
+from seenat.memorization.queries.trajectories import SequenceTrajectory, trajectory
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NothingToDraw
 from seenat.registry.units import SequenceRange
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
-def foreign(html):
+def foreign(html: str) -> list[Any]:
     """What a page would have to fetch from elsewhere."""
     found = []
     parser = HTMLParser()
@@ -31,7 +37,7 @@ def foreign(html):
 
 
 @pytest.fixture(scope="module")
-def charts(measured_pocket):
+def charts(measured_pocket: Catalog) -> dict[str, Any]:
     models = [measured_pocket.model(name) for name in MODELS]
     return {
         "onset": onset_chart([onsets(measured_pocket, model) for model in models]),
@@ -41,14 +47,14 @@ def charts(measured_pocket):
 
 
 @pytest.fixture
-def mine_loss(mine_catalog, measured):
+def mine_loss(mine_catalog: Catalog, measured: Callable[..., Any]) -> SequenceTrajectory:
     """The trajectory of a loss, of a sequence that the last two of three checkpoints had seen."""
     protocol = Protocol.default_for(0, "loss", prompt=9, continuation=4)
     measured(mine_catalog, "mine-a", protocol, steps=(0, 100, 200), sequences=SequenceRange(0, 24), unseen=True)
     return trajectory(mine_catalog, mine_catalog.model("mine-a"), 20)
 
 
-def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss, tmp_path):
+def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss: SequenceTrajectory, tmp_path: Path) -> None:
     drawn = trajectory_chart(mine_loss).to_dict()
     line = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "line")
     expected = [
@@ -64,7 +70,7 @@ def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["onset", "trajectory", "control"])
-def test_a_chart_is_drawn_as_its_file_is_called(charts, tmp_path, name):
+def test_a_chart_is_drawn_as_its_file_is_called(charts: dict[str, Any], tmp_path: Path, name: str) -> None:
     for ending in ("svg", "png", "HTML"):
         save(charts[name], tmp_path / f"chart.{ending}")
     svg = ElementTree.fromstring((tmp_path / "chart.svg").read_text())
@@ -82,12 +88,12 @@ def test_a_chart_is_drawn_as_its_file_is_called(charts, tmp_path, name):
     assert sorted(path.name for path in tmp_path.glob("chart*")) == ["chart.HTML", "chart.png", "chart.svg"]
 
 
-def encodings(chart):
+def encodings(chart: Any) -> list[dict[str, Any]]:
     drawn = chart.to_dict()
     return [{**drawn.get("encoding", {}), **layer["encoding"]} for layer in drawn["layer"]]
 
 
-def test_steps_end_at_the_last_one(charts, mine_loss, tmp_path):
+def test_steps_end_at_the_last_one(charts: dict[str, Any], mine_loss: SequenceTrajectory, tmp_path: Path) -> None:
     """An axis rounded up to 400 has its last label run into 380."""
     for chart, last in ((charts["onset"], 384), (charts["trajectory"], 384), (trajectory_chart(mine_loss), 200)):
         for encoding in encodings(chart):
@@ -98,7 +104,7 @@ def test_steps_end_at_the_last_one(charts, mine_loss, tmp_path):
     assert ">400<" not in (tmp_path / "chart.svg").read_text()
 
 
-def test_what_was_seen_late_is_told_within_the_chart(charts, measured_pocket):
+def test_what_was_seen_late_is_told_within_the_chart(charts: dict[str, Any], measured_pocket: Catalog) -> None:
     late = trajectory_chart(trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 3000)).to_dict()
     aligned = [
         layer["mark"]["align"]
@@ -109,7 +115,7 @@ def test_what_was_seen_late_is_told_within_the_chart(charts, measured_pocket):
     assert aligned == ["right", "left"]
 
 
-def test_a_share_of_nothing_is_drawn_at_the_foot(measured_pocket):
+def test_a_share_of_nothing_is_drawn_at_the_foot(measured_pocket: Catalog) -> None:
     found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
     early = replace(found, steps=tuple(count for count in found.steps if count.step <= 64))
     assert all(encoding["y"]["scale"]["domain"] == [0, 1] for encoding in encodings(onset_chart([early])))
@@ -117,7 +123,7 @@ def test_a_share_of_nothing_is_drawn_at_the_foot(measured_pocket):
         onset_chart([replace(found, steps=())])
 
 
-def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket, tmp_path):
+def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket: Catalog, tmp_path: Path) -> None:
     found = onsets(measured_pocket, measured_pocket.model("pocket-2m"))
     names = [f"a-model-with-a-rather-long-name-{place}" for place in range(11)]
     for number, dashed in ((10, False), (11, True)):
@@ -127,7 +133,7 @@ def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket, tmp_path
         assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
 
 
-def test_the_onset_chart_shows_every_measured_share(charts, measured_pocket):
+def test_the_onset_chart_shows_every_measured_share(charts: dict[str, Any], measured_pocket: Catalog) -> None:
     drawn = charts["onset"].to_dict()["data"]["values"]
     expected = [
         (name, count.step, count.share)
@@ -139,7 +145,9 @@ def test_the_onset_chart_shows_every_measured_share(charts, measured_pocket):
     assert len(drawn) == 3 * 12
 
 
-def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, measured_pocket):
+def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(
+    charts: dict[str, Any], measured_pocket: Catalog
+) -> None:
     found = trajectory(measured_pocket, measured_pocket.model("pocket-2m"), 1030)
     drawn = charts["trajectory"].to_dict()
     points = next(layer["data"]["values"] for layer in drawn["layer"] if layer["mark"]["type"] == "point")
@@ -153,7 +161,7 @@ def test_the_trajectory_chart_shows_every_point_and_when_it_was_seen(charts, mea
 
 
 @pytest.mark.parametrize("name", ["chart.pdf", "chart", "svg"])
-def test_other_files_are_refused_before_anything_is_drawn(charts, tmp_path, name):
+def test_other_files_are_refused_before_anything_is_drawn(charts: dict[str, Any], tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidValue, match=r"its name ends in \.svg, \.png, \.html"):
         check_plot_path(tmp_path / name)
     with pytest.raises(InvalidValue):

@@ -1,7 +1,11 @@
 """One chart a study: what is drawn is what was found, in every format."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,7 @@ from seenat.memorization.studies.exposures import exposure_onsets
 from seenat.memorization.studies.forgetting import curves
 from seenat.memorization.studies.prediction import predictions
 from seenat.memorization.studies.set_difference import memorized_only_by
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import NothingToDraw
 
 TABLEAU = ["#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#eeca3b", "#b279a2", "#ff9da6", "#9d755d", "#bab0ac"]
@@ -22,7 +27,7 @@ MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
 @pytest.fixture(scope="module")
-def found(measured_pocket, with_losses):
+def found(measured_pocket: Catalog, with_losses: Catalog) -> dict[str, Any]:
     models = [measured_pocket.model(name) for name in MODELS]
     return {
         "onsets": curves(measured_pocket, models),
@@ -37,7 +42,7 @@ def found(measured_pocket, with_losses):
 
 
 @pytest.fixture(scope="module")
-def drawn(found):
+def drawn(found: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(charts, f"{name}_chart")(answer) for name, answer in found.items()}
 
 
@@ -45,7 +50,7 @@ CHARTS = ("onsets", "forgetting", "exposures", "dispersion", "predictions", "set
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_every_chart_is_saved_in_every_format(drawn, tmp_path, name):
+def test_every_chart_is_saved_in_every_format(drawn: dict[str, Any], tmp_path: Path, name: str) -> None:
     for ending in ("svg", "png", "html"):
         save(drawn[name], tmp_path / f"{name}.{ending}")
     svg = (tmp_path / f"{name}.svg").read_text()
@@ -54,21 +59,21 @@ def test_every_chart_is_saved_in_every_format(drawn, tmp_path, name):
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def svg_of(chart, folder):
+def svg_of(chart: Any, folder: Path) -> str:
     save(chart, folder / "chart.svg")
     return (folder / "chart.svg").read_text()
 
 
-def size_of(chart, folder):
+def size_of(chart: Any, folder: Path) -> tuple[float, float]:
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg_of(chart, folder))
     return float(found[1]), float(found[2])
 
 
-def panels(chart):
+def panels(chart: Any) -> list[list[dict[str, Any]]]:
     return [panel["data"]["values"] for panel in chart.to_dict()["hconcat"]]
 
 
-def test_curves_show_every_step(found, drawn):
+def test_curves_show_every_step(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     share, so_far = panels(drawn["onsets"])
     changes = [(one.model, change) for one in found["onsets"] for change in one.steps]
     assert [(row["model"], row["step"], row["share"]) for row in share] == [
@@ -82,7 +87,7 @@ def test_curves_show_every_step(found, drawn):
     assert [row["relearned"] for row in relearned] == [change.relearned for _, change in changes]
 
 
-def test_predictions_tell_the_target_from_others(found, drawn):
+def test_predictions_tell_the_target_from_others(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     precision, recall, of_all = panels(drawn["predictions"])
     told = found["predictions"].predictions
     assert [row["precision"] for row in precision] == [one.precision for one in told if one.precision is not None]
@@ -90,7 +95,7 @@ def test_predictions_tell_the_target_from_others(found, drawn):
     assert {row["model"] for row in of_all} == {"pocket-2m, earlier", "pocket-230k", "pocket-660k"}
 
 
-def test_other_charts_show_what_was_found(found, drawn):
+def test_other_charts_show_what_was_found(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     diagonal, points = (layer["data"]["values"] for layer in drawn["dispersion"].to_dict()["layer"])
     assert points == [one.to_json() for one in found["dispersion"].dispersion.quantiles]
     assert diagonal[1]["poisson"] == max(max(row["poisson"], row["observed"]) for row in points)
@@ -98,7 +103,9 @@ def test_other_charts_show_what_was_found(found, drawn):
     assert [bar["sequences"] for bar in bars] == [found["sets"].never, found["sets"].also, found["sets"].not_measured]
 
 
-def test_exposures_tell_how_many_of_each_class_were_memorized(found, drawn, tmp_path):
+def test_exposures_tell_how_many_of_each_class_were_memorized(
+    found: dict[str, Any], drawn: dict[str, Any], tmp_path: Path
+) -> None:
     chart = drawn["exposures"].to_dict()
     svg = svg_of(drawn["exposures"], tmp_path)
     for one, panel in zip(found["exposures"], chart["concat"], strict=True):
@@ -114,7 +121,7 @@ def test_exposures_tell_how_many_of_each_class_were_memorized(found, drawn, tmp_
     assert svg.count(">share memorized<") == 1
 
 
-def test_axes_of_exposures_have_powers_of_two_only(measured_pocket, tmp_path):
+def test_axes_of_exposures_have_powers_of_two_only(measured_pocket: Catalog, tmp_path: Path) -> None:
     """Up to step 192 contents occur 1, 2, 3, 4, 5 ... 38 times."""
     models = exposure_onsets(measured_pocket, [measured_pocket.model("pocket-2m")], until=192)
     chart = charts.exposures_chart(models)
@@ -126,7 +133,9 @@ def test_axes_of_exposures_have_powers_of_two_only(measured_pocket, tmp_path):
     assert width < 1.6 * height  # One panel and its legend: no title beyond them.
 
 
-def test_the_sizes_of_a_qq_plot_are_numbers_of_slices_that_occur(measured_pocket, drawn, tmp_path):
+def test_the_sizes_of_a_qq_plot_are_numbers_of_slices_that_occur(
+    measured_pocket: Catalog, drawn: dict[str, Any], tmp_path: Path
+) -> None:
     model = measured_pocket.model("pocket-2m")
     for size, least in ((8, 3), (3072, 1)):
         found = batch_dispersion(measured_pocket, model, slice_sequences=size)
@@ -139,7 +148,7 @@ def test_the_sizes_of_a_qq_plot_are_numbers_of_slices_that_occur(measured_pocket
         assert points["legend"]["format"] == ",d"
 
 
-def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket, tmp_path):
+def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket: Catalog, tmp_path: Path) -> None:
     """Nothing is memorized at step 64, by any of the slices; nothing is forgotten between steps 1 and 64."""
     model = measured_pocket.model("pocket-2m")
     nothing = charts.dispersion_chart(batch_dispersion(measured_pocket, model, 64))
@@ -154,7 +163,7 @@ def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket, tmp_path):
             assert panel["encoding"]["y"]["scale"]["domain"] == [0, 1]
 
 
-def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket):
+def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> None:
     model, smallest = measured_pocket.model("pocket-2m"), measured_pocket.model("pocket-230k")
     (whole,) = curves(measured_pocket, [model])
     late = replace(whole, steps=whole.steps[-1:])
@@ -172,7 +181,7 @@ def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket):
     assert charts.forgetting_chart([late, whole]).to_dict()["hconcat"]
 
 
-def test_a_panel_of_nothing_says_so(measured_pocket, tmp_path):
+def test_a_panel_of_nothing_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
     """At step 128 its own earlier checkpoints had memorized nothing, so that precision is not known."""
     found = predictions(measured_pocket, measured_pocket.model("pocket-230k"), step=128)
     precision, recall, _ = charts.predictions_chart(found).to_dict()["hconcat"]
@@ -181,7 +190,9 @@ def test_a_panel_of_nothing_says_so(measured_pocket, tmp_path):
     save(charts.predictions_chart(found), tmp_path / "one.png")
 
 
-def test_words_are_said_once_and_in_the_singular(found, measured_pocket, tmp_path):
+def test_words_are_said_once_and_in_the_singular(
+    found: dict[str, Any], measured_pocket: Catalog, tmp_path: Path
+) -> None:
     profiles = counterfactual_profiles(
         measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
     )
@@ -198,7 +209,7 @@ def test_words_are_said_once_and_in_the_singular(found, measured_pocket, tmp_pat
     ]
 
 
-def test_more_than_ten_models_are_told_apart(measured_pocket, tmp_path):
+def test_more_than_ten_models_are_told_apart(measured_pocket: Catalog, tmp_path: Path) -> None:
     (whole,) = curves(measured_pocket, [measured_pocket.model("pocket-2m")])
     names = [f"a-model-with-a-rather-long-name-{place}" for place in range(24)]
     many = [replace(whole, model=name) for name in names]
@@ -213,7 +224,7 @@ def test_more_than_ten_models_are_told_apart(measured_pocket, tmp_path):
             assert list(looks.values()) == [(colour, "") for colour in TABLEAU]
 
 
-def test_effects_are_drawn_beside_zero_and_one_by_one(found, drawn):
+def test_effects_are_drawn_beside_zero_and_one_by_one(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     profiles, maps = drawn["counterfactual"].to_dict()["vconcat"]
     rows = profiles["layer"][1]["data"]["values"] if "data" in profiles["layer"][1] else profiles["data"]["values"]
     for one, panel in zip(found["counterfactual"], maps["concat"], strict=True):
@@ -224,7 +235,7 @@ def test_effects_are_drawn_beside_zero_and_one_by_one(found, drawn):
         assert [row["effect"] for row in panel["data"]["values"]] == [effect.effect for effect in one.effects]
 
 
-def test_possible_steps_are_marked(found, drawn):
+def test_possible_steps_are_marked(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     gaps, marks = (layer["data"]["values"] for layer in drawn["labels"].to_dict()["layer"])
     labels = found["labels"].labels
     assert len(gaps) == sum(len(label.boundaries) for label in labels)
@@ -233,7 +244,7 @@ def test_possible_steps_are_marked(found, drawn):
     ]
 
 
-def test_what_differs_nowhere_is_drawn_too(measured_pocket, tmp_path):
+def test_what_differs_nowhere_is_drawn_too(measured_pocket: Catalog, tmp_path: Path) -> None:
     """Nothing is memorized before step 128."""
     found = counterfactual_profiles(
         measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"

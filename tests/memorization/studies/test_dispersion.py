@@ -1,9 +1,15 @@
 """Dispersion over slices: against counts by hand, and by simulated processes whose dispersion is known."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
 from seenat.memorization.studies.dispersion import batch_dispersion, dispersion_of
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownCheckpoint
 
 
@@ -11,7 +17,9 @@ from seenat.registry.errors import InvalidValue, NotMeasured, UnknownCheckpoint
 @pytest.mark.parametrize(
     ("which", "name"), [("measured_pocket", "pocket-230k"), ("measured_pocket", "pocket-2m"), ("partly", "pocket-230k")]
 )
-def test_counts_are_those_of_the_slices(request, seen, which, name, size, step):
+def test_counts_are_those_of_the_slices(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str, size: int | None, step: int | None
+) -> None:
     catalog = request.getfixturevalue(which)
     known = seen(catalog, name)
     at, slice_ = step or 384, size or 8
@@ -36,7 +44,7 @@ def test_counts_are_those_of_the_slices(request, seen, which, name, size, step):
         assert found.dispersion.index is None
 
 
-def test_a_poisson_process_is_recognised():
+def test_a_poisson_process_is_recognised() -> None:
     generator = np.random.default_rng(11)
     found = [dispersion_of(generator.poisson(5, 400)) for _ in range(400)]
     tails = np.sort([one.p_value for one in found])
@@ -47,7 +55,7 @@ def test_a_poisson_process_is_recognised():
     assert near > 390
 
 
-def test_clusters_are_told_from_independence():
+def test_clusters_are_told_from_independence() -> None:
     generator = np.random.default_rng(12)
     clustered = dispersion_of(generator.poisson(generator.gamma(2, 2.5, 400)))
     assert clustered.index == pytest.approx(3.5, rel=0.2)
@@ -57,7 +65,7 @@ def test_clusters_are_told_from_independence():
     assert independent.p_value > 0.999
 
 
-def test_quantiles_pair_every_slice():
+def test_quantiles_pair_every_slice() -> None:
     found = dispersion_of(np.array([4, 0, 2, 2]))
     # Poisson of mean 2 reaches 1/8 at 0, 3/8 at 1, 5/8 at 2 and 7/8 at 4.
     assert [(one.poisson, one.observed, one.slices) for one in found.quantiles] == [
@@ -68,14 +76,14 @@ def test_quantiles_pair_every_slice():
     ]
 
 
-def test_nothing_memorized_has_no_dispersion():
+def test_nothing_memorized_has_no_dispersion() -> None:
     found = dispersion_of(np.zeros(5, np.int64))
     assert (found.index, found.p_value) == (None, None)
     assert [(count.memorized, count.slices) for count in found.counts] == [(0, 5)]
     assert [one.to_json() for one in found.quantiles] == [{"poisson": 0, "observed": 0, "slices": 5}]
 
 
-def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
+def test_what_cannot_be_answered_is_refused(measured_pocket: Catalog, partly: Catalog) -> None:
     model = measured_pocket.model("pocket-2m")
     with pytest.raises(InvalidValue, match="A slice of 0 sequences"):
         batch_dispersion(measured_pocket, model, slice_sequences=0)

@@ -1,6 +1,10 @@
 """Exposures at onset, counted by a dictionary of the ids themselves."""
 
+from __future__ import annotations
+
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +13,8 @@ from hypothesis import strategies as st
 
 from seenat.memorization.pocket.config import POCKET
 from seenat.memorization.studies.exposures import exposure_onsets, quantile
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicates import contents_of
 from seenat.registry.orders.extents import Extent
@@ -19,7 +25,7 @@ from seenat.registry.units import SequenceRange
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
-def places_by_ids(model, sequences):
+def places_by_ids(model: Model, sequences: int) -> list[list[int]]:
     rows = model.order.source().tokens(SequenceRange(0, sequences))
     places = defaultdict(list)
     for place, row in enumerate(rows):
@@ -27,7 +33,7 @@ def places_by_ids(model, sequences):
     return list(places.values())
 
 
-def onset_of(known, places, steps):
+def onset_of(known: Any, places: Any, steps: Any) -> Any:
     """Steps before, and at, which any of a content's seen sequences was memorized; None where none was measured."""
     before, measured = None, False
     for step in steps:
@@ -44,7 +50,9 @@ def onset_of(known, places, steps):
 @pytest.mark.parametrize(
     ("which", "name"), [*(("measured_pocket", name) for name in MODELS), ("partly", "pocket-230k")]
 )
-def test_exposures_are_those_counted_by_the_ids(request, seen, which, name, until):
+def test_exposures_are_those_counted_by_the_ids(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str, until: int | None
+) -> None:
     catalog = request.getfixturevalue(which)
     known = seen(catalog, name)
     steps = [step for step in known.steps if step and step <= (until or 384)]
@@ -75,7 +83,7 @@ def test_exposures_are_those_counted_by_the_ids(request, seen, which, name, unti
         assert one.exposures_before == tuple(sorted(earlier))
 
 
-def test_classes_are_those_that_were_planted(measured_pocket):
+def test_classes_are_those_that_were_planted(measured_pocket: Catalog) -> None:
     models = [measured_pocket.model(name) for name in MODELS]
     for found in exposure_onsets(measured_pocket, models):
         assert {(one.times, one.contents) for one in found.classes} == {
@@ -86,7 +94,7 @@ def test_classes_are_those_that_were_planted(measured_pocket):
         assert len(medians) >= 3
 
 
-def test_json_has_medians_and_every_count(measured_pocket):
+def test_json_has_medians_and_every_count(measured_pocket: Catalog) -> None:
     (found,) = exposure_onsets(measured_pocket, [measured_pocket.model("pocket-2m")])
     most = found.classes[0].to_json()
     assert sum(one["contents"] for one in most["exposures"]) == most["memorized"]
@@ -94,7 +102,7 @@ def test_json_has_medians_and_every_count(measured_pocket):
     assert most["median_exposures_before"] < most["median_exposures"]
 
 
-def test_what_would_cost_much_is_refused_unless_asked_for(measured_pocket):
+def test_what_would_cost_much_is_refused_unless_asked_for(measured_pocket: Catalog) -> None:
     model = measured_pocket.model("pocket-2m")
     with pytest.raises(InvalidValue, match=r"all 3,072 sequences .* with --until, for example 125, or 384 for all"):
         exposure_onsets(measured_pocket, [model], most=1000)
@@ -102,7 +110,9 @@ def test_what_would_cost_much_is_refused_unless_asked_for(measured_pocket):
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 200))
-def test_equal_sequences_have_one_content(tmp_path_factory, drawn, bytes_at_once):
+def test_equal_sequences_have_one_content(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[int], bytes_at_once: int
+) -> None:
     rows = np.array([[kind, 1, 2, kind % 2] for kind in drawn], "<u2")
     path = tmp_path_factory.mktemp("ids") / "ids.bin"
     path.write_bytes(rows.tobytes())
@@ -115,7 +125,7 @@ def test_equal_sequences_have_one_content(tmp_path_factory, drawn, bytes_at_once
         assert len({drawn[place] for place in np.flatnonzero(found.content == content)}) == 1
 
 
-def test_quantiles_of_few_values():
+def test_quantiles_of_few_values() -> None:
     assert quantile((), 0.5) is None
     assert [quantile((1, 2, 4, 8), share) for share in (0.25, 0.5, 0.75)] == [1, 2, 4]
     assert [quantile((1, 2, 4), share) for share in (0.25, 0.5, 0.75)] == [1, 2, 4]
@@ -123,5 +133,5 @@ def test_quantiles_of_few_values():
 
 
 @given(st.lists(st.integers(0, 50), min_size=1), st.sampled_from([0.25, 0.5, 0.75]))
-def test_quantiles_are_values_that_so_large_a_share_does_not_exceed(values, share):
+def test_quantiles_are_values_that_so_large_a_share_does_not_exceed(values: list[int], share: float) -> None:
     assert quantile(tuple(sorted(values)), share) == np.quantile(values, share, method="inverted_cdf")

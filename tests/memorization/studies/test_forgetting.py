@@ -1,11 +1,16 @@
 """Changes by step against the trajectory of every single sequence, wholly and partly measured."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Callable
 from itertools import accumulate
+from typing import Any
 
 import pytest
 
 from seenat.memorization.studies.forgetting import curves
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import NotMeasured
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
@@ -13,7 +18,9 @@ MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("which", ["measured_pocket", "partly"])
-def test_changes_are_those_of_the_trajectories(request, seen, which, name):
+def test_changes_are_those_of_the_trajectories(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str
+) -> None:
     catalog = request.getfixturevalue(which)
     if (which, name) == ("partly", "pocket-660k"):
         with pytest.raises(NotMeasured):
@@ -39,7 +46,7 @@ def test_changes_are_those_of_the_trajectories(request, seen, which, name):
     assert sum(onsets.values()) > 50
 
 
-def test_what_is_memorized_is_what_was_learned_and_not_lost(measured_pocket):
+def test_what_is_memorized_is_what_was_learned_and_not_lost(measured_pocket: Catalog) -> None:
     for found in curves(measured_pocket, [measured_pocket.model(name) for name in MODELS]):
         lost = list(accumulate(change.forgotten - change.relearned for change in found.steps))
         assert [change.memorized for change in found.steps] == [
@@ -48,7 +55,7 @@ def test_what_is_memorized_is_what_was_learned_and_not_lost(measured_pocket):
         assert lost[-1] > 0
 
 
-def test_larger_models_memorize_more(measured_pocket):
+def test_larger_models_memorize_more(measured_pocket: Catalog) -> None:
     found = curves(measured_pocket, [measured_pocket.model(name) for name in MODELS])
     assert [one.model for one in found] == list(MODELS)
     last = [one.steps[-1].memorized for one in found]

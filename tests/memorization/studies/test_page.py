@@ -1,15 +1,20 @@
 """docs/studies.md: what it tells to type is run over the measured pocket suite, and its plots are there; so is the command line."""
 
+from __future__ import annotations
+
 import json
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seenat.cli.main import main
 from seenat.cli.studies import study
+from seenat.registry.catalog.catalog import Catalog
 
 PAGE = Path(__file__).parents[3] / "docs" / "studies.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -17,12 +22,14 @@ LINES = re.findall(r"^seenat (study .+)$", TEXT, re.MULTILINE)
 
 
 @pytest.fixture
-def call(with_losses, monkeypatch, capsys, tmp_path):
+def call(
+    with_losses: Catalog, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
     """Run `seenat` within this process over the measured catalog."""
     monkeypatch.setenv("SEENAT_DATABASE_URL", with_losses.database.url.render_as_string())
     monkeypatch.chdir(tmp_path)
 
-    def run(*args):
+    def run(*args: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["seenat", *args])
         with pytest.raises(SystemExit) as stop:
             main()
@@ -32,7 +39,7 @@ def call(with_losses, monkeypatch, capsys, tmp_path):
     return run
 
 
-def measured_args(line):
+def measured_args(line: str) -> list[str]:
     """The losses of the largest model take a minute, and are not measured here."""
     args = shlex.split(line)
     if args[1] == "counterfactual":
@@ -41,7 +48,7 @@ def measured_args(line):
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_every_line_works_as_table_and_json(call, tmp_path, line):
+def test_every_line_works_as_table_and_json(call: Callable[..., Any], tmp_path: Path, line: str) -> None:
     args = measured_args(line)
     code, out, err = call(*args)
     assert code == 0, err
@@ -57,7 +64,7 @@ def test_every_line_works_as_table_and_json(call, tmp_path, line):
         assert answer["protocol"]["continuation"] == 32
 
 
-def test_every_study_has_a_section_with_its_plot():
+def test_every_study_has_a_section_with_its_plot() -> None:
     assert {shlex.split(line)[1] for line in LINES} == set(study.commands)
     pictures = re.findall(r"\((studies/\w+\.png)\)", TEXT)
     assert {Path(picture).stem for picture in pictures} == set(study.commands)
@@ -67,13 +74,13 @@ def test_every_study_has_a_section_with_its_plot():
         assert len(data) < 150_000
 
 
-def test_the_python_block_runs(call, capsys):
+def test_the_python_block_runs(call: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     exec(compile(block, str(PAGE), "exec"), {})  # noqa: S102 - our own page, as its readers run it.
     assert "('pocket-660k', 384, 0." in capsys.readouterr().out
 
 
-def test_what_the_page_says_of_the_pocket_suite_holds(call):
+def test_what_the_page_says_of_the_pocket_suite_holds(call: Callable[..., Any]) -> None:
     """Of orderings and bands, not of the digits, which differ from machine to machine."""
     curves = {one["model"]: one["steps"] for one in json.loads(call(*shlex.split(LINES[0]), "--json")[1])}
     last = [curves[f"pocket-{size}"][-1]["share"] for size in ("230k", "660k", "2m")]
@@ -86,7 +93,7 @@ def test_what_the_page_says_of_the_pocket_suite_holds(call):
     assert recall["pocket-2m"] > recall["pocket-660k"] > recall["pocket-230k"]
 
 
-def test_what_the_page_says_of_effects_holds(call):
+def test_what_the_page_says_of_effects_holds(call: Callable[..., Any]) -> None:
     told = json.loads(call("study", "counterfactual", "pocket-230k", "pocket-660k", "--json")[1])
     at_once = [point["effect"] for one in told for point in one["profile"] if point["checkpoints_since"] == 0]
     assert at_once == pytest.approx([28, 37], rel=0.25)
@@ -100,7 +107,7 @@ def test_what_the_page_says_of_effects_holds(call):
     assert verdicts.count("consistent") >= 5
 
 
-def test_sets_say_how_many_are_not_listed(call):
+def test_sets_say_how_many_are_not_listed(call: Callable[..., Any]) -> None:
     code, out, err = call("study", "sets", "pocket-2m", "--never", "pocket-230k", "--limit", "2")
     assert code == 0
     assert len(out.partition("\nsequence")[2].splitlines()) == 3
@@ -119,12 +126,12 @@ def test_sets_say_how_many_are_not_listed(call):
         (("exposures", "pythia-70m"), 3, "Nothing of pythia-70m has been measured"),
         (("sets", "pocket-2m"), 2, "Missing option '--never'"),
         (("counterfactual", "pocket-2m"), 3, "No cohort of pocket-2m has 30 sequences"),
-        (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not tell 'prefix'"),
-        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be held against its label"),
+        (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not give 'prefix'"),
+        (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be compared with its label"),
         (("onsets", "pocket-2m", "--plot", "onsets.pdf"), 2, "is not a file to draw to"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(call, args, code, said):
+def test_mistakes_are_told_in_one_sentence(call: Callable[..., Any], args: Any, code: int, said: str) -> None:
     found, out, err = call("study", *args)
     assert (found, out) == (code, "")
     assert said in err

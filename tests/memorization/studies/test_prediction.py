@@ -1,18 +1,26 @@
 """Precision and recall against sets of sequences."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from seenat.memorization.studies.prediction import predictions
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 
 
-def share(part, whole):
+def share(part: Any, whole: Any) -> float | None:
     return len(part) / len(whole) if whole else None
 
 
 @pytest.mark.parametrize("step", [None, 256])
 @pytest.mark.parametrize(("which", "name"), [("measured_pocket", "pocket-2m"), ("partly", "pocket-2m")])
-def test_shares_are_those_of_the_sets(request, seen, which, name, step):
+def test_shares_are_those_of_the_sets(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str, step: int | None
+) -> None:
     catalog = request.getfixturevalue(which)
     target = seen(catalog, name)
     if step is not None and step not in target.steps:
@@ -40,7 +48,7 @@ def test_shares_are_those_of_the_sets(request, seen, which, name, step):
     assert any(one.both for one in found.predictions)
 
 
-def test_other_predictors_may_be_chosen(measured_pocket):
+def test_other_predictors_may_be_chosen(measured_pocket: Catalog) -> None:
     model = {size: measured_pocket.model(f"pocket-{size}") for size in ("230k", "660k", "2m")}
     every = predictions(measured_pocket, model["660k"], [model["2m"], model["660k"]])
     assert {one.model for one in every.predictions} == {"pocket-660k", "pocket-2m"}
@@ -52,7 +60,7 @@ def test_other_predictors_may_be_chosen(measured_pocket):
     assert {one.model for one in alone.predictions} == {"pocket-230k"}
 
 
-def test_later_checkpoints_tell_more(measured_pocket):
+def test_later_checkpoints_tell_more(measured_pocket: Catalog) -> None:
     found = predictions(measured_pocket, measured_pocket.model("pocket-2m"))
     recall = [one.recall_of_all for one in found.predictions if one.model == "pocket-2m"]
     assert recall == sorted(recall)
@@ -60,7 +68,7 @@ def test_later_checkpoints_tell_more(measured_pocket):
     assert found.predictions[-1].to_json()["recall"] > 0.5
 
 
-def test_what_cannot_be_compared_is_refused(measured_pocket, partly):
+def test_what_cannot_be_compared_is_refused(measured_pocket: Catalog, partly: Catalog) -> None:
     with pytest.raises(NotMeasured, match="Nothing of pocket-660k"):
         predictions(partly, partly.model("pocket-2m"), [partly.model("pocket-660k")])
     with pytest.raises(InvalidValue, match="pythia-70m was trained on pile, not on pocket-order"):

@@ -1,8 +1,14 @@
 """What was kept and what was relearned, against the trajectory of every single sequence."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from seenat.memorization.studies.retention import kept, relearned
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 
 CASES = [("measured_pocket", "pocket-230k"), ("measured_pocket", "pocket-2m"), ("partly", "pocket-230k")]
@@ -10,7 +16,9 @@ CASES = [("measured_pocket", "pocket-230k"), ("measured_pocket", "pocket-2m"), (
 
 @pytest.mark.parametrize(("which", "name"), CASES)
 @pytest.mark.parametrize("span", [(256, 384), (256, None), (256, 320)])
-def test_what_is_kept_is_what_the_trajectories_say(request, seen, which, name, span):
+def test_what_is_kept_is_what_the_trajectories_say(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str, span: tuple[int, int | None]
+) -> None:
     catalog = request.getfixturevalue(which)
     known = seen(catalog, name)
     since, until = span[0], span[1] or 384
@@ -34,7 +42,9 @@ def test_what_is_kept_is_what_the_trajectories_say(request, seen, which, name, s
 
 
 @pytest.mark.parametrize(("which", "name"), CASES)
-def test_what_is_relearned_is_what_the_trajectories_say(request, seen, which, name):
+def test_what_is_relearned_is_what_the_trajectories_say(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, name: str
+) -> None:
     catalog = request.getfixturevalue(which)
     known = seen(catalog, name)
     paths = {sequence: known.trajectory(sequence) for sequence in range(known.values.shape[1])}
@@ -50,7 +60,7 @@ def test_what_is_relearned_is_what_the_trajectories_say(request, seen, which, na
         assert 0 < found.relearned < found.forgotten < found.memorized
 
 
-def test_pages_follow_each_other(measured_pocket):
+def test_pages_follow_each_other(measured_pocket: Catalog) -> None:
     model = measured_pocket.model("pocket-230k")
     for ask in (
         lambda **page: kept(measured_pocket, model, 256, **page),
@@ -68,7 +78,7 @@ def test_pages_follow_each_other(measured_pocket):
         assert ask(limit=0).sequences == ()
 
 
-def test_steps_that_make_no_sense_are_refused(measured_pocket, partly):
+def test_steps_that_make_no_sense_are_refused(measured_pocket: Catalog, partly: Catalog) -> None:
     model = measured_pocket.model("pocket-230k")
     with pytest.raises(InvalidValue, match="Nothing is kept from step 384 to 384"):
         kept(measured_pocket, model, 384)

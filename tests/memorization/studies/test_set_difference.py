@@ -1,15 +1,23 @@
 """Memorized soon by one and never by another, against the trajectories."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from seenat.memorization.studies.set_difference import memorized_only_by
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 
 
 @pytest.mark.parametrize("within", [None, 0, 20, 64, 383])
 @pytest.mark.parametrize("pair", [("pocket-2m", "pocket-230k"), ("pocket-230k", "pocket-2m")])
 @pytest.mark.parametrize("which", ["measured_pocket", "partly"])
-def test_cases_are_those_of_the_trajectories(request, seen, which, pair, within):
+def test_cases_are_those_of_the_trajectories(
+    request: pytest.FixtureRequest, seen: Callable[..., Any], which: str, pair: tuple[Any, Any], within: int | None
+) -> None:
     catalog = request.getfixturevalue(which)
     first, second = (seen(catalog, name) for name in pair)
     cases = {"never": [], "also": [], "not_measured": []}
@@ -29,7 +37,7 @@ def test_cases_are_those_of_the_trajectories(request, seen, which, pair, within)
         assert found.not_measured > 0
 
 
-def test_models_of_different_orders_are_refused(measured_pocket):
+def test_models_of_different_orders_are_refused(measured_pocket: Catalog) -> None:
     one, other = measured_pocket.model("pocket-2m"), measured_pocket.model("pythia-70m-deduped")
     with pytest.raises(
         InvalidValue, match="pocket-2m was trained on pocket-order and pythia-70m-deduped on pile-deduped"

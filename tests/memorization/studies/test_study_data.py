@@ -1,5 +1,10 @@
 """What studies read: quantities of every measure, and only what nothing was chosen for."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +15,7 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
 from seenat.memorization.studies.inputs.study_data import open_study_data
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
@@ -19,7 +25,7 @@ PREFIX, LOSS = Protocol(), Protocol.default_for(0, "loss")
 
 
 @pytest.fixture(scope="module")
-def adaptive(pocket_manifest, tmp_path_factory):
+def adaptive(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog in which the checkpoint at step 320 was measured only where another one had memorized something."""
     with open_catalog(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
         register_suite(catalog, pocket_manifest)
@@ -30,7 +36,7 @@ def adaptive(pocket_manifest, tmp_path_factory):
         yield catalog
 
 
-def test_a_mean_is_not_taken_over_what_was_chosen(adaptive):
+def test_a_mean_is_not_taken_over_what_was_chosen(adaptive: Catalog) -> None:
     model = adaptive.model("pocket-230k")
     results = open_study_data(adaptive, model)
     assert results.steps == (256, 320, 384)
@@ -41,7 +47,7 @@ def test_a_mean_is_not_taken_over_what_was_chosen(adaptive):
     assert found.to_json()["adaptive"] == []
 
 
-def test_losses_are_preferred_where_they_are(with_losses):
+def test_losses_are_preferred_where_they_are(with_losses: Catalog) -> None:
     model = with_losses.model("pocket-230k")
     assert open_study_data(with_losses, model, measures=COMPARED).protocol == LOSS
     assert open_study_data(with_losses, model, PREFIX.id, measures=COMPARED).protocol == PREFIX
@@ -49,7 +55,7 @@ def test_losses_are_preferred_where_they_are(with_losses):
     assert open_study_data(with_losses, with_losses.model("pocket-2m"), measures=COMPARED).protocol == PREFIX
 
 
-def test_quantities_grow_with_what_is_known():
+def test_quantities_grow_with_what_is_known() -> None:
     prefixes = np.array([[0, 31, 32, 255]], np.uint8)
     nothing = np.array([np.nan] * 4, np.float32)
     told = {
@@ -67,9 +73,9 @@ def test_quantities_grow_with_what_is_known():
     ):
         quantity = quantity_of(protocol, name)
         assert quantity.unit == unit
-        assert quantity.told == told[name]
+        assert quantity.label == told[name]
         np.testing.assert_array_equal(quantity.of(losses if protocol == LOSS else prefixes), [expected])
         if name != "memorized":
             assert quantity_of(protocol) == quantity
-    with pytest.raises(InvalidValue, match="The measure loss does not tell 'memorized'"):
+    with pytest.raises(InvalidValue, match="The measure loss does not give 'memorized'"):
         quantity_of(LOSS, "memorized")

@@ -1,26 +1,32 @@
 """Counterfactual profiles of the pocket suite, against the definition, sequence by sequence."""
 
+from __future__ import annotations
+
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.units import SequenceRange
 
 TRAINED, LAST = 3072, 384
 
 
-def taking_part(model, repeated):
+def taking_part(model: Model, repeated: bool) -> list[int]:
     """Sequences whose ids occur once in the whole order, or all."""
     rows = [tuple(row) for row in model.order.source().tokens(SequenceRange(0, 3584)).tolist()]
     times = Counter(rows)
     return [index for index, row in enumerate(rows) if repeated or times[row] == 1]
 
 
-def effects_by_definition(known, quantity, control, repeated, least):
+def effects_by_definition(known: Any, quantity: str, control: str, repeated: bool, least: int) -> Any:
     """Effect, standard error and counts of every cohort at every step."""
     values = known.values.astype(float)
     if quantity == "memorized":
@@ -51,7 +57,9 @@ def effects_by_definition(known, quantity, control, repeated, least):
         ("memorized", "not-yet", True, 2),
     ],
 )
-def test_effects_are_those_of_the_definition(measured_pocket, seen, quantity, control, repeated, least):
+def test_effects_are_those_of_the_definition(
+    measured_pocket: Catalog, seen: Callable[..., Any], quantity: str, control: str, repeated: bool, least: int
+) -> None:
     known = seen(measured_pocket, "pocket-230k")
     expected = effects_by_definition(known, quantity, control, repeated, least)
     (found,) = counterfactual_profiles(
@@ -65,7 +73,7 @@ def test_effects_are_those_of_the_definition(measured_pocket, seen, quantity, co
     assert len(expected) > 60
 
 
-def test_the_profile_weighs_cohorts_by_their_sequences(measured_pocket):
+def test_the_profile_weighs_cohorts_by_their_sequences(measured_pocket: Catalog) -> None:
     model = measured_pocket.model("pocket-230k")
     (found,) = counterfactual_profiles(measured_pocket, [model], "243582", repeated=True, least=60)
     places = {step: place for place, step in enumerate(model.schedule.saved)}
@@ -90,7 +98,7 @@ def test_the_profile_weighs_cohorts_by_their_sequences(measured_pocket):
     assert json.loads(json.dumps(found.to_json()))["residual"]["effect"] == pytest.approx(expected)
 
 
-def test_contents_that_occur_again_are_known_before(measured_pocket):
+def test_contents_that_occur_again_are_known_before(measured_pocket: Catalog) -> None:
     """So trends are parallel without them only."""
     model = measured_pocket.model("pocket-230k")
     for quantity in ("prefix", "memorized"):
@@ -103,7 +111,7 @@ def test_contents_that_occur_again_are_known_before(measured_pocket):
         assert once.parallel_trends is None or once.parallel_trends.p_value > 0.01
 
 
-def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
+def test_what_cannot_be_answered_is_refused(measured_pocket: Catalog, partly: Catalog) -> None:
     models = {name: measured_pocket.model(f"pocket-{name}") for name in ("230k", "2m")}
     with pytest.raises(
         NotMeasured, match=r"Only 0 control sequences of pocket-230k .* --unseen`, or take --control not-yet"
@@ -115,7 +123,7 @@ def test_what_cannot_be_answered_is_refused(measured_pocket, partly):
         InvalidValue, match=r"A mean of 1 sequences says nothing of chance; ask for at least 2 \(`--least 2`\)"
     ):
         counterfactual_profiles(measured_pocket, [models["230k"]], least=1)
-    with pytest.raises(InvalidValue, match="prefix does not tell 'loss' of a sequence; it tells prefix or memorized"):
+    with pytest.raises(InvalidValue, match="prefix does not give 'loss' of a sequence; it gives prefix or memorized"):
         counterfactual_profiles(measured_pocket, [models["230k"]], "243582", quantity="loss")
     with pytest.raises(
         InvalidValue, match=r"all its 3,584 sequences must be read .* take them as they are with --repeated"

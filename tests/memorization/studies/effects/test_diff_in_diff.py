@@ -1,6 +1,9 @@
 """Difference-in-differences: effects that are known come back, and errors are those of the definition."""
 
+from __future__ import annotations
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,18 +19,18 @@ TREATED = [(g, c) for g in range(1, K) for c in range(K) if c != g - 1]
 numbers = st.floats(-50, 50, allow_nan=False)
 
 
-def panel_of(values, cohorts=COHORTS):
+def panel_of(values: npt.NDArray[np.float64], cohorts: npt.NDArray[np.int64] = COHORTS) -> Panel:
     return Panel(sequences=np.arange(len(cohorts)), cohorts=cohorts, values=values)
 
 
-def untreated(seed, trend):
+def untreated(seed: int, trend: list[float]) -> npt.NDArray[np.float64]:
     """Sequences of different difficulty that follow one trend."""
     difficulty = np.random.default_rng(seed).normal(size=len(COHORTS))
     return difficulty[None] + np.array(trend)[:, None]
 
 
 @given(st.integers(0, 99), st.lists(numbers, min_size=K, max_size=K), numbers)
-def test_a_constant_effect_comes_back(seed, trend, effect):
+def test_a_constant_effect_comes_back(seed: int, trend: list[float], effect: float) -> None:
     seen = COHORTS[None] <= np.arange(K)[:, None]
     values = untreated(seed, trend) + effect * seen
     for control in CONTROLS:
@@ -37,7 +40,9 @@ def test_a_constant_effect_comes_back(seed, trend, effect):
 
 
 @given(st.integers(0, 99), st.lists(numbers, min_size=K, max_size=K), st.floats(0, 1), st.lists(numbers, min_size=K))
-def test_an_effect_that_decays_and_differs_by_cohort_comes_back(seed, trend, rate, effects):
+def test_an_effect_that_decays_and_differs_by_cohort_comes_back(
+    seed: int, trend: list[float], rate: float, effects: list[float]
+) -> None:
     values = untreated(seed, trend)
     for g in range(K):
         for c in range(g, K):
@@ -49,14 +54,14 @@ def test_an_effect_that_decays_and_differs_by_cohort_comes_back(seed, trend, rat
 
 
 @given(st.integers(0, 99))
-def test_trends_that_are_not_parallel_show_before(seed):
+def test_trends_that_are_not_parallel_show_before(seed: int) -> None:
     values = untreated(seed, [0] * K) + 0.5 * np.arange(K)[:, None] * (COHORTS == 3)
     found = mean_changes([panel_of(values)], K, "never").effects
     assert found[3] == pytest.approx([-1, -0.5, 0, 0.5, 1], abs=1e-9)
     assert found[2] == pytest.approx([0] * K, abs=1e-9)
 
 
-def groups(values, control, g, c):
+def groups(values: npt.NDArray[np.float64], control: str, g: int, c: int) -> list[npt.NDArray[np.float64]]:
     """Changes of cohort and controls, of the sequences measured at both, by the definition."""
     change = values[c] - values[g - 1]
     unseen = COHORTS == K + 1 if control == "never" else (max(g, c) < COHORTS)
@@ -65,7 +70,7 @@ def groups(values, control, g, c):
 
 @settings(deadline=None)
 @given(st.integers(0, 999), st.sampled_from(CONTROLS), st.integers(1, 48))
-def test_holes_and_panels_change_nothing(seed, control, cut):
+def test_holes_and_panels_change_nothing(seed: int, control: str, cut: int) -> None:
     generator = np.random.default_rng(seed)
     values = generator.normal(size=(K, len(COHORTS)))
     values[generator.random(values.shape) < 0.3] = np.nan
@@ -83,7 +88,7 @@ def test_holes_and_panels_change_nothing(seed, control, cut):
             assert np.isnan(found.errors[g, c])
 
 
-def test_cohorts_that_share_their_controls_are_not_independent():
+def test_cohorts_that_share_their_controls_are_not_independent() -> None:
     values = np.random.default_rng(3).normal(size=(K, len(COHORTS))).cumsum(axis=0)
     panels = [panel_of(values)]
     means = mean_changes(panels, K, "never")
@@ -100,7 +105,7 @@ def test_cohorts_that_share_their_controls_are_not_independent():
     assert found.covariance == pytest.approx(expected)
 
 
-def test_a_cohort_that_is_another_ones_control_counts_in_both():
+def test_a_cohort_that_is_another_ones_control_counts_in_both() -> None:
     values = np.random.default_rng(4).normal(size=(K, len(COHORTS))).cumsum(axis=0)
     weights = np.random.default_rng(5).normal(size=(2, K, K))
     weights[:, 0] = 0
@@ -116,7 +121,7 @@ def test_a_cohort_that_is_another_ones_control_counts_in_both():
     assert found.covariance == pytest.approx(added @ added.T)
 
 
-def test_intervals_hold_as_often_as_they_should():
+def test_intervals_hold_as_often_as_they_should() -> None:
     """400 draws of an average whose truth is 0: 95 % within 1.96 standard errors, give or take 3.3 %."""
     cohorts = np.repeat(np.arange(K + 2), 30).astype(np.int64)
     weights = np.zeros((1, K, K))
@@ -131,13 +136,13 @@ def test_intervals_hold_as_often_as_they_should():
 
 
 @pytest.mark.parametrize("size", [1, 3, 12])
-def test_the_largest_of_independent_values_follows_their_product(size):
+def test_the_largest_of_independent_values_follows_their_product(size: int) -> None:
     maxima = normal_maxima(np.diag(np.arange(1.0, size + 1)))
     # P(|z| < 1.96) = 0.95.
     assert np.mean(maxima < 1.96) == pytest.approx(0.95**size, abs=0.01)
 
 
-def test_the_largest_of_equal_values_is_one_of_them():
+def test_the_largest_of_equal_values_is_one_of_them() -> None:
     maxima = normal_maxima(np.ones((4, 4)))
     assert np.mean(maxima < 1.96) == pytest.approx(0.95, abs=0.01)
     assert not normal_maxima(np.zeros((2, 2))).any()

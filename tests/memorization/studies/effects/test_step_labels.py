@@ -1,9 +1,15 @@
 """Labels of the pocket suite: none is called wrong, and those of a copy whose files were swapped are."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from support.measuring import measure
 
@@ -13,6 +19,7 @@ from seenat.memorization.studies.effects.step_labels import LABEL_CONFIDENCE, po
 from seenat.memorization.studies.inputs.panels import Panel, panels
 from seenat.memorization.studies.inputs.quantities import COMPARED, quantity_of
 from seenat.memorization.studies.inputs.study_data import open_study_data
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.duplicates import contents_of
@@ -24,7 +31,7 @@ BETWEEN = (64, 128, 192, 256, 320, 384)
 
 
 @pytest.fixture(scope="module")
-def swapped(pocket_manifest, tmp_path_factory):
+def swapped(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog of a copy of the suite in which two checkpoints of the smallest model hold each other's files."""
     folder = tmp_path_factory.mktemp("swapped")
     for path in pocket_manifest.parent.iterdir():
@@ -44,7 +51,7 @@ def swapped(pocket_manifest, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def panel(with_losses):
+def panel(with_losses: Catalog) -> Any:
     """The log-likelihoods of every content of the smallest model, and the steps."""
     results = open_study_data(with_losses, with_losses.model("pocket-230k"), LOSS.id, measures=COMPARED)
     first = contents_of(results.model.order.source(), 3584).first
@@ -57,7 +64,7 @@ def panel(with_losses):
     return results.steps, joined
 
 
-def test_no_label_of_the_pocket_suite_is_called_wrong(with_losses):
+def test_no_label_of_the_pocket_suite_is_called_wrong(with_losses: Catalog) -> None:
     found = step_labels(with_losses, with_losses.model("pocket-230k"))
     assert found.quantity.name == "log_likelihood"
     verdicts = {label.step: label.verdict for label in found.labels}
@@ -73,19 +80,19 @@ def test_no_label_of_the_pocket_suite_is_called_wrong(with_losses):
     ]
 
 
-def test_swapped_files_are_found(swapped):
+def test_swapped_files_are_found(swapped: Catalog) -> None:
     found = step_labels(swapped, swapped.model("pocket-230k"))
     labels = {label.step: label for label in found.labels}
     assert [step for step in BETWEEN if labels[step].verdict == "inconsistent"] == list(SWAPPED)
     assert all(sum(SWAPPED) - step in labels[step].possible for step in SWAPPED)
 
 
-def verdicts_of(values, panel):
+def verdicts_of(values: npt.NDArray[np.float64], panel: Panel) -> npt.NDArray[np.bool_]:
     changed = Panel(sequences=panel.sequences, cohorts=panel.cohorts, values=values)
     return possible_steps(find_gaps([changed], len(values), LABEL_CONFIDENCE))
 
 
-def test_whatever_is_swapped_hardly_any_swap_goes_unnoticed_and_no_other_label_suffers(panel):
+def test_whatever_is_swapped_hardly_any_swap_goes_unnoticed_and_no_other_label_suffers(panel: Panel) -> None:
     steps, known = panel
     unnoticed = []
     for pair in combinations(range(len(steps)), 2):
@@ -101,7 +108,7 @@ def test_whatever_is_swapped_hardly_any_swap_goes_unnoticed_and_no_other_label_s
     assert all(early < 4 for early, _ in unnoticed)
 
 
-def test_two_labels_with_the_same_files_are_not_both_right(panel):
+def test_two_labels_with_the_same_files_are_not_both_right(panel: Panel) -> None:
     steps, known = panel
     found = 0
     for wrong in range(len(steps)):
@@ -115,14 +122,14 @@ def test_two_labels_with_the_same_files_are_not_both_right(panel):
     assert found / (len(steps) * (len(steps) - 1)) > 0.6
 
 
-def test_prefixes_decide_nothing(with_losses):
+def test_prefixes_decide_nothing(with_losses: Catalog) -> None:
     """One exposure hardly makes a sequence reproducible."""
     found = step_labels(with_losses, with_losses.model("pocket-230k"), Protocol().id)
     assert {label.verdict for label in found.labels} == {"undecided"}
     assert found.quantity.name == "prefix"
 
 
-def test_repeated_contents_are_not_compared_with_what_is_never_read(with_losses):
+def test_repeated_contents_are_not_compared_with_what_is_never_read(with_losses: Catalog) -> None:
     found = step_labels(with_losses, with_losses.model("pocket-230k"), repeated=True)
     assert found.labels[-1].own is None
     assert found.labels[-1].after == 0
@@ -130,9 +137,9 @@ def test_repeated_contents_are_not_compared_with_what_is_never_read(with_losses)
     assert "inconsistent" not in {label.verdict for label in found.labels}
 
 
-def test_what_cannot_be_answered_is_refused(with_losses, partly):
+def test_what_cannot_be_answered_is_refused(with_losses: Catalog, partly: Catalog) -> None:
     with pytest.raises(
-        NotMeasured, match=r"No checkpoint of pocket-230k can be held against its label.*; run .* --unseen"
+        NotMeasured, match=r"No checkpoint of pocket-230k can be compared with its label.*; run .* --unseen"
     ):
         step_labels(partly, partly.model("pocket-230k"))
     with pytest.raises(InvalidValue, match=r"all its 3,584 sequences must be read"):
