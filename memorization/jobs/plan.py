@@ -27,7 +27,7 @@ from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import checkpoints, jobs, measurements, models, shards
 from seenat.registry.errors import UnknownJob
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = [
     "Job",

@@ -112,7 +112,13 @@ class Order:
         """
         from seenat.registry.exports.batches import training_dataset
 
-        return training_dataset(self, BatchRange(*steps), sequences_per_shard=sequences_per_shard)
+        return training_dataset(
+            self.source(),
+            BatchRange(*steps),
+            order=self.name,
+            sequences_per_batch=self.sequences_per_batch,
+            sequences_per_shard=sequences_per_shard,
+        )
 
     @cached_property
     def _opened(self) -> TokenSource:
@@ -273,8 +279,9 @@ class Model:
         batches = BatchRange(from_step, self.schedule.steps if to_step is None else to_step)
         self.check_unaltered(batches.stop - 1)
         return training_dataset(
-            self.order,
+            self.order.source(),
             batches,
+            order=self.order.name,
             sequences_per_batch=self.schedule.sequences_per_batch,
             sequences_per_shard=sequences_per_shard,
         )

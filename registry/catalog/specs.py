@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seenat.registry.checkpoints.files import ParameterCount
+from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.orders.order_files import INDEX_MAP
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = [
     "AliasSpec",
@@ -29,21 +30,6 @@ __all__ = [
 
 _AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
 """A location whose content cannot change: a repository at a commit, in full or shortened as git does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """A file of an order or a checkpoint."""
-
-    name: str
-    bytes: int
-    sha256: str | None = None
-    modified_ns: int | None = None
-    """When a local file last changed; a file of the same size and time is taken for the same."""
-    role: str = "tokens"
-    """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.description.MAPS` names them."""
-    data_offset: int = 0
-    """Bytes before the first token, such as a .npy header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

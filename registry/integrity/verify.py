@@ -18,12 +18,13 @@ from sqlalchemy import update
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.specs import FileRecord, ParameterCount
-from seenat.registry.checkpoints.files import CONFIG, count_parameters, weight_and_config_files
+from seenat.registry.checkpoints.files import CONFIG, weight_and_config_files
+from seenat.registry.checkpoints.parameters import count_parameters
 from seenat.registry.database.tables import checkpoint_files
 from seenat.registry.errors import SeenatError, UnknownCheckpoint
-from seenat.registry.hub.download import hub_errors
+from seenat.registry.hub.errors import hub_errors
 from seenat.registry.integrity.evidence import VERIFY, Finding, replace_evidence
-from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_file
 
 __all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
 

@@ -1,4 +1,4 @@
-"""What every order offers to its readers, however it is stored."""
+"""The interface by which the ids of an order are read, however it is stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Sequences = npt.NDArray[np.int64]
 
 
 class TokenSource(Protocol):
-    """Random access to an order. Results are arrays of their own; a reader may write into them."""
+    """Random access to an order. Results are new arrays; the caller may write into them."""
 
     @property
     def geometry(self) -> Geometry:
@@ -43,9 +43,8 @@ class TokenSource(Protocol):
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
 
-        None for formats in which no sequence lies in one place: Parquet, index maps. Raises `UnknownSequence` beyond the
-        order.
+        Empty for Parquet and index maps, where a sequence is not contiguous. Raises `UnknownSequence` beyond the order.
         """
 
     def place(self, sequence: int, position: int) -> str:
-        """Where one id of a sequence of the order lies, as the beginning of a message: its file, and its byte or row."""
+        """The beginning of a message about one id of a sequence: its file, and its byte or row there."""

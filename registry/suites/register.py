@@ -29,18 +29,13 @@ from seenat.registry.catalog.specs import (
     ParameterCount,
     SuiteSpec,
 )
-from seenat.registry.checkpoints.files import (
-    checkpoint_digest,
-    count_parameters,
-    parameters_of_config,
-    read_config,
-    weight_and_config_files,
-)
+from seenat.registry.checkpoints.files import checkpoint_digest, read_config, weight_and_config_files
+from seenat.registry.checkpoints.parameters import count_parameters, parameters_of_config
 from seenat.registry.database.tables import aliases, models, orders, suites
 from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.suites.builtin import BUILT_IN
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
 from seenat.registry.suites.write import write_suite

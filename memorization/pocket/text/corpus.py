@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seenat.registry.errors import MissingExtra
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["corpus_digest", "documents"]
 

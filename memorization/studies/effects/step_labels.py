@@ -155,7 +155,7 @@ def step_labels(
     """
     results = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
     model.check_unaltered(results.steps[-1] - 1)
-    contents = None if repeated else order_contents(model, {}, most)
+    contents = None if repeated else order_contents(model.order.source(), model.order.name, most)
     read = partial(panels, results, quantity_of(results.protocol, quantity))
     taking_part = _trained(read(), len(results.steps)) if contents is None else read(contents.first)
     found = gaps(taking_part, len(results.steps), CONFIDENCE)
