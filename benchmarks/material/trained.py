@@ -38,7 +38,8 @@ from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.text.tokenizer import train_tokenizer
 from seenat.memorization.pocket.training.architecture import new_network
 from seenat.registry.orders.formats.megatron_idx import write_order
-from seenat.registry.storage.local import sha256_of_bytes, write_atomic
+from seenat.registry.storage.digests import sha256_of_bytes
+from seenat.registry.storage.local import write_atomic
 
 __all__ = ["CONFIG", "NAME", "build", "checkpoint", "evaluated"]
 

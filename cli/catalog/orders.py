@@ -113,7 +113,7 @@ def _content(
     if as_text:
         from seenat.registry.orders.detokenize import decode
 
-        found["texts"] = decode(order, ids)
+        found["texts"] = decode(order.tokenizer, ids, order=order.name)
     return found
 
 

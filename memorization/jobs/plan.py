@@ -24,7 +24,7 @@ from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["plan_digest", "plan_job", "plan_jobs"]
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["POCKET", "PocketConfig", "PocketModel", "RepetitionClass"]
 

@@ -48,7 +48,7 @@ import numpy.typing as npt
 
 from seenat.memorization.protocol.measures import DECODED, MEASURES, NOT_MEASURED, Measure, Values
 from seenat.registry.errors import InvalidValue
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["LONGEST_CONTINUATION", "NOT_MEASURED", "RECHECKED", "Protocol"]
 

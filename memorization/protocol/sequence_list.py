@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.local import sha256_of_bytes, write_atomic
+from seenat.registry.storage.digests import sha256_of_bytes
+from seenat.registry.storage.local import write_atomic
 
 __all__ = ["SequenceList", "Sequences"]
 

@@ -30,7 +30,8 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables import result_sets
 from seenat.registry.errors import InvalidValue, UnknownModel
-from seenat.registry.storage.local import sha256_of_bytes, write_atomic
+from seenat.registry.storage.digests import sha256_of_bytes
+from seenat.registry.storage.local import write_atomic
 
 __all__ = ["ImportedSet", "import_published"]
 

@@ -26,7 +26,7 @@ from seenat.memorization.results.measurements import results_folder
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables import models, result_sets
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["CONTINUATION", "PUBLISHED_PROTOCOL", "ResultSet", "SetContent", "result_sets_of"]
 

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
-from seenat.registry.hub.download import hub_errors
+from seenat.registry.hub.errors import hub_errors
 
 __all__ = ["Piece", "PublishedData", "SplitName", "open_published"]
 

@@ -18,7 +18,7 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
 from seenat.registry.exports.batches import Exported, blocks_of, format_of
 from seenat.registry.exports.files import RECORD_FORMATS, table_writer
-from seenat.registry.orders.formats.parquet_footer import arrow
+from seenat.registry.optional import arrow
 from seenat.registry.units import SequenceRange
 
 __all__ = ["export_results"]

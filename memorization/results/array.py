@@ -37,7 +37,8 @@ from seenat.memorization.protocol.measures import MEASURES, Measure, Values
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, read_shard
 from seenat.registry.errors import CorruptFile, SeenatError
-from seenat.registry.storage.local import PARTIAL, sha256_of_bytes, sha256_of_file, write_atomic
+from seenat.registry.storage.digests import sha256_of_bytes, sha256_of_file
+from seenat.registry.storage.local import PARTIAL, write_atomic
 
 __all__ = ["BlockFile", "ResultArray", "Values"]
 

@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.catalog.orders import Batch, Order, cut_batch
-from seenat.registry.catalog.specs import AliasSpec, ParameterCount
+from seenat.registry.catalog.specs import AliasSpec
+from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import UnknownCheckpoint, UnknownOrder
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import BatchRange, SequenceRange, parse_step
@@ -121,8 +122,9 @@ class Model:
         batches = BatchRange(from_step, self.schedule.steps if to_step is None else to_step)
         self.check_unaltered(batches.stop - 1)
         return training_dataset(
-            self.order,
+            self.order.source(),
             batches,
+            order=self.order.name,
             sequences_per_batch=self.schedule.sequences_per_batch,
             sequences_per_shard=sequences_per_shard,
         )

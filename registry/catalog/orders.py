@@ -106,7 +106,13 @@ class Order:
         """
         from seenat.registry.exports.batches import training_dataset
 
-        return training_dataset(self, BatchRange(*steps), sequences_per_shard=sequences_per_shard)
+        return training_dataset(
+            self.source(),
+            BatchRange(*steps),
+            order=self.name,
+            sequences_per_batch=self.sequences_per_batch,
+            sequences_per_shard=sequences_per_shard,
+        )
 
     def _reader(self, state: tuple[tuple[int, int], ...]) -> TokenSource:
         """The reader of a format with footers or maps. It is kept as long as the files stay in this state."""

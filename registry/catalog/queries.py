@@ -14,8 +14,9 @@ from sqlalchemy import Connection, exists, func, select
 
 from seenat.registry.catalog.models import Checkpoint, EarlierMeaning, Model
 from seenat.registry.catalog.orders import Order
-from seenat.registry.catalog.specs import AliasSpec, ParameterCount
+from seenat.registry.catalog.specs import AliasSpec
 from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables import (
     aliases,

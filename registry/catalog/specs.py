@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seenat.registry.checkpoints.files import FileRecord, ParameterCount
+from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.orders.order_files import INDEX_MAP
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = [
     "AliasSpec",

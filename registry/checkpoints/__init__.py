@@ -1,1 +1,6 @@
-"""checkpoints."""
+"""Checkpoints as files: what a folder holds, read without loading a model.
+
+files            which files determine a checkpoint, their digests, and its config.json
+parameters       how many parameters the files hold, from headers or from config.json
+storage_dtype    how the parameters are stored (16 or 32 bits, with or without masks), from the length of a file
+"""

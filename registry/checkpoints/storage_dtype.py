@@ -1,11 +1,11 @@
-"""The forms in which parameters are stored, told from the length of a file.
+"""How parameters are stored, inferred from the length of a file.
 
-Weights take 2 or 4 bytes a parameter, and a header. Uploads of old hold the attention masks too: one byte for each pair of
+Weights take 2 or 4 bytes a parameter, plus a header. Old uploads also hold the attention masks: one byte for each pair of
 positions in every layer, 2048 * 2048 = 4,194,304 bytes a layer in Pythia. So a Pythia model of n parameters and L layers has
 
     n * 2, n * 2 + L * 4,194,304, n * 4 or n * 4 + L * 4,194,304
 
-bytes and up to half a kilobyte a tensor more. All four are found on the hub, also within one size of model.
+bytes, plus up to half a kilobyte a tensor. All four occur on the hub, even within one size of model.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 __all__ = ["StorageDtype", "infer_storage_dtype"]
 
+# More than a header or an archive takes for a tensor: safetensors takes about 130 bytes.
 _TENSOR_BYTES = 512
-"""More than a header or an archive takes for a tensor: about 130 bytes in safetensors."""
+# More tensors than GPT-NeoX has, including its buffers.
 _TENSORS_A_LAYER, _OTHER_TENSORS = 16, 8
-"""More than GPT-NeoX has, its buffers included."""
 
 
 class StorageDtype(NamedTuple):
@@ -25,16 +25,16 @@ class StorageDtype(NamedTuple):
 
     bits: int
     masks: bool
-    """Whether attention masks lie beside them."""
+    """Whether attention masks are stored beside them."""
 
     def __str__(self) -> str:
         return f"{self.bits} bits{' with stored masks' if self.masks else ''}"
 
 
 def infer_storage_dtype(bytes_: int, parameters: int, layers: int, positions: int) -> StorageDtype | None:
-    """The form in which so many parameters take so many bytes; None where none does.
+    """How this number of parameters is stored in a file of this length; None where no form has that length.
 
-    Models so small that a header could be mistaken for weights have no form either.
+    Also None for models so small that a header could be mistaken for weights.
     """
     slack = _TENSOR_BYTES * (_TENSORS_A_LAYER * layers + _OTHER_TENSORS)
     if 2 * parameters < 4 * slack:

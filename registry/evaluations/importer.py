@@ -29,7 +29,7 @@ from seenat.registry.database.tables import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.evaluations.duplicate_runs import DuplicateRun, record_coincidences
 from seenat.registry.evaluations.harness_files import EvaluationRun, Rejected, read_run
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]
 

@@ -1,1 +1,5 @@
-"""exports."""
+"""Files and datasets for other programs: batches of an order, and tables of results.
+
+batches     the ids of batches: to a file, or to a `datasets.IterableDataset` to train on
+files       writes .npy, Parquet and dataset folders piece by piece, so that they are whole or absent
+"""

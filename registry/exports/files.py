@@ -1,9 +1,9 @@
-"""Files that people take away: written in pieces, in bounded memory, and there as a whole or not at all.
+"""Writes exported files piece by piece, in bounded memory, so that they are whole or absent.
 
-What is being written carries the suffix of partial files, and is renamed when it is complete and on the disk; an error or
-an interruption removes it, and what a kill leaves behind may be deleted. Nothing that exists is written over.
+A file has the suffix of partial files until it is complete and on the disk; then it is renamed. An error or an interruption
+removes it; what a killed process leaves may be deleted. Nothing that exists is overwritten.
 
-    npy_writer     one .npy array, row after row
+    npy_writer      a .npy array, row after row
     table_writer    columns, as one Parquet file or as a folder that `datasets.load_from_disk` opens
 """
 
@@ -21,24 +21,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seenat.registry.errors import InvalidValue, MissingExtra
-from seenat.registry.orders.formats.parquet_footer import arrow
+from seenat.registry.errors import InvalidValue
+from seenat.registry.optional import arrow, datasets_or_refuse
 from seenat.registry.storage.local import PARTIAL, sync_folder
 
-__all__ = ["METADATA_KEY", "RECORD_FORMATS", "datasets_or_refuse", "npy_writer", "table_writer"]
+__all__ = ["LARGEST_FILE", "METADATA_KEY", "RECORD_FORMATS", "npy_writer", "table_writer"]
 
 METADATA_KEY = "seenat"
-"""Under which a Parquet file's own metadata says, in JSON, what the file was made from; a folder has it as seenat.json."""
+"""Key of a Parquet file's own metadata that says, in JSON, what the file was made from; a folder has it as seenat.json."""
 RECORD_FORMATS = ("parquet", "dataset")
-_LARGEST_FILE = 500 << 20
-"""Bytes of one file of a dataset, about; those of the library itself are of that size."""
+LARGEST_FILE = 500 << 20
+"""Bytes after which a dataset begins another file, the size that the library `datasets` itself uses."""
 
 
 @contextmanager
 def npy_writer(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
 ) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
-    """Yield what appends rows to a new .npy file, little-endian; `metadata` goes to a file beside it, NAME.json.
+    """Yield a function that appends rows to a new .npy file, little-endian; `metadata` goes to NAME.json beside it.
 
     Raises `InvalidValue` when one of the two exists already.
     """
@@ -60,19 +60,23 @@ def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
 
 @contextmanager
 def table_writer(
-    path: Path, format_: str, schema: Any, metadata: Mapping[str, Any]
+    path: Path, format_: str, schema: Any, metadata: Mapping[str, Any], *, largest_file: int = LARGEST_FILE
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield what appends columns, by name, to a new Parquet file or dataset folder of an Arrow schema.
+    """Yield a function that appends columns, by name, to a new Parquet file or dataset folder of an Arrow schema.
 
-    Each call is a row group. Raises `InvalidValue` when `path` exists already or for any other format, `MissingExtra`
-    where pyarrow or datasets is not installed.
+    Each call is a row group. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
+    exists already or for any other format, `MissingExtra` where pyarrow or datasets is not installed.
     """
     if format_ not in RECORD_FORMATS:
         raise InvalidValue(f"{format_!r} is not one of {', '.join(RECORD_FORMATS)}; choose one of them.")
     pa = arrow()
-    sink = _parquet if format_ == "parquet" else _dataset
-    with _new(path) as partial, sink(partial, schema, metadata) as write:
-        yield lambda columns: write(pa.record_batch(columns, schema=schema))
+    with _new(path) as partial:
+        if format_ == "parquet":
+            writer = _parquet(partial, schema, metadata)
+        else:
+            writer = _dataset(partial, schema, metadata, largest_file)
+        with writer as write:
+            yield lambda columns: write(pa.record_batch(columns, schema=schema))
 
 
 @contextmanager
@@ -80,17 +84,19 @@ def _parquet(path: Path, schema: Any, metadata: Mapping[str, Any]) -> Iterator[C
     pa = arrow()
     described = schema.with_metadata({METADATA_KEY: json.dumps(metadata)})
     plain = [field.name for field in schema if not pa.types.is_list(field.type)]
-    # A vocabulary is too large for a dictionary to help, so ids are compressed as they are.
+    # A Parquet dictionary does not help with a vocabulary of 50,000 ids, so ids are compressed as they are.
     with pa.parquet.ParquetWriter(path, described, compression="zstd", use_dictionary=plain) as writer:
         yield lambda batch: writer.write_batch(batch, row_group_size=max(1, len(batch)))
 
 
 @contextmanager
-def _dataset(folder: Path, schema: Any, metadata: Mapping[str, Any]) -> Iterator[Callable[[Any], None]]:
-    """A folder as `Dataset.save_to_disk` leaves it, without the copy in a cache that making a `Dataset` first would cost."""
+def _dataset(
+    folder: Path, schema: Any, metadata: Mapping[str, Any], largest_file: int
+) -> Iterator[Callable[[Any], None]]:
+    """A folder as `Dataset.save_to_disk` leaves it. Making a `Dataset` first would cost a copy in a cache."""
     datasets = datasets_or_refuse()
     folder.mkdir()
-    shards = _Shards(folder, schema)
+    shards = _Shards(folder, schema, largest_file)
     try:
         yield shards.write
     finally:
@@ -110,12 +116,13 @@ def _dataset(folder: Path, schema: Any, metadata: Mapping[str, Any]) -> Iterator
 
 
 class _Shards:
-    """Arrow streams one after the other, a new one whenever the last is large enough."""
+    """Arrow streams one after the other; another one begins when the last is large enough."""
 
-    def __init__(self, folder: Path, schema: Any) -> None:
+    def __init__(self, folder: Path, schema: Any, largest_file: int) -> None:
         self.names: list[str] = []
         self._folder = folder
         self._schema = schema
+        self._largest_file = largest_file
         self._begin()
 
     def _begin(self) -> None:
@@ -124,7 +131,7 @@ class _Shards:
         self._writer = arrow().ipc.new_stream(str(self._folder / self.names[-1]), self._schema)
 
     def write(self, batch: Any) -> None:
-        if self._bytes >= _LARGEST_FILE:
+        if self._bytes >= self._largest_file:
             self.close()
             self._begin()
         self._writer.write_batch(batch)
@@ -134,21 +141,12 @@ class _Shards:
         self._writer.close()
 
 
-def datasets_or_refuse() -> Any:
-    """The module datasets; raises `MissingExtra` where it is not installed."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtra("Datasets need the package datasets; run `pip install 'seenat[data]'`.") from error
-    return datasets
-
-
-# -- whole or not at all
+# -- whole or absent
 
 
 @contextmanager
 def _new(path: Path) -> Iterator[Path]:
-    """Yield where to write a file or folder that is to be `path` once the block ends, and not if it raises."""
+    """Yield a partial path that is renamed to `path` when the block ends, or removed when it raises."""
     path = path.absolute()
     _refuse_existing(path)
     path.parent.mkdir(parents=True, exist_ok=True)

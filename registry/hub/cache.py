@@ -1,8 +1,8 @@
-"""The disk that checkpoints of a hub take: room before they are fetched, and freeing what is no longer needed.
+"""Disk space of downloaded checkpoints: there must be enough before a download, and files no longer needed are evicted.
 
-Everything goes through huggingface_hub's own cache: a file of a revision is a name that leads to its content, and a content
-that several revisions have lies there once. So what is there already, under whatever revision, takes no more room, and
-freeing a file deletes its content only when no other revision has it.
+Everything goes through huggingface_hub's own cache. There a file of a revision is a link to its content, and revisions share
+equal contents. So a content that any revision has already takes no more space, and evicting a file deletes its content only
+when no other revision has it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ensure_disk_space", "evict"]
 
+# These bytes stay free: the catalog and results are written meanwhile, and a full disk fails everything else on it.
 _RESERVE = 256 << 20
-"""Bytes that stay free: the catalog and results are written meanwhile, and a full disk fails everything else on it."""
 
 
 def ensure_disk_space(subject: str, folder: Path, files: Iterable[RepoSibling]) -> None:
-    """Raise `NoRoom` unless the disk holds what is not in the cache yet of these files of a revision.
+    """Raise `NoRoom` unless the disk has space for those of these files of a revision that are not in the cache yet.
 
-    `folder` is the revision's in the cache; files whose size the hub does not tell count as nothing.
+    `folder` is the revision's in the cache. Files whose size the hub does not say count as nothing.
     """
     needed = sum(file.size or 0 for file in files if not _is_cached(folder, file))
     free = shutil.disk_usage(folder).free
@@ -39,27 +39,28 @@ def ensure_disk_space(subject: str, folder: Path, files: Iterable[RepoSibling]) 
 
 
 def evict(files: Iterable[Path]) -> int:
-    """Delete files of revisions from the cache; returns the bytes of content that went with them.
+    """Delete files of revisions from the cache; returns the bytes of content deleted with them.
 
-    `files` are paths as huggingface_hub gives them; those that are not there are passed over.
+    `files` are paths as huggingface_hub gives them; paths that are not there are ignored.
     """
     from huggingface_hub import constants, scan_cache_dir
 
-    wanted = {path.parent.resolve() / path.name for path in files}
-    found = scan_cache_dir(constants.HF_HUB_CACHE)
+    # Only the folder is resolved: the file itself is a link to its content.
+    paths = {path.parent.resolve() / path.name for path in files}
+    cache = scan_cache_dir(constants.HF_HUB_CACHE)
     cached = [
         file
-        for repo in found.repos
+        for repo in cache.repos
         for revision in repo.revisions
         for file in revision.files
-        if file.file_path in wanted
+        if file.file_path in paths
     ]
-    strategy = found.delete_files(*cached)
+    strategy = cache.delete_files(*cached)
     strategy.execute()
     return strategy.expected_freed_size
 
 
 def _is_cached(folder: Path, file: RepoSibling) -> bool:
-    """Whether the cache holds a file under its name, or its content, which has the name of the file's ETag."""
+    """Whether the cache holds a file under its name, or its content, which is named after the file's ETag."""
     etag = file.lfs.sha256 if file.lfs is not None else file.blob_id
     return (folder / file.rfilename).exists() or (etag is not None and (folder.parents[1] / "blobs" / etag).exists())

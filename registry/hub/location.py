@@ -14,9 +14,9 @@ __all__ = ["CheckpointLocation"]
 
 @dataclass(frozen=True)
 class CheckpointLocation:
-    """Where a checkpoint's files are: a local folder, or a hub repository at a revision, pinned by a commit if known.
+    """A local folder, or a hub repository at a revision, pinned by a commit if that is known.
 
-    Made by `local` or `hub`.
+    Make one by `local` or `hub`.
     """
 
     folder: Path | None = None
@@ -38,14 +38,14 @@ class CheckpointLocation:
 
     @classmethod
     def hub(cls, repository: str, revision: str, commit: str | None = None) -> Self:
-        """A hub repository's revision, or whatever else its commit is."""
+        """A revision of a hub repository; `commit` pins the files even if the revision moves."""
         return cls(repository=repository, revision=revision, commit=commit)
 
     def __str__(self) -> str:
         return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
 
     def fetch(self, watch: DownloadObserver | None = None) -> Path:
-        """The folder that holds the files, after fetching what is not on this machine; raises as `fetch_checkpoint`."""
+        """The folder with the files, after fetching those that are not on this machine; raises as `fetch_checkpoint` does."""
         if self.folder is not None:
             return self.folder
         assert self.repository is not None and self.revision is not None  # noqa: PT018 - by __post_init__

@@ -17,7 +17,7 @@ from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, wei
 from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
-from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_file
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource

@@ -15,13 +15,13 @@ from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.checkpoint_tables import record_modified
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.specs import ParameterCount
 from seenat.registry.catalog.status import Evidence
-from seenat.registry.checkpoints.files import CONFIG, FileRecord, count_parameters, weight_and_config_files
+from seenat.registry.checkpoints.files import CONFIG, FileRecord, weight_and_config_files
+from seenat.registry.checkpoints.parameters import ParameterCount, count_parameters
 from seenat.registry.errors import SeenatError, UnknownCheckpoint
-from seenat.registry.hub.download import hub_errors
+from seenat.registry.hub.errors import hub_errors
 from seenat.registry.integrity.evidence import VERIFY, replace_evidence
-from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_file
 
 __all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
 

@@ -1,6 +1,6 @@
-"""Who says what about an order's geometry: its description, an index, array headers, and the lengths of its files.
+"""Whether all that is said about an order's geometry agrees: its description, an index, array headers, lengths of files.
 
-An order is opened only when they all agree. No witness is trusted above another: a disagreement is refused, with both.
+An order is opened only when all agree. No witness is trusted more than another: the error about a disagreement names both.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ __all__ = ["GeometryClaim", "agree", "agreed_geometry", "described"]
 
 @dataclass(frozen=True, slots=True)
 class GeometryClaim:
-    """One witness on one number or type."""
+    """What one witness says of one field of the geometry."""
 
     field: str
     """`sequences`, `tokens_per_sequence` or `dtype`."""
     value: int | str
     witness: str
-    """Who says so, with a byte offset where it is a file."""
+    """The description or file that says so, with a byte offset where it is a file."""
 
 
 def described(order: OrderFiles) -> tuple[GeometryClaim, ...]:
-    """What the description of an order states."""
+    """The claims of an order's description."""
     stated = (
         ("sequences", order.sequences),
         ("tokens_per_sequence", order.tokens_per_sequence),
@@ -41,12 +41,12 @@ def described(order: OrderFiles) -> tuple[GeometryClaim, ...]:
     return tuple(GeometryClaim(field, value, witness) for field, value in stated if value is not None)
 
 
-def agreed_geometry(statements: Iterable[GeometryClaim], pieces: Sequence[Extent]) -> Geometry:
-    """The geometry on which all statements and the lengths of the pieces agree.
+def agreed_geometry(claims: Iterable[GeometryClaim], pieces: Sequence[Extent]) -> Geometry:
+    """The geometry on which all claims and the lengths of the pieces agree.
 
-    Raises `CorruptFile` where two disagree, and `InvalidValue` where nobody states the type or the length of a sequence.
+    Raises `CorruptFile` where two disagree, and `InvalidValue` where no claim states the type or the length of a sequence.
     """
-    agreed = agree(statements)
+    agreed = agree(claims)
     if "tokens_per_sequence" not in agreed or "dtype" not in agreed:
         raise InvalidValue(
             f"Nothing says what {pieces[0].file} holds: give tokens_per_sequence and dtype, or an index that states them."
@@ -59,33 +59,33 @@ def agreed_geometry(statements: Iterable[GeometryClaim], pieces: Sequence[Extent
     return _counted(Geometry(sequences=1, tokens_per_sequence=length, dtype=dtype), pieces)
 
 
-def agree(statements: Iterable[GeometryClaim]) -> dict[str, GeometryClaim]:
-    """One statement for each field that is stated; raises `CorruptFile` where two disagree."""
+def agree(claims: Iterable[GeometryClaim]) -> dict[str, GeometryClaim]:
+    """One claim for each field that is claimed; raises `CorruptFile` where two disagree."""
     agreed: dict[str, GeometryClaim] = {}
-    for statement in statements:
-        earlier = agreed.setdefault(statement.field, statement)
-        if earlier.value != statement.value:
+    for claim in claims:
+        earlier = agreed.setdefault(claim.field, claim)
+        if earlier.value != claim.value:
             raise CorruptFile(
-                f"{statement.witness} says {statement.field} = {statement.value}, but {earlier.witness} says "
+                f"{claim.witness} says {claim.field} = {claim.value}, but {earlier.witness} says "
                 f"{earlier.value}; correct the one or replace the other."
             )
     return agreed
 
 
-def _counted(one: Geometry, pieces: Sequence[Extent]) -> Geometry:
-    """The geometry with as many sequences as the pieces hold."""
+def _counted(single: Geometry, pieces: Sequence[Extent]) -> Geometry:
+    """The geometry with as many sequences as the pieces hold; `single` is the geometry of a single one."""
     total = sum(piece.length for piece in pieces)
-    sequences, rest = divmod(total, one.sequence_bytes)
+    sequences, rest = divmod(total, single.sequence_bytes)
     if not total:
         raise CorruptFile(f"{pieces[-1].file}, byte 0: there are no ids in {_files(pieces)}; download it again.")
     if rest:
         where = _cut_short(pieces) or _byte_at(pieces, total - rest)
         raise CorruptFile(
             f"{where.file}, byte {where.offset}: {rest} bytes are left over, because {total} bytes are {sequences} "
-            f"sequences of {one.tokens_per_sequence} {one.dtype} ids and a rest{_hint(pieces, where.file)}; "
+            f"sequences of {single.tokens_per_sequence} {single.dtype} ids and a rest{_hint(pieces, where.file)}; "
             f"check tokens_per_sequence and dtype, or download the file again."
         )
-    return Geometry(sequences=sequences, tokens_per_sequence=one.tokens_per_sequence, dtype=one.dtype)
+    return Geometry(sequences=sequences, tokens_per_sequence=single.tokens_per_sequence, dtype=single.dtype)
 
 
 def _check_total(geometry: Geometry, pieces: Sequence[Extent], witness: str) -> None:
@@ -118,10 +118,8 @@ def _byte_at(pieces: Sequence[Extent], position: int) -> Extent:
 
 
 def _cut_short(pieces: Sequence[Extent]) -> Extent | None:
-    """The end of the piece that an interrupted download left behind, where one stands out.
-
-    Shards are of one length but for the last, so one of them that is shorter was probably cut.
-    """
+    """The end of the piece that an interrupted download probably left short, where one differs from the others."""
+    # All shards but the last have one length, in published orders at least.
     before_last = pieces[:-1]
     usual, times = Counter(piece.length for piece in before_last).most_common(1)[0] if before_last else (0, 0)
     if 2 * times <= len(before_last):
@@ -134,6 +132,6 @@ def _end_of(piece: Extent) -> Extent:
 
 
 def _hint(pieces: Sequence[Extent], file: Path) -> str:
-    """What a headerless file of the wrong length may be instead: a pointer or an archive, where ids were due."""
+    """What a headerless file of the wrong length may be instead of ids, such as a pointer or an archive."""
     kind = None if pieces[0].offset else signature_of(head_of(file))
     return f" (it looks like {kind})" if kind else ""

@@ -1,4 +1,4 @@
-"""What a reader may be asked for, checked the same way by every format."""
+"""Refuses sequences and positions that an order does not have, the same way for every format."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ __all__ = ["check_positions", "checked_indices"]
 
 def checked_indices(geometry: Geometry, indices: Sequences) -> Sequences:
     """The indices as int64; raises `InvalidValue` for anything but a list of integers, `UnknownSequence` beyond the order."""
-    given = np.asarray(indices)
-    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-        raise InvalidValue(f"Sequences are a one-dimensional array of integers, not {given.ndim}-D {given.dtype}.")
-    unknown = (given < 0) | (given >= geometry.sequences)
+    array = np.asarray(indices)
+    # An empty list becomes float64, and is fine.
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InvalidValue(f"Sequences are a one-dimensional array of integers, not {array.ndim}-D {array.dtype}.")
+    unknown = (array < 0) | (array >= geometry.sequences)
     if unknown.any():
-        raise geometry.unknown(int(given[unknown.argmax()]))
-    return given.astype(np.int64, copy=False)
+        raise geometry.unknown(int(array[unknown.argmax()]))
+    return array.astype(np.int64, copy=False)
 
 
 def check_positions(geometry: Geometry, start: int, stop: int) -> None:

@@ -2,45 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
-from seenat.registry.orders.source import DescribedOrder
-
-if TYPE_CHECKING:
-    from seenat.registry.orders.source import Tokens
+from seenat.registry.orders.source import Tokens
 
 __all__ = ["decode"]
 
 
-def decode(order: DescribedOrder, tokens: Tokens) -> list[str]:
-    """The text of each sequence, `[sequences, ids]`; special ids such as the end of a document are written out.
+def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
+    """The text of each sequence of `tokens`, `[sequences, ids]`, with special ids such as the end of a document.
 
-    Nothing is added between documents: what is not an id is not there. Raises `InvalidValue` for an order without a
-    tokenizer and `CorruptFile` for one that cannot be read.
+    `tokenizer` is what the order of this name says: an absolute path of a file or folder, or a repository on the hub. Nothing
+    is added between documents. Raises `InvalidValue` for an order without a tokenizer and `CorruptFile` for a broken one.
     """
-    tokenizer = _tokenizer(order)
-    return [tokenizer.decode(ids, skip_special_tokens=False) for ids in _lists(tokens)]
-
-
-def _lists(tokens: Tokens) -> Iterable[list[int]]:
-    return (row.tolist() for row in tokens)
-
-
-def _tokenizer(order: DescribedOrder) -> Any:
-    if order.tokenizer is None:
+    if tokenizer is None:
         raise InvalidValue(
-            f"The order {order.name} names no tokenizer, so its ids cannot be decoded; add `tokenizer` to its SUITE.toml."
+            f"The order {order} names no tokenizer, so its ids cannot be decoded; add `tokenizer` to its SUITE.toml."
         )
+    loaded = _load(tokenizer)
+    return [loaded.decode(ids.tolist(), skip_special_tokens=False) for ids in tokens]
+
+
+def _load(tokenizer: str) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
         raise MissingExtra("Decoding needs tokenizers; run `pip install 'seenat[jobs]'`.") from error
-    path = Path(order.tokenizer)
+    path = Path(tokenizer)
     if not path.is_absolute():
-        return _from_hub(order.tokenizer)
+        return _from_hub(tokenizer)
     file = path / "tokenizer.json" if path.is_dir() else path
     try:
         return Tokenizer.from_file(str(file))
@@ -52,7 +44,7 @@ def _from_hub(repository: str) -> Any:
     from huggingface_hub import hf_hub_download
     from tokenizers import Tokenizer
 
-    from seenat.registry.hub.download import hub_errors
+    from seenat.registry.hub.errors import hub_errors
 
     with hub_errors(f"the tokenizer {repository}"):
         return Tokenizer.from_file(hf_hub_download(repository, "tokenizer.json"))

@@ -1,6 +1,6 @@
 """Where the bytes of an order lie: the concatenation of pieces, each a run of bytes in one file.
 
-A headerless file is one piece from byte 0, an array file one piece behind its header. ExtentMap may end anywhere, within a
+A headerless file is one piece from byte 0, an array file one piece behind its header. A piece may end anywhere, within a
 sequence and even within an id (Pythia's shards of 30,000,000,000 bytes cut 20 sequences in two), so everything is counted
 in bytes. Arithmetic only: nothing is read, and numpy is not needed.
 """
@@ -35,8 +35,8 @@ class ExtentMap:
 
     def __init__(self, pieces: Iterable[Extent]) -> None:
         self.pieces = tuple(piece for piece in pieces if piece.length)
+        # Where each piece begins in the order, and one entry more: the bytes of all.
         self.starts = (0, *accumulate(piece.length for piece in self.pieces))
-        """Where each piece begins in the order, and one entry more: the bytes of all."""
 
     @property
     def total_bytes(self) -> int:

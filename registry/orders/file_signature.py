@@ -1,4 +1,4 @@
-"""What can be said of a file before anything in it is believed: how long it is, and what its first bytes look like."""
+"""The length of a file, and the kind of file that its first bytes show, before its content is trusted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from seenat.registry.errors import CorruptFile
 
 __all__ = ["head_of", "length_of", "looks_like", "signature_of"]
 
+# Enough bytes for every signature below, and to distinguish text from ids.
 _HEAD = 64
-"""Enough for every signature below, and to tell text from ids."""
 
 _SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
@@ -58,7 +58,7 @@ def signature_of(head: bytes) -> str | None:
 
 
 def looks_like(head: bytes) -> str:
-    """What a file that begins with these bytes seems to be; its first bytes in hexadecimal when nothing is recognised."""
+    """What a file that begins with these bytes seems to be; its first bytes in hexadecimal when nothing is recognized."""
     kind = signature_of(head)
     if kind is not None:
         return kind

@@ -1,7 +1,7 @@
 """The geometry of an order: N sequences of T ids of one type, one after the other, little-endian.
 
 * Sequence i is the bytes `[i * B, (i + 1) * B)` of the order, where B = T * bytes of an id.
-* These are positions in the order as a whole; how files cut it is no concern of the geometry.
+* These are positions in the order as a whole; how files cut it is the matter of `extents`.
 
 Pythia's orders are 146,432,000 sequences of 2,049 uint16 ids: B = 4,098 and 600,078,336,000 bytes in all, by the header
 and the length of the published `document.idx`.
@@ -70,13 +70,13 @@ class Geometry:
         return SequenceRange(0, self.sequences)
 
     def bytes_of(self, sequences: SequenceRange) -> ByteRange:
-        """Where a range of sequences lies in the order; raises `UnknownSequence` beyond its end."""
+        """The bytes of the order that a range of sequences takes; raises `UnknownSequence` beyond its end."""
         if sequences.stop > self.sequences:
             raise self.unknown(max(sequences.start, sequences.stop - 1))
         return ByteRange(sequences.start * self.sequence_bytes, sequences.stop * self.sequence_bytes)
 
     def unknown(self, sequence: int) -> UnknownSequence:
-        """The error for a sequence that is not there."""
+        """The error for a sequence that the order does not have."""
         last = self.sequences - 1
         return UnknownSequence(
             f"This order has no sequence {sequence}: it holds sequences 0 to {last}.",

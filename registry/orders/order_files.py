@@ -11,34 +11,34 @@ from seenat.registry.orders.geometry import ID_BYTES
 __all__ = ["FLAT_FORMATS", "INDEX_MAP", "MAPS", "OrderFiles"]
 
 FLAT_FORMATS = frozenset({"mmididx", "npy", "raw"})
-"""Formats whose ids lie flat in their files, so that arithmetic alone tells where the bytes of a sequence are."""
+"""Formats whose ids lie flat in their files, so that arithmetic alone gives the bytes of a sequence."""
 INDEX_MAP = "neox-index-map"
-"""The format in which the order is a walk over documents, told by three arrays."""
+"""The format in which the order is a walk over documents, described by three arrays."""
 MAPS = ("doc_idx", "sample_idx", "shuffle_idx")
-"""The three arrays, in the order in which they are made."""
+"""The three arrays, in the order in which GPT-NeoX makes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFiles:
-    """An order as it is described: its files, and as much of its geometry as is stated.
+    """A description of an order: its files, and as much of its geometry as is stated.
 
-    What is None here is taken from the index, from headers and footers, or from the lengths of the files. Raises
+    A field that is None is taken from the index, from headers and footers, or from the lengths of the files. Raises
     `InvalidValue` for a description that no order can have.
     """
 
     name: str
     format: str
-    """`mmididx`, `raw`, `npy`, `parquet` or `neox-index-map`; see `opening.FORMATS`."""
+    """`mmididx`, `raw`, `npy`, `parquet` or `neox-index-map`; see `formats.open.FORMATS`."""
     files: tuple[Path, ...]
     """The files with the ids, absolute, in the sequence in which they follow one another."""
     index: Path | None = None
-    """The `.idx`, absolute: of an MMIDIDX order, where it may be left out if the geometry is stated, or of documents."""
+    """The `.idx`, absolute: of an MMIDIDX order (optional if the geometry is stated), or of an index map's documents."""
     doc_idx: Path | None = None
-    """Of an index map, as are the two that follow: the documents in the order in which they were joined."""
+    """Part of an index map, like the next two fields: the documents in the order in which they were joined."""
     sample_idx: Path | None = None
     """Where each sample begins among them."""
     shuffle_idx: Path | None = None
-    """The sample that each sequence is."""
+    """Which sample each sequence is."""
     sequences: int | None = None
     tokens_per_sequence: int | None = None
     dtype: str | None = None
@@ -46,7 +46,7 @@ class OrderFiles:
     vocab_size: int | None = None
     """Ids are below this; None leaves them unchecked."""
     sequences_per_batch: int | None = None
-    """What batch numbers within the files are checked by; None leaves them unchecked."""
+    """Batch numbers within the files are checked against this; None leaves them unchecked."""
 
     def __post_init__(self) -> None:
         if not self.files:

@@ -1,7 +1,7 @@
-"""One pass over an order, a batch in memory at a time: what the catalog keeps of each batch.
+"""One pass over an order, a batch in memory at a time, for what the catalog records of each batch.
 
-A digest is `sha256:` and the SHA-256 of the batch's ids as they lie in the files, little-endian, without headers: the form
-in which digests of Pythia's batches have been published. It does not depend on how files cut the order.
+A digest is `sha256:` and the SHA-256 of the batch's ids as they lie in the files, little-endian, without headers, as in
+the published digests of Pythia's batches. It does not depend on how files cut the order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.source import Tokens, TokenSource
 from seenat.registry.orders.vocabulary import check_ids
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 __all__ = ["BatchFacts", "scan_batches"]
@@ -22,7 +22,7 @@ __all__ = ["BatchFacts", "scan_batches"]
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """What one look at the ids of a batch says of it for good."""
+    """What reading the ids of a batch once says of it. It cannot change later."""
 
     batch: int
     first_sequence: int
@@ -44,7 +44,7 @@ def scan_batches(
     eod_id: int | None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[BatchFacts]:
-    """The facts of every batch, in order; `progress` is told the sequences of each.
+    """The facts of every batch, in order; `progress` receives the number of sequences of each.
 
     Raises `CorruptFile` on the first id beyond the vocabulary, `InvalidValue` for batches of no sequences.
     """

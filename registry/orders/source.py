@@ -1,4 +1,4 @@
-"""What every order offers to its readers, however it is stored."""
+"""The interface by which the ids of an order are read, however it is stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.units import SequenceRange
 
-__all__ = ["DescribedOrder", "Sequences", "TokenSource", "Tokens"]
+__all__ = ["Sequences", "TokenSource", "Tokens"]
 
 Tokens = npt.NDArray[np.integer[Any]]
 """Ids, `[sequences, positions]`, in the type that the order stores."""
@@ -21,7 +21,7 @@ Sequences = npt.NDArray[np.int64]
 
 
 class TokenSource(Protocol):
-    """Random access to an order. Results are arrays of their own; a reader may write into them."""
+    """Random access to an order. Results are new arrays; the caller may write into them."""
 
     @property
     def geometry(self) -> Geometry:
@@ -43,44 +43,8 @@ class TokenSource(Protocol):
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
 
-        None for formats in which no sequence lies in one place: Parquet, index maps. Raises `UnknownSequence` beyond the
-        order.
+        Empty for Parquet and index maps, where a sequence is not contiguous. Raises `UnknownSequence` beyond the order.
         """
 
     def place(self, sequence: int, position: int) -> str:
-        """Where one id of a sequence of the order lies, as the beginning of a message: its file, and its byte or row."""
-
-
-class DescribedOrder(Protocol):
-    """What readers and exports need to know of an order beside its ids; the catalog's `Order` is one."""
-
-    @property
-    def id(self) -> int:
-        """Its id in the catalog."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def suite(self) -> str:
-        """The suite that it belongs to."""
-
-    @property
-    def digest(self) -> str | None:
-        """Over geometry and content; None until every file's digest is known."""
-
-    @property
-    def geometry(self) -> Geometry:
-        """How many sequences, of how many ids, of which type."""
-
-    @property
-    def sequences_per_batch(self) -> int:
-        """How many sequences one of its batches has."""
-
-    @property
-    def tokenizer(self) -> str | None:
-        """A file, a folder or a repository on the hub; None where it names none."""
-
-    def source(self) -> TokenSource:
-        """The reader of its ids."""
+        """The beginning of a message about one id of a sequence: its file, and its byte or row there."""

@@ -1,6 +1,6 @@
-"""Ids that the vocabulary cannot hold are damage, or a file read with the wrong type or offset: they are refused.
+"""Refuses ids that the vocabulary cannot hold: they are damage, or a file read with the wrong type or offset.
 
-Where no vocabulary is known, negative ids still are.
+Where the size of the vocabulary is not known, negative ids are still refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_ids(
 
 
 def _any_outside(tokens: Tokens, vocab_size: int | None) -> bool:
-    """Two reductions without a temporary array: this runs over every id that is ever read."""
+    # Two reductions without a temporary array, because this runs over every id that is ever read.
     if tokens.dtype.kind == "i" and tokens.min() < 0:
         return True
     return vocab_size is not None and vocab_size <= np.iinfo(tokens.dtype).max and bool(tokens.max() >= vocab_size)

@@ -1,18 +1,14 @@
-"""Files that are either wholly there or not there at all, and digests that say how they were made."""
+"""Files of this machine that are either whole or absent: written under another name, then renamed."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["PARTIAL", "sha256_of_bytes", "sha256_of_file", "sync_folder", "write_atomic", "write_atomic_unsynced"]
+__all__ = ["PARTIAL", "sync_folder", "write_atomic", "write_atomic_unsynced"]
 
 PARTIAL = ".partial"
-"""Suffix of a file that is still being written; anything that carries it may be deleted."""
-
-_CHUNK = 4 << 20
+"""Suffix of a file that is still being written; anything with this suffix may be deleted."""
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -21,6 +17,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     The data reach the disk before the name does, and the name before this returns.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes that write one file must not share the partial one.
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     with partial.open("wb") as file:
         file.write(data)
@@ -31,11 +28,11 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def write_atomic_unsynced(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file that appears under its name whole, whichever of several threads and processes writes it.
+    """Write a file that appears under its name whole, even if several threads and processes write it at once.
 
-    It is not forced to the disk, which is for what can be made again and carries a digest of itself.
+    It is not forced to the disk. Use it for data that can be made again and carry a digest of themselves.
     """
-    import tempfile  # 4 ms, which `seenat --help` does not have.
+    import tempfile  # Takes 4 ms to import, too much for `seenat --help`.
 
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, partial = tempfile.mkstemp(PARTIAL, f"{path.name}.", path.parent)
@@ -58,19 +55,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sha256_of_bytes(data: bytes | memoryview) -> str:
-    """`sha256:` and the hexadecimal digest of some bytes."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def sha256_of_file(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """`sha256:` and the hexadecimal digest of a file, read in pieces of 4 MiB; `progress` is told the bytes of each."""
-    hasher = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            hasher.update(piece)
-            if progress is not None:
-                progress(len(piece))
-    return "sha256:" + hasher.hexdigest()

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from seenat.registry.errors import MissingExtra
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = ["corpus_digest", "documents"]
 

@@ -169,9 +169,17 @@ def counterfactual_profiles(
     profiles = []
     for model in models:
         data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
-        once = None if repeated else order_contents(model.order, contents, most).once
+        once = None if repeated else _contents_of(model, contents, most).once
         profiles.append(_profile(data, quantity_of(data.protocol, quantity), once, control, least))
     return tuple(profiles)
+
+
+def _contents_of(model: Model, contents: dict[int, Contents], most: int) -> Contents:
+    """The contents of the model's order, read once for all models of that order."""
+    order = model.order
+    if order.id not in contents:
+        contents[order.id] = order_contents(order.source(), order.name, most)
+    return contents[order.id]
 
 
 def _profile(

@@ -167,7 +167,7 @@ def step_labels(
     """
     data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
     model.check_unaltered(data.steps[-1] - 1)
-    contents = None if repeated else order_contents(model.order, {}, most)
+    contents = None if repeated else order_contents(model.order.source(), model.order.name, most)
     read = partial(panels, data, quantity_of(data.protocol, quantity))
     taking_part = _trained(read(), len(data.steps)) if contents is None else read(contents.first)
     found_gaps = find_gaps(taking_part, len(data.steps), LABEL_CONFIDENCE)

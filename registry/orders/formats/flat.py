@@ -1,9 +1,9 @@
-"""The one reader behind every format whose ids lie flat in files: pieces of bytes, mapped when they are first read.
+"""The reader of every format whose ids lie flat in files: pieces of bytes, mapped when they are first read.
 
 Everything is counted in bytes and ids are formed last, because a piece may end within an id. Invariants: the pieces
 together are exactly as long as the geometry says, and each lies within its file. Both were checked when the order was
 opened; a piece is checked against its file again when it is mapped. From then on the file must stay as it is: shortening
-a mapped file ends the process that reads it, as with every memory map.
+a mapped file kills the process that reads it, as with every memory map.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from seenat.registry.units import SequenceRange
 __all__ = ["MAX_MAPS", "FlatOrder"]
 
 MAX_MAPS = 64
-"""Files of one order that are mapped at a time, the least recently read making room; each map holds a file handle.
+"""Most files of one order that are mapped at a time; the least recently read is unmapped first. Each map holds a file handle.
 
-Three times Pythia's 21 shards, and far below the 256 handles that some systems allow a process.
+This is three times Pythia's 21 shards, and far below the 256 handles that some systems allow a process.
 """
 
 _Bytes = npt.NDArray[np.uint8]
 
 
 class FlatOrder:
-    """A `TokenSource` over byte pieces. It maps files when they are first read, and travels to other processes unmapped."""
+    """A `TokenSource` over byte pieces. It maps files when they are first read; a pickled copy has none mapped."""
 
     def __init__(self, geometry: Geometry, pieces: Iterable[Extent], vocab_size: int | None = None) -> None:
         self._geometry = geometry
@@ -108,6 +108,7 @@ class FlatOrder:
             if inside.any():
                 windows = self._windows(int(number), whole, columns)
                 data[rows[inside]] = windows[indices[rows[inside]] - whole.start]
+            # The few sequences that two pieces share are read one by one: 20 in all of Pythia's order.
             for row in rows[~inside]:
                 first = int(first_bytes[row])
                 data[row] = self._read(ByteRange(first, first + len(columns)))
@@ -120,7 +121,7 @@ class FlatOrder:
         return SequenceRange(max(0, start), max(0, start, stop))
 
     def _windows(self, number: int, whole: SequenceRange, columns: ByteRange) -> _Bytes:
-        """A view of the `columns` of the sequences `whole` of a piece, `[len(whole), len(columns)]`, nothing read yet."""
+        """A view of the `columns` of the sequences `whole` of a piece, `[len(whole), len(columns)]`; reads nothing."""
         size, mapped = self._geometry.sequence_bytes, self._bytes(number)
         offset = whole.start * size + columns.start - self._pieces.starts[number]
         return np.ndarray((len(whole), len(columns)), np.uint8, mapped, offset, (size, 1))

@@ -1,4 +1,4 @@
-"""What orders share whose sequences lie in no one place: they are decoded out of row groups, or joined from documents."""
+"""The base of readers whose sequences are not contiguous: decoded from row groups, or joined from documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["GatheredOrder"]
 
 
 class GatheredOrder(ABC):
-    """A `TokenSource` but for `place` and for `_take`, which gathers the ids of sequences that the order has."""
+    """A `TokenSource` without `place` and `_take`; subclasses gather the ids of sequences in `_take`."""
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry
@@ -39,10 +39,10 @@ class GatheredOrder(ABC):
         return self._take(indices, start, stop)
 
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
-        """None; see `TokenSource.extents`."""
+        """Always empty; see `TokenSource.extents`."""
         self._geometry.bytes_of(sequences)
         return ()
 
     @abstractmethod
     def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
-        """The ids at these positions of these sequences, checked: `[len(indices), stop - start]`."""
+        """The ids at these positions, `[len(indices), stop - start]`; the order has these sequences and positions."""

@@ -29,20 +29,20 @@ from seenat.registry.orders.order_files import INDEX_MAP, MAPS, OrderFiles
 
 __all__ = ["Fragments", "IndexMaps", "load_index_maps"]
 
+# Documents of one sample. More would be empty documents, or a damaged map for which all memory would be allocated.
 _MOST_DOCUMENTS = 1 << 22
-"""Documents of one sample; more would be empty ones, or a damaged map that asks for all memory."""
 
 _Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """The runs of ids that make up some samples, sample after sample, in the order in which they are joined."""
+    """The runs of ids that make up several samples, sample after sample, in the order in which they are joined."""
 
     rows: _Numbers
-    """Which of the samples each belongs to, from 0."""
+    """The sample of each fragment, from 0."""
     starts: _Numbers
-    """Where it begins within its sample."""
+    """Its first position within its sample."""
     sources: _Numbers
     """Its first id, counted over all token files."""
     lengths: _Numbers
@@ -88,14 +88,16 @@ class IndexMaps:
 
     @property
     def samples(self) -> int:
-        """n."""
+        """n: how many samples there are."""
         return len(self.shuffle_idx)
 
     def fragments(self, samples: _Numbers, length: int | None = None) -> Fragments:
-        """What some samples are made of, each of `length` ids.
+        """The fragments of these samples, each of `length` ids.
 
         Raises `CorruptFile` where the maps lead out of the documents, or to a sample of another length.
         """
+        # One fragment for each document between a sample's first and last place; `heads` and `tails` are the positions of
+        # a sample's first and last fragment. All others are whole documents.
         first, last = self._at(samples), self._at(samples + 1)
         counts = last[:, 0] - first[:, 0] + 1
         self._check_places(samples, first[:, 0], last[:, 0])
@@ -162,9 +164,9 @@ class IndexMaps:
 
 
 def load_index_maps(order: OrderFiles) -> IndexMaps:
-    """The maps of an order, when their shapes fit each other.
+    """The maps of an order, after a check that their shapes fit each other.
 
-    Raises `InvalidValue` where one is not given, `CorruptFile` for files that are no such arrays or not of one run.
+    Raises `InvalidValue` where a map is not given, `CorruptFile` for other files, or arrays of different runs.
     """
     if order.index is None or order.doc_idx is None or order.sample_idx is None or order.shuffle_idx is None:
         raise InvalidValue(

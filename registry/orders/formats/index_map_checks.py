@@ -1,12 +1,12 @@
-"""Whether index maps are what they claim to be: some of it, cheaply, when an order is opened; all of it, once.
+"""Whether index maps are sound: a part of them, cheaply, whenever an order is opened; all of them, once.
 
 The whole check follows from the definition. Sample j begins at id j * (T - 1) of the joined text, so walking over the sizes
-of the documents in the order of `doc_idx` gives the one place and offset that entry j of `sample_idx` may have; and every
-sample is some sequence once, so `shuffle_idx` is a permutation, which a bit for each sample tells. Memory is some blocks of
-a million entries and that bit set: 20 MB for the 162,165,686 samples of a Pythia seed.
+of the documents in the order of `doc_idx` gives the only place and offset that entry j of `sample_idx` may have. Each
+sample is one sequence, so `shuffle_idx` is a permutation, which one bit for each sample shows. Memory is a few blocks of a
+million entries and these bits: 20 MB for the 162,165,686 samples of a Pythia seed.
 
-It is not idle: the published `shuffle_idx` of seed 2 is zero in the entries 12,354,528:162,164,736
-(https://github.com/EleutherAI/pythia/issues/190), so what that run saw when cannot be read from it.
+Such damage occurs: the published `shuffle_idx` of seed 2 is zero in the entries 12,354,528:162,164,736
+(https://github.com/EleutherAI/pythia/issues/190), so the order of that run cannot be read from it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import numpy.typing as npt
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.index_map_arrays import IndexMaps
 
-__all__ = ["check_ends", "check_index_maps", "check_some_samples", "check_some_shuffles"]
+__all__ = ["SHUFFLES_CHECKED", "check_ends", "check_index_maps", "check_some_samples", "check_some_shuffles"]
 
+SHUFFLES_CHECKED = 4_096
+"""Pairs of neighbours that opening reads: it finds every run of equal entries over 0.1% of the map."""
+# Entries that the whole check holds at a time.
 _BLOCK = 1 << 20
-"""Entries that the whole check holds at a time."""
+# Documents at each end of their index that opening reads.
 _EDGE = 4_096
-"""Documents at each end of their index that opening looks at."""
-_SOME_SAMPLES = 64
-_SOME_SHUFFLES = 4_096
-"""Pairs of neighbours that opening looks at: a run of equal entries over 0.1% of the map does not escape it."""
+_SAMPLES_CHECKED = 64
 
 _Numbers = npt.NDArray[np.int64]
 Progress = Callable[[int], None]
-"""Told the bytes of each block that was checked."""
+"""Receives the number of bytes of each block that was checked."""
 
 
 # -- when an order is opened
 
 
 def check_ends(maps: IndexMaps, total_bytes: int) -> None:
-    """Check the first and last documents, and that the last one ends where the token files do."""
+    """Check the first and last documents, and that the last document ends where the token files do."""
     count = maps.header.sequences
     for start in {0, max(0, count - _EDGE)}:
         _check_documents(maps, start, min(start + _EDGE, count))
@@ -52,14 +52,14 @@ def check_ends(maps: IndexMaps, total_bytes: int) -> None:
 
 
 def check_some_samples(maps: IndexMaps, length: int) -> None:
-    """Check the first, the last and some samples between; raises `CorruptFile` for one that has not `length` ids."""
-    maps.fragments(np.unique(np.linspace(0, maps.samples - 1, _SOME_SAMPLES).astype(np.int64)), length)
+    """Check the first, the last and 62 samples between; raises `CorruptFile` for a sample of other than `length` ids."""
+    maps.fragments(np.unique(np.linspace(0, maps.samples - 1, _SAMPLES_CHECKED).astype(np.int64)), length)
 
 
-def check_some_shuffles(maps: IndexMaps) -> None:
-    """Check entries of `shuffle_idx` all over it, and their neighbours; raises `CorruptFile` as the whole check does."""
+def check_some_shuffles(maps: IndexMaps, pairs: int = SHUFFLES_CHECKED) -> None:
+    """Check evenly spaced entries of `shuffle_idx` and their neighbours; raises `CorruptFile` as the whole check does."""
     count = maps.samples
-    places = np.unique(np.linspace(0, max(0, count - 2), _SOME_SHUFFLES).astype(np.int64))
+    places = np.unique(np.linspace(0, max(0, count - 2), pairs).astype(np.int64))
     entries = np.asarray(maps.shuffle_idx[places], np.int64)
     _check_range(maps, places, entries)
     if count > 1:
@@ -75,16 +75,17 @@ def check_some_shuffles(maps: IndexMaps) -> None:
 # -- once, all of it
 
 
-def check_index_maps(maps: IndexMaps, length: int, progress: Progress = lambda _: None) -> None:
-    """Check every document, and every entry of the three maps, for samples of `length` ids.
+def check_index_maps(maps: IndexMaps, length: int, progress: Progress = lambda _: None, *, block: int = _BLOCK) -> None:
+    """Check every document, and every entry of the three maps, for samples of `length` ids, `block` entries at a time.
 
-    Raises `CorruptFile` for the first that is not what it must be. It reads each file once, `shuffle_idx` first.
+    Raises `CorruptFile` for the first wrong entry. It reads each file once, `shuffle_idx` first.
     """
-    _check_shuffles(maps, progress)
-    for start, stop in _blocks(maps.header.sequences):
+    _check_shuffles(maps, progress, block)
+    for start, stop in _blocks(maps.header.sequences, block):
         _check_documents(maps, start, stop)
+        # A size of 4 bytes and a pointer of 8.
         progress(12 * (stop - start))
-    _check_samples(maps, length - 1, progress)
+    _check_samples(maps, length - 1, progress, block)
 
 
 def _check_documents(maps: IndexMaps, start: int, stop: int) -> None:
@@ -103,17 +104,18 @@ def _check_documents(maps: IndexMaps, start: int, stop: int) -> None:
         )
 
 
-def _check_samples(maps: IndexMaps, step: int, progress: Progress) -> None:
+def _check_samples(maps: IndexMaps, step: int, progress: Progress, block: int) -> None:
     """Walk over the joined documents: sample j begins at id `j * step`, behind any empty documents but for the first."""
     _check_entries(maps, 0, np.zeros((1, 2), np.int64))
     sample, joined = 1, 0
-    for start, stop in _blocks(len(maps.doc_idx)):
+    for start, stop in _blocks(len(maps.doc_idx), block):
         sizes = _sizes_of(maps, start, stop)
         ends = joined + np.cumsum(sizes)
         joined = int(ends[-1])
         last = min(-(-joined // step), maps.samples + 1)
-        for first in range(sample, last, _BLOCK):
-            ids = np.arange(first, min(first + _BLOCK, last), dtype=np.int64) * step
+        for first in range(sample, last, block):
+            ids = np.arange(first, min(first + block, last), dtype=np.int64) * step
+            # The first document that ends after the id; empty documents before it are skipped.
             places = np.searchsorted(ends, ids, side="right")
             _check_entries(maps, first, np.stack([start + places, ids - (ends - sizes)[places]], axis=1))
         sample = max(sample, last)
@@ -135,22 +137,22 @@ def _sizes_of(maps: IndexMaps, start: int, stop: int) -> _Numbers:
 
 
 def _check_entries(maps: IndexMaps, first: int, due: _Numbers) -> None:
-    """Check consecutive entries of `sample_idx` against the places and offsets that are due."""
-    found = np.asarray(maps.sample_idx[first : first + len(due)], np.int64)
-    wrong = np.flatnonzero((found != due).any(axis=1))
+    """Check consecutive entries of `sample_idx` against the places and offsets that they must have."""
+    entries = np.asarray(maps.sample_idx[first : first + len(due)], np.int64)
+    wrong = np.flatnonzero((entries != due).any(axis=1))
     if wrong.size:
         place = int(wrong[0])
         raise CorruptFile(
-            f"{maps.sample_idx_file}: entry {first + place} is {_pair(found[place])}, and {_pair(due[place])} is due by the "
+            f"{maps.sample_idx_file}: entry {first + place} is {_pair(entries[place])}, and {_pair(due[place])} is due by the "
             "documents; the map belongs to others, or download it again."
         )
 
 
-def _check_shuffles(maps: IndexMaps, progress: Progress) -> None:
-    """Set a bit for every entry; the entries are a permutation when each sets one that was not set."""
+def _check_shuffles(maps: IndexMaps, progress: Progress, block: int) -> None:
+    """Set a bit for every entry; the entries are a permutation when no bit is set twice."""
     bits = np.zeros(-(-maps.samples // 64) * 8, np.uint8)
     before = -1
-    for start, stop in _blocks(maps.samples):
+    for start, stop in _blocks(maps.samples, block):
         entries = np.asarray(maps.shuffle_idx[start:stop], np.int64)
         _check_range(maps, np.arange(start, stop), entries)
         beside = np.flatnonzero(np.diff(entries, prepend=before) == 0)
@@ -166,6 +168,7 @@ def _set_bits(maps: IndexMaps, bits: npt.NDArray[np.uint8], entries: _Numbers, s
     again = np.flatnonzero(bits[places] & marks)
     if again.size:
         raise _repeated(maps, start + int(again[0]), int(entries[again[0]]))
+    # Entries that are equal within this block set one bit together, so that fewer bits are new than there are entries.
     set_before = int(np.bitwise_count(bits.view(np.uint64)).sum())
     np.bitwise_or.at(bits, places, marks)
     if int(np.bitwise_count(bits.view(np.uint64)).sum()) - set_before != len(entries):
@@ -191,7 +194,7 @@ def _repeated(maps: IndexMaps, place: int, sample: int) -> CorruptFile:
 
 
 def _run_around(maps: IndexMaps, place: int) -> CorruptFile:
-    """The error for equal entries beside each other, with the first and last of them."""
+    """The error for a run of equal entries around a place, with the first and last of them."""
     value = int(maps.shuffle_idx[place])
     start, stop = place, place
     while start > 0:
@@ -212,8 +215,8 @@ def _run_around(maps: IndexMaps, place: int) -> CorruptFile:
     )
 
 
-def _blocks(count: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
+def _blocks(count: int, block: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + block, count)) for start in range(0, count, block))
 
 
 def _pair(entry: npt.NDArray[np.generic]) -> str:

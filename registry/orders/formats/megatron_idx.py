@@ -12,9 +12,9 @@ Layout of the index, all little-endian (`utils/mmap_dataset.py` of the Pythia re
     34 + 4 N       i64[N]    pointers: the first byte of each sequence in the `.bin`
     34 + 12 N      i64[M]    document index: sequence numbers at which documents begin
 
-In a training order every size is T and pointer i is i * T * bytes of an id, so the index only repeats what arithmetic
-knows (Pythia's: 1,757,184,042 bytes for N = 146,432,000, M = 1). Opening reads its header, its length, and the first and
-last entries; `check_index` reads all of it, in bounded memory. Where an index is used with shards, its pointers count in
+In a training order every size is T and pointer i is i * T * bytes of an id, so arithmetic gives all that the index says
+(Pythia's: 1,757,184,042 bytes for N = 146,432,000, M = 1). Opening reads the header, the length, and the first and last
+entries; `check_index` reads everything, in bounded memory. Where the ids lie in several shards, pointers count bytes of
 their concatenation.
 """
 
@@ -37,7 +37,7 @@ from seenat.registry.orders.source import Tokens
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.units import SequenceRange
 
-__all__ = ["IndexHeader", "check_index", "index_statements", "read_header", "write_order"]
+__all__ = ["IndexHeader", "check_index", "index_claims", "read_header", "write_order"]
 
 _MAGIC = b"MMIDIDX\x00\x00"
 _HEADER = struct.Struct("<9sQBQQ")
@@ -46,15 +46,15 @@ _DTYPES = {1: "uint8", 4: "int32", 5: "int64", 8: "uint16"}
 # Megatron and GPT-NeoX number the two floating-point types differently; neither is ids.
 _NOT_IDS = {2: "int8", 3: "int16", 6: "a floating-point type", 7: "a floating-point type"}
 
+# Sequences at each end of an index that opening reads: 48 KiB, and enough to distinguish documents from an order.
 _EDGE = 4_096
-"""Sequences at each end of an index that opening looks at: 48 KiB, and enough to tell documents from an order."""
+# Sequences that `check_index` holds at a time: 28 MiB with what is computed from them.
 _BLOCK = 1 << 20
-"""Sequences that `check_index` holds at a time: 28 MiB with what is computed from them."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexHeader:
-    """What the first 34 bytes of an index say; the file is exactly as long as they make it."""
+    """What the first 34 bytes of an index say; they also fix the length of the file."""
 
     file: Path
     dtype: str
@@ -119,8 +119,8 @@ def _dtype_of(index: Path, code: int) -> str:
     if code in _DTYPES:
         return _DTYPES[code]
     reason = f"means {_NOT_IDS[code]}, which no ids are" if code in _NOT_IDS else "is not known"
-    known = ", ".join(f"{number} ({name})" for number, name in _DTYPES.items())
-    raise CorruptFile(f"{index}, byte {_DTYPE_AT}: type code {code} {reason}; the codes of ids are {known}.")
+    codes = ", ".join(f"{number} ({name})" for number, name in _DTYPES.items())
+    raise CorruptFile(f"{index}, byte {_DTYPE_AT}: type code {code} {reason}; the codes of ids are {codes}.")
 
 
 def _check_length(header: IndexHeader) -> None:
@@ -145,10 +145,10 @@ def _check_length(header: IndexHeader) -> None:
         raise CorruptFile(f"{header.file}, byte {length}: the {part} are cut short: {says}; download it again.")
 
 
-def index_statements(index: Path) -> tuple[GeometryClaim, ...]:
-    """What an index says of its order, after a look at its header, length, and first and last entries.
+def index_claims(index: Path) -> tuple[GeometryClaim, ...]:
+    """What an index says of its order; reads its header, its length, and its first and last entries.
 
-    Raises `CorruptFile` as `read_header` and `check_index` do; damage between the ends is left to `check_index`.
+    Raises `CorruptFile` as `read_header` and `check_index` do; only `check_index` finds damage between the ends.
     """
     header = read_header(index)
     with index.open("rb") as file:
@@ -166,12 +166,12 @@ def index_statements(index: Path) -> tuple[GeometryClaim, ...]:
 
 
 def check_index(index: Path, geometry: Geometry, progress: Callable[[int], None] | None = None) -> None:
-    """Check every entry of an index against the geometry of its order; `progress` is told the sequences of each block.
+    """Check every entry of an index against the geometry of its order; `progress` receives the sequences of each block.
 
     Raises `CorruptFile` for the first size that is not T, pointer that is not i * T * bytes of an id, or entry of the
     document index that is not ascending within `[0, N]`.
     """
-    _check_agreement(index_statements(index), geometry)
+    _check_agreement(index_claims(index), geometry)
     header = read_header(index)
     with index.open("rb") as file:
         for block in _blocks(header.sequences):
@@ -181,13 +181,12 @@ def check_index(index: Path, geometry: Geometry, progress: Callable[[int], None]
         _check_documents(file, header)
 
 
-def _check_agreement(statements: Iterable[GeometryClaim], geometry: Geometry) -> None:
-    for statement in statements:
-        due = getattr(geometry, statement.field)
-        if statement.value != due:
+def _check_agreement(claims: Iterable[GeometryClaim], geometry: Geometry) -> None:
+    for claim in claims:
+        due = getattr(geometry, claim.field)
+        if claim.value != due:
             raise CorruptFile(
-                f"{statement.witness} says {statement.field} = {statement.value}, but the order has {due}; "
-                f"replace the index."
+                f"{claim.witness} says {claim.field} = {claim.value}, but the order has {due}; replace the index."
             )
 
 
@@ -216,9 +215,10 @@ def _check_block(file: BinaryIO, header: IndexHeader, geometry: Geometry, block:
 def _wrong_size(
     header: IndexHeader, geometry: Geometry, sequence: int, size: int, pointers: npt.NDArray[np.int64]
 ) -> CorruptFile:
-    """Sizes that vary and pointers that follow them are documents; a size that its neighbours contradict is damage."""
+    """The error for a size that is not T: the index holds documents, or is damaged."""
     where = f"{header.file}, byte {_HEADER.size + 4 * sequence}: sequence {sequence} has size {size}"
     usual = geometry.tokens_per_sequence
+    # Where the pointers agree with the sizes, the sizes are meant: these are documents. Otherwise one of them is damaged.
     if size > 0 and len(pointers) == 2 and pointers[1] - pointers[0] == size * geometry.id_bytes:
         return CorruptFile(
             f"{where}, others {usual}, and the pointers follow: this index holds documents, not the sequences of a "
@@ -242,7 +242,8 @@ def _check_documents(file: BinaryIO, header: IndexHeader) -> None:
 
 
 def _read(file: BinaryIO, offset: int, dtype: str, count: int) -> npt.NDArray[Any]:
-    """`count` numbers from a byte on. They are read, not mapped: a file that shrinks meanwhile must not end the process."""
+    """`count` numbers from a byte on."""
+    # Read, not mapped: a mapped file that shrinks meanwhile would kill the process.
     file.seek(offset)
     numbers = np.frombuffer(file.read(count * np.dtype(dtype).itemsize), dtype)
     if len(numbers) != count:

@@ -1,9 +1,9 @@
-"""Orders that GPT-NeoX index maps tell: the reader, and what is looked at when it is opened.
+"""The reader of orders that GPT-NeoX index maps describe.
 
-Sequence i is sample `shuffle_idx[i]`, T ids out of one document or several (`seenat.registry.orders.formats.index_map_arrays`). A run that
-stops before the map does is described by its own number of sequences: Pythia's consumed 146,432,000 of 162,165,686.
+Sequence i is sample `shuffle_idx[i]`, T ids out of one or several documents (see `index_map_arrays`). A run that stops before
+the end of its map states its own number of sequences: Pythia's runs consumed 146,432,000 of 162,165,686.
 
-Opening looks at the ends of everything, at 64 samples and at some thousand entries; `map_checks.check_index_maps` reads all.
+Opening reads the ends of all files, 64 samples and some thousand entries; `index_map_checks.check_index_maps` reads all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from seenat.registry.orders.file_signature import length_of
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.formats.gathered import GatheredOrder
 from seenat.registry.orders.formats.index_map_arrays import Fragments, IndexMaps, load_index_maps
-from seenat.registry.orders.formats.index_map_checks import check_ends, check_some_samples, check_some_shuffles
+from seenat.registry.orders.formats.index_map_checks import (
+    SHUFFLES_CHECKED,
+    check_ends,
+    check_some_samples,
+    check_some_shuffles,
+)
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
@@ -28,43 +33,50 @@ from seenat.registry.units import SequenceRange
 
 __all__ = ["IndexMapOrder", "open_index_map"]
 
+# Samples whose fragments are computed together; in the Pile they have some 2,500 fragments.
 _ROWS_AT_ONCE = 1_024
-"""Samples whose fragments are worked out together; some 2,500 of the Pile."""
 
 
 class IndexMapOrder(GatheredOrder):
     """A `TokenSource` over documents and index maps. Everything is mapped when it is first read."""
 
     def __init__(
-        self, geometry: Geometry, maps: IndexMaps, documents: FlatOrder, vocab_size: int | None = None
+        self,
+        geometry: Geometry,
+        maps: IndexMaps,
+        documents: FlatOrder,
+        vocab_size: int | None = None,
+        rows_at_once: int = _ROWS_AT_ONCE,
     ) -> None:
         super().__init__(geometry)
         self._maps = maps
+        # All ids of all token files, as sequences of one id.
         self._documents = documents
-        """All ids of all token files, as sequences of one id."""
         self._vocab_size = vocab_size
+        self._rows_at_once = rows_at_once
 
     def place(self, sequence: int, position: int) -> str:
         """File and byte of one id within its document; see `TokenSource.place`."""
-        found = self._fragments(np.array([sequence]))
-        number = int(np.flatnonzero((found.starts <= position) & (position < found.starts + found.lengths))[0])
-        return self._documents.place(int(found.sources[number] + position - found.starts[number]), 0)
+        fragments = self._fragments(np.array([sequence]))
+        ends = fragments.starts + fragments.lengths
+        number = int(np.flatnonzero((fragments.starts <= position) & (position < ends))[0])
+        return self._documents.place(int(fragments.sources[number] + position - fragments.starts[number]), 0)
 
     def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
-        tokens = np.empty((len(indices), stop - start), self._geometry.dtype)
-        for first in range(0, len(indices) if tokens.size else 0, _ROWS_AT_ONCE):
-            self._fill(tokens[first : first + _ROWS_AT_ONCE], indices[first : first + _ROWS_AT_ONCE], start, stop)
+        tokens, size = np.empty((len(indices), stop - start), self._geometry.dtype), self._rows_at_once
+        for first in range(0, len(indices) if tokens.size else 0, size):
+            self._fill(tokens[first : first + size], indices[first : first + size], start, stop)
         check_ids(self, tokens, indices, start, self._vocab_size)
         return tokens
 
     def _fill(self, tokens: Tokens, indices: Sequences, start: int, stop: int) -> None:
-        """Copy into each row what its fragments have between the two positions."""
-        found = self._fragments(indices)
-        begins = np.maximum(found.starts, start)
-        ends = np.minimum(found.starts + found.lengths, stop)
-        kept = np.flatnonzero(ends > begins)
-        sources = found.sources + begins - found.starts
-        columns = (found.rows[kept], begins[kept] - start, ends[kept] - start, sources[kept])
+        """Copy into each row the ids that its fragments have between the two positions."""
+        fragments = self._fragments(indices)
+        begins = np.maximum(fragments.starts, start)
+        ends = np.minimum(fragments.starts + fragments.lengths, stop)
+        overlapping = np.flatnonzero(ends > begins)
+        sources = (fragments.sources + begins - fragments.starts)[overlapping]
+        columns = (fragments.rows[overlapping], begins[overlapping] - start, ends[overlapping] - start, sources)
         for row, begin, end, source in zip(*(column.tolist() for column in columns), strict=True):
             tokens[row, begin:end] = self._documents.tokens(SequenceRange(source, source + end - begin))[:, 0]
 
@@ -79,22 +91,25 @@ class IndexMapOrder(GatheredOrder):
         return self._maps.fragments(samples, self._geometry.tokens_per_sequence)
 
 
-def open_index_map(order: OrderFiles) -> IndexMapOrder:
-    """A reader of an order that index maps tell.
+def open_index_map(
+    order: OrderFiles, *, rows_at_once: int = _ROWS_AT_ONCE, shuffles_checked: int = SHUFFLES_CHECKED
+) -> IndexMapOrder:
+    """A reader of an order that index maps describe.
 
-    Raises `InvalidValue` where a map is not given, `CorruptFile` for maps that are damaged, or not of these documents.
+    `rows_at_once` samples are joined together; about `shuffles_checked` entries of `shuffle_idx` are checked here. Raises
+    `InvalidValue` where a map is not given, `CorruptFile` for maps that are damaged, or belong to other documents.
     """
     maps = load_index_maps(order)
     documents = _open_documents(order, maps)
-    agreed = agree((*described(order), *_statements(order, maps)))
+    agreed = agree((*described(order), *_claims(order, maps)))
     geometry = Geometry(
         sequences=int(agreed["sequences"].value),
         tokens_per_sequence=int(agreed["tokens_per_sequence"].value),
         dtype=maps.header.dtype,
     )
     check_some_samples(maps, geometry.tokens_per_sequence)
-    check_some_shuffles(maps)
-    return IndexMapOrder(geometry, maps, documents, order.vocab_size)
+    check_some_shuffles(maps, shuffles_checked)
+    return IndexMapOrder(geometry, maps, documents, order.vocab_size, rows_at_once)
 
 
 def _open_documents(order: OrderFiles, maps: IndexMaps) -> FlatOrder:
@@ -104,7 +119,7 @@ def _open_documents(order: OrderFiles, maps: IndexMaps) -> FlatOrder:
     return FlatOrder(Geometry(sequences=ids, tokens_per_sequence=1, dtype=maps.header.dtype), pieces)
 
 
-def _statements(order: OrderFiles, maps: IndexMaps) -> Iterator[GeometryClaim]:
+def _claims(order: OrderFiles, maps: IndexMaps) -> Iterator[GeometryClaim]:
     yield GeometryClaim("dtype", maps.header.dtype, f"{order.index} (its header)")
     first = maps.fragments(np.zeros(1, np.int64))
     yield GeometryClaim("tokens_per_sequence", int(first.lengths.sum()), f"{order.sample_idx} (sample 0)")

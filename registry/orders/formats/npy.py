@@ -1,8 +1,8 @@
-"""`.npy` files as pieces of an order: where the ids begin, and what the header says of them.
+"""What the header of a `.npy` file says: where its ids begin, how many they are, and of which type.
 
 A file holds whole sequences as a two-dimensional array `[sequences, tokens_per_sequence]`, or ids as a one-dimensional
-one, which may begin and end within a sequence; several files follow one another. The header is read by NumPy's own parser,
-which evaluates literals only; an array of Python objects is refused, and nothing is ever unpickled.
+array, which may begin and end within a sequence. The files of an order follow one another. NumPy's own parser reads the
+header and evaluates literals only; an array of Python objects is refused, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from seenat.registry.orders.geometry import ID_BYTES
 
 __all__ = ["ArrayFile", "read_array_file"]
 
+# First byte of the text with type and shape, in version 1.0 (12 in 2.0).
 _SHAPE_AT = 10
-"""Where the text that states type and shape begins, in version 1.0 (12 in 2.0)."""
 
 _PARSERS = {
     (1, 0): npy_format.read_array_header_1_0,
@@ -35,10 +35,10 @@ _PARSERS = {
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """One `.npy` file: the bytes of its ids, and what its header states."""
+    """A `.npy` file: where its ids lie, and what its header says of the order."""
 
     piece: Extent
-    statements: tuple[GeometryClaim, ...]
+    claims: tuple[GeometryClaim, ...]
 
 
 def read_array_file(path: Path) -> ArrayFile:
@@ -59,10 +59,10 @@ def read_array_file(path: Path) -> ArrayFile:
     piece = Extent(path, offset, math.prod(shape) * dtype.itemsize)
     _check_length(piece)
     witness = f"{path} (byte {_SHAPE_AT})"
-    statements = [GeometryClaim("dtype", dtype.name, witness)]
+    claims = [GeometryClaim("dtype", dtype.name, witness)]
     if len(shape) == 2:
-        statements.append(GeometryClaim("tokens_per_sequence", shape[1], witness))
-    return ArrayFile(piece, tuple(statements))
+        claims.append(GeometryClaim("tokens_per_sequence", shape[1], witness))
+    return ArrayFile(piece, tuple(claims))
 
 
 def _parse(path: Path, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -1,8 +1,8 @@
-"""Opening an order: from its description to a reader, cheaply, and only when everything that is said of it agrees.
+"""Opens an order: from its description to a reader, cheaply, and only when everything that is said of it agrees.
 
 The cost is a few kilobytes a file, however large the order; an index map costs some thousand entries more. Each format is
-one function in `FORMATS`; those whose ids lie flat in files share one reader and differ only in where the ids begin and in
-who states the geometry.
+one function in `FORMATS`. Formats whose ids lie flat in files share one reader; they differ only in where the ids begin and
+in which file gives the geometry.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seenat.registry.orders.agreement import GeometryClaim, agreed_geometry, des
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.file_signature import length_of
 from seenat.registry.orders.formats.flat import FlatOrder
-from seenat.registry.orders.formats.megatron_idx import index_statements
+from seenat.registry.orders.formats.megatron_idx import index_claims
 from seenat.registry.orders.formats.npy import read_array_file
 from seenat.registry.orders.order_files import INDEX_MAP, OrderFiles
 from seenat.registry.orders.source import TokenSource
@@ -26,8 +26,8 @@ __all__ = ["FORMATS", "open_order"]
 def open_order(order: OrderFiles) -> TokenSource:
     """A reader of the order that these files hold.
 
-    Raises `CorruptFile` when a file is missing, damaged or foreign, or two statements about the order disagree, and
-    `InvalidValue` for an unknown format or when nothing states the geometry.
+    Raises `CorruptFile` when a file is missing, damaged or of another kind, or when two claims about the order disagree,
+    and `InvalidValue` for an unknown format or when nothing states the geometry.
     """
     opener = FORMATS.get(order.format)
     if opener is None:
@@ -44,16 +44,16 @@ def _open_raw(order: OrderFiles) -> TokenSource:
 
 
 def _open_mmididx(order: OrderFiles) -> TokenSource:
-    statements = () if order.index is None else index_statements(order.index)
-    return _open_flat(order, _whole_files(order), statements)
+    claims = () if order.index is None else index_claims(order.index)
+    return _open_flat(order, _whole_files(order), claims)
 
 
 def _open_npy(order: OrderFiles) -> TokenSource:
     if order.index is not None:
         raise InvalidValue(f"Order {order.name!r}: only the mmididx format has an index, and this is {order.format}.")
     arrays = [read_array_file(path) for path in order.files]
-    statements = chain.from_iterable(array.statements for array in arrays)
-    return _open_flat(order, tuple(array.piece for array in arrays), statements)
+    claims = chain.from_iterable(array.claims for array in arrays)
+    return _open_flat(order, tuple(array.piece for array in arrays), claims)
 
 
 def _open_parquet(order: OrderFiles) -> TokenSource:
@@ -68,8 +68,8 @@ def _open_index_map(order: OrderFiles) -> TokenSource:
     return open_index_map(order)
 
 
-def _open_flat(order: OrderFiles, pieces: tuple[Extent, ...], statements: Iterable[GeometryClaim]) -> TokenSource:
-    return FlatOrder(agreed_geometry((*described(order), *statements), pieces), pieces, order.vocab_size)
+def _open_flat(order: OrderFiles, pieces: tuple[Extent, ...], claims: Iterable[GeometryClaim]) -> TokenSource:
+    return FlatOrder(agreed_geometry((*described(order), *claims), pieces), pieces, order.vocab_size)
 
 
 def _whole_files(order: OrderFiles) -> tuple[Extent, ...]:
@@ -83,4 +83,4 @@ FORMATS: dict[str, Callable[[OrderFiles], TokenSource]] = {
     "parquet": _open_parquet,
     INDEX_MAP: _open_index_map,
 }
-"""How each format is opened."""
+"""The function that opens each format."""

@@ -1,12 +1,11 @@
 """Orders in Parquet: one sequence a row, files one after the other, rows as they lie in them.
 
 Footers are read once, when the order is opened; after that only the row groups and columns that a request needs. A row
-group of up to 64 MiB of ids is decoded whole, and the last four are kept; from a larger one, rows are decoded 1,024 at a
-time and only forwards, so reading on from where one has read costs no row twice, and memory never depends on how the files
-were written.
+group of up to 64 MiB of ids is decoded whole, and the last four are kept. From a larger row group, rows are decoded 1,024 at
+a time and only forwards, so sequential reading decodes no row twice, and memory never depends on how the files were written.
 
-Wherever rows are decoded they are checked: as many ids as the order's sequences have, each of a value that its type can
-hold, no nulls, and, where the files number them, the sequence and the batch that are due in that place.
+All decoded rows are checked: as many ids as the order's sequences have, each of a value that its type can hold, no nulls,
+and, where the files number them, the expected sequence and batch.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue
+from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim, agree, described
 from seenat.registry.orders.formats.gathered import GatheredOrder
-from seenat.registry.orders.formats.parquet_footer import Footer, arrow, described_by_footers, read_footer
+from seenat.registry.orders.formats.parquet_footer import Footer, described_by_footers, read_footer
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
@@ -31,18 +31,18 @@ from seenat.registry.orders.vocabulary import check_ids
 
 __all__ = ["ParquetOrder", "open_parquet"]
 
+# Row groups of at most this many bytes of ids are decoded whole.
 _WHOLE_BYTES = 64 << 20
-"""Row groups of at most so many bytes of ids are decoded as one."""
+# Decoded row groups that are kept: a batch touches two where they are of about its size.
 _KEPT = 4
-"""Decoded row groups that are kept: a batch touches two where they are of about its size."""
+# Rows decoded at a time: 4 MiB at 2,049 ids of two bytes, 16 MiB where they are stored as eight.
 _ROWS_AT_ONCE = 1_024
-"""Rows decoded at a time: 4 MiB at 2,049 ids of two bytes, 16 MiB where they are stored as eight."""
 _OPEN_FILES = 8
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Some consecutive rows of a row group, decoded, and where the rows after them come from."""
+    """Consecutive decoded rows of a row group, and an iterator over the rows after them."""
 
     group: int
     start: int
@@ -55,7 +55,7 @@ class _Piece:
 
 
 class ParquetOrder(GatheredOrder):
-    """A `TokenSource` over Parquet files. Threads take turns in it; it travels to other processes without what it decoded."""
+    """A `TokenSource` over Parquet files. Threads take turns; a pickled copy has no decoded rows."""
 
     def __init__(
         self,
@@ -65,12 +65,16 @@ class ParquetOrder(GatheredOrder):
         filesystem: Any = None,
         sequences_per_batch: int | None = None,
         vocab_size: int | None = None,
+        whole_bytes: int = _WHOLE_BYTES,
+        rows_at_once: int = _ROWS_AT_ONCE,
     ) -> None:
         super().__init__(geometry)
         self._footers = tuple(footers)
         self._filesystem = filesystem
         self._sequences_per_batch = sequences_per_batch
         self._vocab_size = vocab_size
+        self._whole_bytes = whole_bytes
+        self._rows_at_once = rows_at_once
         groups = [footer.row_groups for footer in self._footers]
         self._places = [(file, number) for file, rows in enumerate(groups) for number in range(len(rows))]
         self._starts = _starts_of(rows for file in groups for rows in file)
@@ -98,7 +102,7 @@ class ParquetOrder(GatheredOrder):
     # -- rows
 
     def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
-        """Rows are visited as they lie in the files, each row group once."""
+        """Rows are decoded in the sequence of the files, each row group once."""
         tokens = np.empty((len(indices), stop - start), self._geometry.dtype)
         visits = np.argsort(indices, kind="stable")
         due = indices[visits]
@@ -113,12 +117,13 @@ class ParquetOrder(GatheredOrder):
         return tokens
 
     def _decoded(self, sequence: int) -> tuple[int, Tokens]:
-        """Consecutive decoded rows with this sequence among them, and the sequence of the first."""
+        """The first sequence of some decoded rows that include this sequence, and their ids."""
         group = int(np.searchsorted(self._starts, sequence, side="right")) - 1
         first, stop = int(self._starts[group]), int(self._starts[group + 1])
-        if (stop - first) * self._geometry.sequence_bytes <= _WHOLE_BYTES:
+        if (stop - first) * self._geometry.sequence_bytes <= self._whole_bytes:
             return first, self._whole(group)
-        piece, self._streamed = self._streamed, None  # Forgotten where decoding fails.
+        # Out of the reader while it decodes: after an error the rest of the iterator would be wrong.
+        piece, self._streamed = self._streamed, None
         if piece is None or piece.group != group or sequence < first + piece.start:
             piece = _Piece(group, 0, np.empty((0, 0), self._geometry.dtype), self._decode(group))
         while first + piece.stop <= sequence:
@@ -135,13 +140,13 @@ class ParquetOrder(GatheredOrder):
         return whole
 
     def _decode(self, group: int) -> Iterator[Tokens]:
-        """All rows of a row group, some at a time; raises `CorruptFile` where they are fewer than the footer says."""
+        """All rows of a row group, in parts; raises `CorruptFile` where they are fewer than the footer says."""
         file, number = self._places[group]
         footer, pa = self._footers[file], arrow()
         columns = [name for name in (footer.tokens, footer.sequence, footer.batch) if name is not None]
         sequence, stop = int(self._starts[group]), int(self._starts[group + 1])
         try:
-            for batch in self._file(file).iter_batches(_ROWS_AT_ONCE, [number], columns, use_threads=False):
+            for batch in self._file(file).iter_batches(self._rows_at_once, [number], columns, use_threads=False):
                 yield self._checked(footer, batch, sequence)
                 sequence += len(batch)
         except (pa.ArrowException, OSError) as error:
@@ -155,7 +160,7 @@ class ParquetOrder(GatheredOrder):
             )
 
     def _open(self, file: int) -> Any:
-        """A file whose footer is known, read through small buffers rather than a column at a time."""
+        """Open a file by the footer that was read before, with small buffers rather than a whole column in memory."""
         footer = self._footers[file]
         return arrow().parquet.ParquetFile(
             footer.path, metadata=footer.metadata, filesystem=self._filesystem, buffer_size=1 << 20, pre_buffer=False
@@ -164,15 +169,14 @@ class ParquetOrder(GatheredOrder):
     # -- checks
 
     def _checked(self, footer: Footer, batch: Any, sequence: int) -> Tokens:
-        """The ids of decoded rows of which the first is due to be this sequence."""
+        """The ids of decoded rows, of which the first must be this sequence."""
         lists, compute = batch.column(footer.tokens), arrow().compute
         lengths = np.asarray(compute.fill_null(compute.list_value_length(lists), -1))
         wrong = np.flatnonzero(lengths != self._geometry.tokens_per_sequence)
         if wrong.size:
-            found = f"{lengths[wrong[0]]} ids" if lengths[wrong[0]] >= 0 else "no ids"
-            self._refuse(
-                sequence + int(wrong[0]), f"{found}, where a sequence has {self._geometry.tokens_per_sequence}"
-            )
+            place = int(wrong[0])
+            ids = f"{lengths[place]} ids" if lengths[place] >= 0 else "no ids"
+            self._refuse(sequence + place, f"{ids}, where a sequence has {self._geometry.tokens_per_sequence}")
         numbers = np.arange(sequence, sequence + len(batch))
         if footer.sequence is not None:
             self._check_numbers(footer.sequence, batch.column(footer.sequence), numbers, sequence)
@@ -183,14 +187,14 @@ class ParquetOrder(GatheredOrder):
         return self._converted(lists.flatten(), sequence)
 
     def _check_numbers(self, name: str, column: Any, due: npt.NDArray[np.int64], sequence: int) -> None:
-        found = np.asarray(arrow().compute.fill_null(column.cast("int64", safe=False), -1))
-        wrong = np.flatnonzero(found != due)
+        numbers = np.asarray(arrow().compute.fill_null(column.cast("int64", safe=False), -1))
+        wrong = np.flatnonzero(numbers != due)
         if wrong.size:
             place = int(wrong[0])
-            self._refuse(sequence + place, f"{name} is {found[place]}, and {due[place]} is due there")
+            self._refuse(sequence + place, f"{name} is {numbers[place]}, and {due[place]} is due there")
 
     def _converted(self, values: Any, sequence: int) -> Tokens:
-        """Flat ids in rows and in the order's own type; raises `CorruptFile` for one that it cannot hold."""
+        """Flat ids as rows in the order's own type; raises `CorruptFile` for an id that it cannot hold."""
         length, dtype = self._geometry.tokens_per_sequence, np.dtype(self._geometry.dtype)
         if values.null_count:
             place = int(np.flatnonzero(np.asarray(values.is_null()))[0])
@@ -210,11 +214,19 @@ class ParquetOrder(GatheredOrder):
         )
 
 
-def open_parquet(order: OrderFiles, *, paths: Sequence[str] | None = None, filesystem: Any = None) -> ParquetOrder:
+def open_parquet(
+    order: OrderFiles,
+    *,
+    paths: Sequence[str] | None = None,
+    filesystem: Any = None,
+    whole_bytes: int = _WHOLE_BYTES,
+    rows_at_once: int = _ROWS_AT_ONCE,
+) -> ParquetOrder:
     """A reader of an order in Parquet files.
 
-    `paths` and an fsspec `filesystem` read it from elsewhere instead of from `order.files`. Raises `CorruptFile` for files
-    that are damaged or foreign, hold no rows, or say something else than the description.
+    `paths` and an fsspec `filesystem` read it from elsewhere instead of from `order.files`. Row groups of up to `whole_bytes`
+    of ids are decoded whole, larger ones `rows_at_once` rows at a time. Raises `CorruptFile` for files that are damaged or of
+    another kind, hold no rows, or disagree with the description.
     """
     if order.index is not None or any(order.maps):
         raise InvalidValue(f"Order {order.name!r}: Parquet files have no index, and one is given; leave it out.")
@@ -236,11 +248,13 @@ def open_parquet(order: OrderFiles, *, paths: Sequence[str] | None = None, files
         filesystem=filesystem,
         sequences_per_batch=order.sequences_per_batch,
         vocab_size=order.vocab_size,
+        whole_bytes=whole_bytes,
+        rows_at_once=rows_at_once,
     )
 
 
 def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryClaim]:
-    """How many ids the first row has, which no footer tells of lists of any length."""
+    """How many ids the first row has; a footer says that only of lists of fixed length."""
     pa = arrow()
     footer = next((footer for footer in footers if footer.metadata.num_rows), None)
     if footer is None:
@@ -260,5 +274,5 @@ def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryC
 
 
 def _starts_of(counts: Any) -> npt.NDArray[np.int64]:
-    """Where each run begins when runs of so many follow one another, and one entry more: all."""
+    """Where each of several consecutive runs begins, and one entry more: the sum of all counts."""
     return np.concatenate(([0], np.cumsum(np.fromiter(counts, np.int64), dtype=np.int64)))

@@ -1,6 +1,6 @@
-"""What the footers of Parquet files say, read once and before any row: how many rows, in which columns, of which type.
+"""What the footers of Parquet files say before any row is read: how many rows, in which columns, of which type.
 
-Two layouts are known, by the names of their columns; of either, only the ids must be there:
+Two layouts are recognized by the names of their columns. Only the column of the ids must be there:
 
     ids                     which sequence   which batch
     tokens                  sequence         batch         what `seenat export-batches` writes
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, MissingExtra
+from seenat.registry.errors import CorruptFile
+from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, looks_like
 
-__all__ = ["LAYOUTS", "Footer", "Layout", "arrow", "described_by_footers", "read_footer"]
+__all__ = ["LAYOUTS", "Footer", "Layout", "described_by_footers", "read_footer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,19 @@ LAYOUTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Footer:
-    """One file, as its footer describes it."""
+    """A file as its footer describes it."""
 
     path: str
     metadata: Any
-    """pyarrow's own `FileMetaData`, so that the file is opened again without reading its footer again."""
+    """pyarrow's own `FileMetaData`; with it the file is opened without reading its footer again."""
     tokens: str
     """Column with the ids."""
     sequence: str | None
     """Column with the sequence's number; None where there is none, or none that holds whole numbers."""
     batch: str | None
-    """Column with the batch's number; None as above."""
+    """Column with the batch's number; None in the same cases."""
     dtype: str
-    """Type of the ids as they are stored, in NumPy's words."""
+    """NumPy's name for the type of the ids as they are stored."""
     length: int | None
     """Ids of every row where the type of the column fixes it."""
 
@@ -62,21 +63,10 @@ class Footer:
         return [self.metadata.row_group(number).num_rows for number in range(self.metadata.num_row_groups)]
 
 
-def arrow() -> Any:
-    """The module pyarrow, with those of Parquet and of computing; raises `MissingExtra` where it is not installed."""
-    try:
-        import pyarrow
-        import pyarrow.compute
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("Parquet files need pyarrow; run `pip install 'seenat[data]'`.") from error
-    return pyarrow
-
-
 def read_footer(path: str, filesystem: Any = None) -> Footer:
-    """Read the footer of one file, of this machine or of an fsspec file system.
+    """Read the footer of a file, of this machine or of an fsspec file system.
 
-    Raises `CorruptFile` for any other file, and for one without a column of lists of whole numbers.
+    Raises `CorruptFile` for any other file, and for a file without a column of lists of whole numbers.
     """
     pa = arrow()
     try:
@@ -88,9 +78,9 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
         ) from error
     layout = next((layout for layout in LAYOUTS.values() if layout.tokens in schema.names), None)
     if layout is None:
-        known = " or ".join(layout.tokens for layout in LAYOUTS.values())
+        columns = " or ".join(layout.tokens for layout in LAYOUTS.values())
         raise CorruptFile(
-            f"{path}: there is no column {known}, only {', '.join(schema.names)}; rename the one with the ids."
+            f"{path}: there is no column {columns}, only {', '.join(schema.names)}; rename the one with the ids."
         )
     dtype, length = _type_of_ids(path, layout.tokens, schema.field(layout.tokens).type)
     return Footer(
@@ -105,7 +95,7 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
 
 
 def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterator[GeometryClaim]:
-    """What the footers state of an order; the type of the ids only where nobody wants it converted to another."""
+    """What the footers say of an order. With a `dtype` ids will be converted to it, so the stored types need not agree."""
     first = footers[0].path
     rows = sum(footer.metadata.num_rows for footer in footers)
     yield GeometryClaim(
@@ -119,7 +109,7 @@ def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterat
 
 
 def _reason(path: str, filesystem: Any, error: Exception) -> str:
-    """What the file is instead where its beginning tells that, or else the first line of an error."""
+    """What the file is instead, where its first bytes show that, or else the first line of an error."""
     if filesystem is None:
         head = head_of(Path(path))
         if not head.startswith(b"PAR1"):

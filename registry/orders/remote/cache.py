@@ -2,10 +2,14 @@
 
     SEENAT_HOME/cache/tokens/ORG%2FNAME/COMMIT/FILE/START-STOP      SHA-256 of the bytes (32 bytes), then the bytes
 
-Invariants: a commit never changes, so a piece is right for ever or damaged, and its digest tells which; a damaged one is
-deleted and counts as missing. A piece appears under its name whole, by renaming, whichever of several processes writes it;
-it is not forced to the disk, because one that a power cut leaves in part fails its digest. When the pieces exceed the
-limit, those that were not used for longest go, down to nine tenths of it, so that room is made once for many pieces.
+Invariants:
+
+* A commit never changes, so a piece is right for ever or damaged, and its digest decides which; a damaged piece is deleted
+  and counts as missing.
+* A piece appears under its name whole, by renaming, even if several processes write it at once. It is not forced to the
+  disk: a piece that a power cut leaves in part fails its digest.
+* When the pieces exceed the limit, the least recently used are deleted, down to nine tenths of it, so that one pass makes
+  room for many pieces.
 """
 
 from __future__ import annotations
@@ -25,10 +29,10 @@ from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced
 __all__ = ["PieceCache", "PieceKey"]
 
 _DIGEST = hashlib.sha256().digest_size
+# File systems allot space in blocks of 4 KiB; a small piece takes a whole one.
 _BLOCK = 4096
-"""Bytes by which file systems allot space: what a piece takes is counted in them."""
+# Seconds. A piece is written in milliseconds, so one still partial after an hour belongs to a process that died.
 _ABANDONED = 3600.0
-"""Seconds after which a piece that is still being written belongs to a process that died."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +66,12 @@ class PieceCache:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self.limit = limit
+        # Bytes that may be written before the folder is scanned again. Other processes write too, so it is a quarter of
+        # what is free, never all.
         self._room = 0
-        """Bytes that may be written before the folder is looked through again; others write too, so never all that is free."""
 
     def get(self, key: PieceKey) -> memoryview | None:
-        """The bytes of a piece; None when they are not here, or were damaged."""
+        """The bytes of a piece; None when they are not in the cache, or were damaged."""
         path = self.folder / key.path
         try:
             stored = memoryview(path.read_bytes())
@@ -82,7 +87,7 @@ class PieceCache:
         return data
 
     def put(self, key: PieceKey, data: memoryview) -> None:
-        """Keep the bytes of a piece; where they cannot be written, they are fetched again next time."""
+        """Keep the bytes of a piece. An error of the disk is only logged: the piece is then fetched again next time."""
         size = _size_on_disk(_DIGEST + len(data))
         if size > self.limit:
             return
@@ -97,13 +102,13 @@ class PieceCache:
             _log.warning("%s cannot be kept in %s: %s.", key.file, self.folder, error.strerror)
 
     def commit_beginning_with(self, repository: str, digits: str) -> str | None:
-        """The one commit of a repository, of those with pieces here, that begins with these digits."""
+        """The commit of a repository that begins with these digits, if the cache has pieces of exactly one."""
         try:
-            known = [path.name for path in (self.folder / _quoted(repository)).iterdir()]
+            commits = [path.name for path in (self.folder / _quoted(repository)).iterdir()]
         except OSError:
             return None
-        found = [commit for commit in known if commit.startswith(digits)]
-        return found[0] if len(found) == 1 else None
+        matching = [commit for commit in commits if commit.startswith(digits)]
+        return matching[0] if len(matching) == 1 else None
 
     def _make_room(self) -> None:
         pieces = sorted(self._pieces(), key=lambda piece: piece.used_ns)
@@ -117,7 +122,7 @@ class PieceCache:
         self._room = (self.limit - total) // 4
 
     def _pieces(self) -> Iterator[_Stored]:
-        """Every piece; what a dead process left half-written is deleted on the way."""
+        """Every piece; partial files of dead processes are deleted on the way."""
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - a Path for each of 500,000 pieces would take seconds.
@@ -132,7 +137,8 @@ class PieceCache:
 
 
 def _touch(path: Path) -> None:
-    """Note that a piece was used now, by the clock that has nanoseconds and not by the file system's, which has ticks."""
+    """Record that a piece was used now."""
+    # The file system's own clock has ticks of some milliseconds, too coarse to order pieces by.
     now = time.time_ns()
     with suppress(OSError):  # Another process deleted it, or the folder may only be read.
         os.utime(path, ns=(now, now))

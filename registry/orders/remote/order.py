@@ -1,15 +1,15 @@
 """Orders read straight from the hub: the ids of a batch for the bytes of that batch, without downloading the order.
 
-The layout is that of any flat order; only where bytes come from differs. Requests follow one rule each:
+The layout is that of any flat order; only the bytes come from elsewhere. Rules for requests:
 
-* `tokens` asks for exactly the bytes of its sequences. It is cut where files and *pieces* end: a piece is a batch, or as
-  many whole batches as 4 MiB hold. A batch of Pythia is one request of 4,196,352 bytes, two where it lies in two files.
-* `take` asks together for sequences of a piece that lie near each other: when at most 16 KiB that nobody wants lie between
-  them, three sequences of Pythia. A piece of which half the sequences are wanted is fetched whole. So never more than
-  four times the wanted sequences of Pythia are fetched, and no request holds more than a piece.
+* `tokens` requests exactly the bytes of its sequences. It is cut where files and *pieces* end: a piece is a batch, or as
+  many whole batches as fit in 4 MiB. A batch of Pythia is one request of 4,196,352 bytes, two where it lies in two files.
+* `take` joins sequences of a piece that lie near each other into one request: at most 16 KiB of unwanted bytes lie between
+  them, three sequences of Pythia. A piece is fetched whole when half its sequences are wanted. So at most four times the
+  wanted sequences of Pythia are fetched, and no request holds more than a piece.
 
-Every answer is kept (`cache`), a piece first: what lies within a piece that is kept is read from it. What is kept carries
-its commit, so that a branch is looked up once a reader, and a commit never.
+Every answer is cached, and a cached piece serves every part of it. Cached bytes carry their commit, so a branch is looked
+up once a reader, and a commit never.
 """
 
 from __future__ import annotations
@@ -20,36 +20,35 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seenat.registry import settings
+from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import UnknownBatch
+from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import ByteRange, Geometry
-from seenat.registry.orders.remote.byte_ranges import HubFile, HubLocation, HubRanges, RetryPolicy
+from seenat.registry.orders.remote.byte_ranges import HubFile, HubLocation, HubRanges
 from seenat.registry.orders.remote.cache import PieceCache, PieceKey
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.units import SequenceRange
 
-if TYPE_CHECKING:
-    from seenat.registry.checkpoints.files import FileRecord
-
 __all__ = ["RemoteOrder", "open_remote", "token_cache"]
 
+# Most unwanted bytes between two wanted runs in one request: they take less time than another request would.
 _GAP = 16 << 10
-"""Most unwanted bytes between two wanted runs that are fetched together: what another request costs in time, and more."""
+# A piece is whole batches of up to this many bytes together; a larger batch is a piece of its own.
 _PIECE = 4 << 20
-"""Bytes of a piece, in whole batches; a batch of more is a piece of its own."""
+# A batch of more bytes is cut into pieces, so that memory and requests stay bounded.
 _LARGEST_PIECE = 64 << 20
-"""A batch of more bytes is cut into pieces, so that memory and requests stay bounded."""
+# Requests in flight for scattered sequences. Each waits for two answers, and the hub limits how many it counts.
 _AT_ONCE = 4
-"""Requests in flight for scattered sequences: each waits for two answers, and the hub counts them all."""
+# The first digits of a commit; git abbreviates to no fewer than 7.
 _BEGINNING_OF_COMMIT = re.compile(r"[0-9a-f]{7,39}")
-"""What a revision looks like that names a commit by its first digits; git abbreviates to no fewer than 7."""
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -60,16 +59,16 @@ def open_remote(
     geometry: Geometry,
     sequences_per_batch: int,
     vocab_size: int | None = None,
-    patience: RetryPolicy | None = None,
+    retry: RetryPolicy | None = None,
 ) -> RemoteOrder:
-    """A reader of the order whose token files lie flat at `hf://datasets/ORG/NAME@REVISION`; nothing is asked for yet.
+    """A reader of the order whose token files lie flat at `hf://datasets/ORG/NAME@REVISION`; no request is sent yet.
 
     Raises `InvalidValue` for any other location.
     """
     tokens = tuple(file for file in files if file.role == "tokens")
     lengths = tuple(HubFile(file.name, file.bytes) for file in tokens)
     pieces = tuple(Extent(Path(file.name), file.data_offset, file.bytes - file.data_offset) for file in tokens)
-    hub = HubRanges(HubLocation.parse(location), patience)
+    hub = HubRanges(HubLocation.parse(location), retry)
     return RemoteOrder(hub, lengths, pieces, geometry, sequences_per_batch, vocab_size)
 
 
@@ -81,9 +80,9 @@ def token_cache() -> PieceCache:
 class RemoteOrder(FlatOrder):
     """A `TokenSource` over files on the hub. Files are named as in the repository, in `extents` and in errors.
 
-    Beside what every source raises: `HubUnavailable` when the hub refuses or does not answer, `UnknownOrder` when it has no
-    such repository, revision or file, `CorruptFile` when it serves other bytes than were asked for or files of other
-    lengths than the catalog's.
+    Besides the errors of every source it raises `HubUnavailable` when the hub refuses or does not answer, `UnknownOrder` when
+    it has no such repository, revision or file, and `CorruptFile` when it serves other bytes than requested or files of
+    other lengths than the catalog's.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class RemoteOrder(FlatOrder):
         return RemoteOrder, self._arguments
 
     def iter_batches(self, start: int, stop: int, ahead: int = 1) -> Iterator[tuple[int, Tokens]]:
-        """Batches `[start, stop)`, each with its ids, while up to `ahead` further ones are on their way.
+        """Batches `[start, stop)`, each with its ids, while up to `ahead` further ones are being fetched.
 
         Raises `UnknownBatch` beyond the order, and as `tokens` does.
         """
@@ -133,7 +132,7 @@ class RemoteOrder(FlatOrder):
         """File, repository and byte of one id; see `TokenSource.place`."""
         return super().place(sequence, position).replace(", byte ", f" of {self._hub.location}, byte ")
 
-    # -- what the flat reader asks for
+    # -- the bytes that the flat reader needs
 
     def _read(self, span: ByteRange) -> _Bytes:
         data, position = np.empty(len(span), np.uint8), span.start
@@ -155,8 +154,8 @@ class RemoteOrder(FlatOrder):
         self._settle_commit()
         pool = ThreadPoolExecutor(min(_AT_ONCE, len(by_piece)), "seenat-hub")
         try:
-            for done in [pool.submit(self._gather_piece, some, indices, columns, data) for some in by_piece]:
-                done.result()
+            for gathered in [pool.submit(self._gather_piece, part, indices, columns, data) for part in by_piece]:
+                gathered.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -164,7 +163,7 @@ class RemoteOrder(FlatOrder):
         """The rows of `_gather` whose sequences, ascending, lie in one piece."""
         sequences, size = indices[rows], self._geometry.sequence_bytes
         piece = self._piece_of(int(sequences[0]))
-        whole = self._kept(piece)
+        whole = self._cached(piece)
         if whole is None and self._is_half_wanted(sequences, columns, piece):
             whole = self._read(piece)
         if whole is not None:
@@ -173,62 +172,62 @@ class RemoteOrder(FlatOrder):
         for run in np.split(rows, np.flatnonzero(np.diff(sequences) * size - len(columns) > _GAP) + 1):
             first, last = int(indices[run[0]]), int(indices[run[-1]])
             span = ByteRange(first * size + columns.start, last * size + columns.stop)
-            found = np.empty(len(span), np.uint8)
-            self._load_exactly(span, found)
-            data[run] = self._columns_of(found, span.start, indices[run], columns)
+            fetched = np.empty(len(span), np.uint8)
+            self._load_exactly(span, fetched)
+            data[run] = self._columns_of(fetched, span.start, indices[run], columns)
 
     def _is_half_wanted(self, sequences: Sequences, columns: ByteRange, piece: ByteRange) -> bool:
-        """Whether a piece is to be fetched whole: half its sequences are wanted, and neighbours come together anyway."""
+        """Whether to fetch a piece whole: half its sequences are wanted, and runs of neighbours are joined anyway."""
         size = self._geometry.sequence_bytes
         return size - len(columns) <= _GAP and 2 * len(np.unique(sequences)) * size >= len(piece)
 
-    def _columns_of(self, found: _Bytes, position: int, sequences: Sequences, columns: ByteRange) -> _Bytes:
+    def _columns_of(self, available: _Bytes, position: int, sequences: Sequences, columns: ByteRange) -> _Bytes:
         """The bytes `columns` of ascending sequences, cut out of bytes that begin at `position` of the order."""
         size, first = self._geometry.sequence_bytes, int(sequences[0])
         shape = (int(sequences[-1]) - first + 1, len(columns))
-        rows: _Bytes = np.ndarray(shape, np.uint8, found, first * size + columns.start - position, (size, 1))
+        rows: _Bytes = np.ndarray(shape, np.uint8, available, first * size + columns.start - position, (size, 1))
         cut: _Bytes = rows[sequences - first]
         return cut
 
     # -- bytes
 
     def _piece_of(self, sequence: int) -> ByteRange:
-        """Where the piece that holds a sequence lies in the order."""
+        """The bytes of the order that are the piece with this sequence."""
         first = sequence - sequence % self._sequences_per_piece
         last = min(first + self._sequences_per_piece, self._geometry.sequences)
         return self._geometry.bytes_of(SequenceRange(first, last))
 
     def _load(self, part: ByteRange, piece: ByteRange, into: _Bytes) -> None:
-        """The bytes of a part of a piece, from the piece if it is kept."""
-        whole = self._kept(piece) if part != piece else None
+        """The bytes of a part of a piece, from the piece if that is cached."""
+        whole = self._cached(piece) if part != piece else None
         if whole is None:
             self._load_exactly(part, into)
         else:
             into[:] = whole[part.start - piece.start : part.stop - piece.start]
 
     def _load_exactly(self, span: ByteRange, into: _Bytes) -> None:
-        """The bytes of a span, a file at a time: kept under just this range, or fetched and kept."""
+        """The bytes of a span, a file at a time: cached under just this range, or fetched and then cached."""
         filled = 0
         for number, within in self._pieces.cut(span):
             key, buffer = self._key(number, within), into[filled : filled + len(within)].data
-            kept = self._cache.get(key)
-            if kept is None:
+            cached = self._cache.get(key)
+            if cached is None:
                 self._hub.read(self._files[key.file], key.commit, key.start, buffer)
                 self._cache.put(key, buffer)
             else:
-                buffer[:] = kept
+                buffer[:] = cached
             filled += len(within)
 
-    def _kept(self, span: ByteRange) -> _Bytes | None:
-        """The bytes of a span as they are kept, if all of them are."""
-        found, filled = np.empty(len(span), np.uint8), 0
+    def _cached(self, span: ByteRange) -> _Bytes | None:
+        """The bytes of a span, if the cache has all of them."""
+        data, filled = np.empty(len(span), np.uint8), 0
         for number, within in self._pieces.cut(span):
-            kept = self._cache.get(self._key(number, within))
-            if kept is None:
+            cached = self._cache.get(self._key(number, within))
+            if cached is None:
                 return None
-            found[filled : filled + len(within)] = kept
+            data[filled : filled + len(within)] = cached
             filled += len(within)
-        return found
+        return data
 
     def _key(self, number: int, within: ByteRange) -> PieceKey:
         piece = self._pieces.pieces[number]
@@ -241,7 +240,7 @@ class RemoteOrder(FlatOrder):
         )
 
     def _settle_commit(self) -> None:
-        """Look the commit up before threads begin, so that it is done once."""
+        """Look the commit up before threads start, so that only one request is sent for it."""
         _ = self._commit
 
     @cached_property
@@ -250,10 +249,10 @@ class RemoteOrder(FlatOrder):
         location = self._hub.location
         if location.commit is not None:
             return location.commit
-        kept = None
+        cached = None
         if _BEGINNING_OF_COMMIT.fullmatch(location.revision):
-            kept = self._cache.commit_beginning_with(location.repository, location.revision)
-        return kept or self._hub.find_commit(next(iter(self._files.values())))
+            cached = self._cache.commit_beginning_with(location.repository, location.revision)
+        return cached or self._hub.find_commit(next(iter(self._files.values())))
 
 
 def _sequences_per_piece(geometry: Geometry, sequences_per_batch: int) -> int:

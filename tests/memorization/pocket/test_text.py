@@ -17,7 +17,7 @@ from seenat.memorization.pocket.text.corpus import corpus_digest, documents
 from seenat.memorization.pocket.text.order import distinct_sequences, draw_order
 from seenat.memorization.pocket.text.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from seenat.registry.errors import InvalidValue, MissingExtra
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 
 TOY = np.arange(2000, dtype=np.uint16)[:, None] + np.zeros(3, np.uint16)
 """2,000 distinct sequences of 3 ids."""

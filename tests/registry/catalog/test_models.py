@@ -115,7 +115,7 @@ def test_ids_beyond_the_vocabulary_are_not_given(order: Order) -> None:
 
 def test_an_order_without_tokenizer(order: Order, ids: np.ndarray) -> None:
     with pytest.raises(InvalidValue, match="names no tokenizer"):
-        decode(order, ids)
+        decode(order.tokenizer, ids, order=order.name)
 
 
 def test_a_file_that_is_no_tokenizer(order: Order, ids: np.ndarray, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_file_that_is_no_tokenizer(order: Order, ids: np.ndarray, tmp_path: Pa
     path.write_text("{}")
     for tokenizer in (path, tmp_path):
         with pytest.raises(CorruptFile, match=r"tokenizer\.json is not a tokenizer"):
-            decode(replace(order, tokenizer=str(tokenizer)), ids)
+            decode(str(tokenizer), ids, order=order.name)
 
 
 def test_ids_become_the_text_they_were(pocket_manifest: Path, order: Order) -> None:
@@ -133,6 +133,6 @@ def test_ids_become_the_text_they_were(pocket_manifest: Path, order: Order) -> N
     text = "The if statement selects one suite; naïve café, 東京."
     encoded = Tokenizer.from_file(str(path)).encode(text).ids
     rows = np.array([encoded, [0, *encoded[1:]]], dtype=np.uint16)
-    first, second = decode(replace(order, tokenizer=str(path)), rows)
+    first, second = decode(str(path), rows, order=order.name)
     assert first == text
     assert second.startswith("<|endoftext|>")

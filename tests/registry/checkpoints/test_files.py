@@ -18,16 +18,14 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from seenat.registry.checkpoints.files import (
-    ParameterCount,
     checkpoint_digest,
-    count_parameters,
     local_files,
-    parameters_of_config,
     read_config,
     sha256_of_files,
     weight_and_config_files,
     weight_files,
 )
+from seenat.registry.checkpoints.parameters import ParameterCount, count_parameters, parameters_of_config
 from seenat.registry.errors import CorruptFile, InvalidValue, SeenatError, UnknownCheckpoint
 
 # Shapes from the configurations of https://huggingface.co/EleutherAI/pythia-*, counts from the table "naming convention

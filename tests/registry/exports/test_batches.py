@@ -20,8 +20,6 @@ from datasets.distributed import split_dataset_by_node
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.errors import InvalidValue, UnknownBatch
-from seenat.registry.exports import batches as exporting
-from seenat.registry.exports import files as sinks
 from seenat.registry.exports.batches import export_batches
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.open import open_order
@@ -70,29 +68,29 @@ def test_what_is_written(
     order: Order,
     rows: npt.NDArray[Any],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     size: int,
     at_once: int,
     form: str,
 ) -> None:
-    monkeypatch.setattr(exporting, "_ROWS_AT_ONCE", at_once)
-    monkeypatch.setattr(sinks, "_LARGEST_FILE", 200)
     last = -(-COUNT // size)
-    batches, told = BatchRange(min(1, last - 1), last), []
+    batches, progress = BatchRange(min(1, last - 1), last), list[int]()
     path = tmp_path / "new" / "batches"
-    written = export_batches(order, batches, path, format_=form, sequences_per_batch=size, progress=told.append)
+    written = export_batches(
+        order, batches, path, format_=form, sequences_per_batch=size, progress=progress.append,
+        rows_at_once=at_once, largest_file=200,
+    )  # fmt: skip
     first = batches.start * size
-    assert sum(told) == written.rows == COUNT - first
+    assert sum(progress) == written.rows == COUNT - first
     if form == "npy":
         np.testing.assert_array_equal(np.load(path), rows[first:], strict=True)
     else:
         numbers = np.arange(first, COUNT)
-        found = columns_of(path)
-        assert list(found) == ["sequence", "batch", "step", "tokens"]
-        np.testing.assert_array_equal(found["sequence"], numbers)
-        np.testing.assert_array_equal(found["batch"], numbers // size)
-        np.testing.assert_array_equal(found["step"], numbers // size + 1)
-        np.testing.assert_array_equal(found["tokens"], rows[first:])
+        columns = columns_of(path)
+        assert list(columns) == ["sequence", "batch", "step", "tokens"]
+        np.testing.assert_array_equal(columns["sequence"], numbers)
+        np.testing.assert_array_equal(columns["batch"], numbers // size)
+        np.testing.assert_array_equal(columns["step"], numbers // size + 1)
+        np.testing.assert_array_equal(columns["tokens"], rows[first:])
     assert not list(tmp_path.rglob("*.partial"))
 
 
@@ -127,9 +125,8 @@ def test_a_parquet_export_is_an_order(order: Order, rows: npt.NDArray[Any], tmp_
     np.testing.assert_array_equal(source.tokens(source.geometry.all_sequences), rows, strict=True)
 
 
-def test_a_row_group_is_whole_batches(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "_ROWS_AT_ONCE", 10)
-    export_batches(order, BatchRange(0, 11), tmp_path / "out.parquet")
+def test_a_row_group_is_whole_batches(order: Order, tmp_path: Path) -> None:
+    export_batches(order, BatchRange(0, 11), tmp_path / "out.parquet", rows_at_once=10)
     footer = pq.read_metadata(tmp_path / "out.parquet")
     assert [footer.row_group(number).num_rows for number in range(footer.num_row_groups)] == [8, 8, 8, 8, 8, 2]
 
@@ -137,22 +134,21 @@ def test_a_row_group_is_whole_batches(order: Order, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, OSError])
 def test_an_interrupted_export_leaves_nothing(
-    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, reason: type[BaseException]
+    order: Order, tmp_path: Path, form: str, reason: type[BaseException]
 ) -> None:
-    monkeypatch.setattr(exporting, "_ROWS_AT_ONCE", 1)
-    told = []
+    progress: list[int] = []
 
     def stop(sequences: int) -> None:
-        told.append(sequences)
+        progress.append(sequences)
         partial = [path for path in tmp_path.iterdir() if path.suffix == ".partial"]
         assert len(partial) == 1, "it is being written under another name"
-        if len(told) == 3:
+        if len(progress) == 3:
             raise reason
 
     for _ in range(2):
-        told.clear()
+        progress.clear()
         with pytest.raises(reason):
-            export_batches(order, BatchRange(0, 8), tmp_path / "out", format_=form, progress=stop)
+            export_batches(order, BatchRange(0, 8), tmp_path / "out", format_=form, progress=stop, rows_at_once=1)
         assert list(tmp_path.iterdir()) == []
     export_batches(order, BatchRange(0, 8), tmp_path / "out", format_=form)
 
@@ -194,23 +190,23 @@ def test_memory_is_that_of_a_block(tmp_path: Path) -> None:
     ids = tmp_path / "ids.bin"
     with ids.open("wb") as file:
         file.truncate(20_000 * 1_000 * 2)
-    found = open_order(OrderFiles(name="long", format="raw", files=(ids,), tokens_per_sequence=1_000, dtype="uint16"))
+    source = open_order(OrderFiles(name="long", format="raw", files=(ids,), tokens_per_sequence=1_000, dtype="uint16"))
     order = Order(
-        id=1, name="long", suite="mine", geometry=found.geometry, sequences_per_batch=100, vocab_size=None, eos_id=None,
+        id=1, name="long", suite="mine", geometry=source.geometry, sequences_per_batch=100, vocab_size=None, eos_id=None,
         format="raw", location=str(tmp_path), tokenizer=None, digest=None, files=(),
     )  # fmt: skip
-    object.__setattr__(order, "source", lambda: found)
-    held = []
+    object.__setattr__(order, "source", lambda: source)
+    allocated: list[int] = []
     for path in ("a.npy", "a.parquet", "a"):
         tracemalloc.start()
         before = pa.total_allocated_bytes()
         export_batches(
-            order, BatchRange(0, 200), tmp_path / path, progress=lambda _, before=before: held.append(pa.total_allocated_bytes() - before)
+            order, BatchRange(0, 200), tmp_path / path, progress=lambda _, before=before: allocated.append(pa.total_allocated_bytes() - before)
         )  # fmt: skip
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 16 << 20
-    assert max(held) < 16 << 20
+    assert max(allocated) < 16 << 20
 
 
 # -- training

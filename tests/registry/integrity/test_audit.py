@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, ParameterCount, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.database.tables import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit

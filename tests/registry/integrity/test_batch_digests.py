@@ -19,7 +19,7 @@ from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.integrity.batch_digests import read_sequences, verify_batch
 from seenat.registry.orders.remote.order import token_cache
-from seenat.registry.storage.local import sha256_of_bytes
+from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 ROWS = np.random.default_rng(0).integers(0, 9, (1024, 2049), np.uint16)

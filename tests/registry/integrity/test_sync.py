@@ -26,7 +26,7 @@ from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, Un
 from seenat.registry.integrity.audit import audit
 from seenat.registry.integrity.sync import Synced, sync_model, sync_models
 from seenat.registry.schedule import Schedule
-from seenat.registry.storage.local import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.suites.write import write_suite
 
 STEPS = (0, 1, 2, 4, 8)

@@ -17,7 +17,7 @@ from support.fake_hub import HubServer, client_of
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import evidence_of
-from seenat.registry.checkpoints.files import count_parameters
+from seenat.registry.checkpoints.parameters import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables import checkpoint_files

@@ -233,9 +233,9 @@ def pair(tmp_path: Path) -> OrderFiles:
 def refusal() -> Callable[..., str]:
     """Calls a function that must refuse a file, and gives the message."""
 
-    def message(function: Callable[..., object], *arguments: object) -> str:
+    def message(function: Callable[..., object], *arguments: object, **options: object) -> str:
         with pytest.raises(CorruptFile) as caught:
-            function(*arguments)
+            function(*arguments, **options)
         return str(caught.value)
 
     return message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from seenat.registry.catalog.serialize import batch_answer, sequence_answer
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
 from seenat.registry.open import open_catalog
+from seenat.registry.orders.formats.neox_index_map import open_index_map
+from seenat.registry.orders.formats.open import FORMATS
+from seenat.registry.orders.order_files import INDEX_MAP
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
@@ -80,9 +84,9 @@ def digests(catalog: Catalog, name: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_same_order_however_it_is_told(catalog: Catalog, manifest: Path, rows: np.ndarray) -> None:
-    told: list[tuple[str, int, int]] = []
-    register_suite(catalog, manifest, progress=lambda *now: told.append(now))
-    assert any(what == "checking the maps of map" for what, _, _ in told)
+    progress: list[tuple[str, int, int]] = []
+    register_suite(catalog, manifest, progress=lambda *now: progress.append(now))
+    assert any(what == "checking the maps of map" for what, _, _ in progress)
     flat = digests(catalog, "flat")
     assert len(flat) == 11
     assert None not in {digest for _, digest, _ in flat}
@@ -124,9 +128,7 @@ def test_another_content_is_another_order(
 def test_damage_between_what_opening_looks_at_is_found(
     catalog: Catalog, manifest: Path, shuffle: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seenat.registry.orders.formats import index_map_checks as map_checks
-
-    monkeypatch.setattr(map_checks, "_SOME_SHUFFLES", 2)
+    monkeypatch.setitem(FORMATS, INDEX_MAP, partial(open_index_map, shuffles_checked=2))
     damaged = shuffle.copy()
     damaged[20:30] = 0
     np.save(manifest.parent / "shuffle_idx.npy", damaged)

@@ -12,7 +12,7 @@ import pytest
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.serialize import model_answer, step_answer
-from seenat.registry.checkpoints.files import ParameterCount, parameters_of_config
+from seenat.registry.checkpoints.parameters import ParameterCount, parameters_of_config
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.errors import InvalidValue, UnknownOrder
 from seenat.registry.learning_rate import learning_rate

@@ -1,4 +1,4 @@
-"""Orders told by GPT-NeoX index maps, against maps that are built here by their definition, a document and an id at a time."""
+"""Orders described by GPT-NeoX index maps, against maps that are built here by their definition, a document and an id at a time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from support.neox_documents import MAPS, map_files, write_documents
 
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.formats import index_map_checks as map_checks
-from seenat.registry.orders.formats import neox_index_map as neox
 from seenat.registry.orders.formats.index_map_arrays import load_index_maps
 from seenat.registry.orders.formats.index_map_checks import check_index_maps
+from seenat.registry.orders.formats.neox_index_map import open_index_map
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.units import SequenceRange
@@ -49,8 +48,8 @@ class Run:
         yield place, offset
         for _ in range((total - 1) // self.context):
             wanted = self.context + 1
-            while wanted > (there := len(self.documents[self.doc_idx[place]]) - offset):
-                wanted -= there
+            while wanted > (left := len(self.documents[self.doc_idx[place]]) - offset):
+                wanted -= left
                 place, offset = place + 1, 0
             offset += wanted - 1
             yield place, offset
@@ -104,7 +103,7 @@ def test_reads_every_sequence_as_the_run_did(run: Run, data: st.DataObject) -> N
 @given(runs())
 @settings(max_examples=30, deadline=None)
 def test_a_sample_is_a_cut_of_the_joined_documents(run: Run) -> None:
-    """The same order told in another way, so that the oracle above is not trusted alone."""
+    """The same order computed in another way, so that the oracle above is not trusted alone."""
     joined = np.concatenate([run.documents[document] for document in run.doc_idx])
     begins = run.shuffle_idx.astype(np.int64) * run.context
     np.testing.assert_array_equal(run.rows, np.stack([joined[begin : begin + run.context + 1] for begin in begins]))
@@ -132,13 +131,12 @@ def whole_check(order: OrderFiles) -> None:
     check_index_maps(load_index_maps(order), open_order(order).geometry.tokens_per_sequence)
 
 
-def test_blocks_do_not_show(run: Run, order: OrderFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neox, "_ROWS_AT_ONCE", 4)
-    monkeypatch.setattr(map_checks, "_BLOCK", 5)
-    source, told = open_order(order), []
+def test_blocks_do_not_show(run: Run, order: OrderFiles) -> None:
+    source = open_index_map(order, rows_at_once=4)
     np.testing.assert_array_equal(source.tokens(source.geometry.all_sequences), run.rows)
-    check_index_maps(load_index_maps(order), 7, told.append)
-    assert sum(told) == 4 * len(run.shuffle_idx) + 12 * len(run.documents) + 4 * len(run.doc_idx)
+    checked: list[int] = []
+    check_index_maps(load_index_maps(order), 7, checked.append, block=5)
+    assert sum(checked) == 4 * len(run.shuffle_idx) + 12 * len(run.documents) + 4 * len(run.doc_idx)
 
 
 def test_a_run_may_stop_before_its_map(run: Run, order: OrderFiles, refusal: Callable[..., str]) -> None:
@@ -158,9 +156,9 @@ def test_ids_beyond_the_vocabulary_are_told_by_file_and_byte(
     source = open_order(replace(order, vocab_size=int(run.rows.max())))
     message = refusal(source.tokens, source.geometry.all_sequences)
     file, _, rest = message.partition(", byte ")
-    found = np.frombuffer(Path(file).read_bytes()[int(rest.split(":")[0]) :][:2], "<u2")
-    assert f"id {found[0]} at position" in message
-    assert found[0] == run.rows.max()
+    ids = np.frombuffer(Path(file).read_bytes()[int(rest.split(":")[0]) :][:2], "<u2")
+    assert f"id {ids[0]} at position" in message
+    assert ids[0] == run.rows.max()
 
 
 def test_seed_2_is_refused_at_once_with_the_entries_that_are_zero(tmp_path: Path, refusal: Callable[..., str]) -> None:
@@ -182,13 +180,11 @@ def test_the_whole_check_finds_any_run_of_equal_entries(
     run: Run,
     order: OrderFiles,
     refusal: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
     block: int,
     damage: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr(map_checks, "_BLOCK", block)
     rewritten(order.shuffle_idx, lambda entries: entries.__setitem__(slice(*damage), entries[damage[1]]))
-    message = refusal(check_index_maps, load_index_maps(order), 7)
+    message = refusal(check_index_maps, load_index_maps(order), 7, block=block)
     assert f"entries {damage[0]}:{damage[1] + 1} are all {run.shuffle_idx[damage[1]]}, so" in message
     assert refusal(open_order, order) == message
 
@@ -199,14 +195,12 @@ def test_the_whole_check_finds_a_sample_that_is_two_sequences(
     run: Run,
     order: OrderFiles,
     refusal: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
     block: int,
     entry: int,
     copy: int,
 ) -> None:
-    monkeypatch.setattr(map_checks, "_BLOCK", block)
     rewritten(order.shuffle_idx, lambda entries: entries.__setitem__(entry, entries[copy]))
-    message = refusal(check_index_maps, load_index_maps(order), 7)
+    message = refusal(check_index_maps, load_index_maps(order), 7, block=block)
     assert f"entry {max(entry, copy)} is sample {run.shuffle_idx[copy]}, which another entry is too" in message
 
 

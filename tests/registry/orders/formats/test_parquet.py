@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.formats import parquet
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.formats.parquet import open_parquet
 from seenat.registry.orders.order_files import OrderFiles
@@ -170,10 +169,9 @@ def test_refuses_a_file_that_was_cut_or_damaged(order: OrderFiles, refusal: Call
 def test_large_row_groups_are_decoded_forwards_and_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Callable[..., str]
 ) -> None:
-    monkeypatch.setattr(parquet, "_WHOLE_BYTES", 1)
-    monkeypatch.setattr(parquet, "_ROWS_AT_ONCE", 2)
     pq.write_table(table(), tmp_path / "one.parquet", row_group_size=12)
-    source = open_parquet(OrderFiles(name="large", format="parquet", files=(tmp_path / "one.parquet",)))
+    order = OrderFiles(name="large", format="parquet", files=(tmp_path / "one.parquet",))
+    source = open_parquet(order, whole_bytes=1, rows_at_once=2)
     decoded = []
     monkeypatch.setattr(
         source, "_checked", lambda *call, check=source._checked: (decoded.append(call[2]), check(*call))[1]
@@ -184,7 +182,7 @@ def test_large_row_groups_are_decoded_forwards_and_once(
     random = np.random.default_rng(0).integers(0, 24, 100)
     np.testing.assert_array_equal(source.take(random, 2, 5), ROWS[random, 2:5])
     pq.write_table(table(uid=changed(np.arange(24), 7, 0)), tmp_path / "one.parquet", row_group_size=12)
-    source = open_order(OrderFiles(name="large", format="parquet", files=(tmp_path / "one.parquet",)))
+    source = open_parquet(order, whole_bytes=1, rows_at_once=2)
     for _ in range(2):
         np.testing.assert_array_equal(source.tokens(SequenceRange(4, 6)), ROWS[4:6])
         assert "row 7: uid is 0" in refusal(source.tokens, SequenceRange(6, 8)), "and the same after a refusal"
@@ -192,22 +190,21 @@ def test_large_row_groups_are_decoded_forwards_and_once(
 
 def test_memory_does_not_follow_the_row_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row group of 32 MB of ids, read 200 kB at a time through buffers and pages of 1 MiB."""
-    monkeypatch.setattr(parquet, "_WHOLE_BYTES", 1)
-    monkeypatch.setattr(parquet, "_ROWS_AT_ONCE", 100)
     ids = np.random.default_rng(0).integers(0, 1 << 16, 16_000 * 1_000, np.uint16)
     rows = pa.FixedSizeListArray.from_arrays(pa.array(ids), 1_000)
     pq.write_table(pa.table({"tokens": rows}), tmp_path / "large.parquet", row_group_size=16_000)
-    source = open_parquet(OrderFiles(name="large", format="parquet", files=(tmp_path / "large.parquet",)))
-    before, held = pa.total_allocated_bytes(), []
+    order = OrderFiles(name="large", format="parquet", files=(tmp_path / "large.parquet",))
+    source = open_parquet(order, whole_bytes=1, rows_at_once=100)
+    before, allocated = pa.total_allocated_bytes(), []
 
     def watched(*call: Any, check: Any = source._checked) -> Any:
-        held.append(pa.total_allocated_bytes() - before)
+        allocated.append(pa.total_allocated_bytes() - before)
         return check(*call)
 
     monkeypatch.setattr(source, "_checked", watched)
     np.testing.assert_array_equal(source.tokens(SequenceRange(15_900, 16_000)), ids.reshape(16_000, -1)[15_900:])
-    assert len(held) == 160
-    assert 0 < max(held) < 8 << 20
+    assert len(allocated) == 160
+    assert 0 < max(allocated) < 8 << 20
 
 
 def test_files_of_another_file_system(order: OrderFiles) -> None:

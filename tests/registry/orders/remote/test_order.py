@@ -18,8 +18,9 @@ from support.fake_hub import Fault, Formula, HubServer, client_of, serve
 
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownBatch, UnknownOrder
+from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.remote.byte_ranges import HubLocation, RetryPolicy
+from seenat.registry.orders.remote.byte_ranges import HubLocation
 from seenat.registry.orders.remote.order import RemoteOrder, open_remote, token_cache
 from seenat.registry.units import SequenceRange
 
@@ -399,9 +400,9 @@ def small(tmp_path: Path) -> Iterator[tuple[HubServer, str]]:
         yield hub, f"hf://datasets/org/small@{hub.add('datasets/org/small', 'main', folder)}"
 
 
-def open_small(place: str, patience: RetryPolicy = QUICK, length: int = 120, sequences: int = 12) -> RemoteOrder:
+def open_small(place: str, retry: RetryPolicy = QUICK, length: int = 120, sequences: int = 12) -> RemoteOrder:
     geometry = Geometry(sequences=sequences, tokens_per_sequence=5, dtype="uint16")
-    return open_remote(place, [FileRecord(name="ids.bin", bytes=length)], geometry, 4, patience=patience)
+    return open_remote(place, [FileRecord(name="ids.bin", bytes=length)], geometry, 4, retry=retry)
 
 
 @pytest.mark.parametrize("name", FAULTS)
