@@ -21,6 +21,8 @@ Files for every room:
     units            sequences, batches, steps and half-open ranges
     schedule         how a run walks through its order, and which steps it saved
     learning_rate    the rate of any update
-    answer           the base of typed answers
+    answer           the base of typed answers: JSON and tables from fields
+    notebook         answers as notebooks show them
+    optional         packages that only an extra installs
     open             open_catalog: make, migrate and fill a catalog; knows all the rooms
 """
