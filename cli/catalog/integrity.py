@@ -153,7 +153,7 @@ def _show_sync(out: Output, done: Sync) -> None:
 
 def _show_audit(out: Output, audited: Audit) -> None:
     rows = [row for model in audited.models for row in _rows(model.model, model.evidence)]
-    notes = sum(one.status is None for model in audited.models for one in model.evidence)
+    notes = sum(piece.status is None for model in audited.models for piece in model.evidence)
     if rows:
         out.table(("<model", "<status", "<steps", "<source", "<evidence"), rows, spare=("source",))
     for statuses, names in _by_statuses(audited).items():
@@ -170,10 +170,9 @@ def _show_audit(out: Output, audited: Audit) -> None:
 def _rows(model: str, evidence: Sequence[Any]) -> Iterator[tuple[str, ...]]:
     """A row for each statement against checkpoints, with all the steps that it is about."""
     grouped: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for one in evidence:
-        said = one.evidence
-        if said.status is not None:
-            grouped[said.status, said.statement, said.source].append(one.step)
+    for piece in evidence:
+        if piece.status is not None:
+            grouped[piece.status, piece.statement, piece.source].append(piece.step)
     for (status, statement, source), steps in grouped.items():
         yield model, status, _steps(steps), source, statement
 

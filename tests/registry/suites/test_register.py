@@ -328,6 +328,7 @@ def test_what_is_new_is_added_beside_the_old(registered: Catalog, small_suite: S
     done = register_suite(registered, small_suite.write())
     assert done.changes == ("model mine-s: 1 checkpoint", "model mine-x: 1 checkpoint")
     after = dump(registered.database)
+    del before["generations"]  # It counts changes.
     for table, rows in before.items():
         assert set(map(repr, rows)) <= set(map(repr, after[table])), table
     assert registered.model("mine-s").schedule.saved == (0, 3, 5, 7, 10)
