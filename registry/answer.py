@@ -32,6 +32,7 @@ Row = TypeVar("Row")
 
 # Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
+_ROWS_IN_REPR = 3
 
 
 def to_json(value: Any) -> Any:
@@ -115,6 +116,11 @@ class Answers(tuple[Row, ...]):
     """Answers of one kind: a tuple that is also a table."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = [repr(row)[:_LONGEST_REPR] for row in self[:_ROWS_IN_REPR]]
+        more = f", ... {len(self):,} in all" if len(self) > _ROWS_IN_REPR else ""
+        return f"{type(self).__name__}({', '.join(shown)}{more})"
 
     def to_json(self) -> list[Any]:
         """One JSON object an answer."""

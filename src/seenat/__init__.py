@@ -18,8 +18,8 @@ What a checkpoint had seen, and where the data lies:
 
 What it has memorized, and when:
 
-    catalog.memorize("pocket-2m")                   measures, or goes on with what is left
-    catalog.onsets("pocket-2m")                     when what was memorized
+    catalog.memorize("pocket-2m")                   measures, or continues a stopped job
+    catalog.onsets("pocket-2m")                     what was memorized when
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
@@ -33,9 +33,20 @@ Your own runs, and what others have:
     catalog.evaluations("pythia-70m")               benchmark results; import_evaluations reads them
     catalog.compare("pythia-70m")                   ours beside published results; import_results reads those
 
-Answers are frozen values: read their attributes, or take `to_json()`, and `to_pandas()` or `to_arrow()` where they are
-tables. Ranges are half-open: the checkpoint at step N has seen batches 0 to N - 1. Every error that seenat raises on purpose
-is a `seenat.SeenatError`. docs/python.md is a tour.
+`help(seenat.Catalog)` has every method. Answers are frozen values: read their attributes, or call `to_json()`, and where they
+are tables `to_pandas()` or `to_arrow()`. Ranges are half-open: the checkpoint at step N has seen batches 0 to N - 1.
+`seenat.read_manifest` checks a SUITE.toml without registering it; `seenat.upgrade` brings an older catalog up to date.
+
+For annotations and `except`, `seenat` holds all classes of these values; `seenat.__all__` lists them. One meets first:
+
+    Catalog, Model, Checkpoint, Order, Batch            what a catalog holds
+    SequenceRange, BatchRange                           half-open ranges; methods also take "START:STOP"
+    StepAnswer, BatchAnswer, SequenceAnswer             look-ups
+    Job, Protocol, Selection, MemorizeAnswer            what was measured, and how
+    Onsets, Onset, SequenceTrajectory                   when it was memorized
+    SeenatError, InvalidValue, NotFound, NotMeasured    every error raised on purpose is a SeenatError
+
+docs/python.md is a tour.
 """
 
 from __future__ import annotations
@@ -69,7 +80,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.models import (
         CheckpointAnswer,
         FileAnswer,
@@ -158,6 +169,7 @@ __all__ = [
     "Kept",
     "MemorizeAnswer",
     "MemorizeObserver",
+    "MemorizeOptions",
     "MemorizedByBatch",
     "MemorizedSequence",
     "MissingExtra",
@@ -215,7 +227,8 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# Where each public name comes from. Importing any of these modules costs more than the whole of `seenat --help`.
+# Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
+# `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
@@ -241,7 +254,7 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
-    "memorize": "MemorizeAnswer MemorizeObserver",
+    "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "CheckpointAnswer FileAnswer ModelAnswer ModelSummary Models ScheduleAnswer StepAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Batch Checkpoint Model Order",
@@ -262,7 +275,7 @@ _NAMES = {
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] = lambda _: None) -> Catalog:
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
     """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
@@ -272,7 +285,7 @@ def open(url: str | None = None, *, talk: Callable[[str], None] = lambda _: None
     """
     from seenat.catalog import open_catalog
 
-    return open_catalog(url, talk)
+    return open_catalog(url, talk or (lambda _: None))
 
 
 def __getattr__(name: str) -> Any:
@@ -281,7 +294,3 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(f"seenat.{_PLACES[name]}"), name)
     globals()[name] = value
     return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -6,10 +6,10 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from seenat.answers import JobAnswer, SyncAnswer
 from seenat.lookups import Lookups
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seenat.memorization.published.importer import ImportedSet
     from seenat.memorization.queries.onsets import Onsets, SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
@@ -69,69 +69,35 @@ class Catalog(Lookups):
         self,
         model: str | Model,
         *,
-        steps: str | Iterable[int | str] = "all",
-        sequences: SequenceRange | str | None = None,
-        sample: int | None = None,
-        seed: int = 0,
-        unseen: bool = False,
-        measure: str = "prefix",
-        prompt: int | Iterable[int] = 32,
-        continuation: int | Iterable[int] = 32,
-        offset: int = 0,
-        eos: str | None = None,
-        dtype: str = "float32",
-        adaptive: bool = False,
-        coarse: int | Iterable[int | str] | None = None,
-        audit: int | None = None,
-        allow_suspect: bool = False,
-        device: str | None = None,
-        keep_checkpoints: int | None = None,
         progress: Callable[[Advance], None] | None = None,
         observer: MemorizeObserver | None = None,
+        **options: Unpack[MemorizeOptions],
     ) -> MemorizeAnswer:
-        """Measure what each checkpoint has memorized of the sequences it has seen; a call again resumes or does nothing.
+        """Measure what each checkpoint has memorized of the sequences it has seen; a call again continues or does nothing.
 
-        steps             checkpoints: "all", or a list of steps
-        sequences         a range, as `SequenceRange` or "START:STOP"; None for all
-        sample, seed      this many of them, drawn at random with this seed
-        unseen            also measure sequences that a checkpoint had not seen yet
-        measure           "prefix", "score" or "loss"
-        prompt            ids given to the model; several lengths are measured together
-        continuation      ids to reproduce; several lengths as well
-        offset            ids before the prompt
-        eos               "banned" or "allowed": whether decoding may end a document; banned for prefix and score
-        dtype             "float32", "bfloat16", "float16" or "bfloat16-rechecked"
-        adaptive          measure some checkpoints over all, the others over what these find memorized
-        coarse, audit     of an adaptive job: which checkpoints, or how many, and how many sequences are drawn as an audit
-        allow_suspect     also measure checkpoints that may hold other weights
-        device            "cpu", "cuda", "cuda:1", "mps"; cuda where there is one unless given
-        keep_checkpoints  keep this many of the checkpoints fetched from a hub; None for all
-        progress          called with an `Advance` again and again
-        observer          hears of plans besides; it replaces `progress`
+        steps="all"           checkpoints: "all", or a list of steps
+        sequences=None        a range, as `SequenceRange` or "START:STOP"; None for all
+        sample=None, seed=0   this many of them, drawn at random with this seed
+        unseen=False          also measure sequences that a checkpoint had not seen yet
+        measure="prefix"      "prefix", "score" or "loss"
+        prompt=32             ids given to the model; several lengths, as a list, are measured together
+        continuation=32       ids to reproduce; several lengths as well
+        offset=0              ids before the prompt
+        eos=None              "banned" or "allowed": whether decoding may end a document; None for the measure's default
+        dtype="float32"       or "bfloat16", "float16", "bfloat16-rechecked"
+        adaptive=False        measure some checkpoints over all, the others over what these find memorized
+        coarse=None           the checkpoints that an adaptive job measures over all, or how many; None for one in 8
+        audit=None            sequences that an adaptive job draws to estimate what it misses; None for 1 in 1,000
+        allow_suspect=False   also measure checkpoints that may hold other weights
+        device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
+        keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
 
-        Raises `InvalidValue` for what cannot be measured, `UnknownCheckpoint`, `JobFailed` where shards could not be measured.
+        `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
+        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured.
         """
         from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
 
-        request = MemorizeRequest(
-            steps=steps,
-            sequences=sequences,
-            sample=sample,
-            seed=seed,
-            unseen=unseen,
-            measure=measure,
-            prompt=prompt,
-            continuation=continuation,
-            offset=offset,
-            eos=eos,
-            dtype=dtype,
-            adaptive=adaptive,
-            coarse=coarse,
-            audit=audit,
-            allow_suspect=allow_suspect,
-            device=device,
-            keep_checkpoints=keep_checkpoints,
-        )
+        request = MemorizeRequest(**options)
         return run_request(self._registry, self._model(model), request, observer or MemorizeObserver(progress))
 
     def jobs(self) -> Answers[Job]:

@@ -1,6 +1,7 @@
 """Measuring what a model's checkpoints have memorized: a request in the words of `seenat memorize`, planned and run.
 
-MemorizeRequest     what to measure
+MemorizeOptions     the options of `Catalog.memorize`
+MemorizeRequest     the options with their defaults
 MemorizeObserver    hears of plans and progress while it runs
 MemorizeAnswer      the jobs that were run
 run_request         plans the jobs, or finds those planned before, and measures what is left of them
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from seenat.registry.answer import to_json
 from seenat.registry.errors import InvalidValue
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
-__all__ = ["MemorizeAnswer", "MemorizeObserver", "MemorizeRequest", "run_request"]
+__all__ = ["MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizeRequest", "run_request"]
 
 
 class MemorizeObserver:
@@ -58,9 +59,31 @@ class MemorizeObserver:
         yield self.progress
 
 
+class MemorizeOptions(TypedDict, total=False):
+    """The options of `Catalog.memorize`, which describes each, for programs that pass them on."""
+
+    steps: str | Iterable[int | str]
+    sequences: SequenceRange | str | None
+    sample: int | None
+    seed: int
+    unseen: bool
+    measure: str
+    prompt: int | Iterable[int]
+    continuation: int | Iterable[int]
+    offset: int
+    eos: str | None
+    dtype: str
+    adaptive: bool
+    coarse: int | Iterable[int | str] | None
+    audit: int | None
+    allow_suspect: bool
+    device: str | None
+    keep_checkpoints: int | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemorizeRequest:
-    """What to measure of a model; `Catalog.memorize` describes each field."""
+    """What to measure of a model: the options of `Catalog.memorize`, with their defaults."""
 
     steps: str | Iterable[int | str] = "all"
     sequences: SequenceRange | str | None = None

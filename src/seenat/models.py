@@ -68,6 +68,9 @@ class Models(Answers[Model]):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"Models({', '.join(model.name for model in self)})"
+
     def to_json(self) -> list[Any]:
         """One summary a model."""
         return [ModelSummary.of(model).to_json() for model in self]
