@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, Unpack
 
-from seenat.answers import JobAnswer, SyncAnswer
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
+    from seenat.answers import JobAnswer, SyncAnswer
     from seenat.memorization.jobs.plan import Job
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -108,6 +108,7 @@ class Catalog(Lookups):
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
+        from seenat.answers import JobAnswer
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
         from seenat.memorization.jobs.plan import failures, find_job
 
@@ -264,6 +265,7 @@ class Catalog(Lookups):
         A call again reads only what is not known yet. `progress` gets (model, checkpoints read, all). A hub that stops
         answering is no error: `unreached` of the answer says so.
         """
+        from seenat.answers import SyncAnswer
         from seenat.registry.integrity.audit import audit
         from seenat.registry.integrity.sync import sync_models
 

@@ -7,14 +7,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.batches import BatchAnswer, SequenceAnswer
-from seenat.models import CheckpointAnswer, ModelAnswer, Models, StepAnswer
 from seenat.registry.answer import Answers
 from seenat.registry.units import SequenceRange
 from seenat.section import CatalogSection
 
+# The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
+    from seenat.batches import BatchAnswer, SequenceAnswer
     from seenat.memorization.queries.onsets import SequenceTrajectory
+    from seenat.models import CheckpointAnswer, ModelAnswer, Models, StepAnswer
     from seenat.registry.catalog.models import Batch, Model, Order
     from seenat.registry.suites.claims import Claim
 
@@ -33,10 +34,13 @@ class Lookups(CatalogSection):
 
     def models(self, *, size: str | None = None, family: str | None = None, order: str | None = None) -> Models:
         """All models, or those of a size (`70m`), a family or an order; by suite, as their suite lists them."""
+        from seenat.models import Models
+
         return Models(self._registry.models(size=size, family=family, order=order))
 
     def describe(self, model: str | Model) -> ModelAnswer:
         """Everything known of one model: sizes, schedule, architecture, hyper-parameters, what sources claim."""
+        from seenat.models import ModelAnswer
         from seenat.registry.suites.claims import claims_of
 
         chosen = self._model(model)
@@ -78,6 +82,7 @@ class Lookups(CatalogSection):
         `below` bounds the non-embedding parameters, `tokens` the tokens seen, as "START:STOP". A status is `ok`, `suspect`,
         `wrong`, `missing` or `unknown`. Raises `UnknownModel` or `UnknownOrder` for names that the catalog does not have.
         """
+        from seenat.models import CheckpointAnswer
         from seenat.registry.catalog.search import CheckpointFilter, TokenRange, find_checkpoints
 
         wanted = CheckpointFilter(
@@ -98,6 +103,8 @@ class Lookups(CatalogSection):
         `step` counts optimizer updates; a revision such as "step3000" is understood too. The checkpoint at step N has
         consumed batches 0 to N - 1. Raises `UnknownCheckpoint` with the nearest saved steps.
         """
+        from seenat.models import StepAnswer
+
         chosen = self._model(model)
         checkpoint = chosen.checkpoint(step)
         files, evidence = self._registry.checkpoint_files(checkpoint), self._registry.evidence(checkpoint)
@@ -111,6 +118,8 @@ class Lookups(CatalogSection):
         Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
         texts, and `out` writes the ids to a .npy file. Raises `UnknownBatch` beyond the order.
         """
+        from seenat.batches import BatchAnswer
+
         order, model = self._registry.order_or_model(name)
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
@@ -126,6 +135,8 @@ class Lookups(CatalogSection):
         For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text.
         Raises `UnknownSequence` beyond the order.
         """
+        from seenat.batches import SequenceAnswer
+
         order, model = self._registry.order_or_model(name)
         place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
         content = self._content(order, SequenceRange(index, index + 1), tokens=tokens, decode=decode)
