@@ -1,6 +1,6 @@
-"""The `seenat` command: its sub-commands, and the edge where errors become one sentence and an exit code.
+"""The `seenat` command: its sub-commands, and where errors become one sentence and an exit code.
 
-A command is imported when it is run, and nothing heavy at its module's top: `seenat --help` costs what click costs.
+A command is imported when it is run, and no command imports anything heavy at the top: `seenat --help` costs what click costs.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from seenat.registry.errors import SeenatError
 __all__ = ["main", "seenat"]
 
 _INTERRUPTED = 130
-_OBJECTS = 100_000
-"""New objects after which Python looks for cycles: at its own 700 it does so 100 times while a look-up imports what it needs,
-in vain, for a tenth of the time."""
+# Threshold of the garbage collector. Python's default of 700 runs it about 100 times during the imports of a look-up, which
+# costs a tenth of the time and finds nothing.
+_GC_THRESHOLD = 100_000
 _COMMANDS = {
-    "demo": LazyCommand("catalog.suites:demo", "Train, measure and show a small suite, right here."),
+    "demo": LazyCommand("catalog.suites:demo", "Train a small suite here, measure it, show the result."),
     "models": LazyCommand("catalog.models:models", "List the models of the catalog."),
     "model": LazyCommand("catalog.models:model", "Show everything known of one model."),
-    "checkpoints": LazyCommand("catalog.checkpoints:checkpoints", "List checkpoints and whether each can be trusted."),
+    "checkpoints": LazyCommand("catalog.checkpoints:checkpoints", "List checkpoints, and whether each can be trusted."),
     "step": LazyCommand("catalog.models:step", "Show what a checkpoint had seen."),
-    "batch": LazyCommand("catalog.orders:batch", "Show a batch: its sequences, its bytes, its text."),
-    "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, its text, its trajectories."),
+    "batch": LazyCommand("catalog.orders:batch", "Show a batch: its sequences, bytes and text."),
+    "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, text and trajectories."),
     "export-batches": LazyCommand("results.export:export_batches", "Write the ids of batches to a file."),
     "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
-    "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, how far it is."),
+    "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, and its progress."),
     "trajectory": LazyCommand("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
-    "onset": LazyCommand("results.onset:onset", "Show when a model memorized what."),
-    "which": LazyCommand("results.which:which", "List which sequences a model memorized, kept, relearned."),
+    "onset": LazyCommand("results.onset:onset", "Show what a model memorized when."),
+    "which": LazyCommand("results.which:which", "List sequences that a model memorized, kept, relearned."),
     "compact": LazyCommand("results.which:compact", "Make reading single trajectories cheap."),
-    "study": LazyCommand("studies:study", "Ask of results what papers ask of them."),
-    "compare": LazyCommand("catalog.evals:compare", "Put our results beside published ones."),
-    "export": LazyCommand("results.export:export", "Write what was measured of a model to a file."),
+    "study": LazyCommand("studies:study", "Answer the questions of papers from results."),
+    "compare": LazyCommand("results.published:compare", "Compare our results with published ones."),
+    "export": LazyCommand("results.export:export", "Write the measured values of a model to a file."),
     "evals": LazyCommand("catalog.evals:evals", "Show benchmark results by step."),
-    "import": LazyCommand("catalog.evals:import_", "Import what others measured."),
+    "import": LazyCommand("results.published:import_", "Import what others measured."),
     "sync": LazyCommand("catalog.integrity:sync", "Read which revisions and files the hub has."),
-    "audit": LazyCommand("catalog.integrity:audit", "Tell which checkpoints are not what their names say."),
-    "verify": LazyCommand("catalog.integrity:verify", "Read checkpoints on this machine and compare their digests."),
+    "audit": LazyCommand("catalog.integrity:audit", "Find checkpoints whose files are not what they should be."),
+    "verify": LazyCommand("catalog.integrity:verify", "Compare checkpoints on this machine with their digests."),
     "register": LazyCommand("catalog.suites:register", "Add a suite of your own, described by one file."),
     "db": LazyCommand("system.database:db", "Make, upgrade and check the catalog's database."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
@@ -67,7 +67,7 @@ def seenat() -> None:
     Examples:
       seenat demo                       train, measure and show a small suite
       seenat step pythia-70m 3000       what this checkpoint had seen
-      seenat batch pythia-70m 71490     where this batch lies, who saw it first
+      seenat batch pythia-70m 71490     where this batch lies, what saw it first
       seenat memorize pocket-2m         measure every checkpoint
       seenat register SUITE.toml        add a training run of your own
 
@@ -79,7 +79,7 @@ def seenat() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
-    gc.set_threshold(_OBJECTS)
+    gc.set_threshold(_GC_THRESHOLD)
     sys.exit(_run())
 
 
@@ -100,7 +100,7 @@ def _run() -> int:
         return _refuse(error, error.exit_code, str(error))
     except OSError as error:
         return _refuse(error, 1, _culprit(error))
-    except Exception as error:  # noqa: BLE001 - the last line of defence: whatever it is, one sentence and no traceback.
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one sentence and no traceback.
         text = f"{type(error).__name__}: {error}. This is a fault in seenat; SEENAT_DEBUG=1 shows where."
         return _refuse(error, 1, text)
     return 0
@@ -117,12 +117,12 @@ def _refuse(error: Exception, code: int, text: str) -> int:
 
 
 def _color() -> bool | None:
-    """What click decides by the stream, unless the person has decided."""
+    """None lets click decide by the stream; False is what NO_COLOR asks for."""
     return False if settings.no_color() else None
 
 
 def _usage(error: click.ClickException) -> str:
-    """What is wrong with the arguments, and where to read what is right."""
+    """What is wrong with the arguments, and which help to read."""
     text = error.format_message().rstrip(".")
     if isinstance(error, click.NoSuchOption) and error.option_name.strip("-").isdigit():
         text = f"{error.option_name} is no option and no index; indices, steps and counts are whole numbers from 0"
@@ -133,7 +133,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _culprit(error: OSError) -> str:
-    """The file that could not be read or written, and why; of a file in the making the name it was to have."""
+    """The file that could not be read or written, and why; for a temporary file, its final name."""
     reason = (error.strerror or str(error)).rstrip(".")
     if error.filename is None:
         return f"{reason}."

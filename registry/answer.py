@@ -8,15 +8,15 @@
         table_field = "sequences"
 
 `to_json` holds the fields under their names, in the order in which the class lists them. Where JSON has other keys, or
-properties beside the fields, `json_names` lists them all: "key" or "key=attribute". The JSON of every answer is what the
-command line prints and what the HTTP service sends, so these keys are a promise.
+properties beside the fields, `json_names` lists them all: "key" or "key=attribute". A key that stands only where some
+attribute is not None is listed in `json_only_with`. The JSON of every answer is what the command line prints and what the
+HTTP service sends, so these keys are a promise.
 """
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -30,13 +30,13 @@ __all__ = ["Answer", "Answers", "TableAnswer", "to_json"]
 
 Row = TypeVar("Row")
 
+# Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
-"""Characters of a value that `repr` shows; an answer may hold a million sequences."""
-_ROWS_SHOWN = 10
+_ROWS_IN_REPR = 3
 
 
 def to_json(value: Any) -> Any:
-    """A value as JSON's own types; an object by its `to_answer` or else its `to_json`."""
+    """A value as JSON's own types; an object by its `to_answer` or `to_json`, or else by its fields."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     for name in ("to_answer", "to_json"):
@@ -48,6 +48,8 @@ def to_json(value: Any) -> Any:
         return {key: to_json(entry) for key, entry in value.items()}
     if hasattr(value, "tolist"):  # numpy's arrays and scalars, without importing numpy.
         return value.tolist()
+    if is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     return [to_json(entry) for entry in value]
 
 
@@ -64,6 +66,8 @@ class Answer:
 
     json_names: ClassVar[tuple[str, ...]] = ()
     """Keys of the JSON form, "key" or "key=attribute"; by default the fields."""
+    json_only_with: ClassVar[Mapping[str, str]] = {}
+    """Keys that are left out where an attribute is None, and the attribute."""
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -72,11 +76,14 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        return {key: to_json(getattr(self, name)) for key, name in _keys(type(self))}
+        left_out = {key for key, name in self.json_only_with.items() if getattr(self, name) is None}
+        return {key: to_json(getattr(self, name)) for key, name in _keys(type(self)) if key not in left_out}
 
     def _repr_html_(self) -> str:
         """Names beside values, as notebooks show them."""
-        return _html_table((), ((key, _cell(value)) for key, value in self.to_json().items()))
+        from seenat.registry.notebook import facts
+
+        return facts(self.to_json())
 
 
 class TableAnswer(Answer):
@@ -97,14 +104,23 @@ class TableAnswer(Answer):
         return _arrow(self._rows())
 
     def _repr_html_(self) -> str:
-        """The rows, as notebooks show them."""
-        return _rows_html(self._rows())
+        """What the answer is about, and under it the rows, as notebooks show them."""
+        from seenat.registry.notebook import facts, table
+
+        values = self.to_json()
+        rows = values.pop({name: key for key, name in _keys(type(self))}[self.table_field])
+        return facts(values) + table(rows)
 
 
 class Answers(tuple[Row, ...]):
     """Answers of one kind: a tuple that is also a table."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = [repr(row)[:_LONGEST_REPR] for row in self[:_ROWS_IN_REPR]]
+        more = f", ... {len(self):,} in all" if len(self) > _ROWS_IN_REPR else ""
+        return f"{type(self).__name__}({', '.join(shown)}{more})"
 
     def to_json(self) -> list[Any]:
         """One JSON object an answer."""
@@ -120,7 +136,9 @@ class Answers(tuple[Row, ...]):
 
     def _repr_html_(self) -> str:
         """The answers as rows, as notebooks show them."""
-        return _rows_html(self.to_json())
+        from seenat.registry.notebook import table
+
+        return table(self.to_json())
 
 
 def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:
@@ -147,20 +165,3 @@ def _arrow(rows: list[dict[str, Any]]) -> pyarrow.Table:
     except ImportError as error:
         raise MissingExtra("An Arrow table needs pyarrow; run `pip install 'seenat[data]'`.") from error
     return pa.Table.from_pylist(rows)
-
-
-def _rows_html(rows: Sequence[dict[str, Any]]) -> str:
-    names = list(rows[0]) if rows else []
-    table = _html_table(names, ([_cell(row[name]) for name in names] for row in rows[:_ROWS_SHOWN]))
-    return table if len(rows) <= _ROWS_SHOWN else f"{table}<p>{len(rows):,} rows</p>"
-
-
-def _html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows)
-    return f"<table>{f'<thead><tr>{head}</tr></thead>' if heads else ''}<tbody>{body}</tbody></table>"
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else f"{value:,}" if type(value) is int else str(value)
-    return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "..."

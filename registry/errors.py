@@ -49,6 +49,7 @@ __all__ = [
     "OutOfMemory",
     "PlanChanged",
     "SeenatError",
+    "StaleResults",
     "StaleSchema",
     "SuiteChanged",
     "UnknownBatch",

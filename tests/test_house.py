@@ -24,6 +24,10 @@ ROOMS = ("registry", "memorization", "migrations", "cli")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
+FACADE = sorted(path for path in (ROOT / "src" / "seenat").iterdir() if path.is_file())
+"""The public package's own modules, beside the links to the rooms."""
+PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py"}
+
 MAY_IMPORT_TORCH = (
     "memorization/engine/",
     "memorization/pocket/",
@@ -31,8 +35,15 @@ MAY_IMPORT_TORCH = (
 """Scoring, the loading of checkpoints, and the training of the pocket suite; `seenat doctor` asks torch for its devices."""
 TORCH = {"torch", "transformers"}
 
-LIGHT = {"seenat.registry.storage.local", "seenat.registry.errors", "seenat.registry.settings", "seenat.registry.units"}
-"""Modules of the registry that import nothing but the standard library."""
+LIGHT = {
+    "seenat.memorize",
+    "seenat.registry.answer",
+    "seenat.registry.errors",
+    "seenat.registry.settings",
+    "seenat.registry.storage.local",
+    "seenat.registry.units",
+}
+"""Modules that import nothing but the standard library, and each other."""
 
 FORBIDDEN = {
     "a folder of one machine": re.compile(r"(?<![\w.])/(?:work|home/\w+|root)/"),
@@ -42,7 +53,9 @@ FORBIDDEN = {
 }
 MAY_BE_IN_TESTS = {"a folder beside this one"}
 
-SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")) + [
+    path for path in FACADE if path.suffix == ".py"
+]
 
 
 def name_of(path: Path) -> str:
@@ -67,7 +80,7 @@ def test_every_room_is_linked_and_packed(pyproject: dict[str, Any]) -> None:
     assert links == {room: ROOT / room for room in ROOMS}
     assert all(not (package / room).readlink().is_absolute() for room in ROOMS)
     targets = pyproject["tool"]["hatch"]["build"]["targets"]
-    assert set(ROOMS) <= set(targets["wheel"]["only-include"])
+    assert set(ROOMS) | {f"src/seenat/{path.name}" for path in FACADE} == set(targets["wheel"]["only-include"])
     assert targets["wheel"]["sources"] == {room: f"seenat/{room}" for room in ROOMS} | {"src": ""}
     assert set(targets["sdist"]["exclude"]) == {f"src/seenat/{room}" for room in ROOMS}
 
@@ -92,7 +105,8 @@ def test_the_wheel_through_the_sdist_holds_every_room(tmp_path: Path) -> None:
         for path in (ROOT / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert code == expected | {"seenat/__init__.py", "seenat/__main__.py", "seenat/py.typed"}
+    assert code == expected | {f"seenat/{path.name}" for path in FACADE}
+    assert {"seenat/__init__.py", "seenat/__main__.py", "seenat/py.typed", "seenat/catalog.py"} <= code
     assert "seenat/registry/data/pythia.json" in code
     assert "seenat/migrations/versions/0001_the_catalog.py" in code
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in packed)
@@ -131,9 +145,9 @@ def is_within(module: str, packages: set[str]) -> bool:
 @pytest.mark.parametrize(
     ("room", "above"),
     [
-        ("registry", {"seenat.memorization", "seenat.cli"}),
-        ("memorization", {"seenat.cli"}),
-        ("migrations", {"seenat.memorization", "seenat.cli"}),
+        ("registry", {"seenat.memorization", "seenat.cli", *PUBLIC}),
+        ("memorization", {"seenat.cli", *PUBLIC}),
+        ("migrations", {"seenat.memorization", "seenat.cli", *PUBLIC}),
         ("migrations/versions", {"seenat"}),
     ],
 )
@@ -176,7 +190,7 @@ def test_the_command_line_imports_nothing_heavy_at_the_top() -> None:
 
 def test_what_the_command_line_imports_at_the_top_is_light() -> None:
     for module in LIGHT:
-        path = ROOT / f"{module.removeprefix('seenat.').replace('.', '/')}.py"
+        path = ROOT / "src" / f"{module.replace('.', '/')}.py"
         for imported in imports_at_the_top(tree_of(path)):
             assert imported.partition(".")[0] in sys.stdlib_module_names or imported in LIGHT, (module, imported)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,12 +11,12 @@ from seenat.cli.framework.output import Output, count, json_option, value_words
 from seenat.cli.framework.params import open_catalog
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.models import Model
+    from seenat import Evidence, Model, ModelAnswer, StepAnswer
 
 __all__ = ["model", "models", "step"]
 
-_MANY = 20
-"""Saved steps; so many are not listed one by one."""
+# A model of fewer saved steps has all of them listed.
+_MANY_STEPS = 20
 
 
 @click.command()
@@ -32,20 +32,17 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
       seenat models
       seenat models --order pile-deduped --json
     """
-    from seenat.registry.catalog.serialize import models_answer
-
     with open_catalog() as catalog:
-        found = catalog.models(size=size, family=family, order=order)
-        others = () if found else catalog.models()
+        matches = catalog.models(size=size, family=family, order=order)
+        others = () if matches else catalog.models()
     out = Output(as_json)
-    if not found:
-        asked = {"size": size, "family": family, "order": order}
-        out.talk(_no_such_model(asked, others))
-    if out.data(models_answer(found)) or not found:
+    if not matches:
+        out.talk(_no_such_model({"size": size, "family": family, "order": order}, others))
+    if out.data(matches) or not matches:
         return
     out.table(
         ("<model", "<family", "<order", ">parameters", ">non-embedding", ">checkpoints"),
-        (_model_row(row) for row in models_answer(found)),
+        map(_model_row, matches),
         spare=("family", "non-embedding"),
     )
 
@@ -53,7 +50,7 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
 @click.command()
 @click.argument("name", metavar="MODEL", required=False)
 @click.option(
-    "--disputed", is_flag=True, help="Show what sources disagree about, of one model, order or suite, or of all."
+    "--disputed", is_flag=True, help="Show what sources disagree about: of a model, order or suite, or of all."
 )
 @json_option
 def model(name: str | None, disputed: bool, as_json: bool) -> None:
@@ -73,16 +70,10 @@ def model(name: str | None, disputed: bool, as_json: bool) -> None:
         return
     if name is None:
         raise click.UsageError("Name a model, or ask for --disputed; `seenat models` lists all.")
-    from seenat.registry.catalog.serialize import model_answer
-    from seenat.registry.suites.claims import claims_of
-
     with open_catalog() as catalog:
-        answer = model_answer(catalog.model(name))
-        with catalog.database.read() as connection:
-            answer["claims"] = [claim.to_json() for claim in claims_of(connection, "model", answer["name"])]
-    if out.data(answer):
-        return
-    out.facts(_model_facts(answer))
+        answer = catalog.describe(name)
+    if not out.data(answer):
+        out.facts(_model_facts(answer))
 
 
 @click.command()
@@ -100,155 +91,145 @@ def step(name: str, step_: str, as_json: bool) -> None:
       seenat step pythia-70m 3000
       seenat step pythia-70m step512 --json
     """
-    from seenat.registry.catalog.serialize import step_answer
-
     with open_catalog() as catalog:
-        found = catalog.model(name)
-        checkpoint = found.checkpoint(step_)
-        answer = step_answer(found, checkpoint, catalog.checkpoint_files(checkpoint), catalog.evidence(checkpoint))
+        answer = catalog.step(name, step_)
     out = Output(as_json)
     if out.data(answer):
         return
     out.facts(_step_facts(answer))
-    if answer["files"]:
+    if answer.files:
         out.line()
         out.table(
             ("<file", ">bytes", "<sha256"),
-            ((file["name"], count(file["bytes"]), _short(file["sha256"])) for file in answer["files"]),
+            ((file.name, count(file.bytes), _short(file.sha256)) for file in answer.files),
         )
 
 
 def _show_disputes(out: Output, name: str | None) -> None:
-    from seenat.registry.suites.claims import disputed
-
-    with open_catalog() as catalog, catalog.database.read() as connection:
-        claims = disputed(connection, name)
-        if name is not None and not claims:
-            # It may be an old name; an unknown one is an error.
-            claims = disputed(connection, catalog.model(name).name)
+    with open_catalog() as catalog:
+        claims = catalog.claims(name)
     if not claims:
         out.talk(f"Nothing is disputed about {name or 'any model'}.")
-    if out.data([claim.to_json() for claim in claims]) or not claims:
+    if out.data(claims) or not claims:
         return
     out.table(
         ("<about", "<field", "<", "<value", "<source"),
         (
             (
-                one.subject,
-                one.field.replace("_", " "),
-                "primary" if one.is_primary else "",
-                value_words(one.value),
-                one.source,
+                claim.subject,
+                claim.field.replace("_", " "),
+                "primary" if claim.is_primary else "",
+                value_words(claim.value),
+                claim.source,
             )
-            for one in claims
+            for claim in claims
         ),
     )
 
 
-def _no_such_model(asked: dict[str, str | None], others: Iterable[Model]) -> str:
-    wanted = ", ".join(f"{what} {value}" for what, value in asked.items() if value is not None)
-    sizes = dict.fromkeys(one.size for one in others if one.size)
-    families = dict.fromkeys(one.family for one in others if one.family)
-    return f"No model has {wanted}; the sizes are {', '.join(sizes)}, the families {', '.join(families)}."
+def _no_such_model(wanted: Mapping[str, str | None], others: Iterable[Model]) -> str:
+    conditions = ", ".join(f"{what} {value}" for what, value in wanted.items() if value is not None)
+    sizes = dict.fromkeys(other.size for other in others if other.size)
+    families = dict.fromkeys(other.family for other in others if other.family)
+    return f"No model has {conditions}; the sizes are {', '.join(sizes)}, the families {', '.join(families)}."
 
 
-def _model_row(row: dict[str, Any]) -> tuple[object, ...]:
-    parameters = row["parameters"] or {}
-    total, non_embedding = count(parameters.get("total")), count(parameters.get("non_embedding"))
-    return row["name"], row["family"], row["order"], total, non_embedding, count(row["steps"])
+def _model_row(model_: Model) -> tuple[object, ...]:
+    parameters, order = model_.parameters, model_.training_order
+    return (
+        model_.name,
+        model_.family,
+        order.name if order else None,
+        count(parameters.total) if parameters else None,
+        count(parameters.non_embedding) if parameters else None,
+        count(len(model_.schedule.saved)),
+    )
 
 
-def _model_facts(answer: dict[str, Any]) -> list[tuple[str, object]]:
-    schedule, parameters = answer["schedule"], answer["parameters"] or {}
-    told = {
-        **answer["architecture"],
-        "parameters": parameters.get("total"),
-        "non_embedding_parameters": parameters.get("non_embedding"),
-    }
+def _model_facts(answer: ModelAnswer) -> list[tuple[str, object]]:
+    schedule, parameters = answer.schedule, answer.parameters
+    total, non_embedding = (parameters.total, parameters.non_embedding) if parameters else (None, None)
+    shown = {**answer.architecture, "parameters": total, "non_embedding_parameters": non_embedding}
     return [
-        ("model", answer["name"]),
-        ("also called", ", ".join(answer["aliases"]) or None),
-        *(("formerly", _former(name)) for name in answer["former_names"]),
+        ("model", answer.name),
+        ("also called", ", ".join(answer.aliases) or None),
+        *(("formerly", f"{alias.name}, until {alias.valid_until}") for alias in answer.former_names),
         *(
-            ("until " + one["valid_until"], f"this name was that of {one['model']}")
-            for one in answer["earlier_meanings"]
+            (f"until {meaning.valid_until}", f"this name was that of {meaning.model}")
+            for meaning in answer.earlier_meanings
         ),
-        ("version", answer["version"]),
-        ("suite", answer["suite"]),
-        ("family", answer["family"]),
-        ("size", answer["size"]),
-        ("parameters", count(parameters.get("total"))),
-        ("non-embedding", count(parameters.get("non_embedding"))),
+        ("version", answer.version),
+        ("suite", answer.suite),
+        ("family", answer.family),
+        ("size", answer.size),
+        ("parameters", count(total)),
+        ("non-embedding", count(non_embedding)),
         ("training order", _order(answer)),
-        ("steps", f"{schedule['steps']:,} updates of {schedule['sequences_per_batch']:,} sequences"),
-        ("checkpoints", _saved(schedule["saved"])),
-        ("repository", answer["repository"]),
-        ("folder", answer["folder"]),
-        *(("note", note) for note in answer["notes"]),
-        *_configuration(answer["architecture"], {}),
-        *_configuration(answer["hyperparameters"], told),
+        ("steps", f"{schedule.steps:,} updates of {schedule.sequences_per_batch:,} sequences"),
+        ("checkpoints", _saved(schedule.saved)),
+        ("repository", answer.repository),
+        ("folder", answer.folder),
+        *(("note", note) for note in answer.notes),
+        *_configuration(answer.architecture, {}),
+        *_configuration(answer.hyperparameters, shown),
     ]
 
 
-def _former(alias: dict[str, Any]) -> str:
-    return f"{alias['name']}, until {alias['valid_until']}"
+def _order(answer: ModelAnswer) -> str:
+    name = answer.order or "not published"
+    return f"{name}: {answer.order_note}" if answer.order_note else name
 
 
-def _order(answer: dict[str, Any]) -> str:
-    name = answer["order"] or "not published"
-    return f"{name}: {answer['order_note']}" if answer["order_note"] else name
-
-
-def _configuration(values: dict[str, Any], told: dict[str, Any]) -> list[tuple[str, object]]:
-    """A gap, then the values that were not told already; a seed is a name rather than a number."""
-    shown: list[tuple[str, object]] = [
+def _configuration(values: Mapping[str, Any], shown: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """A gap, then the values that are not shown yet; a seed is a name rather than a number."""
+    rows: list[tuple[str, object]] = [
         (key.replace("_", " "), str(value) if key.endswith("seed") else value_words(value))
         for key, value in values.items()
-        if told.get(key) != value
+        if shown.get(key) != value
     ]
-    return [("", ""), *shown] if shown else []
+    return [("", ""), *rows] if rows else []
 
 
-def _saved(saved: list[int]) -> str:
+def _saved(saved: Sequence[int]) -> str:
     if not saved:
         return "none"
-    if len(saved) < _MANY:
+    if len(saved) < _MANY_STEPS:
         return f"{len(saved)}: {', '.join(f'{step:,}' for step in saved)}"
     return f"{len(saved):,}, from step {saved[0]:,} to {saved[-1]:,}"
 
 
-def _step_facts(answer: dict[str, Any]) -> list[tuple[str, object]]:
+def _step_facts(answer: StepAnswer) -> list[tuple[str, object]]:
     return [
-        ("checkpoint", f"{answer['model']} at step {answer['step']:,} ({answer['revision']})"),
-        ("order", answer["order"] or "not published"),
-        ("batches seen", _seen(answer["batches_seen"]["stop"])),
-        ("sequences seen", _seen(answer["sequences_seen"]["stop"])),
-        ("tokens seen", count(answer["tokens_seen"])),
-        ("last batch", count(answer["last_batch"])),
-        ("next batch", count(answer["next_batch"])),
-        ("checkpoint before", count(answer["previous_checkpoint"])),
-        ("checkpoint after", count(answer["next_checkpoint"])),
+        ("checkpoint", f"{answer.model} at step {answer.step:,} ({answer.revision})"),
+        ("order", answer.order or "not published"),
+        ("batches seen", _seen(answer.batches_seen.stop)),
+        ("sequences seen", _seen(answer.sequences_seen.stop)),
+        ("tokens seen", count(answer.tokens_seen)),
+        ("last batch", count(answer.last_batch)),
+        ("next batch", count(answer.next_batch)),
+        ("checkpoint before", count(answer.previous_checkpoint)),
+        ("checkpoint after", count(answer.next_checkpoint)),
         ("next learning rate", _learning_rate(answer)),
         ("altered order", _altered(answer)),
-        ("status", answer["status"] + (f": {answer['reason']}" if answer["reason"] and not answer["evidence"] else "")),
-        *(("evidence", _evidence(one)) for one in answer["evidence"]),
-        ("repository", answer["repository"]),
-        ("digest", answer["digest"]),
+        ("status", answer.status + (f": {answer.reason}" if answer.reason and not answer.evidence else "")),
+        *(("evidence", _evidence(evidence)) for evidence in answer.evidence),
+        ("repository", answer.repository),
+        ("digest", answer.digest),
     ]
 
 
-def _evidence(one: dict[str, Any]) -> str:
-    return f"{one['statement']} ({one['source']}, {one['date'][:10]})"
+def _evidence(evidence: Evidence) -> str:
+    return f"{evidence.statement} ({evidence.source}, {(evidence.date or '')[:10]})"
 
 
-def _learning_rate(answer: dict[str, Any]) -> str | None:
-    rate = answer["learning_rate"]
-    return None if rate is None or answer["next_batch"] is None else f"{rate:.4g}"
+def _learning_rate(answer: StepAnswer) -> str | None:
+    rate = answer.learning_rate
+    return None if rate is None or answer.next_batch is None else f"{rate:.4g}"
 
 
-def _altered(answer: dict[str, Any]) -> str | None:
-    start = answer["altered_from_step"]
-    return None if start is None else f"from batch {start:,} on, what it saw is not that of {answer['order']}"
+def _altered(answer: StepAnswer) -> str | None:
+    start = answer.altered_from_step
+    return None if start is None else f"from batch {start:,} on, what it saw is not that of {answer.order}"
 
 
 def _seen(stop: int) -> str:

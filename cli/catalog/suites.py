@@ -1,4 +1,4 @@
-"""Commands that bring suites in: one's own by its SUITE.toml, and the pocket suite by training it here."""
+"""Commands that add suites: one's own by its SUITE.toml, and the pocket suite by training it here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ import click
 from seenat.cli.framework.output import Output, json_option
 from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress, resumable
-from seenat.cli.jobs.memorize import run_with_progress
 
 if TYPE_CHECKING:
-    from seenat.memorization.pocket.demo import ClassOutcome
+    from collections.abc import Sequence
+
+    from seenat import Catalog, ClassOutcome, Registered
     from seenat.memorization.pocket.progress import PocketProgress
-    from seenat.registry.catalog.catalog import Catalog
-    from seenat.registry.catalog.models import Model
-    from seenat.registry.suites.register import Registered
 
 __all__ = ["demo", "register"]
-
-_POCKET_SEED = 1234
 
 
 @click.command()
@@ -31,28 +27,25 @@ _POCKET_SEED = 1234
 def register(path: Path, replace: bool, as_json: bool) -> None:
     """Add a suite of your own: its training order, its models and their checkpoints.
 
-    Every file is hashed and checked first. Registering again changes nothing; what changed since is told, and recorded only
-    with --replace.
+    Every file is hashed and checked first. Registering again changes nothing; a suite that has changed since is refused,
+    unless --replace is given.
 
     \b
     Examples:
       seenat register my-run/SUITE.toml
       seenat register my-run/SUITE.toml --replace
     """
-    from seenat.memorization.results.refresh import refresh_stale_onsets
 
     out = Output(as_json)
     with open_catalog() as catalog:
-        done = _register(catalog, path, replace)
-        if replace:
-            refresh_stale_onsets(catalog)
-    if out.data(done.to_json()):
+        answer = _register(catalog, path, replace=replace)
+    if out.data(answer):
         return
-    for change in done.changes:
+    for change in answer.changes:
         out.line(change)
-    if not done.changes:
-        out.line(f"The suite {done.suite} was registered already, and nothing changed.")
-    for name in done.models[:1]:
+    if not answer.changes:
+        out.line(f"The suite {answer.suite} was registered already, and nothing changed.")
+    for name in answer.models[:1]:
         out.talk(f"Measure it: seenat memorize {name}")
 
 
@@ -61,14 +54,14 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to draw the picture; .png, .svg or .html.",
+    help="Draw the chart to this .png, .svg or .html file.",
 )
 @json_option
 def demo(plot: Path | None, as_json: bool) -> None:
-    """Train a small suite here, measure all its checkpoints, and show when what was memorized.
+    """Train a small suite here, measure all its checkpoints, and show what was memorized when.
 
     Three GPT-NeoX models learn the documentation of torch.nn in a recorded order, with some sequences repeated up to 64
-    times. It takes a minute or two on two cores, and goes on where it was when it is stopped and run again.
+    times. It takes a minute or two on two cores; run it again to continue a stopped one.
 
     \b
     Examples:
@@ -82,42 +75,27 @@ def demo(plot: Path | None, as_json: bool) -> None:
     plot = plot or settings.home() / "demo.png"
     check_plot_path(plot)
     with open_catalog() as catalog:
-        found = _run_demo(out, catalog)
-    _draw(found, plot)
-    if out.data({"outcomes": [one.to_json() for one in found], "plot": str(plot)}):
-        return
-    _show_demo(out, found, plot)
+        outcomes = _run_demo(out, catalog)
+    _draw(outcomes, plot)
+    if not out.data({"outcomes": outcomes, "plot": plot}):
+        _show_demo(out, outcomes, plot)
 
 
-def _run_demo(out: Output, catalog: Catalog) -> tuple[ClassOutcome, ...]:
-    from seenat.memorization.jobs.plan import plan_job
-    from seenat.memorization.pocket.demo import outcomes
-    from seenat.memorization.protocol.protocol import Protocol
-    from seenat.memorization.protocol.selection import Selection
+def _run_demo(out: Output, catalog: Catalog) -> Sequence[ClassOutcome]:
+    from seenat.cli.jobs.announcements import MemorizeTalk
 
     out.talk("1. Training the pocket suite: three GPT-NeoX models, 384 steps each")
-    manifest = _train(out)
+    with resumable(), progress() as show:
+        manifest = catalog.train_pocket_suite(progress=lambda now: _show_training(out, show, now))
     out.talk(f"2. Registering it, as any suite: seenat register {manifest}")
-    registered = _register(catalog, manifest, replace=False)
-    models: tuple[Model, ...] = tuple(catalog.model(name) for name in registered.models)
+    models = _register(catalog, manifest, replace=False).models
     out.talk("3. Measuring every checkpoint over the sequences it has seen: seenat memorize MODEL")
     for model in models:
-        selection = Selection(steps=model.schedule.saved, sequences=model.order.sequences)
-        job = plan_job(catalog, model, Protocol.default_for(model.order.eos_id), selection)
-        run_with_progress(out, catalog, [job])
-    return outcomes(catalog, models)
+        catalog.memorize(model, steps=catalog.model(model).schedule.saved, observer=MemorizeTalk(out))
+    return catalog.repetition_outcomes(*models)
 
 
-def _train(out: Output) -> Path:
-    from seenat.memorization.pocket import build_pocket_suite, pocket_folder
-    from seenat.registry import settings
-
-    folder = pocket_folder(settings.home(), _POCKET_SEED)
-    with resumable(), progress() as show:
-        return build_pocket_suite(folder, seed=_POCKET_SEED, progress=lambda now: _tell(out, show, now))
-
-
-def _tell(out: Output, show: Show, now: PocketProgress) -> None:
+def _show_training(out: Output, show: Show, now: PocketProgress) -> None:
     if now.stage == "waiting":
         out.talk("   Another process is training it; waiting for that.")
     elif now.model is not None:
@@ -125,35 +103,32 @@ def _tell(out: Output, show: Show, now: PocketProgress) -> None:
         show(Moment(task=now.model, done=now.step, total=now.steps, note=loss))
 
 
-def _register(catalog: Catalog, path: Path, replace: bool) -> Registered:
-    from seenat.registry.suites.register import register_suite
-
+def _register(catalog: Catalog, path: Path, *, replace: bool) -> Registered:
     with progress() as show:
-        return register_suite(
-            catalog,
+        return catalog.register(
             path,
-            replace_changed=replace,
+            replace=replace,
             progress=lambda what, done, total: show(Moment(task="reading", done=done, total=total, note=what)),
         )
 
 
-def _draw(found: tuple[ClassOutcome, ...], plot: Path) -> None:
+def _draw(outcomes: Sequence[ClassOutcome], plot: Path) -> None:
     from seenat.memorization.plots.save import save
     from seenat.memorization.pocket.demo import demo_chart
 
-    save(demo_chart(found), plot)
+    save(demo_chart(tuple(outcomes)), plot)
 
 
-def _show_demo(out: Output, found: tuple[ClassOutcome, ...], plot: Path) -> None:
-    names = list(dict.fromkeys(one.model for one in found))
-    cells = {(one.times, one.model): one for one in found}
+def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Path) -> None:
+    names = list(dict.fromkeys(outcome.model for outcome in outcomes))
+    cells = {(outcome.times, outcome.model): outcome for outcome in outcomes}
     out.line("Sequences memorized by the last checkpoint, and the median step by which they were:")
     out.line()
     out.table(
         (">repeated", ">sequences", *(f">{name}" for name in names)),
         (
             (f"{times}x", cells[times, names[0]].sequences, *(_cell(cells[times, name]) for name in names))
-            for times in sorted({one.times for one in found}, reverse=True)
+            for times in sorted({outcome.times for outcome in outcomes}, reverse=True)
         ),
     )
     out.line()
@@ -162,14 +137,14 @@ def _show_demo(out: Output, found: tuple[ClassOutcome, ...], plot: Path) -> None
     out.line()
     out.line(f"The picture: {plot}")
     out.line()
-    out.line("Go on:")
+    out.line("Next:")
     for command, meaning in _next_commands(names[-1]).items():
         out.line(f"  {command:<40}{meaning}")
 
 
 def _next_commands(model: str) -> dict[str, str]:
     return {
-        f"seenat onset {model}": "when this model memorized what",
+        f"seenat onset {model}": "what this model memorized when",
         f"seenat sequence {model} 20 --decode": "a sequence: its text, its trajectories",
         f"seenat step {model} 128": "what a checkpoint had seen",
         "seenat step pythia-1.4b 71000": "the same for Pythia's 100 models",
@@ -177,9 +152,10 @@ def _next_commands(model: str) -> dict[str, str]:
     }
 
 
-def _cell(one: ClassOutcome) -> str:
-    if not one.memorized[-1]:
+def _cell(outcome: ClassOutcome) -> str:
+    memorized = outcome.memorized[-1]
+    if not memorized:
         return "none"
-    by = f" by {one.median_onset}" if one.median_onset is not None else ""
-    part = one.memorized[-1] / one.sequences
-    return f"{one.memorized[-1]} ({f'{part:.0%}' if part >= 0.01 else '<1%'}){by}"
+    by = f" by {outcome.median_onset}" if outcome.median_onset is not None else ""
+    part = memorized / outcome.sequences
+    return f"{memorized} ({f'{part:.0%}' if part >= 0.01 else '<1%'}){by}"

@@ -1,1 +1,10 @@
-"""framework."""
+"""What commands share.
+
+lazy_group    groups that import a command only when it is run
+params        opening the catalog, and types of arguments
+output        where a command writes: JSON, facts, tables, sentences to the person
+tables        the layout of facts and tables in a given width
+phrases       phrases about onsets, protocols, shares and adaptive jobs
+progress      bars on a terminal, lines in a log
+plot_option   `--plot`
+"""

@@ -1,4 +1,4 @@
-"""Groups that import a command when it is run: a list of commands needs their names and a sentence of each.
+"""Groups that import a command only when it is run: the list of commands needs a name and a sentence each.
 
 Importing all of them takes 50 ms of processor time, which every look-up and every completion would pay.
 """
@@ -18,7 +18,7 @@ __all__ = ["LazyCommand", "LazyGroup"]
 
 
 class LazyCommand(NamedTuple):
-    """Where a command is, `MODULE:NAME` within `seenat.cli`, and what lists say of it."""
+    """Where a command is, `MODULE:NAME` within `seenat.cli`, and its sentence in the list of commands."""
 
     place: str
     sentence: str
@@ -31,7 +31,7 @@ class LazyCommand(NamedTuple):
 
 
 class _Commands(UserDict[str, Any]):
-    """Commands by name, each imported when it is asked for."""
+    """Commands by name; looking one up imports it."""
 
     def __getitem__(self, name: str) -> click.Command:
         listed: LazyCommand = super().__getitem__(name)
@@ -52,13 +52,15 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write every name with its sentence."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, one.sentence) for name, one in self.listed.items()])
+            formatter.write_dl([(name, command.sentence) for name, command in self.listed.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names that go on so, with their sentences; then the group's own options."""
+        """Names that start with `incomplete`, with their sentences; then the group's own options."""
         from click.shell_completion import CompletionItem
 
         names = [
-            CompletionItem(name, help=one.sentence) for name, one in self.listed.items() if name.startswith(incomplete)
+            CompletionItem(name, help=command.sentence)
+            for name, command in self.listed.items()
+            if name.startswith(incomplete)
         ]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -1,4 +1,4 @@
-"""The one sink of every command: data to stdout, talk to stderr, in one of two modes.
+"""Where every command writes: data to stdout, talk to stderr, in one of two modes.
 
 `--json` prints one JSON document and nothing else on stdout. Without it people get text and tables.
 """
@@ -30,9 +30,11 @@ class Output:
     as_json: bool = False
 
     def data(self, answer: Any) -> bool:
-        """Print the answer as JSON, if that was asked for; tells whether it was."""
+        """Print an answer, or a list of them, as JSON if the user wants JSON; returns whether the user does."""
         if self.as_json:
-            click.echo(json.dumps(answer, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+            from seenat.registry.answer import to_json
+
+            click.echo(json.dumps(to_json(answer), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
         return self.as_json
 
     def line(self, text: str = "") -> None:
@@ -45,27 +47,27 @@ class Output:
             click.echo(line)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()) -> None:
-        """A table whose columns are headings after `<` (text) or `>` (numbers); narrow terminals go without `spare`."""
+        """A table whose columns are headings after `<` (text) or `>` (numbers); narrow terminals leave out `spare`."""
         for line in table_lines(columns, rows, terminal_width(), spare):
             click.echo(line)
 
     def talk(self, text: str) -> None:
-        """A word to the person, never part of the answer."""
+        """A sentence to the person, never part of the answer."""
         click.echo(text, err=True)
 
     def talk_all(self, sentences: Iterable[str]) -> None:
-        """Words to the person, a line each."""
+        """Sentences to the person, one a line."""
         for sentence in sentences:
             self.talk(sentence)
 
 
 def count(number: int | None) -> str | None:
-    """A number with thousands apart; None stays None."""
+    """A number with commas between thousands; None stays None."""
     return None if number is None else f"{number:,}"
 
 
 def plural(number: int, noun: str) -> str:
-    """A number and what there are so many of."""
+    """A number and its noun, in the plural where it is not 1."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -86,5 +88,5 @@ def value_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(value_words(one) for one in value)
+        return ", ".join(map(value_words, value))
     return f"{value:,}" if isinstance(value, int) else str(value)

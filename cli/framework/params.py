@@ -1,4 +1,4 @@
-"""What the commands share: opening the catalog, and arguments that are read the same way everywhere."""
+"""Shared by the commands: opening the catalog, and the types of arguments that many of them take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seenat.registry.errors import SeenatError
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.catalog import Catalog
+    from seenat import Catalog
 
 __all__ = ["Count", "Counts", "open_catalog", "protocol_option"]
 
@@ -33,7 +33,7 @@ class Count(click.ParamType[int]):
 
 
 class Counts(click.ParamType[tuple[int, ...]]):
-    """One count or several with commas between them; ascending, each once."""
+    """One count or several, separated by commas; read in ascending order, each once."""
 
     def __init__(self, noun: str, least: int = 0) -> None:
         self.name = noun
@@ -41,21 +41,20 @@ class Counts(click.ParamType[tuple[int, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Read the numbers, or fail with what they should be."""
-        one = Count(self.name, self.least)
-        return tuple(sorted({one.convert(part, param, ctx) for part in str(value).split(",")}))
+        count = Count(self.name, self.least)
+        return tuple(sorted({count.convert(part, param, ctx) for part in str(value).split(",")}))
 
 
 def protocol_option(command: Any) -> Any:
     """Add `--protocol` to a command that reads results."""
-    return click.option("--protocol", metavar="ID", help="Of several protocols, answer by the one whose id starts so.")(
-        command
-    )
+    text = "Use the results of the protocol whose id starts with ID."
+    return click.option("--protocol", metavar="ID", help=text)(command)
 
 
 @contextmanager
 def open_catalog() -> Iterator[Catalog]:
-    """The catalog that the environment names, made on the spot if it is the embedded one and not there yet."""
-    from seenat.registry.open import open_catalog as open_it
+    """The catalog that the environment names; the embedded one is made where it does not exist yet."""
+    import seenat
 
-    with open_it(talk=lambda text: click.echo(text, err=True)) as catalog:
+    with seenat.open(talk=lambda text: click.echo(text, err=True)) as catalog:
         yield catalog

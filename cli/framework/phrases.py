@@ -1,16 +1,14 @@
-"""What several commands say in the same words: onsets, protocols, jobs, shares, and what adaptive jobs left out."""
+"""Phrases that several commands share: onsets, protocols, jobs, shares, and what adaptive jobs left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seenat.cli.framework.output import count, plural, share
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.status import Job
-    from seenat.memorization.protocol.protocol import Protocol
-    from seenat.memorization.queries.onsets import MemorizedSequence
+    from seenat import Job, MemorizedSequence, Onset, Protocol
 
 __all__ = [
     "adaptive_words",
@@ -24,27 +22,24 @@ __all__ = [
 ]
 
 
-def onset_words(onset: Mapping[str, int | None] | None) -> str:
+def onset_words(onset: Onset | None) -> str:
     """An onset's bracket: `after step 64, by step 128`."""
     if onset is None:
         return "never"
-    by = f"by step {onset['step']:,}"
-    return (
-        f"{by}, not measured before" if onset["bracket_low"] is None else f"after step {onset['bracket_low']:,}, {by}"
-    )
+    by = f"by step {onset.step:,}"
+    return f"{by}, not measured before" if onset.bracket_low is None else f"after step {onset.bracket_low:,}, {by}"
 
 
 def sequence_table(sequences: Sequence[MemorizedSequence]) -> tuple[tuple[str, ...], list[list[object]]]:
-    """Columns and rows of sequences and their onsets; whether they had been seen only where some had not."""
+    """Columns and rows of sequences and their onsets; a last column says what had been seen, unless everything had."""
     columns: tuple[str, ...] = (">sequence", "<memorized", ">last memorized at", ">times lost")
     rows: list[list[object]] = [
-        [count(one.sequence), onset_words(one.onset.to_json()), count(one.last_step), one.times_lost]
-        for one in sequences
+        [count(row.sequence), onset_words(row.onset), count(row.last_step), row.times_lost] for row in sequences
     ]
-    if not all(one.seen for one in sequences):
+    if not all(row.seen for row in sequences):
         columns = (*columns, "<had seen it")
-        for cells, one in zip(rows, sequences, strict=True):
-            cells.append("yes" if one.seen else "no")
+        for cells, row in zip(rows, sequences, strict=True):
+            cells.append("yes" if row.seen else "no")
     return columns, rows
 
 
@@ -62,19 +57,22 @@ def share_words(exact: float | None, at_least: float | None) -> str | None:
     return f">= {share(at_least)}"
 
 
-def adaptive_words(adaptive: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence for each adaptive job that an answer rests on: what it left out, and what that may hide."""
-    for one in adaptive:
-        refined = one["checkpoints"] - len(one["grid"])
+def adaptive_words(answers: Iterable[Any]) -> Iterator[str]:
+    """A sentence for each adaptive job that answers rest on: what it left out, and what that may hide.
+
+    Answers carry these jobs as objects or within their JSON, so all are read from the JSON.
+    """
+    for plan in (plan for answer in answers for plan in answer.to_json()["adaptive"]):
+        refined = plan["checkpoints"] - len(plan["grid"])
         yield (
-            f"This rests on adaptive job {one['job']} of {one['model']}: at {plural(refined, 'checkpoint')} it measures only "
-            f"what it found memorized at the other {len(one['grid'])}, and an audit. {miss_words(one)}"
+            f"This rests on adaptive job {plan['job']} of {plan['model']}: at {plural(refined, 'checkpoint')} it measures only "
+            f"what it found memorized at the other {len(plan['grid'])}, and an audit. {miss_words(plan)}"
         )
 
 
-def miss_words(one: Mapping[str, Any]) -> str:
+def miss_words(plan: Mapping[str, Any]) -> str:
     """What an adaptive job missed, by its audit."""
-    missed, drawn = one["missed"], plural(one["audit"]["count"], "sequence")
+    missed, drawn = plan["missed"], plural(plan["audit"]["count"], "sequence")
     if missed is None:
         return "It is not finished, so how much it misses is not known yet."
     low, high = missed["of_all_interval"]
@@ -93,13 +91,13 @@ def miss_words(one: Mapping[str, Any]) -> str:
     )
 
 
-def rate_words(found: Job) -> str:
+def rate_words(job: Job) -> str:
     """How many sequences a second a job measured."""
-    return f"{found.progress.measured / found.progress.seconds:,.0f} sequences a second"
+    return f"{job.progress.measured / job.progress.seconds:,.0f} sequences a second"
 
 
 def steps_words(steps: tuple[int, ...]) -> str:
-    """How many checkpoints, and from which step to which."""
+    """How many checkpoints, with the first step and the last."""
     if len(steps) == 1:
         return f"1, at step {steps[0]:,}"
     return f"{len(steps):,}, from step {steps[0]:,} to {steps[-1]:,}"

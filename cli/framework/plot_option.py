@@ -1,4 +1,4 @@
-"""`--plot FILE`: checked before anything is read, drawn after the answer was printed."""
+"""`--plot FILE`: its name is checked before anything is read, and it is drawn after the answer was printed."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ plot_option = click.option(
     callback=_checked,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw it to a .svg, .png or .html file.",
+    help="Draw a chart to a .svg, .png or .html file.",
 )
 
 
 def draw(out: Output, plot: Path, chart: Callable[[], Any]) -> None:
-    """Make a chart and save it; where there is nothing to draw no file is written, and the error says so."""
+    """Make a chart and save it; raises `NothingToDraw`, and writes no file, where it would be empty."""
     from seenat.memorization.plots.save import save
 
     save(chart(), plot)

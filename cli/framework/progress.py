@@ -1,6 +1,6 @@
-"""Progress of long work, on stderr: moving bars on a terminal; elsewhere a plain line now and then, so that logs show life.
+"""Progress of long work, on stderr: moving bars on a terminal, elsewhere a line every ten seconds, for logs.
 
-Work tells `Moment`s, as often as it likes. Rate and time left are those of this run: what was done before it began, and
+Work reports `Moment`s as often as it likes. Rate and time left are those of this run: what was done before it began, and
 what it skips, cost it nothing.
 """
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 __all__ = ["Moment", "Show", "progress", "resumable"]
 
 _SECONDS_BETWEEN_LINES = 10.0
-_SECONDS_BEFORE_GUESSING = 3.0
-"""Loading torch and the first checkpoint takes two: a rate over less says nothing of the time left."""
+# Loading torch and the first checkpoint takes two seconds: a rate over less says nothing about the time left.
+_SECONDS_BEFORE_GUESS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """How far one task is."""
+    """The progress of one task."""
 
     task: str
     done: int
     total: int
     skipped: int = 0
-    """Of `done`, what did not have to be done now."""
+    """The part of `done` that did not have to be done now."""
     unit: str = ""
-    """What is counted, where its rate is worth telling."""
+    """What is counted, where its rate is worth showing."""
     note: str = ""
 
 
@@ -43,23 +43,28 @@ Show = Callable[[Moment], None]
 
 
 @contextmanager
-def progress() -> Iterator[Show]:
-    """Yield what shows a moment: to a terminal at once, to a log every ten seconds."""
+def progress(
+    *, seconds_between_lines: float = _SECONDS_BETWEEN_LINES, seconds_before_guess: float = _SECONDS_BEFORE_GUESS
+) -> Iterator[Show]:
+    """Yield a function that shows a moment: on a terminal at once, in a log at most once in `seconds_between_lines`.
+
+    The time left is shown once a task has run for `seconds_before_guess`.
+    """
     bars = _bars() if sys.stderr.isatty() else None
     if bars is None:
-        yield _log()
+        yield _log(seconds_between_lines, seconds_before_guess)
         return
     with bars:
-        yield _moving(bars)
+        yield _moving(bars, seconds_before_guess)
 
 
 @contextmanager
 def resumable() -> Iterator[None]:
-    """Tell whoever interrupts the work within that it was not in vain."""
+    """Say to whoever interrupts the work that what is done is kept."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Stopped; what is done is kept, and the same command goes on from there.", err=True)
+        click.echo("Stopped. What is done is kept; run the same command to continue.", err=True)
         raise
 
 
@@ -83,7 +88,7 @@ def _bars() -> Progress | None:
     return Progress(*columns, console=console, transient=True)
 
 
-def _moving(bars: Progress) -> Show:
+def _moving(bars: Progress, seconds_before_guess: float) -> Show:
     began: dict[str, _Begin] = {}
     rows: dict[str, TaskID] = {}
 
@@ -91,34 +96,35 @@ def _moving(bars: Progress) -> Show:
         if now.task not in began:
             began[now.task] = _Begin(time.monotonic(), now)
             rows[now.task] = bars.add_task(now.task, words="")
-        bars.update(rows[now.task], total=now.total, completed=now.done, words=_words(now, began[now.task]))
+        words = _words(now, began[now.task], seconds_before_guess)
+        bars.update(rows[now.task], total=now.total, completed=now.done, words=words)
 
     return show
 
 
-def _log() -> Show:
+def _log(seconds_between_lines: float, seconds_before_guess: float) -> Show:
     began: dict[str, _Begin] = {}
-    told = time.monotonic()
+    last_line = time.monotonic()
 
     def show(now: Moment) -> None:
-        nonlocal told
+        nonlocal last_line
         begin = began.setdefault(now.task, _Begin(time.monotonic(), now))
-        if time.monotonic() - told >= _SECONDS_BETWEEN_LINES:
-            told = time.monotonic()
-            click.echo(f"{now.task}: {_words(now, begin)}", err=True)
+        if time.monotonic() - last_line >= seconds_between_lines:
+            last_line = time.monotonic()
+            click.echo(f"{now.task}: {_words(now, begin, seconds_before_guess)}", err=True)
 
     return show
 
 
-def _words(now: Moment, begin: _Begin) -> str:
-    """Such as `step 384, 34%, 601 sequences/s, 3,584 skipped, 0:40 left`."""
+def _words(now: Moment, begin: _Begin, seconds_before_guess: float) -> str:
+    """For example `step 384, 34%, 601 sequences/s, 3,584 skipped, 0:40 left`."""
     elapsed = time.monotonic() - begin.at
     worked = (now.done - now.skipped) - (begin.moment.done - begin.moment.skipped)
     parts = [now.note, f"{now.done / now.total:.0%}" if now.total else ""]
     if worked > 0 and elapsed > 0:
         parts.append(f"{worked / elapsed:,.0f} {now.unit}/s" if now.unit else "")
     parts.append(f"{now.skipped:,} skipped" if now.skipped else "")
-    if worked > 0 and elapsed >= _SECONDS_BEFORE_GUESSING and now.done < now.total:
+    if worked > 0 and elapsed >= seconds_before_guess and now.done < now.total:
         parts.append(f"{_clock((now.total - now.done) * elapsed / worked)} left")
     return ", ".join(part for part in parts if part)
 

@@ -1,6 +1,6 @@
-"""How answers are laid out: names beside values, and tables. Values and a width in, lines out; nothing is ever cut off.
+"""The layout of answers: names beside values, and tables. Values and a width in, lines out; nothing is ever cut off.
 
-A width of None means that nobody looks (a pipe, a file): every value stays on one line.
+A width of None means that the output is no terminal (a pipe, a file): every value stays on one line.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import click
 __all__ = ["cut", "fact_lines", "printable", "table_lines", "terminal_width"]
 
 _GAP = "  "
+# Characters. Text is not wrapped into a narrower column: a word a line is harder to read than a long line.
 _NARROWEST = 24
-"""Characters; text is not wrapped into less."""
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that stdout is; None where it is none."""
+    """Columns of the terminal; None where stdout is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -57,7 +57,7 @@ def cut(text: str, room: int | None) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that a terminal shows and does not obey: training data holds escape sequences too."""
+    """Text with control characters escaped: training data holds escape sequences that a terminal would obey."""
     return "".join(
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
     )

@@ -1,1 +1,7 @@
-"""jobs."""
+"""Commands about jobs.
+
+memorize           memorize: measures, or continues
+announcements      what memorize says while it works
+jobs               jobs, job
+adaptive_phrases   phrases about adaptive jobs
+"""

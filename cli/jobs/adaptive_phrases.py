@@ -1,4 +1,4 @@
-"""Adaptive jobs in words: what they will cost, what they did cost, and what they missed."""
+"""Phrases about adaptive jobs: what they will cost, what they cost, and what they missed."""
 
 from __future__ import annotations
 
@@ -6,29 +6,18 @@ from typing import TYPE_CHECKING
 
 from seenat.cli.framework.output import plural, share
 from seenat.cli.framework.phrases import miss_words
-from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
-    from seenat.registry.catalog.models import Model
+    from seenat import AdaptiveJob
 
-__all__ = ["adaptive_facts", "coarse_of", "cost_words", "outcome_words", "part_words"]
-
-
-def coarse_of(model: Model, text: str | None) -> int | tuple[int, ...] | None:
-    """How many checkpoints the grid shall have, or which: steps have a comma between them."""
-    if text is None:
-        return None
-    if "," in text:
-        return tuple(sorted({model.checkpoint(part).step for part in text.split(",") if part.strip()}))
-    return parse_count(text, "number of checkpoints")
+__all__ = ["adaptive_facts", "cost_words", "outcome_words", "part_words"]
 
 
 def cost_words(planned: AdaptiveJob) -> tuple[str, str]:
-    """What an adaptive job will do and cost; before the grid is measured, what each percent that it finds adds."""
+    """What an adaptive job will do, and its cost; until the grid is measured, what each percent that it finds adds."""
     plan = planned.plan
     how = (
         f"Adaptive job {planned.grid.id}: {len(plan.grid)} of {plural(len(plan.selection.steps), 'checkpoint')} over all "
@@ -44,7 +33,7 @@ def cost_words(planned: AdaptiveJob) -> tuple[str, str]:
 
 
 def outcome_words(finished: AdaptiveJob) -> str:
-    """What an adaptive job did cost and missed."""
+    """What an adaptive job cost, and what it missed."""
     measured = sum(part.progress.measured for part in finished.parts)
     reused = sum(part.progress.reused for part in finished.parts)
     return (
@@ -53,25 +42,25 @@ def outcome_words(finished: AdaptiveJob) -> str:
     )
 
 
-def adaptive_facts(found: AdaptiveJob) -> list[tuple[str, str]]:
+def adaptive_facts(whole: AdaptiveJob) -> list[tuple[str, str]]:
     """The adaptive job that a job is a part of, as names and values."""
-    parts = " and ".join(f"job {part.id} ({part.state})" for part in found.parts)
+    parts = " and ".join(f"job {part.id} ({part.state})" for part in whole.parts)
     return [
-        ("adaptive job", f"{found.grid.id}, {found.state}: {parts}"),
-        ("whole", _cells_words(found)),
-        ("missed", miss_words(found.plan.to_json())),
+        ("adaptive job", f"{whole.grid.id}, {whole.state}: {parts}"),
+        ("whole", _cells_words(whole)),
+        ("missed", miss_words(whole.plan.to_json())),
     ]
 
 
 def part_words(part: Mapping[str, Any] | None) -> str | None:
-    """What a job is a part of: `grid`, `refinement of 4`."""
+    """The role of a job in an adaptive job: `grid`, `refinement of 4`."""
     if part is None:
         return None
     return f"{part['role']} of {part['grid']}" if "grid" in part else str(part["role"])
 
 
-def _cells_words(found: AdaptiveJob) -> str:
-    exact = f"of the exact job's {found.exact_cells:,} cells"
-    if found.cells is None:
+def _cells_words(job: AdaptiveJob) -> str:
+    exact = f"of the exact job's {job.exact_cells:,} cells"
+    if job.cells is None:
         return f"an unknown number {exact}, since its list of sequences is lost (the same command lists them again)"
-    return f"{found.cells:,} {exact}, {share(found.cells / found.exact_cells)}"
+    return f"{job.cells:,} {exact}, {share(job.cells / job.exact_cells)}"

@@ -1,4 +1,4 @@
-"""Commands that look at jobs."""
+"""Commands that show jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seenat.cli.framework.phrases import protocol_words, rate_words, steps_words
 from seenat.cli.jobs.adaptive_phrases import adaptive_facts, part_words
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.status import Job
+    from seenat import Job
 
 __all__ = ["job", "jobs"]
 
@@ -26,32 +26,30 @@ def jobs(as_json: bool) -> None:
     Example:
       seenat jobs --json
     """
-    from seenat.memorization.jobs.status import list_jobs
-
     with open_catalog() as catalog:
-        found = list_jobs(catalog)
+        all_jobs = catalog.jobs()
     out = Output(as_json)
-    if not found:
+    if not all_jobs:
         out.talk("There are no jobs yet; `seenat memorize MODEL` makes one.")
-    if out.data([one.to_json() for one in found]) or not found:
+    if out.data(all_jobs) or not all_jobs:
         return
     columns: tuple[str, ...] = (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused")
     rows = [
         [
-            one.id,
-            one.model,
-            one.state,
-            moment(one.created_at),
-            f"{one.progress.done:,} of {one.progress.shards:,}",
-            count(one.progress.measured),
-            count(one.progress.reused),
+            row.id,
+            row.model,
+            row.state,
+            moment(row.created_at),
+            f"{row.progress.done:,} of {row.progress.shards:,}",
+            count(row.progress.measured),
+            count(row.progress.reused),
         ]
-        for one in found
+        for row in all_jobs
     ]
-    if any(one.part for one in found):
+    if any(row.part for row in all_jobs):
         columns = (*columns, "<part")
-        for cells, one in zip(rows, found, strict=True):
-            cells.append(part_words(one.part))
+        for cells, row in zip(rows, all_jobs, strict=True):
+            cells.append(part_words(row.part))
     out.table(columns, rows, spare=("created (UTC)",))
 
 
@@ -65,43 +63,37 @@ def job(id_: int, as_json: bool) -> None:
     Example:
       seenat job 1
     """
-    from seenat.memorization.adaptive.adaptive_job import find_adaptive
-    from seenat.memorization.jobs.status import failures, find_job
-
     with open_catalog() as catalog:
-        found = find_job(catalog, id_)
-        failed = failures(catalog, found)
-        whole = find_adaptive(catalog, found)
+        answer = catalog.job(id_)
     out = Output(as_json)
-    told = {"adaptive": whole.to_json() if whole else None, "failures": [one.to_json() for one in failed]}
-    if out.data({**found.to_json(), **told}):
+    if out.data(answer):
         return
-    out.facts([*_job_facts(found), *(adaptive_facts(whole) if whole else ())])
-    if failed:
+    out.facts([*_job_facts(answer.job), *(adaptive_facts(answer.adaptive) if answer.adaptive else ())])
+    if answer.failures:
         out.line()
         out.table(
             (">step", ">block", ">attempts", "<why it failed"),
-            ((count(one.step), one.block, one.attempts, one.error) for one in failed),
+            ((count(shard.step), shard.block, shard.attempts, shard.error) for shard in answer.failures),
         )
 
 
-def _job_facts(found: Job) -> list[tuple[str, Any]]:
-    progress_, selection = found.progress, found.selection
-    states = {"done": progress_.done, "running": progress_.running, "failed": progress_.failed}
-    told = [f"{number:,} {state}" for state, number in states.items() if number or state == "done"]
+def _job_facts(shown: Job) -> list[tuple[str, Any]]:
+    counts, selection = shown.progress, shown.selection
+    states = {"done": counts.done, "running": counts.running, "failed": counts.failed}
+    shards = [f"{number:,} {state}" for state, number in states.items() if number or state == "done"]
     sampled = f", a sample of {selection.sample:,}" if selection.sample else ""
     if selection.listed is not None:
         sampled = f", {selection.listed.count:,} listed ones"
     return [
-        ("job", f"{found.id}, {found.state}"),
-        ("model", found.model),
-        ("part", part_words(found.part)),
-        ("protocol", protocol_words(found.measurement.protocol)),
+        ("job", f"{shown.id}, {shown.state}"),
+        ("model", shown.model),
+        ("part", part_words(shown.part)),
+        ("protocol", protocol_words(shown.measurement.protocol)),
         ("checkpoints", steps_words(selection.steps)),
         ("sequences", f"{selection.sequences}{sampled}, {'seen or not' if selection.unseen else 'those seen'}"),
-        ("shards", f"{progress_.shards:,}: {', '.join(told)}"),
-        ("values", f"{progress_.measured:,} measured, {progress_.reused:,} reused"),
-        ("rate", rate_words(found) if progress_.measured and progress_.seconds else None),
-        ("created", f"{moment(found.created_at)} UTC"),
-        ("finished", f"{moment(found.finished_at)} UTC" if found.finished_at else None),
+        ("shards", f"{counts.shards:,}: {', '.join(shards)}"),
+        ("values", f"{counts.measured:,} measured, {counts.reused:,} reused"),
+        ("rate", rate_words(shown) if counts.measured and counts.seconds else None),
+        ("created", f"{moment(shown.created_at)} UTC"),
+        ("finished", f"{moment(shown.finished_at)} UTC" if shown.finished_at else None),
     ]

@@ -1,1 +1,7 @@
-"""results."""
+"""Commands that read results, or write them for other programs.
+
+onset       trajectory, onset
+which       which: lists of sequences; compact
+export      export, export-batches
+published   import, compare: what others measured
+"""

@@ -13,9 +13,8 @@ from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_w
 from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
-    from seenat.memorization.queries.onsets import Onsets, StepCount
-    from seenat.memorization.queries.trajectories import SequenceTrajectory
-    from seenat.memorization.results.trajectory import Trajectory
+    from seenat import Onsets, SequenceTrajectory, Trajectory
+    from seenat.memorization.queries.onsets import StepCount
 
 __all__ = ["onset", "trajectory"]
 
@@ -34,17 +33,16 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
       seenat trajectory pocket-230k 100
       seenat trajectory pocket-230k 100 --plot trajectory.svg
     """
-    from seenat.memorization.queries.trajectories import trajectory as read
-
     with open_catalog() as catalog:
-        found = read(catalog, catalog.model(name), index, protocol)
+        answer = catalog.trajectory(name, index, protocol=protocol)
     out = Output(as_json)
-    if not out.data(found.to_json()):
-        _show_trajectory(out, found)
+    if not out.data(answer):
+        _show_trajectory(out, answer)
+        out.talk_all(adaptive_words([answer]))
     if plot is not None:
         from seenat.memorization.plots.charts import trajectory_chart
 
-        draw(out, plot, lambda: trajectory_chart(found))
+        draw(out, plot, lambda: trajectory_chart(answer))
 
 
 @click.command()
@@ -56,54 +54,50 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
 @plot_option
 @json_option
 def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
-    """Show when a model memorized what: counts by checkpoint, and the first sequences.
+    """Show what a model memorized when: counts by checkpoint, and the first sequences.
 
-    With several models, one after the other (in JSON a list of them), and one plot of all.
+    Several models are shown one after the other (in JSON as a list), and in one plot.
 
     \b
     Examples:
       seenat onset pocket-230k
       seenat onset pocket-230k pocket-2m --limit 0 --plot onset.png
     """
-    from seenat.memorization.queries.onsets import onsets
-
     with open_catalog() as catalog:
-        found = [onsets(catalog, catalog.model(name), protocol, limit) for name in names]
+        answers = [catalog.onsets(name, limit=limit, protocol=protocol) for name in names]
     out = Output(as_json)
-    answers = [one.to_json() for one in found]
     if not out.data(answers[0] if len(answers) == 1 else answers):
-        _show_all_onsets(out, found)
+        _show_all_onsets(out, answers)
     if plot is not None:
         from seenat.memorization.plots.charts import onset_chart
 
-        draw(out, plot, lambda: onset_chart(found))
+        draw(out, plot, lambda: onset_chart(answers))
 
 
-def _show_trajectory(out: Output, found: SequenceTrajectory) -> None:
-    decodes = found.protocol.value_type.decodes
+def _show_trajectory(out: Output, answer: SequenceTrajectory) -> None:
+    decodes = answer.protocol.value_type.decodes
     out.facts(
         [
-            ("sequence", f"{found.sequence:,} in {found.model}"),
-            ("protocol", protocol_words(found.protocol)),
-            ("first checkpoint that saw it", _step(found.first_checkpoint_seen)),
-            *(_memorized_facts(found.trajectory) if decodes else ()),
+            ("sequence", f"{answer.sequence:,} in {answer.model}"),
+            ("protocol", protocol_words(answer.protocol)),
+            ("first checkpoint that saw it", _step(answer.first_checkpoint_seen)),
+            *(_memorized_facts(answer.trajectory) if decodes else ()),
         ]
     )
     out.line()
-    (_show_reproduced if decodes else _show_losses)(out, found)
-    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
+    (_show_reproduced if decodes else _show_losses)(out, answer)
 
 
 def _memorized_facts(path: Trajectory) -> list[tuple[str, str | None]]:
     return [
-        ("memorized", onset_words(None if path.onset is None else path.onset.to_json())),
+        ("memorized", onset_words(path.onset)),
         ("forgotten", _at(path.forgotten)),
         ("learned again", _at(path.relearned)),
     ]
 
 
-def _show_reproduced(out: Output, found: SequenceTrajectory) -> None:
-    whole, measure = found.protocol.continuation, found.protocol.measure
+def _show_reproduced(out: Output, answer: SequenceTrajectory) -> None:
+    whole, measure = answer.protocol.continuation, answer.protocol.measure
     out.table(
         (">step", "<had seen it", ">reproduced", "<memorized"),
         (
@@ -113,14 +107,14 @@ def _show_reproduced(out: Output, found: SequenceTrajectory) -> None:
                 f"{point.values[measure]} of {whole}",
                 "yes" if point.memorized else "no",
             )
-            for point in found.trajectory.points
+            for point in answer.trajectory.points
         ),
     )
 
 
-def _show_losses(out: Output, found: SequenceTrajectory) -> None:
-    """In nats, the sums of prompt and continuation, the mean of the least likely fifth, and the mean rank."""
-    quantities = found.protocol.value_type.quantities
+def _show_losses(out: Output, answer: SequenceTrajectory) -> None:
+    """Losses in nats: sums over prompt and continuation, the mean of the least likely fifth; and the mean rank."""
+    quantities = answer.protocol.value_type.quantities
     out.table(
         (">step", "<had seen it", *(f">{name}" for name in quantities)),
         (
@@ -129,7 +123,7 @@ def _show_losses(out: Output, found: SequenceTrajectory) -> None:
                 "yes" if point.seen else "no",
                 *(f"{point.values[name]:,.2f}" for name in quantities),
             )
-            for point in found.trajectory.points
+            for point in answer.trajectory.points
         ),
     )
 
@@ -142,39 +136,39 @@ def _at(steps: tuple[int, ...]) -> str | None:
     return f"at step {', '.join(f'{step:,}' for step in steps)}" if steps else None
 
 
-def _show_all_onsets(out: Output, found: list[Onsets]) -> None:
-    for place, one in enumerate(found):
+def _show_all_onsets(out: Output, answers: list[Onsets]) -> None:
+    for place, answer in enumerate(answers):
         if place:
             out.line()
-        _show_onsets(out, one)
+        _show_onsets(out, answer)
+        out.talk_all(adaptive_words([answer]))
 
 
-def _show_onsets(out: Output, found: Onsets) -> None:
-    unseen = sum(row.unseen_onsets for row in found.steps)
+def _show_onsets(out: Output, answer: Onsets) -> None:
+    unseen = sum(row.unseen_onsets for row in answer.steps)
     before = f", {unseen:,} of them before it had seen them" if unseen else ""
     out.facts(
         [
-            ("model", f"{found.model}, trained on {found.order}"),
-            ("protocol", protocol_words(found.protocol)),
+            ("model", f"{answer.model}, trained on {answer.order}"),
+            ("protocol", protocol_words(answer.protocol)),
             (
                 "memorized",
-                f"{found.memorized:,} sequences by some checkpoint{before}, {found.lost:,} of them later lost",
+                f"{answer.memorized:,} sequences by some checkpoint{before}, {answer.lost:,} of them later lost",
             ),
         ]
     )
     out.line()
-    _show_steps(out, found.steps)
-    if found.sequences:
+    _show_steps(out, answer.steps)
+    if answer.sequences:
         out.line()
-        out.table(*sequence_table(found.sequences))
-    left = found.memorized - len(found.sequences)
-    if left and found.sequences:
-        out.talk(f"... and {left:,} more; `--limit {found.memorized}` lists all.")
-    out.talk_all(adaptive_words([plan.to_json() for plan in found.adaptive]))
+        out.table(*sequence_table(answer.sequences))
+    left = answer.memorized - len(answer.sequences)
+    if left and answer.sequences:
+        out.talk(f"... and {left:,} more; `--limit {answer.memorized}` lists all.")
 
 
 def _show_steps(out: Output, steps: tuple[StepCount, ...]) -> None:
-    """Counts of sequences seen by each checkpoint; of those not seen only where some were measured."""
+    """Counts of sequences seen by each checkpoint; counts of those not seen follow where some were measured."""
     columns: tuple[str, ...] = (">step", ">measured", ">memorized", ">share", ">for the first time")
     rows = [
         [

@@ -1,4 +1,4 @@
-"""Commands that list which sequences a model memorized, and the one that makes reading them cheap."""
+"""Commands that list which sequences a model memorized, and the command that makes reading them cheap."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from seenat.cli.framework.phrases import adaptive_words, sequence_table
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
-    from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
-    from seenat.memorization.studies.retention import Kept, Relearned
+    from seenat import FirstMemorized, Kept, MemorizedByBatch, Relearned
 
 __all__ = ["compact", "which"]
 
@@ -21,19 +20,19 @@ _model = click.argument("name", metavar="MODEL")
 _limit = click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
-_after = click.option("--after", type=Count("sequence"), metavar="SEQUENCE", help="Go on after this sequence.")
+_after = click.option("--after", type=Count("sequence"), metavar="SEQUENCE", help="Continue after this sequence.")
 
 
-class _AsWritten(click.Group):
-    """A group that lists its commands as they are written."""
+class _InWrittenOrder(click.Group):
+    """A group that lists its commands in the order of their definitions."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
 
-@click.group(cls=_AsWritten)
+@click.group(cls=_InWrittenOrder)
 def which() -> None:
-    """List which sequences a model memorized by a step, kept, or learned again; and how many of each batch.
+    """List the sequences that a model memorized by a step, kept, or learned again; or count them by batch.
 
     \b
     Examples:
@@ -42,40 +41,42 @@ def which() -> None:
     """
 
 
-@which.command(short_help="Memorized first by a step.")
+@which.command(short_help="Sequences first memorized by a step.")
 @_model
-@click.option("--by", type=Count("step"), metavar="STEP", required=True, help="At this step or before.")
+@click.option("--by", type=Count("step"), metavar="STEP", required=True, help="First memorized at this step or before.")
 @_limit
 @click.option(
     "--after",
     type=(Count("step"), Count("sequence")),
     metavar="STEP SEQUENCE",
-    help="Go on after this onset and sequence.",
+    help="Continue after this onset and sequence.",
 )
 @protocol_option
 @json_option
 def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protocol: str | None, as_json: bool) -> None:
-    """Show what a model memorized first by a step: how many sequences, and the first of them, by onset and sequence.
+    """Show which sequences a model had memorized for the first time by a step, by onset and sequence, and how many.
 
     \b
     Examples:
       seenat which first pocket-230k --by 128 --limit 5
       seenat which first pocket-230k --by 384 --limit 5 --after 128 80
     """
-    from seenat.memorization.queries.memorized import first_memorized
-
     with open_catalog() as catalog:
-        found = first_memorized(catalog, catalog.model(name), by, protocol=protocol, limit=limit, after=after)
+        answer = catalog.which.first(name, by, limit=limit, after=after, protocol=protocol)
     out = Output(as_json)
-    if not out.data(found.to_json()):
-        _show_first(out, found)
-        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
+    if not out.data(answer):
+        _show_first(out, answer)
+        out.talk_all(adaptive_words([answer]))
 
 
-@which.command(short_help="Memorized at a step, and ever since.")
+@which.command(short_help="Sequences memorized at a step and ever since.")
 @_model
-@click.option("--since", type=Count("step"), metavar="STEP", required=True, help="Memorized at this measured step.")
-@click.option("--until", type=Count("step"), metavar="STEP", help="The last measured one unless given.")
+@click.option(
+    "--since", type=Count("step"), metavar="STEP", required=True, help="The measured step at which they were memorized."
+)
+@click.option(
+    "--until", type=Count("step"), metavar="STEP", help="The last step to look at. Default: the last measured one."
+)
 @_limit
 @_after
 @protocol_option
@@ -90,67 +91,54 @@ def kept(
       seenat which kept pocket-230k --since 128
       seenat which kept pocket-230k --since 128 --until 256 --limit 5
     """
-    from seenat.memorization.studies import retention as keeping
-
-    start = -1 if after is None else after
     with open_catalog() as catalog:
-        model = catalog.model(name)
-        found = keeping.kept(catalog, model, since, until, protocol=protocol, limit=limit, after=start)
+        answer = catalog.which.kept(name, since, until, limit=limit, after=after, protocol=protocol)
     out = Output(as_json)
-    if not out.data(found.to_json()):
-        _show_kept(out, found)
-        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
+    if not out.data(answer):
+        _show_kept(out, answer)
+        out.talk_all(adaptive_words([answer]))
 
 
-@which.command(short_help="Forgotten and learned again.")
+@which.command(short_help="Sequences forgotten and learned again.")
 @_model
 @_limit
 @_after
 @protocol_option
 @json_option
 def relearned(name: str, limit: int, after: int | None, protocol: str | None, as_json: bool) -> None:
-    """Show how many sequences a model forgot, and which of them it learned again, at which steps.
+    """Show how many sequences a model forgot, which of them it learned again, and at which steps.
 
     \b
     Example:
       seenat which relearned pocket-230k --limit 5
     """
-    from seenat.memorization.studies import retention as keeping
-
-    start = -1 if after is None else after
     with open_catalog() as catalog:
-        found = keeping.relearned(catalog, catalog.model(name), protocol=protocol, limit=limit, after=start)
+        answer = catalog.which.relearned(name, limit=limit, after=after, protocol=protocol)
     out = Output(as_json)
-    if not out.data(found.to_json()):
-        _show_relearned(out, found)
-        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
+    if not out.data(answer):
+        _show_relearned(out, answer)
+        out.talk_all(adaptive_words([answer]))
 
 
-@which.command(short_help="How many sequences of each batch, at a step.")
+@which.command(short_help="Memorized sequences of each batch, at a step.")
 @_model
 @click.option("--step", type=Count("step"), metavar="STEP", required=True, help="A measured step.")
 @click.option("--batches", metavar="START:STOP", help="Only this half-open range of batches.")
 @protocol_option
 @json_option
 def batches(name: str, step: int, batches: str | None, protocol: str | None, as_json: bool) -> None:
-    """Show how many sequences of each batch a checkpoint had memorized, of those measured.
+    """Show how many of the measured sequences of each batch a checkpoint had memorized.
 
     \b
     Example:
       seenat which batches pocket-230k --step 384 --batches 100:110
     """
-    from seenat.memorization.queries.memorized import memorized_by_batch
-    from seenat.registry.units import BatchRange
-
     with open_catalog() as catalog:
-        model = catalog.model(name)
-        whole = -(-len(model.order.sequences) // model.schedule.sequences_per_batch)
-        chosen = BatchRange(0, whole) if batches is None else BatchRange.parse(batches, whole)
-        found = memorized_by_batch(catalog, model, step, chosen, protocol)
+        answer = catalog.which.batches(name, step, batches, protocol=protocol)
     out = Output(as_json)
-    if not out.data(found.to_json()):
-        _show_batches(out, found)
-        out.talk_all(adaptive_words(found.to_json()["adaptive"]))
+    if not out.data(answer):
+        _show_batches(out, answer)
+        out.talk_all(adaptive_words([answer]))
 
 
 @click.command()
@@ -158,94 +146,91 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
 @protocol_option
 @json_option
 def compact(name: str, protocol: str | None, as_json: bool) -> None:
-    """Write a model's results a second time, all checkpoints of a sequence together, so that a trajectory is one read.
+    """Store a model's results a second time, all checkpoints of a sequence together, so that a trajectory is one read.
 
-    A job that measured most of its blocks does so when it is finished. What it writes is derived and may be deleted; running
-    it again writes only what has changed since.
+    A job that measured most of its blocks does this when it finishes. The copy is derived and may be deleted; running this
+    again writes only what has changed since.
 
     \b
     Example:
       seenat compact pocket-230k
     """
-    from seenat.memorization.results.compaction import compact as run
-
     out = Output(as_json)
     with open_catalog() as catalog, resumable(), progress() as show:
-        found = run(
-            catalog,
-            catalog.model(name),
-            protocol,
-            lambda done, total: show(Moment(task=name, done=done, total=total, unit="blocks")),
+        answer = catalog.compact(
+            name,
+            protocol=protocol,
+            progress=lambda done, total: show(Moment(task=name, done=done, total=total, unit="blocks")),
         )
-    if out.data(found.to_json()):
+    if out.data(answer):
         return
-    left_out = f"; {plural(found.left_out, 'damaged file')} left out" if found.left_out else ""
+    left_out = f"; {plural(answer.left_out, 'damaged file')} left out" if answer.left_out else ""
     out.line(
-        f"{plural(found.blocks, 'block')} of {found.model} by trajectory, {found.bytes:,} bytes; {found.written:,} written "
+        f"{plural(answer.blocks, 'block')} of {answer.model} by trajectory, {answer.bytes:,} bytes; {answer.written:,} written "
         f"now{left_out}."
     )
 
 
-def _show_first(out: Output, found: FirstMemorized) -> None:
-    unseen = f", {found.unseen:,} of them before it saw them" if found.unseen else ""
+def _show_first(out: Output, answer: FirstMemorized) -> None:
+    unseen = f", {answer.unseen:,} of them before it saw them" if answer.unseen else ""
     out.line(
-        f"{plural(found.count, 'sequence')} memorized first by {found.model} at step {found.by:,} or before{unseen}."
+        f"{plural(answer.count, 'sequence')} memorized first by {answer.model} at step {answer.by:,} or before{unseen}."
     )
-    if found.sequences:
+    if answer.sequences:
         out.line()
-        out.table(*sequence_table(found.sequences))
-    if found.next is not None:
-        out.talk(f"... and more; `--after {found.next[0]} {found.next[1]}` goes on.")
+        out.table(*sequence_table(answer.sequences))
+    if answer.next is not None:
+        out.talk(f"... and more; `--after {answer.next[0]} {answer.next[1]}` continues.")
 
 
-def _show_kept(out: Output, found: Kept) -> None:
+def _show_kept(out: Output, answer: Kept) -> None:
     out.facts(
         [
-            (f"memorized at step {found.since:,}", count(found.memorized)),
-            (f"at every step up to {found.until:,}", count(found.kept)),
-            (f"at step {found.until:,}", count(found.at_until)),
-            (f"not measured at step {found.until:,}", count(found.not_measured) if found.not_measured else None),
+            (f"memorized at step {answer.since:,}", count(answer.memorized)),
+            (f"at every step up to {answer.until:,}", count(answer.kept)),
+            (f"at step {answer.until:,}", count(answer.at_until)),
+            (f"not measured at step {answer.until:,}", count(answer.not_measured) if answer.not_measured else None),
         ]
     )
-    if found.sequences:
+    if answer.sequences:
         out.line()
-        out.table((">sequence",), ((count(sequence),) for sequence in found.sequences))
-    _go_on(out, found.next)
+        out.table((">sequence",), ((count(sequence),) for sequence in answer.sequences))
+    _show_next(out, answer.next)
 
 
-def _show_relearned(out: Output, found: Relearned) -> None:
+def _show_relearned(out: Output, answer: Relearned) -> None:
     out.facts(
         [
-            ("memorized", count(found.memorized)),
-            ("later forgotten", count(found.forgotten)),
-            ("learned again", count(found.relearned)),
+            ("memorized", count(answer.memorized)),
+            ("later forgotten", count(answer.forgotten)),
+            ("learned again", count(answer.relearned)),
         ]
     )
-    if found.sequences:
+    if answer.sequences:
         out.line()
         out.table(
             (">sequence", "<forgotten at", "<learned again at"),
-            ((count(one.sequence), _steps(one.forgotten), _steps(one.relearned)) for one in found.sequences),
+            ((count(row.sequence), _steps(row.forgotten), _steps(row.relearned)) for row in answer.sequences),
         )
-    _go_on(out, found.next)
+    _show_next(out, answer.next)
 
 
-def _show_batches(out: Output, found: MemorizedByBatch) -> None:
+def _show_batches(out: Output, answer: MemorizedByBatch) -> None:
     out.line(
-        f"Of batches {found.batches} at step {found.step:,}, {found.model} had memorized {found.memorized:,} of "
-        f"{plural(found.measured, 'measured sequence')}."
+        f"Of batches {answer.batches} at step {answer.step:,}, {answer.model} had memorized {answer.memorized:,} of "
+        f"{plural(answer.measured, 'measured sequence')}."
     )
-    if found.counts:
+    if answer.counts:
         out.line()
         out.table(
             (">batch", "<seen", ">measured", ">memorized"),
-            ((count(one.batch), "yes" if one.seen else "no", one.measured, one.memorized) for one in found.counts),
+            ((count(row.batch), "yes" if row.seen else "no", row.measured, row.memorized) for row in answer.counts),
         )
 
 
-def _go_on(out: Output, after: int | None) -> None:
+def _show_next(out: Output, after: int | None) -> None:
     if after is not None:
-        out.talk(f"... and more; `--after {after}` goes on.")
+        out.talk(f"... and more; `--after {after}` continues.")
 
 
 def _steps(steps: tuple[int, ...]) -> str:

@@ -1,10 +1,10 @@
-"""Studies over results: one command each, as tables, JSON and plots.
+"""Studies over results: one command each, with tables, JSON and plots.
 
-answering     arguments, and one way to answer
-curves        what changes from one checkpoint to the next
-places        where in the order memorized sequences stand
-comparisons   one model beside another
-effects       what having seen a sequence does
+common        arguments that they share, and how each prints its answer
+curves        what changes from one checkpoint to the next: onsets, forgetting
+places        where in the order memorized sequences are: exposures, batches
+comparisons   one model compared with others: predict, sets
+effects       what having seen a sequence does: counterfactual, labels
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from seenat.cli.framework.lazy_group import LazyCommand, LazyGroup
 __all__ = ["study"]
 
 _STUDIES = {
-    "onsets": LazyCommand("studies.curves:onsets", "Share memorized and onsets, by step."),
-    "exposures": LazyCommand("studies.places:exposures", "Exposures of a content at its onset."),
-    "batches": LazyCommand("studies.places:batches", "Spread over batches, against a Poisson process."),
-    "predict": LazyCommand("studies.comparisons:predict", "Earlier and smaller ones as predictors."),
-    "sets": LazyCommand("studies.comparisons:sets", "Memorized by one model, never by another."),
-    "forgetting": LazyCommand("studies.curves:forgetting", "Forgotten and relearned, by step."),
-    "counterfactual": LazyCommand("studies.effects:counterfactual", "What having seen a sequence did to it."),
+    "onsets": LazyCommand("studies.curves:onsets", "Share memorized, and onsets, by step."),
+    "exposures": LazyCommand("studies.places:exposures", "How often contents were seen before their onset."),
+    "batches": LazyCommand("studies.places:batches", "Spread over batches, compared with a Poisson process."),
+    "predict": LazyCommand("studies.comparisons:predict", "Earlier checkpoints and smaller models as predictors."),
+    "sets": LazyCommand("studies.comparisons:sets", "Memorized by one model and never by another."),
+    "forgetting": LazyCommand("studies.curves:forgetting", "Sequences forgotten and relearned, by step."),
+    "counterfactual": LazyCommand("studies.effects:counterfactual", "The effect of training on a sequence."),
     "labels": LazyCommand("studies.effects:labels", "Whether a checkpoint behaves like its step."),
 }
 
 
 @click.group(cls=LazyGroup, listed=_STUDIES)
 def study() -> None:
-    """Ask of results what papers ask of them: each study from what jobs have stored.
+    """Answer the questions of papers from the results of jobs.
 
-    Only sequences that a checkpoint had seen count, but for counterfactual and labels. Definitions and papers:
+    Only sequences that a checkpoint had seen count, except in counterfactual and labels. Definitions and papers:
     docs/studies.md.
 
     \b

@@ -1,4 +1,4 @@
-"""What the studies share: arguments, and one way to answer."""
+"""Shared by the studies: their arguments, and how each prints its answer."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from seenat.cli.framework.params import Count
 from seenat.cli.framework.phrases import adaptive_words
 from seenat.cli.framework.plot_option import draw
 
-__all__ = ["answer", "models_argument", "step_option"]
+__all__ = ["models_argument", "show_study", "step_option"]
 
 models_argument = click.argument("names", metavar="MODEL...", nargs=-1, required=True)
-step_option = click.option("--step", type=Count("step"), metavar="N", help="The last measured one unless given.")
+step_option = click.option(
+    "--step", type=Count("step"), metavar="N", help="The checkpoint to look at. Default: the last measured one."
+)
 
 
-def answer(out: Output, found: Any, plot: Path | None, chart: str, show: Callable[[Output, Any], None]) -> None:
-    """Print as JSON (a list where models are listed) or as tables, and draw: last, for there may be nothing to draw."""
-    answers = [one.to_json() for one in (found if isinstance(found, tuple) else (found,))]
-    if not out.data(answers if isinstance(found, tuple) else answers[0]):
-        show(out, found)
-        out.talk_all(adaptive_words([plan for answer in answers for plan in answer["adaptive"]]))
+def show_study(out: Output, answer: Any, plot: Path | None, chart: str, show: Callable[[Output, Any], None]) -> None:
+    """Print an answer, or the answers of several models, as JSON or as tables, and then draw the chart of this name.
+
+    The chart comes last: where there is nothing to draw, the answer was printed already.
+    """
+    if not out.data(answer):
+        show(out, answer)
+        out.talk_all(adaptive_words(answer if isinstance(answer, tuple) else (answer,)))
     if plot is not None:
         from seenat.memorization.plots import studies as charts
 
-        draw(out, plot, lambda: getattr(charts, chart)(found))
+        draw(out, plot, lambda: getattr(charts, chart)(answer))

@@ -1,4 +1,4 @@
-"""Studies of one model beside another: predict, sets."""
+"""Studies that compare one model with others: predict, sets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import click
 from seenat.cli.framework.output import Output, count, json_option, share
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
 from seenat.cli.framework.plot_option import plot_option
-from seenat.cli.studies.common import answer, step_option
+from seenat.cli.studies.common import show_study, step_option
 
 if TYPE_CHECKING:
-    from seenat.memorization.studies.prediction import Predictions
-    from seenat.memorization.studies.set_difference import SetDifference
+    from seenat import Predictions, SetDifference
 
 __all__ = ["predict", "sets"]
 
@@ -22,7 +21,11 @@ __all__ = ["predict", "sets"]
 @click.command()
 @click.argument("name", metavar="TARGET")
 @click.option(
-    "--from", "others", metavar="MODEL", multiple=True, help="Instead of all smaller models; may be given repeatedly."
+    "--from",
+    "others",
+    metavar="MODEL",
+    multiple=True,
+    help="Predict from this model only; may be repeated. Default: all smaller ones.",
 )
 @step_option
 @protocol_option
@@ -36,26 +39,24 @@ def predict(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Show how well earlier checkpoints and smaller models tell what a model memorizes.
+    """Show how well earlier checkpoints and smaller models predict what a model memorizes.
 
     \b
     Examples:
       seenat study predict pocket-2m
       seenat study predict pocket-2m --from pocket-660k --step 320
     """
-    from seenat.memorization.studies.prediction import predictions
-
-    out = Output(as_json)
     with open_catalog() as catalog:
-        models = [catalog.model(other) for other in others] or None
-        found = predictions(catalog, catalog.model(name), models, step, protocol)
-    answer(out, found, plot, "predictions_chart", _show_predictions)
+        answer = catalog.studies.predict(name, others, step=step, protocol=protocol)
+    show_study(Output(as_json), answer, plot, "predictions_chart", _show_predictions)
 
 
 @click.command()
 @click.argument("name", metavar="MODEL")
-@click.option("--never", "other", metavar="MODEL", required=True, help="The model that never memorized it.")
-@click.option("--within", type=Count("number of steps"), metavar="N", help="Only N steps after it was seen, or sooner.")
+@click.option("--never", "other", metavar="MODEL", required=True, help="The model that never memorized them.")
+@click.option(
+    "--within", type=Count("number of steps"), metavar="N", help="Only what was memorized within N steps of being seen."
+)
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
@@ -71,49 +72,46 @@ def sets(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """List what one model memorized soon after seeing it, and another never.
+    """List the sequences that one model memorized soon after seeing them, and that another never memorized.
 
     \b
     Example:
       seenat study sets pocket-2m --never pocket-230k --within 64
     """
-    from seenat.memorization.studies.set_difference import memorized_only_by
-
-    out = Output(as_json)
     with open_catalog() as catalog:
-        found = memorized_only_by(catalog, catalog.model(name), catalog.model(other), within, limit, protocol)
-    answer(out, found, plot, "sets_chart", _show_sets)
+        answer = catalog.studies.sets(name, other, within=within, limit=limit, protocol=protocol)
+    show_study(Output(as_json), answer, plot, "sets_chart", _show_sets)
 
 
-def _show_predictions(out: Output, found: Predictions) -> None:
+def _show_predictions(out: Output, answer: Predictions) -> None:
     out.table(
         ("<predictor", ">step", ">sequences", ">precision", ">recall", ">recall of all"),
         (
             (
-                one.model,
-                count(one.step),
-                count(one.sequences),
-                share(one.precision),
-                share(one.recall),
-                share(one.recall_of_all),
+                predictor.model,
+                count(predictor.step),
+                count(predictor.sequences),
+                share(predictor.precision),
+                share(predictor.recall),
+                share(predictor.recall_of_all),
             )
-            for one in found.predictions
+            for predictor in answer.predictions
         ),
     )
 
 
-def _show_sets(out: Output, found: SetDifference) -> None:
+def _show_sets(out: Output, answer: SetDifference) -> None:
     out.facts(
         [
-            ("memorized", f"{found.memorized:,} by {found.soon}"),
-            (f"never by {found.other}", count(found.never)),
-            (f"also by {found.other}", count(found.also)),
-            (f"not measured at {found.other}", count(found.not_measured)),
+            ("memorized", f"{answer.memorized:,} by {answer.soon}"),
+            (f"never by {answer.other}", count(answer.never)),
+            (f"also by {answer.other}", count(answer.also)),
+            (f"not measured at {answer.other}", count(answer.not_measured)),
         ]
     )
-    if found.sequences:
+    if answer.sequences:
         out.line()
-        out.table((">sequence",), ((count(sequence),) for sequence in found.sequences))
-    left = found.never - len(found.sequences)
-    if left and found.sequences:
-        out.talk(f"... and {left:,} more; `--limit {found.never}` lists all.")
+        out.table((">sequence",), ((count(sequence),) for sequence in answer.sequences))
+    left = answer.never - len(answer.sequences)
+    if left and answer.sequences:
+        out.talk(f"... and {left:,} more; `--limit {answer.never}` lists all.")

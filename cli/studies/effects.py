@@ -10,24 +10,27 @@ import click
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
 from seenat.cli.framework.plot_option import plot_option
-from seenat.cli.studies.common import answer, models_argument
+from seenat.cli.studies.common import models_argument, show_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile, ProfilePoint
-    from seenat.memorization.studies.effects.step_labels import StepLabel, StepLabels
+    from seenat import Answers, CounterfactualProfile, StepLabels
+    from seenat.memorization.studies.effects.counterfactual import ProfilePoint
+    from seenat.memorization.studies.effects.step_labels import StepLabel
 
 __all__ = ["counterfactual", "labels"]
 
 _quantity_option = click.option(
-    "--quantity", metavar="NAME", help="What is told of a sequence: one that the measure gives, for example memorized."
+    "--quantity",
+    metavar="NAME",
+    help="The number compared, for example memorized. Default: the most telling of the measure.",
 )
 _repeated_option = click.option(
-    "--repeated", is_flag=True, help="Take contents that occur again as they are; the order is not read."
+    "--repeated", is_flag=True, help="Keep contents that occur more than once; the order is not read."
 )
+# More possible steps than this are cut short: "0, 1, 2 or 9 others".
 _LISTED = 4
-"""As many possible steps are written out; of more, all but the last are, and how many others there are."""
 
 
 @click.command()
@@ -38,7 +41,7 @@ _LISTED = 4
     type=click.Choice(("never", "not-yet")),
     default="never",
     show_default=True,
-    help="Beside what the run never reads, or has not read yet.",
+    help="Compare with sequences that the run never reads, or that it has not read yet.",
 )
 @_repeated_option
 @click.option(
@@ -62,10 +65,10 @@ def counterfactual(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Show how much better sequences are known for having been seen, from then on.
+    """Show how much better sequences are known after they were trained on: difference in differences.
 
-    What was trained on between two measured checkpoints is held against what never was, before and after: difference in
-    differences. That takes results of `seenat memorize --unseen`, best by --measure loss.
+    Sequences trained on between two measured checkpoints are compared, before and after, with sequences that never were.
+    This needs results of `seenat memorize --unseen`, best with --measure loss.
 
     \b
     Examples:
@@ -73,19 +76,11 @@ def counterfactual(
       seenat study counterfactual pocket-230k --plot counterfactual.svg
       seenat study counterfactual pocket-230k --control not-yet --least 20
     """
-    from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
-
     with open_catalog() as catalog:
-        found = counterfactual_profiles(
-            catalog,
-            [catalog.model(name) for name in names],
-            protocol,
-            quantity=quantity,
-            control=control,
-            repeated=repeated,
-            least=least,
+        profiles = catalog.studies.counterfactual(
+            *names, quantity=quantity, control=control, repeated=repeated, least=least, protocol=protocol
         )
-    answer(Output(as_json), found, plot, "counterfactual_chart", _show_counterfactual)
+    show_study(Output(as_json), profiles, plot, "counterfactual_chart", _show_counterfactual)
 
 
 @click.command()
@@ -98,45 +93,46 @@ def counterfactual(
 def labels(
     name: str, quantity: str | None, repeated: bool, protocol: str | None, plot: Path | None, as_json: bool
 ) -> None:
-    """Show at which steps each checkpoint may be, by what it knows of the batches around them.
+    """Show at which steps each checkpoint may be, from what it knows of the batches around them.
 
-    The checkpoint at step N knows the batches just before N better than those just after. That takes results of
-    `seenat memorize --unseen`, best by --measure loss.
+    The checkpoint at step N knows the batches just before N better than those just after. This needs results of
+    `seenat memorize --unseen`, best with --measure loss.
 
     \b
     Example:
       seenat study labels pocket-230k --plot labels.svg
     """
-    from seenat.memorization.studies.effects.step_labels import step_labels
-
     with open_catalog() as catalog:
-        found = step_labels(catalog, catalog.model(name), protocol, quantity=quantity, repeated=repeated)
-    answer(Output(as_json), found, plot, "labels_chart", _show_labels)
+        answer = catalog.studies.labels(name, quantity=quantity, repeated=repeated, protocol=protocol)
+    show_study(Output(as_json), answer, plot, "labels_chart", _show_labels)
 
 
-def _show_counterfactual(out: Output, found: tuple[CounterfactualProfile, ...]) -> None:
-    first = found[0]
+def _show_counterfactual(out: Output, profiles: Answers[CounterfactualProfile]) -> None:
+    first = profiles[0]
     out.facts(
         [
             ("effect on", first.quantity.label),
-            ("beside", f"sequences that the run {'never reads' if first.control == 'never' else 'has not read yet'}"),
+            (
+                "compared with",
+                f"sequences that the run {'never reads' if first.control == 'never' else 'has not read yet'}",
+            ),
             ("intervals", "95 %, all of a model at once"),
-            *((f"trends of {one.model}", _trend_words(one)) for one in found),
-            *((f"residual of {one.model}", _residual_words(one)) for one in found),
+            *((f"trends of {profile.model}", _trend_words(profile)) for profile in profiles),
+            *((f"residual of {profile.model}", _residual_words(profile)) for profile in profiles),
         ]
     )
     out.line()
     out.table(
         ("<model", ">checkpoints since", ">steps since", ">cohorts", ">sequences", ">effect", ">interval"),
-        (row for one in found for row in _profile_rows(one)),
+        (row for profile in profiles for row in _profile_rows(profile)),
         spare=("sequences",),
     )
 
 
-def _profile_rows(found: CounterfactualProfile) -> Iterator[tuple[object, ...]]:
-    for point in found.profile:
+def _profile_rows(profile: CounterfactualProfile) -> Iterator[tuple[object, ...]]:
+    for point in profile.profile:
         yield (
-            found.model,
+            profile.model,
             point.checkpoints_since,
             _between(point),
             count(point.cohorts),
@@ -151,29 +147,29 @@ def _between(point: ProfilePoint) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _trend_words(found: CounterfactualProfile) -> str:
-    """Whether what lies before training is told from 0."""
-    if found.parallel_trends is None:
+def _trend_words(profile: CounterfactualProfile) -> str:
+    """Whether effects before training differ from 0."""
+    if profile.parallel_trends is None:
         return "not known, nothing differs before"
-    largest, p_value = found.parallel_trends.largest, found.parallel_trends.p_value
-    told = "NOT parallel before training, so these are no effects" if p_value < 0.01 else "parallel before training"
-    return f"{told}: at most {largest:.1f} standard errors from 0, p = {p_value:.2g}"
+    largest, p_value = profile.parallel_trends.largest, profile.parallel_trends.p_value
+    verdict = "NOT parallel before training, so these are no effects" if p_value < 0.01 else "parallel before training"
+    return f"{verdict}: at most {largest:.1f} standard errors from 0, p = {p_value:.2g}"
 
 
-def _residual_words(found: CounterfactualProfile) -> str | None:
-    """What is left at the end of what was seen before it."""
-    if found.residual is None:
+def _residual_words(profile: CounterfactualProfile) -> str | None:
+    """The effect that is left at the last measured checkpoint."""
+    if profile.residual is None:
         return None
-    effect, error = found.residual.effect, found.residual.standard_error
+    effect, error = profile.residual.effect, profile.residual.standard_error
     chance = "nothing varies" if error is None else f"standard error {error:,.2g}"
     return f"{effect:,.3g} at the last measured checkpoint ({chance})"
 
 
-def _show_labels(out: Output, found: StepLabels) -> None:
+def _show_labels(out: Output, answer: StepLabels) -> None:
     out.facts(
         [
-            ("model", found.model),
-            ("gap", f"{found.quantity.label}: just before the step less just after"),
+            ("model", answer.model),
+            ("gap", f"{answer.quantity.label}: just before the step, minus just after"),
         ]
     )
     out.line()
@@ -189,7 +185,7 @@ def _show_labels(out: Output, found: StepLabels) -> None:
             "<verdict",
             "<possible steps",
         ),
-        (_label_row(label) for label in found.labels),
+        (_label_row(label) for label in answer.labels),
         spare=("correlation", "after", "before"),
     )
 

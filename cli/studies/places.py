@@ -1,4 +1,4 @@
-"""Studies of where in the order memorized sequences stand: exposures, batches."""
+"""Studies of where in the order memorized sequences are: exposures, batches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 from seenat.cli.framework.output import Output, count, json_option, share
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
 from seenat.cli.framework.plot_option import plot_option
-from seenat.cli.studies.common import answer, models_argument, step_option
+from seenat.cli.studies.common import models_argument, show_study, step_option
 
 if TYPE_CHECKING:
-    from seenat.memorization.studies.dispersion import BatchDispersion
-    from seenat.memorization.studies.exposures import ExposureOnsets
+    from seenat import Answers, BatchDispersion, ExposureOnsets
+    from seenat.memorization.studies.exposures import ExposureClass
 
 __all__ = ["batches", "exposures"]
 
@@ -22,7 +22,7 @@ __all__ = ["batches", "exposures"]
 @click.command()
 @models_argument
 @click.option(
-    "--until", type=Count("step"), metavar="N", help="Consider checkpoints, and read the order, up to this step."
+    "--until", type=Count("step"), metavar="N", help="Read the order, and use checkpoints, up to this step only."
 )
 @protocol_option
 @plot_option
@@ -30,29 +30,26 @@ __all__ = ["batches", "exposures"]
 def exposures(
     names: tuple[str, ...], until: int | None, protocol: str | None, plot: Path | None, as_json: bool
 ) -> None:
-    """Show how often contents had been seen when they were memorized first.
+    """Show how often contents had been seen when they were first memorized.
 
-    A content is a whole sequence of ids. The order is read once, up to the last checkpoint: of Pythia's 600 GB, which is
-    refused unless --until says how far.
+    A content is a whole sequence of ids. The order is read once, up to the last checkpoint. Pythia's order has 600 GB, so
+    there --until must say how much to read.
 
     \b
     Examples:
       seenat study exposures pocket-230k pocket-660k pocket-2m
       seenat study exposures pocket-2m --until 192
     """
-    from seenat.memorization.studies.exposures import exposure_onsets
-
-    out = Output(as_json)
     with open_catalog() as catalog:
-        found = exposure_onsets(catalog, [catalog.model(name) for name in names], protocol, until)
-    answer(out, found, plot, "exposures_chart", _show_exposures)
+        onsets = catalog.studies.exposures(*names, until=until, protocol=protocol)
+    show_study(Output(as_json), onsets, plot, "exposures_chart", _show_exposures)
 
 
 @click.command()
 @click.argument("name", metavar="MODEL")
 @step_option
 @click.option(
-    "--slice", "size", type=Count("number of sequences"), metavar="N", help="Sequences a slice; a batch unless given."
+    "--slice", "size", type=Count("number of sequences"), metavar="N", help="Sequences in a slice. Default: a batch."
 )
 @protocol_option
 @plot_option
@@ -67,44 +64,39 @@ def batches(
       seenat study batches pocket-2m
       seenat study batches pocket-230k --step 128 --slice 64 --plot qq.svg
     """
-    from seenat.memorization.studies.dispersion import batch_dispersion
-
-    out = Output(as_json)
     with open_catalog() as catalog:
-        found = batch_dispersion(catalog, catalog.model(name), step, size, protocol)
-    answer(out, found, plot, "dispersion_chart", _show_dispersion)
+        dispersion = catalog.studies.batches(name, step=step, slice_sequences=size, protocol=protocol)
+    show_study(Output(as_json), dispersion, plot, "dispersion_chart", _show_dispersion)
 
 
-def _show_exposures(out: Output, found: tuple[ExposureOnsets, ...]) -> None:
-    """Medians; of the exposures at onset with those at the checkpoint before, between which it happened."""
-    rows = []
-    for model in found:
-        for one in model.classes:
-            median = one.median_exposures
-            between = None if median is None else f"{one.median_exposures_before:,} to {median:,}"
-            rows.append(
-                (
-                    model.model,
-                    count(one.times),
-                    count(one.contents),
-                    count(one.memorized),
-                    count(one.median_step),
-                    between,
-                )
-            )
+def _show_exposures(out: Output, onsets: Answers[ExposureOnsets]) -> None:
+    """Medians. The onset lies between two checkpoints, so exposures are given at both of them."""
+    rows = [(model.model, *_exposure_row(exposure_class)) for model in onsets for exposure_class in model.classes]
     out.table(("<model", ">occurrences", ">contents", ">memorized", ">median step", ">median exposures"), rows)
 
 
-def _show_dispersion(out: Output, found: BatchDispersion) -> None:
-    spread = found.dispersion
+def _exposure_row(exposure_class: ExposureClass) -> tuple[object, ...]:
+    medians = exposure_class.to_json()
+    median, before = medians["median_exposures"], medians["median_exposures_before"]
+    return (
+        count(exposure_class.times),
+        count(exposure_class.contents),
+        count(exposure_class.memorized),
+        count(medians["median_step"]),
+        None if median is None else f"{before:,} to {median:,}",
+    )
+
+
+def _show_dispersion(out: Output, answer: BatchDispersion) -> None:
+    spread = answer.dispersion
     tail = None if spread.p_value is None else f"{spread.p_value:.3g}"
     out.facts(
         [
-            ("model", f"{found.model} at step {found.step:,}"),
-            ("slices", f"{spread.slices:,} of {found.slice_sequences:,} sequences, {found.left_out:,} left out"),
-            ("memorized", f"{spread.mean:,.3f} a slice, {share(found.share)}"),
+            ("model", f"{answer.model} at step {answer.step:,}"),
+            ("slices", f"{spread.slices:,} of {answer.slice_sequences:,} sequences, {answer.left_out:,} left out"),
+            ("memorized", f"{spread.mean:,.3f} a slice, {share(answer.share)}"),
             ("dispersion index", None if spread.index is None else f"{spread.index:.3f}; 1 for a Poisson process"),
-            ("if independent", f"{1 - found.share:.3f}, at this share"),
+            ("if independent", f"{1 - answer.share:.3f}, at this share"),
             ("p-value", None if tail is None else f"{tail}, of counts at least so uneven from a Poisson process"),
         ]
     )

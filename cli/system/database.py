@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from seenat.cli.framework.output import Output, json_option
@@ -31,33 +29,30 @@ def upgrade(as_json: bool) -> None:
       seenat db upgrade
       SEENAT_DATABASE_URL=postgresql://user@host/seenat seenat db upgrade
     """
-    from seenat.registry.database.engine import Database, parse_url
-    from seenat.registry.open import upgrade as run
+    import seenat
 
     out = Output(as_json)
-    with closing(Database(parse_url(None))) as database:
-        done = run(database, out.talk)
-    if out.data({"catalog": str(database), "before": done.before, "after": done.after, "changes": list(done.changes)}):
+    answer = seenat.upgrade(talk=out.talk)
+    if out.data(answer):
         return
-    for change in done.changes:
+    for change in answer.changes:
         out.line(change)
-    was = "" if done.changes or done.before != done.after else " and was up to date"
-    out.line(f"The catalog {database} has schema {done.after}{was}.")
+    was = "" if answer.changes or answer.before != answer.after else " and was up to date"
+    out.line(f"The catalog {answer.catalog} has schema {answer.after}{was}.")
 
 
-@db.command(short_help="Tell whether the catalog fits this version.")
+@db.command(short_help="Check that the catalog fits this version.")
 @json_option
 def check(as_json: bool) -> None:
-    """Tell whether the catalog can be reached and fits this version; exit code 4 when its schema does not.
+    """Check that the catalog can be reached and fits this version; the exit code is 4 when its schema does not.
 
     \b
     Example:
       seenat db check
     """
-    from seenat.registry.database.engine import HEAD, Database, parse_url
+    import seenat
 
     out = Output(as_json)
-    with closing(Database(parse_url(None))) as database, database.read() as connection:
-        database.check_schema(connection)
-    if not out.data({"catalog": str(database), "schema": HEAD}):
-        out.line(f"The catalog {database} has schema {HEAD}, which this version reads and writes.")
+    answer = seenat.check_schema()
+    if not out.data(answer):
+        out.line(f"The catalog {answer.catalog} has schema {answer.schema}, which this version reads and writes.")

@@ -1,18 +1,19 @@
-"""What `seenat doctor` finds out, without loading anything that is slow to load unless it is asked for its devices."""
+"""The findings of `seenat doctor`: versions, places, devices and problems. Of slow packages only torch is loaded."""
 
 from __future__ import annotations
 
 import platform
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 
 from seenat import __version__
 from seenat.registry import settings
+from seenat.registry.answer import Answer
 from seenat.registry.errors import SeenatError
 
-__all__ = ["diagnose"]
+__all__ = ["Diagnosis", "Installation", "Package", "diagnose"]
 
 _PACKAGES = {
     "sqlalchemy": "the catalog",
@@ -31,22 +32,56 @@ _PACKAGES = {
 }
 
 
-def diagnose() -> dict[str, Any]:
-    """Versions, places and problems; never raises for what it finds."""
+@dataclass(frozen=True, kw_only=True)
+class Installation(Answer):
+    """This seenat: its version, and what it would use."""
+
+    version: str
+    python: str
+    platform: str
+    home: str
+    catalog: str | None
+    """None where it cannot be opened; `problems` says why."""
+    columns: str
+    """The cache of token windows."""
+    devices: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package(Answer):
+    """A package that seenat uses."""
+
+    name: str
+    version: str | None
+    """None where it is not installed."""
+    use: str
+
+    json_names = ("name", "version", "for=use")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis(Answer):
+    """What is installed, what can be reached, and what is wrong."""
+
+    seenat: Installation
+    packages: tuple[Package, ...]
+    problems: tuple[str, ...]
+
+
+def diagnose() -> Diagnosis:
+    """Versions, places and problems; it never raises, since a problem is what it reports."""
     problems: list[str] = []
-    return {
-        "seenat": {
-            "version": __version__,
-            "python": f"{platform.python_version()} at {sys.executable}",
-            "platform": platform.platform(),
-            "home": str(settings.home()),
-            "catalog": _catalog(problems),
-            "columns": _columns(),
-            "devices": _devices(),
-        },
-        "packages": [{"name": name, "version": _version(name), "for": use} for name, use in _PACKAGES.items()],
-        "problems": problems,
-    }
+    installation = Installation(
+        version=__version__,
+        python=f"{platform.python_version()} at {sys.executable}",
+        platform=platform.platform(),
+        home=str(settings.home()),
+        catalog=_catalog(problems),
+        columns=_columns(),
+        devices=_devices(),
+    )
+    packages = tuple(Package(name=name, version=_version(name), use=use) for name, use in _PACKAGES.items())
+    return Diagnosis(seenat=installation, packages=packages, problems=tuple(problems))
 
 
 def _catalog(problems: list[str]) -> str | None:
@@ -58,7 +93,7 @@ def _catalog(problems: list[str]) -> str | None:
             return f"{url.database} (made by the first command that needs it)"
         with closing(Database(url)) as database, database.read() as connection:
             database.check_schema(connection)
-        return str(database)
+            return str(database)
     except SeenatError as error:
         problems.append(str(error))
         return None

@@ -1,4 +1,4 @@
-"""`seenat doctor`: what is installed and what can be reached, for the person and for bug reports."""
+"""`seenat doctor`: what is installed and what can be reached, for the user and for bug reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["doctor"]
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show versions, the catalog, the folders and the devices that seenat would use, and what is wrong with them.
+    """Show versions, the catalog, the folders and the devices that seenat would use, and problems with them.
 
     \b
     Example:
@@ -21,16 +21,16 @@ def doctor(as_json: bool) -> None:
     from seenat.cli.system.diagnosis import diagnose
 
     out = Output(as_json)
-    found = diagnose()
-    if out.data(found):
+    diagnosis = diagnose()
+    if out.data(diagnosis):
         return
-    out.facts(found["seenat"].items())
+    out.facts(diagnosis.seenat.to_json().items())
     out.line()
     out.table(
         ("<package", "<version", "<needed for"),
-        ((row["name"], row["version"] or "not installed", row["for"]) for row in found["packages"]),
+        ((package.name, package.version or "not installed", package.use) for package in diagnosis.packages),
     )
-    if found["problems"]:
+    if diagnosis.problems:
         out.line()
-    for problem in found["problems"]:
+    for problem in diagnosis.problems:
         out.line(f"{click.style('Problem:', fg='red')} {problem}")

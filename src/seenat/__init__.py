@@ -1,33 +1,302 @@
-"""seenat: which step saw it, and from which step it stuck.
+"""seenat: which training step saw it, and from which step it stuck.
 
-`seenat.open()` opens a catalog of language models whose training order is known; everything else hangs from it:
+`seenat.open()` opens a catalog of language models whose training order is known. Everything else is a method of it:
 
     import seenat
 
     catalog = seenat.open()
-    catalog.model("pythia-70m-deduped").checkpoint(3000).sequences_seen   # SequenceRange(start=0, stop=3072000)
+
+What a checkpoint had seen, and where the data lies:
+
+    catalog.models(size="70m")                      models, a row each
+    catalog.model("pythia-70m").checkpoint(3000)    one checkpoint
+    catalog.step("pythia-70m", 3000)                what it had seen, its status, its files
+    catalog.batch("pythia-70m", 71490)              where a batch lies, and the checkpoints around it
+    catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
+    catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
+    catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+
+What it has memorized, and when:
+
+    catalog.memorize("pocket-2m")                   measures, or continues a stopped job
+    catalog.onsets("pocket-2m")                     what was memorized when
+    catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
+    catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
+    catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
+    catalog.export("pocket-2m", "values.parquet")   every value, for other programs
+
+Your own runs, and what others have:
+
+    catalog.register("SUITE.toml")                  adds a training run of your own
+    catalog.sync("pythia-70m")                      reads which files the hub has, and audits them
+    catalog.audit(), catalog.verify("pocket-2m")    whether checkpoints are what their names say
+    catalog.evaluations("pythia-70m")               benchmark results; import_evaluations reads them
+    catalog.compare("pythia-70m")                   ours beside published results; import_results reads those
+
+`help(seenat.Catalog)` has every method. Answers are frozen values: read their attributes, or call `to_json()`, and where they
+are tables `to_pandas()` or `to_arrow()`. Ranges are half-open: the checkpoint at step N has seen batches 0 to N - 1.
+`seenat.read_manifest` checks a SUITE.toml without registering it; `seenat.upgrade` brings an older catalog up to date.
+
+For annotations and `except`, `seenat` holds all classes of these values; `seenat.__all__` lists them. One meets first:
+
+    Catalog, Model, Checkpoint, Order, Batch            what a catalog holds
+    SequenceRange, BatchRange                           half-open ranges; methods also take "START:STOP"
+    StepAnswer, BatchAnswer, SequenceAnswer             look-ups
+    Job, Protocol, Selection, MemorizeAnswer            what was measured, and how
+    Onsets, Onset, SequenceTrajectory                   when it was memorized
+    SeenatError, InvalidValue, NotFound, NotMeasured    every error raised on purpose is a SeenatError
+
+docs/python.md is a tour.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.registry.catalog.catalog import Catalog
+    from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
+    from seenat.catalog import Catalog
+    from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
+    from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.jobs.status import Job, ShardRecord
+    from seenat.memorization.pocket.demo import ClassOutcome
+    from seenat.memorization.protocol.protocol import Protocol
+    from seenat.memorization.protocol.selection import Selection
+    from seenat.memorization.published.compare import Comparison
+    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
+    from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
+    from seenat.memorization.queries.trajectories import SequenceTrajectory
+    from seenat.memorization.results.compaction import Compaction
+    from seenat.memorization.results.trajectory import Onset, Trajectory
+    from seenat.memorization.studies.dispersion import BatchDispersion
+    from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
+    from seenat.memorization.studies.effects.step_labels import StepLabels
+    from seenat.memorization.studies.exposures import ExposureOnsets
+    from seenat.memorization.studies.forgetting import Curve
+    from seenat.memorization.studies.prediction import Predictions
+    from seenat.memorization.studies.retention import Kept, Relearned
+    from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.models import (
+        CheckpointAnswer,
+        FileAnswer,
+        ModelAnswer,
+        Models,
+        ModelSummary,
+        ScheduleAnswer,
+        StepAnswer,
+    )
+    from seenat.registry.answer import Answer, Answers, TableAnswer
+    from seenat.registry.catalog.models import Checkpoint, Model
+    from seenat.registry.catalog.orders import Batch, Order
+    from seenat.registry.catalog.status import Evidence
+    from seenat.registry.errors import (
+        CorruptFile,
+        DatabaseUnavailable,
+        HubUnavailable,
+        InvalidManifest,
+        InvalidValue,
+        JobFailed,
+        MissingExtra,
+        NoRoom,
+        NotFound,
+        NothingToDraw,
+        NotMeasured,
+        OutOfMemory,
+        PlanChanged,
+        SeenatError,
+        StaleResults,
+        StaleSchema,
+        SuiteChanged,
+        UnknownBatch,
+        UnknownCheckpoint,
+        UnknownJob,
+        UnknownModel,
+        UnknownOrder,
+        UnknownSequence,
+        Unreachable,
+    )
+    from seenat.registry.evaluations.importer import EvaluationImport
+    from seenat.registry.evaluations.query import Benchmarks
+    from seenat.registry.exports.batches import Exported
+    from seenat.registry.integrity.audit import Audit
+    from seenat.registry.integrity.verify import Verification
+    from seenat.registry.suites.claims import Claim
+    from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
+    from seenat.registry.suites.register import Registered
+    from seenat.registry.units import BatchRange, SequenceRange
+    from seenat.studies import Studies
+    from seenat.which import Which
 
-__all__ = ["__version__", "open"]
+__all__ = [
+    "AdaptiveJob",
+    "Advance",
+    "Answer",
+    "Answers",
+    "Audit",
+    "Batch",
+    "BatchAnswer",
+    "BatchDispersion",
+    "BatchRange",
+    "Benchmarks",
+    "ByteExtent",
+    "Catalog",
+    "Checkpoint",
+    "CheckpointAnswer",
+    "Claim",
+    "ClassOutcome",
+    "Compaction",
+    "Comparison",
+    "CorruptFile",
+    "CounterfactualProfile",
+    "Curve",
+    "DatabaseUnavailable",
+    "EvaluationImport",
+    "Evidence",
+    "Exported",
+    "ExposureOnsets",
+    "FileAnswer",
+    "FirstMemorized",
+    "HubUnavailable",
+    "ImportedSet",
+    "InvalidManifest",
+    "InvalidValue",
+    "Job",
+    "JobAnswer",
+    "JobFailed",
+    "Kept",
+    "MemorizeAnswer",
+    "MemorizeObserver",
+    "MemorizeOptions",
+    "MemorizedByBatch",
+    "MemorizedSequence",
+    "MissingExtra",
+    "Model",
+    "ModelAnswer",
+    "ModelSummary",
+    "Models",
+    "NoRoom",
+    "NotFound",
+    "NotMeasured",
+    "NothingToDraw",
+    "Onset",
+    "Onsets",
+    "Order",
+    "OutOfMemory",
+    "PlanChanged",
+    "Predictions",
+    "Protocol",
+    "Registered",
+    "Relearned",
+    "ScheduleAnswer",
+    "SchemaAnswer",
+    "SeenatError",
+    "Selection",
+    "SequenceAnswer",
+    "SequenceRange",
+    "SequenceTrajectory",
+    "SetDifference",
+    "ShardRecord",
+    "StaleResults",
+    "StaleSchema",
+    "StepAnswer",
+    "StepLabels",
+    "Studies",
+    "SuiteChanged",
+    "SuiteManifest",
+    "SyncAnswer",
+    "TableAnswer",
+    "Trajectory",
+    "UnknownBatch",
+    "UnknownCheckpoint",
+    "UnknownJob",
+    "UnknownModel",
+    "UnknownOrder",
+    "UnknownSequence",
+    "Unreachable",
+    "UpgradeAnswer",
+    "Verification",
+    "Which",
+    "__version__",
+    "check_schema",
+    "open",
+    "read_manifest",
+    "upgrade",
+]
 
 __version__ = "0.1.0"
 
+# Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
+# `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
+_NAMES = {
+    "answers": "JobAnswer SyncAnswer",
+    "batches": "BatchAnswer ByteExtent SequenceAnswer",
+    "catalog": "Catalog",
+    "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
+    "memorization.adaptive.adaptive_job": "AdaptiveJob",
+    "memorization.jobs.status": "Job ShardRecord",
+    "memorization.jobs.runners.local": "Advance",
+    "memorization.pocket.demo": "ClassOutcome",
+    "memorization.protocol.protocol": "Protocol",
+    "memorization.protocol.selection": "Selection",
+    "memorization.published.compare": "Comparison",
+    "memorization.published.importer": "ImportedSet",
+    "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
+    "memorization.queries.onsets": "MemorizedSequence Onsets",
+    "memorization.queries.trajectories": "SequenceTrajectory",
+    "memorization.results.compaction": "Compaction",
+    "memorization.results.trajectory": "Onset Trajectory",
+    "memorization.studies.dispersion": "BatchDispersion",
+    "memorization.studies.effects.counterfactual": "CounterfactualProfile",
+    "memorization.studies.effects.step_labels": "StepLabels",
+    "memorization.studies.exposures": "ExposureOnsets",
+    "memorization.studies.forgetting": "Curve",
+    "memorization.studies.prediction": "Predictions",
+    "memorization.studies.retention": "Kept Relearned",
+    "memorization.studies.set_difference": "SetDifference",
+    "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
+    "models": "CheckpointAnswer FileAnswer ModelAnswer ModelSummary Models ScheduleAnswer StepAnswer",
+    "registry.answer": "Answer Answers TableAnswer",
+    "registry.catalog.models": "Checkpoint Model",
+    "registry.catalog.orders": "Batch Order",
+    "registry.catalog.status": "Evidence",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
+    "registry.evaluations.importer": "EvaluationImport",
+    "registry.evaluations.query": "Benchmarks",
+    "registry.exports.batches": "Exported",
+    "registry.integrity.audit": "Audit",
+    "registry.integrity.verify": "Verification",
+    "registry.suites.claims": "Claim",
+    "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
+    "registry.suites.register": "Registered",
+    "registry.units": "BatchRange SequenceRange",
+    "studies": "Studies",
+    "which": "Which",
+}
+_PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-def open(url: str | None = None) -> Catalog:
+
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
     """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
 
-    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`), which is
-    created and filled with the built-in suites the first time.
+    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
-    from seenat.registry.open import open_catalog
+    from seenat.catalog import open_catalog
 
-    return open_catalog(url)
+    return open_catalog(url, talk or (lambda _: None))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'seenat' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"seenat.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -16,6 +16,7 @@ from support.cli import Call
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ELSEWHERE = ("seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
@@ -74,6 +75,22 @@ def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatc
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own documents, as their readers run them.
 
 
+def test_the_tour_of_the_library_runs(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its blocks are one program: later ones use the names of earlier ones."""
+    monkeypatch.setenv("SEENAT_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    program: dict[str, object] = {}
+    for block in blocks(TOUR, "python"):
+        exec(compile(block, TOUR, "exec"), program)  # noqa: S102 - our own documents, as their readers run them.
+
+
+def test_no_page_teaches_a_path_below_seenat() -> None:
+    """What stands below may move; CONTRIBUTING is for those who move it."""
+    deeper = re.compile(r"seenat\.(?:registry|memorization|attribution|service|cli|migrations)\b|from seenat\.")
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        assert deeper.findall(page.read_text(encoding="utf-8")) == [], page.name
+
+
 def test_every_link_of_a_page_leads_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text(encoding="utf-8")):
@@ -84,4 +101,4 @@ def test_the_pages_are_all_run_by_some_test() -> None:
     run_elsewhere = {f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "studies", "suites")}
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
-    assert pages == {page for page in PAGES if page != "README.md"} | run_elsewhere | measured_by_hand
+    assert pages == {page for page in PAGES if page != "README.md"} | {TOUR} | run_elsewhere | measured_by_hand

@@ -241,7 +241,7 @@ def test_interrupting_a_job_keeps_what_is_done(measured_home: Callable[[], Path]
     out, err = started.communicate(timeout=60)
     assert started.returncode == INTERRUPTED
     assert out == ""
-    assert "the same command goes on from there" in err
+    assert "run the same command to continue" in err
     assert "Traceback" not in err
     state = run_process(home, ["jobs", "--json"]).stdout
     assert json.loads(state)[0]["state"] == "pending"

@@ -17,7 +17,8 @@ import click
 import pytest
 from support.published import hub_run, numbers, write_evals, write_json, write_memorized
 
-from seenat.cli.catalog.evals import compare, evals, import_
+from seenat.cli.catalog.evals import evals
+from seenat.cli.results.published import compare, import_
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.open import open_catalog
 from seenat.registry.suites.reference_counts import record_reference_counts

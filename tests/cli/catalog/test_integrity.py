@@ -112,7 +112,7 @@ def test_audit_tells_reports_and_findings_alike(url: str) -> None:
     result = run("audit pythia-12b pocket-230k")
     assert re.search(r"pythia-12b +wrong +50000, 58000 +https://\S+/206", result.stdout)
     assert "pocket-230k: 13 ok." in result.stdout
-    assert "The hub was never asked for pythia-12b; seenat sync pythia-12b does." in result.stderr
+    assert "The hub has never been read for pythia-12b; run `seenat sync pythia-12b`." in result.stderr
     told = answer("audit pythia-12b")
     assert told["models"][0]["statuses"] == {"unknown": 152, "wrong": 2}
     assert {"step", "kind", "status", "statement", "source", "date"} == told["models"][0]["evidence"][0].keys()

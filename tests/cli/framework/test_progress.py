@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import AbstractContextManager
 
 import pytest
 
-from seenat.cli.framework import progress as room
-from seenat.cli.framework.progress import Moment, progress
+from seenat.cli.framework.progress import Moment, Show, _clock, progress
 
 
 def moment(done: int, skipped: int = 0) -> Moment:
     return Moment(task="pocket-2m", done=done, total=10_000, skipped=skipped, unit="sequences", note="step 64")
 
 
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that hears of everything, and guesses at once."""
-    monkeypatch.setattr(room, "_SECONDS_BETWEEN_LINES", 0.0)
-    monkeypatch.setattr(room, "_SECONDS_BEFORE_GUESSING", 0.0)
+def every_moment() -> AbstractContextManager[Show]:
+    """Progress that shows every moment, and the time left from the first on."""
+    return progress(seconds_between_lines=0.0, seconds_before_guess=0.0)
 
 
-@pytest.mark.usefixtures("eager")
 def test_what_was_done_before_and_what_is_skipped_cost_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress() as show:
+    with every_moment() as show:
         show(moment(2000, skipped=2000))
         time.sleep(0.5)
         show(moment(7000, skipped=6000))
@@ -37,9 +34,8 @@ def test_what_was_done_before_and_what_is_skipped_cost_nothing(capsys: pytest.Ca
     assert left == pytest.approx(3000 / rate, abs=1)
 
 
-@pytest.mark.usefixtures("eager")
 def test_nothing_is_left_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress() as show:
+    with every_moment() as show:
         show(moment(0))
         show(moment(10_000))
     assert re.search(r"100%, [\d,]+ sequences/s$", capsys.readouterr().err)
@@ -54,4 +50,4 @@ def test_a_log_is_not_flooded(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0:00"), (59.6, "1:00"), (3599, "59:59"), (86_400, "24:00:00")])
 def test_time_left(seconds: float, words: str) -> None:
-    assert room._clock(seconds) == words
+    assert _clock(seconds) == words

@@ -29,7 +29,7 @@ def test_pages_of_what_was_memorized_first(call: Call) -> None:
     assert called.out.startswith(
         f"{whole['count']:,} sequences memorized first by pocket-230k at step 256 or before.\n"
     )
-    assert called.err == f"... and more; `--after {after['step']} {after['sequence']}` goes on.\n"
+    assert called.err == f"... and more; `--after {after['step']} {after['sequence']}` continues.\n"
 
 
 def test_kept_and_relearned(call: Call) -> None:
@@ -38,7 +38,7 @@ def test_kept_and_relearned(call: Call) -> None:
     assert found["sequences"] == sorted(found["sequences"])
     called = call("which", "kept", "pocket-230k", "--since", "256", "--limit", "2")
     assert f"at every step up to 384  {found['kept']:,}\n" in called.out
-    assert called.err == f"... and more; `--after {found['next']}` goes on.\n"
+    assert called.err == f"... and more; `--after {found['next']}` continues.\n"
     found = answer(call, "which", "relearned", "pocket-230k", "--limit", "1")
     (one,) = found["sequences"]
     assert one["relearned"]

@@ -7,15 +7,9 @@ from typing import Any
 
 import pytest
 
+from seenat import BatchAnswer, CheckpointAnswer, ModelAnswer, Models, SequenceAnswer, StepAnswer
+from seenat.registry.answer import to_json
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.serialize import (
-    batch_answer,
-    checkpoint_answer,
-    model_answer,
-    models_answer,
-    sequence_answer,
-    step_answer,
-)
 from seenat.registry.errors import UnknownOrder, UnknownSequence
 
 STEP = {
@@ -29,12 +23,12 @@ MODELS = {"name", "family", "size", "parameters", "order", "steps", "repository"
 
 def as_json(answer: Any) -> Any:
     """What a reader of the JSON sees."""
-    return json.loads(json.dumps(answer, allow_nan=False))
+    return json.loads(json.dumps(to_json(answer), allow_nan=False))
 
 
 def test_step(shared_catalog: Catalog) -> None:
     model = shared_catalog.model("pythia-70m-deduped")
-    answer = as_json(step_answer(model, model.checkpoint(3000)))
+    answer = as_json(StepAnswer.of(model, model.checkpoint(3000)))
     assert answer.keys() >= STEP
     assert {key: answer[key] for key in STEP} == {
         "model": "pythia-70m-deduped",
@@ -59,7 +53,7 @@ def test_step_at_both_ends(
     shared_catalog: Catalog, step: int, last: int | None, following: int | None, stop: int
 ) -> None:
     model = shared_catalog.model("pythia-70m")
-    answer = step_answer(model, model.checkpoint(step))
+    answer = as_json(StepAnswer.of(model, model.checkpoint(step)))
     assert (answer["last_batch"], answer["next_batch"]) == (last, following)
     assert answer["sequences_seen"] == {"start": 0, "stop": stop}
     assert answer["tokens_seen"] == step * 2_097_152
@@ -68,7 +62,7 @@ def test_step_at_both_ends(
 def test_step_of_a_run_whose_order_is_not_published(shared_catalog: Catalog) -> None:
     """How much it saw follows from its batch size, what it saw does not."""
     model = shared_catalog.model("pythia-70m-seed1")
-    answer = as_json(step_answer(model, model.checkpoint(2000)))
+    answer = as_json(StepAnswer.of(model, model.checkpoint(2000)))
     assert answer["order"] is None
     assert answer["sequences_seen"] == {"start": 0, "stop": 2_048_000}
     assert answer["tokens_seen"] == 2000 * 2_097_152
@@ -77,7 +71,7 @@ def test_step_of_a_run_whose_order_is_not_published(shared_catalog: Catalog) -> 
 def test_batch(shared_catalog: Catalog) -> None:
     order, model = shared_catalog.order_or_model("pythia-70m-deduped")
     assert model is not None
-    answer = as_json(batch_answer(model.batch(71_490), model))
+    answer = as_json(BatchAnswer.of(model.batch(71_490), model))
     assert answer.keys() >= BATCH | {"last_checkpoint_before", "first_checkpoint_after"}
     assert answer["sequences"] == {"start": 73_205_760, "stop": 73_206_784}
     assert (answer["last_checkpoint_before"], answer["first_checkpoint_after"]) == (71_000, 72_000)
@@ -85,7 +79,7 @@ def test_batch(shared_catalog: Catalog) -> None:
         {"file": "document-00009-of-00020.bin", "offset": 29_997_204_480, "length": 2_795_520},
         {"file": "document-00010-of-00020.bin", "offset": 0, "length": 1_400_832},
     ]
-    without = as_json(batch_answer(order.batch(71_490)))
+    without = as_json(BatchAnswer.of(order.batch(71_490)))
     assert without.keys() == BATCH
     assert all(without[key] == answer[key] for key in BATCH)
 
@@ -95,14 +89,14 @@ def test_batch(shared_catalog: Catalog) -> None:
 )
 def test_checkpoints_around_a_batch(shared_catalog: Catalog, batch: int, before: int, after: int) -> None:
     model = shared_catalog.model("pythia-70m")
-    answer = batch_answer(model.batch(batch), model)
+    answer = as_json(BatchAnswer.of(model.batch(batch), model))
     assert (answer["last_checkpoint_before"], answer["first_checkpoint_after"]) == (before, after)
 
 
 def test_batch_of_a_run_with_larger_batches(shared_catalog: Catalog) -> None:
     """Batch 1,000 of a 4M-token run is what batches 2,000 and 2,001 are to the others."""
     model = shared_catalog.model("pythia-1.4b-v0")
-    answer = batch_answer(model.batch(1000), model)
+    answer = as_json(BatchAnswer.of(model.batch(1000), model))
     assert answer["sequences"] == {"start": 2_048_000, "stop": 2_050_048}
     assert (answer["last_checkpoint_before"], answer["first_checkpoint_after"]) == (1000, 1500)
 
@@ -110,50 +104,50 @@ def test_batch_of_a_run_with_larger_batches(shared_catalog: Catalog) -> None:
 def test_sequence(shared_catalog: Catalog) -> None:
     order, model = shared_catalog.order_or_model("pythia-70m")
     assert model is not None
-    answer = as_json(sequence_answer(order, 3_071_999, model))
+    answer = as_json(SequenceAnswer.of(order, 3_071_999, model))
     assert answer.keys() >= SEQUENCE | {"first_checkpoint_seen", "last_checkpoint_unseen"}
     assert (answer["batch"], answer["position"]) == (2999, 1023)
     assert (answer["first_checkpoint_seen"], answer["last_checkpoint_unseen"]) == (3000, 2000)
     assert answer["bytes"] == [{"file": "document-00000-of-00020.bin", "offset": 3_071_999 * 4098, "length": 4098}]
-    following = sequence_answer(order, 3_072_000, model)
+    following = as_json(SequenceAnswer.of(order, 3_072_000, model))
     assert (following["batch"], following["position"], following["first_checkpoint_seen"]) == (3000, 0, 4000)
     assert following["last_checkpoint_unseen"] == 3000
-    without = as_json(sequence_answer(order, 3_071_999))
+    without = as_json(SequenceAnswer.of(order, 3_071_999))
     assert without.keys() == SEQUENCE | {"bytes"}
 
 
 def test_sequence_of_a_run_with_larger_batches(shared_catalog: Catalog) -> None:
     order, model = shared_catalog.order_or_model("pythia-1.4b-v0")
     assert model is not None
-    answer = sequence_answer(order, 3_071_999, model)
+    answer = as_json(SequenceAnswer.of(order, 3_071_999, model))
     assert (answer["batch"], answer["position"], answer["first_checkpoint_seen"]) == (1499, 2047, 1500)
-    assert (sequence_answer(order, 3_071_999)["batch"], sequence_answer(order, 3_071_999)["position"]) == (2999, 1023)
+    assert (SequenceAnswer.of(order, 3_071_999).batch, SequenceAnswer.of(order, 3_071_999).position) == (2999, 1023)
 
 
 def test_a_sequence_that_straddles_two_files(shared_catalog: Catalog) -> None:
     order = shared_catalog.order("pile")
     sequence = 30_000_000_000 // 4098
-    first, second = sequence_answer(order, sequence)["bytes"]
-    assert (first["file"], second["file"]) == ("document-00000-of-00020.bin", "document-00001-of-00020.bin")
-    assert first["length"] == 30_000_000_000 - sequence * 4098
-    assert first["length"] + second["length"] == 4098
+    first, second = SequenceAnswer.of(order, sequence).bytes
+    assert (first.file, second.file) == ("document-00000-of-00020.bin", "document-00001-of-00020.bin")
+    assert first.length == 30_000_000_000 - sequence * 4098
+    assert first.length + second.length == 4098
 
 
 def test_a_sequence_that_is_not_what_the_run_saw(shared_catalog: Catalog) -> None:
     order, model = shared_catalog.order_or_model("pythia-intervention-70m-deduped")
-    assert sequence_answer(order, 133_000 * 1024 - 1, model)["batch"] == 132_999
+    assert SequenceAnswer.of(order, 133_000 * 1024 - 1, model).batch == 132_999
     with pytest.raises(UnknownOrder, match="altered"):
-        sequence_answer(order, 133_000 * 1024, model)
+        SequenceAnswer.of(order, 133_000 * 1024, model)
     with pytest.raises(UnknownSequence):
-        sequence_answer(order, 146_432_000, model)
+        SequenceAnswer.of(order, 146_432_000, model)
 
 
 def test_models(shared_catalog: Catalog) -> None:
     models = shared_catalog.models()
-    answer = as_json(models_answer(models))
-    assert [one["name"] for one in answer] == [model.name for model in models]
-    assert all(one.keys() >= MODELS for one in answer)
-    by_name = {one["name"]: one for one in answer}
+    answer = as_json(Models(models))
+    assert [row["name"] for row in answer] == [model.name for model in models]
+    assert all(row.keys() >= MODELS for row in answer)
+    by_name = {row["name"]: row for row in answer}
     assert {key: by_name["pythia-12b"][key] for key in MODELS} == {
         "name": "pythia-12b",
         "family": "pythia",
@@ -168,10 +162,10 @@ def test_models(shared_catalog: Catalog) -> None:
 
 def test_model_and_checkpoints(shared_catalog: Catalog) -> None:
     for model in shared_catalog.models():
-        answer = as_json(model_answer(model))
+        answer = as_json(ModelAnswer.of(model))
         assert answer.keys() >= MODELS | {"aliases", "schedule", "architecture", "hyperparameters"}
         assert answer["schedule"]["saved"] == list(model.schedule.saved)
-        entries = as_json([checkpoint_answer(model, checkpoint) for checkpoint in model.checkpoints])
+        entries = as_json([CheckpointAnswer.of(model, checkpoint) for checkpoint in model.checkpoints])
         assert [entry["step"] for entry in entries] == [checkpoint.step for checkpoint in model.checkpoints]
         assert all(
             entry["sequences_seen"] == {"start": 0, "stop": entry["step"] * model.schedule.sequences_per_batch}

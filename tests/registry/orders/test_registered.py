@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select
 from support.neox_documents import MAPS, write_documents
 
+from seenat import BatchAnswer, SequenceAnswer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.serialize import batch_answer, sequence_answer
 from seenat.registry.database.tables import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
 from seenat.registry.open import open_catalog
@@ -100,8 +100,8 @@ def test_the_same_order_however_it_is_told(catalog: Catalog, manifest: Path, row
         assert order.extents(SequenceRange(0, 3)) == ()
         with pytest.raises(UnknownSequence):
             order.extents(SequenceRange(0, 43))
-        assert batch_answer(order.batch(3))["bytes"] == []
-        assert sequence_answer(order, 41)["bytes"] == []
+        assert BatchAnswer.of(order.batch(3)).bytes == ()
+        assert SequenceAnswer.of(order, 41).bytes == ()
     assert register_suite(catalog, manifest).changes == ()
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from seenat import ModelAnswer, StepAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.serialize import model_answer, step_answer
 from seenat.registry.checkpoints.parameters import ParameterCount, parameters_of_config
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.errors import InvalidValue, UnknownOrder
@@ -150,9 +150,9 @@ def test_an_order_without_token_files_is_never_replaced_by_another(models: dict[
     with pytest.raises(UnknownOrder, match="corrupt"):
         _ = models["pythia-70m-seed2"].order
     assert models["pythia-160m-weight-seed1"].order.name == "pile"
-    answer = step_answer(models["pythia-14m-seed3"], models["pythia-14m-seed3"].checkpoint(1000))
-    assert answer["order"] is None
-    assert answer["tokens_seen"] == 1000 * 2_097_152
+    answer = StepAnswer.of(models["pythia-14m-seed3"], models["pythia-14m-seed3"].checkpoint(1000))
+    assert answer.order is None
+    assert answer.tokens_seen == 1000 * 2_097_152
 
 
 def test_names_resolve_by_their_time(pythia: Catalog) -> None:
@@ -165,8 +165,8 @@ def test_names_resolve_by_their_time(pythia: Catalog) -> None:
         ("pythia-160m-v0", "2023-01-20", "2023-04-03")
     ]
     assert [one.model for one in pythia.model("pythia-14m").earlier_meanings] == ["pythia-14m-deduped"]
-    answer = model_answer(pythia.model("pythia-70m-v0"))
-    assert {name["name"]: name["valid_until"] for name in answer["former_names"]} == {
+    answer = ModelAnswer.of(pythia.model("pythia-70m-v0"))
+    assert {alias.name: alias.valid_until for alias in answer.former_names} == {
         "pythia-19m": "2023-01-20",
         "pythia-70m": "2023-04-03",
     }

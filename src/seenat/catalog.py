@@ -1,0 +1,348 @@
+"""The catalog: what `seenat.open()` gives. A method for every command, named for what it returns or does.
+
+Models are given by name, alias or hub repository, or as a `Model`. `protocol` is the beginning of a protocol's id; without it
+the only protocol answers, or else the default one. What was not measured raises `NotMeasured`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from seenat.lookups import Lookups
+from seenat.registry.answer import Answers
+
+if TYPE_CHECKING:
+    from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.jobs.status import Job
+    from seenat.memorization.pocket.demo import ClassOutcome
+    from seenat.memorization.pocket.progress import PocketProgress
+    from seenat.memorization.published.compare import Comparison
+    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.onsets import Onsets
+    from seenat.memorization.queries.trajectories import SequenceTrajectory
+    from seenat.memorization.results.compaction import Compaction
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.registry.catalog.models import Model
+    from seenat.registry.evaluations.importer import EvaluationImport
+    from seenat.registry.evaluations.query import Benchmarks
+    from seenat.registry.exports.batches import Exported
+    from seenat.registry.integrity.audit import Audit
+    from seenat.registry.integrity.verify import Verification
+    from seenat.registry.suites.register import Registered
+    from seenat.registry.units import BatchRange, SequenceRange
+    from seenat.studies import Studies
+    from seenat.which import Which
+
+__all__ = ["Catalog", "open_catalog"]
+
+Progress = Callable[[int, int], None]
+NamedProgress = Callable[[str, int, int], None]
+
+
+class Catalog(Lookups):
+    """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
+
+    `which` lists memorized sequences, `studies` asks what papers ask of results.
+    """
+
+    def close(self) -> None:
+        """Give back the database connections."""
+        self._registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<seenat catalog {self._registry.database}>"
+
+    # -- measuring
+
+    def memorize(
+        self,
+        model: str | Model,
+        *,
+        progress: Callable[[Advance], None] | None = None,
+        observer: MemorizeObserver | None = None,
+        **options: Unpack[MemorizeOptions],
+    ) -> MemorizeAnswer:
+        """Measure what each checkpoint has memorized of the sequences it has seen; a call again continues or does nothing.
+
+        steps="all"           checkpoints: "all", or a list of steps
+        sequences=None        a range, as `SequenceRange` or "START:STOP"; None for all
+        sample=None, seed=0   this many of them, drawn at random with this seed
+        unseen=False          also measure sequences that a checkpoint had not seen yet
+        measure="prefix"      "prefix", "score" or "loss"
+        prompt=32             ids given to the model; several lengths, as a list, are measured together
+        continuation=32       ids to reproduce; several lengths as well
+        offset=0              ids before the prompt
+        eos=None              "banned" or "allowed": whether decoding may end a document; None for the measure's default
+        dtype="float32"       or "bfloat16", "float16", "bfloat16-rechecked"
+        adaptive=False        measure some checkpoints over all, the others over what these find memorized
+        coarse=None           the checkpoints that an adaptive job measures over all, or how many; None for one in 8
+        audit=None            sequences that an adaptive job draws to estimate what it misses; None for 1 in 1,000
+        allow_suspect=False   also measure checkpoints that may hold other weights
+        device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
+        keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
+
+        `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
+        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured.
+        """
+        from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
+
+        request = MemorizeRequest(**options)
+        return run_request(self._registry, self._model(model), request, observer or MemorizeObserver(progress))
+
+    def jobs(self) -> Answers[Job]:
+        """All jobs, the newest first."""
+        from seenat.memorization.jobs.status import list_jobs
+
+        return Answers(list_jobs(self._registry))
+
+    def job(self, id_: int) -> JobAnswer:
+        """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
+        from seenat.answers import JobAnswer
+        from seenat.memorization.adaptive.adaptive_job import find_adaptive
+        from seenat.memorization.jobs.status import failures, find_job
+
+        job = find_job(self._registry, id_)
+        adaptive = find_adaptive(self._registry, job)
+        return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
+
+    # -- results
+
+    def onsets(self, model: str | Model, *, limit: int = 20, protocol: str | None = None) -> Onsets:
+        """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset."""
+        from seenat.memorization.queries.onsets import onsets
+
+        return onsets(self._registry, self._model(model), protocol, limit)
+
+    def trajectory(self, model: str | Model, sequence: int, *, protocol: str | None = None) -> SequenceTrajectory:
+        """One sequence's values over the measured checkpoints: when it was memorized, forgotten, learned again."""
+        from seenat.memorization.queries.trajectories import trajectory
+
+        return trajectory(self._registry, self._model(model), sequence, protocol)
+
+    @property
+    def which(self) -> Which:
+        """Which sequences a model memorized: `first`, `kept`, `relearned`, `batches`."""
+        from seenat.which import Which
+
+        return Which(self._registry)
+
+    @property
+    def studies(self) -> Studies:
+        """The studies: `onsets`, `exposures`, `batches`, `predict`, `sets`, `forgetting`, `counterfactual`, `labels`."""
+        from seenat.studies import Studies
+
+        return Studies(self._registry)
+
+    def compact(
+        self, model: str | Model, *, protocol: str | None = None, progress: Progress | None = None
+    ) -> Compaction:
+        """Store results a second time by sequence, so that a trajectory is one read; `progress` gets (blocks done, all).
+
+        Jobs do this when they finish. What is written may be deleted; a call again writes only what has changed since.
+        """
+        from seenat.memorization.results.compaction import compact
+
+        return compact(self._registry, self._model(model), protocol, progress or _silent)
+
+    def export(
+        self,
+        model: str | Model,
+        path: str | Path,
+        *,
+        sequences: SequenceRange | str | None = None,
+        format: str | None = None,
+        protocol: str | None = None,
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write every measured value to a .parquet file or a `datasets` folder, a row a sequence and checkpoint.
+
+        `format` is "parquet" or "dataset"; unless given, the name decides. `progress` gets (sequences done, all).
+        """
+        from seenat.exports import export_results
+
+        return export_results(self._registry, self._model(model), Path(path), sequences, format, protocol, progress)
+
+    def export_batches(
+        self,
+        name: str,
+        path: str | Path,
+        *,
+        batches: BatchRange | str | None = None,
+        steps: BatchRange | str | None = None,
+        format: str | None = None,
+        columns: str = "plain",
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write the ids of consecutive batches of a model or an order to a .npy or .parquet file, or a `datasets` folder.
+
+        Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
+        "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
+        """
+        from seenat.exports import export_batches
+
+        order, model = self._registry.order_or_model(name)
+        return export_batches(order, model, Path(path), batches, steps, format, columns, progress)
+
+    # -- what others measured
+
+    def evaluations(
+        self, model: str | Model, *, task: str | None = None, metric: str | None = None, shots: int | None = None
+    ) -> Benchmarks:
+        """Benchmark results by task, number of examples, metric and step; `task` may be a pattern, "hendrycksTest-*"."""
+        from seenat.registry.evaluations.query import benchmarks
+
+        return benchmarks(self._registry, self._model(model), task=task, metric=metric, shots=shots)
+
+    def compare(self, model: str | Model, *, protocol: str | None = None) -> Comparison:
+        """Our memorization results beside published ones: counts, and sequence by sequence."""
+        from seenat.memorization.published.compare import compare
+
+        return compare(self._registry, self._model(model), protocol)
+
+    def import_evaluations(self, folder: str | Path, *, progress: Progress | None = None) -> EvaluationImport:
+        """Import benchmark results: `evals` of a clone of EleutherAI/pythia, or a part of it.
+
+        Files that contradict themselves are quarantined with a reason. `progress` gets (files read, all).
+        """
+        from seenat.registry.evaluations.importer import import_evaluations
+
+        return import_evaluations(self._registry, Path(folder), progress or _silent)
+
+    def import_results(
+        self,
+        source: str,
+        *,
+        split: str | None = None,
+        model: str | None = None,
+        step: int | str | None = None,
+        corpus: str | None = None,
+        progress: Callable[[str, int], None] | None = None,
+    ) -> Answers[ImportedSet]:
+        """Import published memorization results: a data set on the hub, a folder, or a Parquet file.
+
+        `model` and `step` say what they are about where the name does not; `corpus` is "duped" or "deduped", whose scores a
+        random sample holds. `progress` gets (split, rows read).
+        """
+        from seenat.memorization.published.importer import import_published
+
+        sets = import_published(
+            self._registry,
+            source,
+            split=split,
+            model=model,
+            step=step,
+            deduplicated=None if corpus is None else corpus == "deduped",
+            progress=progress or (lambda name, rows: None),
+        )
+        return Answers(sets)
+
+    # -- suites, and whether checkpoints are what they should be
+
+    def register(self, path: str | Path, *, replace: bool = False, progress: NamedProgress | None = None) -> Registered:
+        """Add a suite of one's own by its SUITE.toml; `progress` gets (file, bytes read, all).
+
+        Every file is hashed and checked first. Raises `InvalidManifest`, and `SuiteChanged` for a suite that was registered
+        before and has changed since, unless `replace` is given.
+        """
+        from seenat.registry.suites.register import register_suite
+
+        registered = register_suite(
+            self._registry, Path(path), replace_changed=replace, progress=progress or _silent_named
+        )
+        self._count_onsets_anew()
+        return registered
+
+    def sync(self, *models: str | Model, progress: NamedProgress | None = None) -> SyncAnswer:
+        """Read which revisions and files the hub has of these models, or of all, and audit them; no weights are fetched.
+
+        A call again reads only what is not known yet. `progress` gets (model, checkpoints read, all). A hub that stops
+        answering is no error: `unreached` of the answer says so.
+        """
+        from seenat.answers import SyncAnswer
+        from seenat.registry.integrity.audit import audit
+        from seenat.registry.integrity.sync import sync_models
+
+        chosen = self._models(models) or [model for model in self.models() if model.repository]
+        synced = sync_models(self._registry, chosen, progress or _silent_named)
+        self._count_onsets_anew()
+        audited = audit(self._registry, {model.model for model in synced.models})
+        return SyncAnswer(models=synced.models, failures=synced.failures, audit=audited, unreached=synced.unreached)
+
+    def audit(self, *models: str | Model) -> Audit:
+        """Find checkpoints of these models, or of all, whose files are not what their names say; nothing is fetched."""
+        from seenat.registry.integrity.audit import audit
+
+        return audit(self._registry, {model.name for model in self._models(models)} if models else None)
+
+    def verify(self, model: str | Model, *steps: int | str, progress: Progress | None = None) -> Answers[Verification]:
+        """Read the files of these checkpoints, or of all on this machine, and compare them with the recorded digests.
+
+        `faults` of an answer says what differs. `progress` gets (checkpoints verified, all). Raises `UnknownCheckpoint` where
+        the files are not on this machine.
+        """
+        from seenat.registry.errors import UnknownCheckpoint
+        from seenat.registry.integrity.verify import local_folder, verify_checkpoint
+
+        run = self._model(model)
+        named = [run.checkpoint(step) for step in steps]
+        chosen = named or [saved for saved in run.checkpoints if local_folder(run, saved) is not None]
+        if not chosen:
+            raise UnknownCheckpoint(
+                f"No checkpoint of {run.name} is on this machine; a job fetches what it measures: seenat memorize {run.name}."
+            )
+        verifications = []
+        for done, checkpoint in enumerate(chosen):
+            (progress or _silent)(done, len(chosen))
+            verifications.append(verify_checkpoint(self._registry, run, checkpoint))
+        self._count_onsets_anew()
+        return Answers(verifications)
+
+    def _count_onsets_anew(self) -> None:
+        """Derive onsets anew where files of checkpoints were replaced; readers refuse what is stale and never write."""
+        from seenat.memorization.results.refresh import refresh_stale_onsets
+
+        refresh_stale_onsets(self._registry)
+
+    # -- the pocket suite
+
+    def train_pocket_suite(self, *, seed: int = 1234, progress: Callable[[PocketProgress], None] | None = None) -> Path:
+        """Train the pocket suite in seenat's own folder, a minute or two; returns its SUITE.toml, to `register`.
+
+        Three GPT-NeoX models learn a small text in a recorded order. A stopped training is continued, a finished one is
+        returned at once. Raises `MissingExtra` without torch.
+        """
+        from seenat.memorization.pocket import build_pocket_suite, pocket_folder
+        from seenat.registry import settings
+
+        return build_pocket_suite(pocket_folder(settings.home(), seed), seed=seed, progress=progress)
+
+    def repetition_outcomes(self, *models: str | Model) -> Answers[ClassOutcome]:
+        """How much models of the pocket suite memorized of the sequences repeated 64, 32, ... times, and by which step."""
+        from seenat.memorization.pocket.demo import outcomes
+
+        return Answers(outcomes(self._registry, tuple(self._models(models))))
+
+
+def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
+    """Open the catalog at `url`; `seenat.open` says what that may be."""
+    from seenat.registry.open import open_catalog as open_registry
+
+    return Catalog(open_registry(url, talk))
+
+
+def _silent(_done: int, _all: int) -> None: ...
+
+
+def _silent_named(_name: str, _done: int, _all: int) -> None: ...

@@ -1,0 +1,83 @@
+"""Files for other programs: results of a model, and batches of an order. The ranges may be given as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seenat.registry.errors import InvalidValue
+from seenat.registry.units import BatchRange, SequenceRange
+
+if TYPE_CHECKING:
+    from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
+    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.orders import Order
+    from seenat.registry.exports.batches import Exported
+
+__all__ = ["export_batches", "export_results"]
+
+Progress = Callable[[int, int], None]
+
+
+def export_results(
+    catalog: RegistryCatalog,
+    model: Model,
+    path: Path,
+    sequences: SequenceRange | str | None,
+    format_: str | None,
+    protocol: str | None,
+    progress: Progress | None,
+) -> Exported:
+    """Write what was measured of a model, of all sequences or of a range."""
+    from seenat.memorization.queries.export import export_results as write
+
+    whole = model.order.sequences
+    chosen = SequenceRange.parse(sequences, whole.stop) if isinstance(sequences, str) else sequences or whole
+    counted = _counted(progress, len(chosen))
+    return write(catalog, model, path, format_=format_, protocol=protocol, sequences=chosen, progress=counted)
+
+
+def export_batches(
+    order: Order,
+    model: Model | None,
+    path: Path,
+    batches: BatchRange | str | None,
+    steps: BatchRange | str | None,
+    format_: str | None,
+    columns: str,
+    progress: Progress | None,
+) -> Exported:
+    """Write the ids of the batches of a range, as the model's own schedule cuts them where there is one."""
+    from seenat.registry.exports.batches import export_batches as write
+
+    chosen = steps if batches is None else batches
+    if chosen is None or (batches is not None and steps is not None):
+        raise InvalidValue("Give either the batches or the steps to export, as START:STOP.")
+    if isinstance(chosen, str):
+        chosen = BatchRange.parse(chosen, model.schedule.steps if model else order.batches.stop)
+    if model is not None:
+        model.check_unaltered(chosen.stop - 1)
+    size = model.schedule.sequences_per_batch if model else order.sequences_per_batch
+    return write(
+        order,
+        chosen,
+        path,
+        format_=format_,
+        sequences_per_batch=size,
+        columns=columns,
+        progress=_counted(progress, min(len(chosen) * size, order.geometry.sequences)),
+    )
+
+
+def _counted(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Turn numbers of a block each into how many are done of all."""
+    done = 0
+
+    def advance(sequences: int) -> None:
+        nonlocal done
+        done += sequences
+        if progress is not None:
+            progress(done, total)
+
+    return advance

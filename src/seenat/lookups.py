@@ -1,0 +1,177 @@
+"""The part of the public catalog that looks things up: models, orders, checkpoints, batches, sequences, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seenat.registry.answer import Answers
+from seenat.registry.units import SequenceRange
+from seenat.section import CatalogSection
+
+# The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
+if TYPE_CHECKING:
+    from seenat.batches import BatchAnswer, SequenceAnswer
+    from seenat.memorization.queries.trajectories import SequenceTrajectory
+    from seenat.models import CheckpointAnswer, ModelAnswer, Models, StepAnswer
+    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.orders import Batch, Order
+    from seenat.registry.suites.claims import Claim
+
+__all__ = ["Lookups"]
+
+# No run is longer: 2**60 tokens are a million times Pythia's.
+_MOST_TOKENS = 2**60
+
+
+class Lookups(CatalogSection):
+    """What the catalog knows, without measuring anything."""
+
+    def model(self, name: str | Model) -> Model:
+        """The model of this name, alias or hub repository; raises `UnknownModel` with the nearest names."""
+        return self._model(name)
+
+    def models(self, *, size: str | None = None, family: str | None = None, order: str | None = None) -> Models:
+        """All models, or those of a size (`70m`), a family or an order; by suite, as their suite lists them."""
+        from seenat.models import Models
+
+        return Models(self._registry.models(size=size, family=family, order=order))
+
+    def describe(self, model: str | Model) -> ModelAnswer:
+        """Everything known of one model: sizes, schedule, architecture, hyper-parameters, what sources claim."""
+        from seenat.models import ModelAnswer
+        from seenat.registry.suites.claims import claims_of
+
+        chosen = self._model(model)
+        with self._registry.database.read() as connection:
+            return ModelAnswer.of(chosen, claims_of(connection, "model", chosen.name))
+
+    def claims(self, subject: str | None = None) -> Answers[Claim]:
+        """The claims of every field whose sources disagree: about one model, order or suite, or about all.
+
+        Raises `UnknownModel` for a subject that the catalog does not have.
+        """
+        from seenat.registry.suites.claims import disputed
+
+        with self._registry.database.read() as connection:
+            claims = disputed(connection, subject)
+            if subject is not None and not claims:
+                claims = disputed(connection, self._registry.model(subject).name)  # It may be an old name.
+        return Answers(claims)
+
+    def order(self, name: str) -> Order:
+        """The training order of this name; raises `UnknownOrder` with the nearest names."""
+        return self._registry.order(name)
+
+    def orders(self) -> tuple[Order, ...]:
+        """All training orders."""
+        return self._registry.orders()
+
+    def checkpoints(
+        self,
+        *models: str,
+        family: str | None = None,
+        size: str | None = None,
+        order: str | None = None,
+        below: int | None = None,
+        tokens: str | None = None,
+        statuses: Collection[str] = (),
+        not_statuses: Collection[str] = (),
+    ) -> Answers[CheckpointAnswer]:
+        """Search the checkpoints of these models, or of all.
+
+        `below` bounds the non-embedding parameters, `tokens` the tokens seen, as "START:STOP". A status is `ok`, `suspect`,
+        `wrong`, `missing` or `unknown`. Raises `UnknownModel` or `UnknownOrder` for names that the catalog does not have.
+        """
+        from seenat.models import CheckpointAnswer
+        from seenat.registry.catalog.search import CheckpointFilter, TokenRange, find_checkpoints
+
+        wanted = CheckpointFilter(
+            models=models,
+            family=family,
+            size=size,
+            order=order,
+            below=below,
+            tokens=None if tokens is None else TokenRange.parse(tokens, _MOST_TOKENS),
+            statuses=statuses,
+            not_statuses=not_statuses,
+        )
+        return Answers(CheckpointAnswer.of(*match) for match in find_checkpoints(self._registry, wanted))
+
+    def step(self, model: str | Model, step: int | str) -> StepAnswer:
+        """What the checkpoint at a step had seen, its neighbours, its status with the evidence, and its files.
+
+        `step` counts optimizer updates; a revision such as "step3000" is understood too. The checkpoint at step N has
+        consumed batches 0 to N - 1. Raises `UnknownCheckpoint` with the nearest saved steps.
+        """
+        from seenat.models import StepAnswer
+
+        chosen = self._model(model)
+        checkpoint = chosen.checkpoint(step)
+        files, evidence = self._registry.checkpoint_files(checkpoint), self._registry.evidence(checkpoint)
+        return StepAnswer.of(chosen, checkpoint, files, evidence)
+
+    def batch(
+        self, name: str, index: int, *, tokens: bool = False, decode: bool = False, out: str | Path | None = None
+    ) -> BatchAnswer:
+        """Where a batch of a model or an order lies, and for a model the checkpoints around it.
+
+        Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
+        texts, and `out` writes the ids to a .npy file. Raises `UnknownBatch` beyond the order.
+        """
+        from seenat.batches import BatchAnswer
+
+        order, model = self._registry.order_or_model(name)
+        batch = order.batch(index) if model is None else model.batch(index)
+        content: dict[str, Any] = {}
+        if out is not None:
+            self._write_array(batch, Path(out))
+            content["written"] = str(out)
+        content |= self._content(order, batch.sequences, tokens=tokens, decode=decode)
+        return BatchAnswer.of(batch, model, **content)
+
+    def sequence(self, name: str, index: int, *, tokens: bool = False, decode: bool = False) -> SequenceAnswer:
+        """Where a sequence of a model or an order lies, and its trajectories measured so far.
+
+        For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text.
+        Raises `UnknownSequence` beyond the order.
+        """
+        from seenat.batches import SequenceAnswer
+
+        order, model = self._registry.order_or_model(name)
+        place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
+        content = self._content(order, SequenceRange(index, index + 1), tokens=tokens, decode=decode)
+        return place.with_content(trajectories=self._trajectories(order, index), **content)
+
+    def _write_array(self, batch: Batch, file: Path) -> None:
+        import numpy as np
+
+        from seenat.registry.integrity.batch_digests import read_sequences
+        from seenat.registry.storage.local import write_atomic
+
+        buffer = BytesIO()
+        np.save(buffer, read_sequences(self._registry, batch.order, batch.sequences))
+        write_atomic(file, buffer.getvalue())
+
+    def _content(self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool) -> dict[str, Any]:
+        if not tokens and not decode:
+            return {}
+        from seenat.registry.integrity.batch_digests import read_sequences
+
+        ids = read_sequences(self._registry, order, sequences)
+        content: dict[str, Any] = {"tokens": ids} if tokens else {}
+        if decode:
+            from seenat.registry.orders.detokenize import decode as decoded
+
+            content["texts"] = tuple(decoded(order.tokenizer, ids, order=order.name))
+        return content
+
+    def _trajectories(self, order: Order, index: int) -> tuple[SequenceTrajectory, ...]:
+        # Most look-ups are of orders of which nothing was measured: they need not load what reads results.
+        if not self._registry.has_measurements(order):
+            return ()
+        from seenat.memorization.queries.trajectories import measured_trajectories
+
+        return measured_trajectories(self._registry, order, index)

@@ -1,0 +1,82 @@
+"""Which sequences a model memorized: pages of them, and counts by batch. `catalog.which` holds these methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seenat.registry.units import BatchRange
+from seenat.section import CatalogSection
+
+if TYPE_CHECKING:
+    from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
+    from seenat.memorization.studies.retention import Kept, Relearned
+    from seenat.registry.catalog.models import Model
+
+__all__ = ["Which"]
+
+
+class Which(CatalogSection):
+    """Which sequences a model memorized first, kept, or learned again, a page at a time; and how many of each batch.
+
+    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was.
+    """
+
+    def first(
+        self,
+        model: str | Model,
+        by: int,
+        *,
+        limit: int = 20,
+        after: tuple[int, int] | None = None,
+        protocol: str | None = None,
+    ) -> FirstMemorized:
+        """What a model memorized first at step `by` or before: the count, and a page of `limit` sequences.
+
+        `after` is the `next` of the page before, (step, sequence). Sequences come by onset, then by index.
+        """
+        from seenat.memorization.queries.memorized import first_memorized
+
+        chosen = self._model(model)
+        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+
+    def kept(
+        self,
+        model: str | Model,
+        since: int,
+        until: int | None = None,
+        *,
+        limit: int = 20,
+        after: int | None = None,
+        protocol: str | None = None,
+    ) -> Kept:
+        """Which of the sequences memorized at step `since` were memorized at every later measured step up to `until`.
+
+        `until` is the last measured step unless given; `after` is the `next` of the page before.
+        """
+        from seenat.memorization.studies.retention import kept
+
+        chosen = self._model(model)
+        start = -1 if after is None else after
+        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+
+    def relearned(
+        self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
+    ) -> Relearned:
+        """How many sequences a model forgot, and which of them it learned again, at which steps."""
+        from seenat.memorization.studies.retention import relearned
+
+        chosen = self._model(model)
+        start = -1 if after is None else after
+        return relearned(self._registry, chosen, protocol=protocol, limit=limit, after=start)
+
+    def batches(
+        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+    ) -> MemorizedByBatch:
+        """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
+        from seenat.memorization.queries.memorized import memorized_by_batch
+
+        chosen = self._model(model)
+        whole = -(-len(chosen.order.sequences) // chosen.schedule.sequences_per_batch)
+        if isinstance(batches, str):
+            batches = BatchRange.parse(batches, whole)
+        return memorized_by_batch(self._registry, chosen, step, batches or BatchRange(0, whole), protocol)

@@ -1,0 +1,140 @@
+"""The public names: complete, sorted, lazy, and one method of the catalog for every command."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import seenat
+from seenat.cli.main import seenat as command_line
+from seenat.registry import errors
+from seenat.studies import Studies
+from seenat.which import Which
+
+SOURCE = Path(seenat.__file__)
+
+# The method that answers each command; `doctor` is about the installation, `demo` is made of three other methods.
+METHODS = {
+    "models": seenat.Catalog.models,
+    "model": seenat.Catalog.describe,
+    "checkpoints": seenat.Catalog.checkpoints,
+    "step": seenat.Catalog.step,
+    "batch": seenat.Catalog.batch,
+    "sequence": seenat.Catalog.sequence,
+    "export-batches": seenat.Catalog.export_batches,
+    "memorize": seenat.Catalog.memorize,
+    "jobs": seenat.Catalog.jobs,
+    "job": seenat.Catalog.job,
+    "trajectory": seenat.Catalog.trajectory,
+    "onset": seenat.Catalog.onsets,
+    "which first": Which.first,
+    "which kept": Which.kept,
+    "which relearned": Which.relearned,
+    "which batches": Which.batches,
+    "compact": seenat.Catalog.compact,
+    "study onsets": Studies.onsets,
+    "study exposures": Studies.exposures,
+    "study batches": Studies.batches,
+    "study predict": Studies.predict,
+    "study sets": Studies.sets,
+    "study forgetting": Studies.forgetting,
+    "study counterfactual": Studies.counterfactual,
+    "study labels": Studies.labels,
+    "compare": seenat.Catalog.compare,
+    "export": seenat.Catalog.export,
+    "evals": seenat.Catalog.evaluations,
+    "import evals": seenat.Catalog.import_evaluations,
+    "import memorized": seenat.Catalog.import_results,
+    "sync": seenat.Catalog.sync,
+    "audit": seenat.Catalog.audit,
+    "verify": seenat.Catalog.verify,
+    "register": seenat.Catalog.register,
+    "db upgrade": seenat.upgrade,
+    "db check": seenat.check_schema,
+}
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.commands[name]
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name))
+
+
+def test_every_command_has_a_method() -> None:
+    assert set(commands(command_line)) == METHODS.keys() | {"demo", "doctor"}
+
+
+def test_every_name_exists() -> None:
+    assert [name for name in seenat.__all__ if not hasattr(seenat, name)] == []
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = seenat.nonsense
+
+
+def test_type_checkers_see_the_names_that_are_there() -> None:
+    tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
+    (types,) = (node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        alias.name: node.module for node in types.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert imported.keys() | {"__version__", "open"} == set(seenat.__all__)
+    assert imported == {name: f"seenat.{module}" for name, module in seenat._PLACES.items()}
+
+
+def test_every_error_is_public() -> None:
+    raised = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
+    assert raised <= set(seenat.__all__)
+    assert issubclass(seenat.UnknownModel, seenat.SeenatError)
+
+
+def returned(function: Any) -> set[str]:
+    """The names of the classes that a method's return annotation holds."""
+    text = inspect.signature(function).return_annotation
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("owner", [seenat.Catalog, Studies, Which], ids=lambda owner: owner.__name__)
+def test_what_methods_return_can_be_named(owner: type[Any]) -> None:
+    """So that whoever annotates a function of their own needs no deeper path."""
+    builtin = {"None", "Self", "tuple", "Path"}
+    for name, method in inspect.getmembers(owner, inspect.isfunction):
+        if not name.startswith("_"):
+            assert method.__doc__, name
+            assert returned(method) <= set(seenat.__all__) | builtin, name
+
+
+def test_importing_it_and_its_errors_loads_nothing_heavy() -> None:
+    code = "import sys, seenat; seenat.SeenatError; seenat.SequenceRange; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"numpy", "sqlalchemy", "zarr", "torch", "click", "rich"} & set(loaded)
+
+
+def test_the_help_is_a_page() -> None:
+    code = "import seenat; help(seenat)"
+    text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "seenat.open()" in text
+    assert 'catalog.onsets("pocket-2m")' in text
+    assert "open(url: 'str | None' = None" in text
+    assert len(text.splitlines()) < 130
+    assert "CLASSES" not in text
+
+
+def test_the_methods_that_the_page_names_exist() -> None:
+    assert seenat.__doc__ is not None
+    for line in seenat.__doc__.splitlines():
+        head = line.strip().partition("   ")[0]
+        for part in head.split(", "):
+            if part.startswith("catalog."):
+                names = part.removeprefix("catalog.").partition("(")[0].split(".")
+                owner = {"which": Which, "studies": Studies}.get(names[0], seenat.Catalog)
+                assert hasattr(owner, names[-1]), line
