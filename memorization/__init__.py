@@ -1,1 +1,16 @@
-"""Measuring: protocols, the scoring engine, jobs that can be killed, results, trajectories and onsets; the pocket suite."""
+"""Measuring: which sequences each checkpoint of a model has memorized, and since when.
+
+Each line may import those above it, never those below:
+
+    protocol/     what is measured: protocols, measures, the sequences and blocks they are asked of
+    statistics/   intervals and distributions, from numbers alone
+    engine/       running models: prefixes, scores and losses of sequences; imports torch
+    results/      what was measured, on disk and in SQL: arrays, commits, onsets, trajectories
+    jobs/         stored plans, shards and leases, and the runners that measure them
+    adaptive/     jobs that measure a grid of checkpoints and refine it, and what these leave out
+    queries/      answers from results: onsets, trajectories, lists, exports
+    published/    results that others published: imported, and compared with ours
+    studies/      what papers ask of memorization
+    plots/        charts of answers and studies
+    pocket/       a small suite that is trained here, and the demo on it
+"""

@@ -2,5 +2,6 @@
 
 shapes     Pythia's shapes with weights, and rows of ids for them
 trained    a model of Pythia-14m's shape, trained on real text
+synthetic_suite  a suite of sequences that do not exist, which the tests use too
 synthetic  results without models, drawn from a law and committed as a job commits
 """

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from sqlalchemy import Connection
 
@@ -25,13 +23,14 @@ from seenat.registry.catalog.queries import checkpoint_files_of, find_model_ids,
 from seenat.registry.catalog.snapshot import Snapshot
 from seenat.registry.catalog.status import Evidence, evidence_of
 from seenat.registry.checkpoints.files import FileRecord
+from seenat.registry.closing import ClosesOnExit
 from seenat.registry.database.engine import Database
 from seenat.registry.database.generation import catalog_generation
 
 __all__ = ["Catalog"]
 
 
-class Catalog:
+class Catalog(ClosesOnExit):
     """A catalog whose schema fits this version of seenat; made by `seenat.registry.open.open_catalog`.
 
     Threads may share it.
@@ -44,14 +43,6 @@ class Catalog:
     def close(self) -> None:
         """Give back the database connections."""
         self.database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @contextmanager
     def _read(self) -> Iterator[tuple[Connection, Snapshot]]:

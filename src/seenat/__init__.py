@@ -49,6 +49,20 @@ For annotations and `except`, `seenat` holds all classes of these values; `seena
 docs/python.md is a tour.
 """
 
+# The files of this folder; the rooms beside it (registry, memorization, migrations, cli) are links.
+#
+#   catalog    Catalog: one call a method
+#   lookups    its look-ups: models, orders, steps, batches, sequences
+#   section    what parts of the catalog share
+#   memorize   its `memorize`: options, the run, what an observer is told
+#   which      its `which`: lists of sequences
+#   studies    its `studies`
+#   exports    its exports
+#   database   upgrade, check_schema
+#   models     answers about models and checkpoints
+#   batches    answers about batches and sequences
+#   answers    answers about jobs and syncs
+
 from __future__ import annotations
 
 import importlib

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
+from seenat.registry.closing import ClosesOnExit
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups):
+class Catalog(Lookups, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -52,14 +52,6 @@ class Catalog(Lookups):
     def close(self) -> None:
         """Give back the database connections."""
         self._registry.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<seenat catalog {self._registry.database}>"

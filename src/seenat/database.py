@@ -38,9 +38,9 @@ def upgrade(url: str | None = None, *, talk: Callable[[str], None] = lambda _: N
     `url` is that of `seenat.open`. `talk` gets a sentence before each part of the work. Raises `DatabaseUnavailable`, and
     `StaleSchema` for a catalog that a newer version has made.
     """
-    from seenat.registry.database.engine import Database, parse_url
     from seenat.memorization.results.refresh import refresh_stale_onsets
     from seenat.registry.catalog.catalog import Catalog
+    from seenat.registry.database.engine import Database, parse_url
     from seenat.registry.open import upgrade as run
 
     with closing(Database(parse_url(url))) as database:

@@ -1,11 +1,17 @@
 """The catalog's tables, as SQLAlchemy Core sees them; the migrations make the same schema step by step.
 
-Four layers, each pointing only upwards:
+    base      the metadata that all tables share
+    catalog   what suites consist of and what is known of it
+    imports   what others measured
+    jobs      what is to be measured
+    results   what was measured
 
-* facts       suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
+The tables, in four layers, each pointing only upwards:
+
+* catalog     suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
               claims; generations, which count their changes
 * imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
-* plans       protocols, measurements, measurement_rows, jobs, shards
+* jobs        protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts
 
 A *measurement* is what makes numbers comparable: one protocol, one model, one order's content. Its dense values live in a
