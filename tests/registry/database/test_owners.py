@@ -24,11 +24,6 @@ STATEMENT = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
 MARKED_BY_OTHERS = {("measurements", "registry/catalog/checkpoint_tables.py")}
 """Who replaces a checkpoint's content marks the onsets that were derived from it."""
-NOT_YET = {
-    "batch_counts", "blocks", "jobs", "measurement_rows", "measurements", "memorized_sequences", "onset_counts", "protocols",
-    "result_sets", "shards",
-}  # fmt: skip
-"""Tables whose owners are still to be settled."""
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:
@@ -62,12 +57,12 @@ def owners() -> dict[str, set[str]]:
 
 
 def test_each_table_is_written_by_one_module(owners: dict[str, set[str]]) -> None:
-    assert {table: modules for table, modules in owners.items() if len(modules) > 1 and table not in NOT_YET} == {}
+    assert {table: modules for table, modules in owners.items() if len(modules) > 1} == {}
 
 
 def test_each_table_is_named_where_it_is_written(owners: dict[str, set[str]]) -> None:
     assert owners.keys() <= metadata.tables.keys()
-    assert metadata.tables.keys() - owners.keys() <= NOT_YET
+    assert owners.keys() == metadata.tables.keys()
 
 
 def test_the_counted_tables_exist() -> None:
