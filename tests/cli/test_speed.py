@@ -47,6 +47,9 @@ def median_seconds(home: Path, args: list[str], more: Mapping[str, str] | None =
     return statistics.median(processor_seconds(home, args, more or {}) for _ in range(RUNS))
 
 
+LIST_OF_COMMANDS = {"seenat.cli.main", "seenat.cli.framework", "seenat.cli.framework.lazy_group"}
+
+
 def imported(home: Path, args: list[str], more: Mapping[str, str] | None = None) -> set[str]:
     """Packages, and seenat's own modules."""
     done = subprocess.run(
@@ -64,10 +67,7 @@ def imported(home: Path, args: list[str], more: Mapping[str, str] | None = None)
 
 def commands(modules: set[str]) -> set[str]:
     """What of the command line is imported beside the list of commands."""
-    return {name for name in modules if name.startswith("seenat.cli.")} - {
-        "seenat.cli.main",
-        "seenat.cli.framework.lazy_group",
-    }
+    return {name for name in modules if name.startswith("seenat.cli.")} - LIST_OF_COMMANDS
 
 
 @pytest.mark.parametrize("args", LOOKUPS, ids=lambda args: args[0])
