@@ -32,9 +32,11 @@ def open_catalog(url: str | None = None, talk: Callable[[str], None] = lambda _:
 
 def _prepare(database: Database, talk: Callable[[str], None]) -> None:
     with database.read() as connection:
-        empty = database.is_sqlite and database.revision(connection) is None
+        # Read once: asking again in check_schema was two statements more for every command.
+        revision = database.revision(connection)
+        empty = database.is_sqlite and revision is None
         if not empty:
-            database.check_schema(connection)
+            database.check_revision(revision)
     if empty:
         talk(f"making the catalog {database}")
         upgrade(database)

@@ -36,7 +36,7 @@ _TEXT = """## The engine against the reference procedure
 In a round every line of a table measures rows that are new to it, in turn; {rounds} rounds, after two in which seenat filled
 the table of its first layer, chose its stages, and had its operations counted. `rows/s` is of the median round; a factor is
 how many times seenat's time the other takes for a row, round by round: the median with the least and the largest. `generate`
-is transformers', as `memorization/reference.py` calls it, with its cache, at the fastest of batches of {batches}; *packed* has
+is transformers', as `memorization/engine/transformers/reference.py` calls it, with its cache, at the fastest of batches of {batches}; *packed* has
 the linear layers of the same model packed for oneDNN, as seenat's are, so that both multiply by the same library; *as
 published* is without a cache. *bfloat16 rechecked* decides in bfloat16 what lies beyond its rounding and the rest in float32.
 `of the peak` is what linear maps seenat issued, in a second, of those of a square product of 2,048 with packed weights,

@@ -36,7 +36,7 @@ _TEXT = """## Equality with the reference procedure
 
 Every cell is one sequence of real text at one checkpoint, measured by seenat and by transformers' `generate` with the same
 weights, and compared number by number. *text-14m* has Pythia-14m's shape and vocabulary and was trained here on the
-standard library's sources, its checkpoints stored in float16 (`benchmarks/trained.py`); *pocket-2m* is of the pocket suite.
+standard library's sources, its checkpoints stored in float16 (`benchmarks/material/trained.py`); *pocket-2m* is of the pocket suite.
 """
 
 Rows = npt.NDArray[np.int64]

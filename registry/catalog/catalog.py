@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.names import model_id_of, unknown_model
+from seenat.registry.catalog.names import unknown_model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.queries import checkpoint_files_of, find_model_ids, has_measurements, order_names
 from seenat.registry.catalog.snapshot import Snapshot
@@ -106,7 +106,7 @@ class Catalog(ClosesOnExit):
             for order_id, order_name in order_names(connection).items():
                 if order_name == name:
                     return snapshot.order(connection, order_id), None
-            if model_id_of(connection, name) is None:
+            model = snapshot.find_model(connection, name)
+            if model is None:
                 raise unknown_model(connection, name, or_order=True)
-            model = snapshot.model(connection, name)
         return model.order, model

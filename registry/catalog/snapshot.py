@@ -32,11 +32,18 @@ class Snapshot:
 
     def model(self, connection: Connection, name: str) -> Model:
         """The model of a name, alias or repository; raises `UnknownModel` with the nearest names."""
+        model = self.find_model(connection, name)
+        if model is None:
+            raise unknown_model(connection, name)
+        return model
+
+    def find_model(self, connection: Connection, name: str) -> Model | None:
+        """The model of a name, alias or repository; None where there is none."""
         model_id = self._model_ids.get(name)
         if model_id is None:
             model_id = model_id_of(connection, name)
             if model_id is None:
-                raise unknown_model(connection, name)
+                return None
             self._model_ids[name] = model_id
         return self.models(connection, [model_id])[0]
 

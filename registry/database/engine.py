@@ -164,7 +164,10 @@ class Database:
 
     def check_schema(self, connection: Connection) -> None:
         """Raise `StaleSchema` unless the schema is the one this version knows."""
-        schema = self.revision(connection)
+        self.check_revision(self.revision(connection))
+
+    def check_revision(self, schema: str | None) -> None:
+        """As `check_schema`, of a revision that was read before."""
         if schema == HEAD:
             return
         if schema is None:
