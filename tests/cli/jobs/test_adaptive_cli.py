@@ -96,9 +96,11 @@ def test_every_answer_says_how_much_is_missed(adaptive: Call, args: tuple[str, .
 
 def test_shares_that_are_bounds_look_like_bounds(adaptive: Call) -> None:
     rows = {line.split()[0]: line for line in adaptive("onset", "pocket-230k", "--limit", "0").out.splitlines() if line}
-    assert ">= 22." in rows["320"]
-    assert ">=" not in rows["384"]
     steps = {step["step"]: step for step in json.loads(adaptive("onset", "pocket-230k", "--json").out)["steps"]}
+    # Compared with the answer's own figures, which depend on the corpus and on the last bits of weights.
+    assert f">= {steps[320]['share_at_least']:.2%} " in rows["320"]
+    assert 0 < steps[320]["share_at_least"] == steps[320]["memorized"] / steps[320]["asked"]
+    assert ">=" not in rows["384"]
     assert steps[320]["share"] is None
     assert steps[320]["asked"] == 2560 > steps[320]["measured"]
     assert steps[384]["share"] == steps[384]["share_at_least"]
@@ -116,8 +118,8 @@ def test_a_trajectory_says_so_where_it_has_gaps(adaptive: Call) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--coarse", "3"), "add --adaptive"),
-        (("--audit", "3"), "add --adaptive"),
+        (("--coarse", "3"), "--coarse and --audit need --adaptive"),
+        (("--audit", "3"), "--coarse and --audit need --adaptive"),
         (("--adaptive", "--coarse", "64,128"), "must have the last step, 384"),
         (("--adaptive", "--coarse", "many"), "'many' is not a number of checkpoints"),
         (("--adaptive", "--coarse", "0"), "A grid of 0 checkpoints finds nothing"),
