@@ -122,13 +122,19 @@ def test_exposures_tell_how_many_of_each_class_were_memorized(
 
 
 def test_axes_of_exposures_have_powers_of_two_only(measured_pocket: Catalog, tmp_path: Path) -> None:
-    """Up to step 192 contents occur 1, 2, 3, 4, 5 ... 38 times."""
+    """Up to step 192 contents occur 1, 2, 3, 4, 5 ... times, not powers of two alone."""
     models = exposure_onsets(measured_pocket, [measured_pocket.model("pocket-2m")], until=192)
     chart = charts.exposures_chart(models)
     rules, points = chart.to_dict()["concat"][0]["layer"]
+    onsets = [int(value) for each in models[0].classes for value in each.exposures if value > 0]
+    assert any(value & (value - 1) for value in onsets)
     assert rules["encoding"]["x"]["axis"]["values"] == [1, 2, 4, 8, 16, 32, 64]
     for layer in (rules, points):
-        assert layer["encoding"]["y"]["axis"]["values"] == [2**power for power in range(2, 7)]
+        values = layer["encoding"]["y"]["axis"]["values"]
+        assert values == [values[0] * 2**place for place in range(len(values))]
+        # From the power of two at or below the least onset to the one at or above the largest.
+        assert values[0] <= min(onsets) < 2 * values[0]
+        assert values[-1] / 2 < max(onsets) <= values[-1]
     width, height = size_of(chart, tmp_path)
     assert width < 1.6 * height  # One panel and its legend: no title beyond them.
 
@@ -182,8 +188,11 @@ def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> 
 
 
 def test_a_panel_of_nothing_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
-    """At step 128 its own earlier checkpoints had memorized nothing, so that precision is not known."""
-    found = predictions(measured_pocket, measured_pocket.model("pocket-230k"), step=128)
+    """At the first step with anything memorized, earlier checkpoints had nothing, so that precision is not known."""
+    model = measured_pocket.model("pocket-230k")
+    (curve,) = curves(measured_pocket, [model])
+    first = next(change.step for change in curve.steps if change.memorized)
+    found = predictions(measured_pocket, model, step=first)
     precision, recall, _ = charts.predictions_chart(found).to_dict()["hconcat"]
     assert precision["layer"][1]["mark"]["text"] == "not known at any step"
     assert "layer" not in recall

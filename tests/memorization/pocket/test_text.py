@@ -53,7 +53,7 @@ def test_the_corpus_is_prose_in_named_documents_and_none_repeats_another(corpus)
 
 @pytest.mark.needs_torch
 def test_reading_the_corpus_imports_nothing_of_torch():
-    code = "import sys; from seenat.memorization.pocket.corpus import documents; documents(); print('torch' in sys.modules)"
+    code = "import sys; from seenat.memorization.pocket.text.corpus import documents; documents(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
