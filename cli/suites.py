@@ -63,7 +63,7 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
 def demo(plot: Path | None, as_json: bool) -> None:
     """Train a small suite here, measure all its checkpoints, and show when what was memorized.
 
-    Three GPT-NeoX models learn the documentation of torch.nn in a recorded order, with some sequences repeated up to 64
+    Three GPT-NeoX models learn the documentation of torch.distributed in a recorded order, with some sequences repeated up to 64
     times. It takes a minute or two on two cores, and goes on where it was when it is stopped and run again.
 
     \b
