@@ -1,6 +1,6 @@
 """Pythia-14m's shape, trained on real text: what `equality`, `engine` and `job` measure instead of random weights.
 
-The text is what lies on the machine: the documentation of torch.nn and the standard library's sources, some 30 MB. A
+The text is what lies on the machine: the documentation of torch.distributed and the standard library's sources, some 30 MB. A
 byte-level BPE of 50,277 ids is trained on it, as many as Pythia's has; the model's vocabulary is 50,304, as Pythia's is. The
 order has three kinds of sequences of 65 ids, all of them text:
 

@@ -60,7 +60,7 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
 def demo(plot: Path | None, as_json: bool) -> None:
     """Train a small suite here, measure all its checkpoints, and show what was memorized when.
 
-    Three GPT-NeoX models learn the documentation of torch.nn in a recorded order, with some sequences repeated up to 64
+    Three GPT-NeoX models learn the documentation of torch.distributed in a recorded order, with some sequences repeated up to 64
     times. It takes a minute or two on two cores; run it again to continue a stopped one.
 
     \b

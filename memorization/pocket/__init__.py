@@ -14,12 +14,10 @@ memorize more, more repetitions are memorized earlier, and a few sequences are f
     text/      corpus, tokenizer, order
     training/  architecture, checkpoints, processes
 
-The corpus is the documentation of torch.nn, from the sources of the installed PyTorch; nothing is downloaded or embedded. The tokenizer is a
-byte-level BPE of 1,024 entries. The order has 3,072 sequences of 65 ids: 760 distinct ones, planted 64, 32, 16, 8, 4 or 1
-times; then 512 unseen controls. The models are GPT-NeoX of 231,168, 658,944 and 2,104,320 parameters, each saved at 13 steps
-from 0 to 384.
-
-The same seed, machine and versions give the same bytes, however often the building was killed and begun again.
+The corpus is the documentation of torch.distributed, from the sources of the installed PyTorch; nothing is downloaded or
+embedded. The tokenizer is a byte-level BPE of 1,024 entries. The order has 3,072 sequences of 65 ids: 760 distinct ones,
+planted 64, 32, 16, 8, 4 or 1 times; then 512 unseen controls. The models are GPT-NeoX of 231,168, 658,944 and 2,104,320
+parameters, each saved at 13 steps from 0 to 384.
 """
 
 from __future__ import annotations

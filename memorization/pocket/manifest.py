@@ -38,7 +38,7 @@ def _provenance(plan: Plan, documents: int) -> dict[str, Value]:
     config = plan.config
     return {
         **plan.identity(),
-        "corpus": "docstrings of torch.nn",
+        "corpus": "docstrings of torch.distributed",
         "documents": documents,
         "trained_sequences": config.trained,
         "distinct_trained_sequences": config.distinct,

@@ -1,9 +1,9 @@
-"""The corpus: the documentation of torch.nn, read from the sources of the PyTorch that is installed.
+"""The corpus: the documentation of torch.distributed, read from the sources of the PyTorch that is installed.
 
-One document for each public class and function below `torch/nn` that has a docstring ('torch.nn.modules.conv.Conv2d'): real
-prose, formulas and examples, with natural boilerplate; some 400 documents and half a megabyte. The same release gives the
-same text on every Python, whether it was built for CPUs or for GPUs. Another release gives another text, so the digest is
-recorded with a suite and never assumed.
+One document for each public class, method and function below `torch/distributed` that has a docstring
+('torch.distributed.checkpoint.state_dict_saver.save'): real prose and examples, with natural boilerplate; some 500 documents
+and 400 kilobytes. The same release gives the same text on every Python, whether it was built for CPUs or for GPUs. Another
+release gives another text, so the digest is recorded with a suite and never assumed.
 """
 
 from __future__ import annotations
@@ -40,18 +40,23 @@ def _torch_folder() -> Path:
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
         raise MissingExtra(
-            "The pocket suite is trained on the documentation of torch.nn; run: pip install 'seenat[jobs]'"
+            "The pocket suite is trained on the documentation of torch.distributed; run: pip install 'seenat[jobs]'"
         )
     return Path(spec.origin).parent
 
 
 def _docstrings(torch: Path) -> Iterator[tuple[str, str]]:
-    for path in (torch / "nn").rglob("*.py"):
+    for path in (torch / "distributed").rglob("*.py"):
         module = ".".join(("torch", *path.relative_to(torch).with_suffix("").parts)).removesuffix(".__init__")
-        if "._" in module:
-            continue
-        for node in ast.parse(path.read_bytes()).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-                text = ast.get_docstring(node)
-                if text:
-                    yield f"{module}.{node.name}", text
+        if "._" not in module:
+            yield from _of_members(module, ast.parse(path.read_bytes()))
+
+
+def _of_members(name: str, parent: ast.Module | ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for node in parent.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            text = ast.get_docstring(node)
+            if text:
+                yield f"{name}.{node.name}", text
+            if isinstance(node, ast.ClassDef):
+                yield from _of_members(f"{name}.{node.name}", node)

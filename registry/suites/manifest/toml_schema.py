@@ -207,10 +207,11 @@ def _content_of(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise InvalidManifest(f"{path} is a folder; give the manifest itself, for example {path / 'SUITE.toml'}.")
-        if not path.exists():
-            raise InvalidManifest(f"{path} does not exist; give the path of a suite's manifest.")
+        # Not exists(): from Python 3.14 on that is False, too, for what may be there and cannot be reached.
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the name.
+        raise InvalidManifest(f"{path} does not exist; give the path of a suite's manifest.") from None
     except OSError as error:
         raise InvalidManifest(f"{path} cannot be read: {error.strerror}.") from None
     if len(content) > LARGEST_FILE:

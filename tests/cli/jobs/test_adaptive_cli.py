@@ -103,7 +103,10 @@ def test_shares_that_are_bounds_look_like_bounds(adaptive: Call) -> None:
     assert ">=" not in rows["384"]
     assert steps[320]["share"] is None
     assert steps[320]["asked"] == 2560 > steps[320]["measured"]
+    assert f">= {steps[320]['share_at_least']:.2%} " in rows["320"]
     assert steps[384]["share"] == steps[384]["share_at_least"]
+    assert f" {steps[384]['share']:.2%} " in rows["384"]
+    assert ">=" not in rows["384"]
 
 
 def test_a_trajectory_says_so_where_it_has_gaps(adaptive: Call) -> None:

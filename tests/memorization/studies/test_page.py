@@ -85,7 +85,7 @@ def test_what_the_page_says_of_the_pocket_suite_holds(call: Callable[..., Any]) 
     curves = {one["model"]: one["steps"] for one in json.loads(call(*shlex.split(LINES[0]), "--json")[1])}
     last = [curves[f"pocket-{size}"][-1]["share"] for size in ("230k", "660k", "2m")]
     assert last == sorted(last)
-    assert last == pytest.approx([0.31, 0.44, 0.54], abs=0.1)
+    assert last == pytest.approx([0.32, 0.43, 0.53], abs=0.1)
     assert all(change["memorized"] == 0 for steps in curves.values() for change in steps if change["step"] <= 64)
     told = json.loads(call("study", "predict", "pocket-2m", "--json")[1])["predictions"]
     assert min(one["precision"] for one in told if one["precision"] is not None) > 0.85
@@ -96,15 +96,15 @@ def test_what_the_page_says_of_the_pocket_suite_holds(call: Callable[..., Any]) 
 def test_what_the_page_says_of_effects_holds(call: Callable[..., Any]) -> None:
     told = json.loads(call("study", "counterfactual", "pocket-230k", "pocket-660k", "--json")[1])
     at_once = [point["effect"] for one in told for point in one["profile"] if point["checkpoints_since"] == 0]
-    assert at_once == pytest.approx([28, 37], rel=0.25)
+    assert at_once == pytest.approx([27, 36], rel=0.25)
     assert all(one["parallel_trends"]["p_value"] > 0.01 for one in told)
-    assert told[0]["residual"]["effect"] == pytest.approx(21, rel=0.25)
+    assert told[0]["residual"]["effect"] == pytest.approx(19, rel=0.25)
     repeated = call("study", "counterfactual", "pocket-230k", "--repeated")
     assert "NOT parallel before training" in repeated[1]
     labels = json.loads(call("study", "labels", "pocket-230k", "--json")[1])["labels"]
     verdicts = [label["verdict"] for label in labels]
     assert verdicts.count("inconsistent") == 0
-    assert verdicts.count("consistent") >= 5
+    assert verdicts.count("consistent") >= 7
 
 
 def test_sets_say_how_many_are_not_listed(call: Callable[..., Any]) -> None:
