@@ -51,7 +51,8 @@ def test_what_is_repeated_more_is_memorized_more_and_earlier(found):
     for name in MODELS:
         mine = [one for one in found if one.model == name]
         shares = [one.memorized[-1] / one.sequences for one in mine]
-        medians = [one.median_onset for one in mine if len(one.onset_steps) >= 5]
+        # What occurs once is memorized only where it is boilerplate, which says nothing of repetition.
+        medians = [one.median_onset for one in mine if len(one.onset_steps) >= 5 and one.times > 1]
         print(name, "share by repetition", [round(share, 2) for share in shares], "median onset", medians)
         assert shares[:5] == sorted(shares[:5], reverse=True)
         assert shares[0] > 0.6

@@ -89,7 +89,9 @@ def test_classes_are_those_that_were_planted(measured_pocket: Catalog) -> None:
         assert {(one.times, one.contents) for one in found.classes} == {
             (planted.times, planted.sequences) for planted in POCKET.repetitions
         }
-        medians = {one.times: quantile(one.steps, 0.5) for one in found.classes if one.memorized >= 5}
+        # What occurs once is memorized only where it is boilerplate, which says nothing of repetition.
+        repeated = [one for one in found.classes if one.times > 1 and one.memorized >= 5]
+        medians = {one.times: quantile(one.steps, 0.5) for one in repeated}
         assert [medians[times] for times in sorted(medians, reverse=True)] == sorted(medians.values())
         assert len(medians) >= 3
 
