@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,20 +64,32 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite catalog with the built-in suites, to be copied: making one takes a second."""
+    path = tmp_path_factory.mktemp("catalog") / "catalog.sqlite"
+    open_catalog(str(path)).close()
+    return path
+
+
 @pytest.fixture
-def catalog(empty_url: str) -> Iterator[Catalog]:
+def catalog(empty_url: str, catalog_file: Path) -> Iterator[Catalog]:
     """A new catalog with the built-in suites, in each kind of database."""
-    database = Database(parse_url(empty_url))
-    upgrade(database)
-    database.close()
+    url = make_url(empty_url)
+    if url.drivername == "sqlite":
+        shutil.copy(catalog_file, str(url.database))
+    else:
+        database = Database(parse_url(empty_url))
+        upgrade(database)
+        database.close()
     with open_catalog(empty_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def sqlite_catalog(tmp_path: Path) -> Iterator[Catalog]:
+def sqlite_catalog(catalog_file: Path, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog with the built-in suites, where the kind of database does not matter."""
-    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
+    with open_catalog(str(shutil.copy(catalog_file, tmp_path / "catalog.sqlite"))) as opened:
         yield opened
 
 

@@ -24,6 +24,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
+@pytest.mark.needs_torch
 def test_a_part_replaces_its_own_section_only(page: Any, tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     for part, text in (("one", "## One, 1"), ("two", "## Two, 1"), ("one", "## One, 2"), ("three", "## Three, \\1")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = Counter()
     if config.getoption("--without-torch"):
-        # An import of a name that stands for nothing fails as one of a package that is not there.
-        sys.modules.update(dict.fromkeys(LIBRARIES))  # type: ignore[arg-type]
+        sys.meta_path[sys.meta_path.index(PathFinder)] = _WithoutTorch
+
+
+class _WithoutTorch(PathFinder):
+    """Finds everything but torch and what comes with it, as where it was never installed."""
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The spec of any other module."""
+        return None if fullname in LIBRARIES else super().find_spec(fullname, path, target)
 
 
 def _is_missing() -> bool:

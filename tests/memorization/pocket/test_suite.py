@@ -29,6 +29,8 @@ from seenat.memorization.pocket import (
 from seenat.registry.errors import CorruptFile, InvalidValue, JobFailed, SuiteChanged
 from seenat.registry.suites.manifest.manifest import read_manifest
 
+pytestmark = pytest.mark.needs_torch
+
 TINY = PocketConfig(
     models=(PocketModel(name="tiny", size="30k", layers=1, width=64, heads=4, learning_rate=5e-3),),
     repetitions=(RepetitionClass(8, 4), RepetitionClass(2, 16), RepetitionClass(1, 32)),

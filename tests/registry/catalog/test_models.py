@@ -118,6 +118,7 @@ def test_an_order_without_tokenizer(order: Order, ids: np.ndarray) -> None:
         decode(order.tokenizer, ids, order=order.name)
 
 
+@pytest.mark.needs_torch
 def test_a_file_that_is_no_tokenizer(order: Order, ids: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text("{}")
