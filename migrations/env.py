@@ -5,7 +5,7 @@ There is no other way in: seenat decides which database, in which transaction, a
 
 from alembic import context
 
-from seenat.registry.database.tables import metadata
+from seenat.registry.database.tables.complete import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -34,7 +34,7 @@ from seenat.memorization.studies.retention import kept, relearned
 from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.bulk_insert import bulk_insert
-from seenat.registry.database.tables import blocks
+from seenat.registry.database.tables.results import blocks
 from seenat.registry.open import open_catalog
 from seenat.registry.schedule import pythia_steps
 from seenat.registry.units import BatchRange

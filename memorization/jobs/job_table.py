@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from seenat.registry.database.rows import AnyRow, now
-from seenat.registry.database.tables import jobs, measurements, models, shards
+from seenat.registry.database.tables.catalog import models
+from seenat.registry.database.tables.jobs import jobs, measurements, shards
 
 __all__ = [
     "add_to_specification",

@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, o
 from seenat.memorization.results.array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import blocks, checkpoints, measurement_rows, shards
+from seenat.registry.database.tables.catalog import checkpoints
+from seenat.registry.database.tables.jobs import measurement_rows, shards
+from seenat.registry.database.tables.results import blocks
 
 __all__ = [
     "ShardKey",

@@ -29,7 +29,7 @@ from seenat.memorization.results.measurements import Measurement, current_rows, 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import reference_counts
+from seenat.registry.database.tables.imports import reference_counts
 from seenat.registry.errors import NotMeasured, UnknownModel, UnknownOrder
 
 __all__ = ["Agreement", "Comparison", "CountComparison", "compare"]

@@ -28,7 +28,7 @@ from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.rows import AnyRow, now
-from seenat.registry.database.tables import result_sets
+from seenat.registry.database.tables.imports import result_sets
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic

@@ -24,7 +24,8 @@ from sqlalchemy import Connection, select
 
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import models, result_sets
+from seenat.registry.database.tables.catalog import models
+from seenat.registry.database.tables.imports import result_sets
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_bytes
 

@@ -17,7 +17,9 @@ from seenat.memorization.results.array import BlockFile
 from seenat.memorization.results.measurements import Measurement
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import batch_counts, blocks, checkpoints, measurement_rows
+from seenat.registry.database.tables.catalog import checkpoints
+from seenat.registry.database.tables.jobs import measurement_rows
+from seenat.registry.database.tables.results import batch_counts, blocks
 from seenat.registry.units import BatchRange
 
 __all__ = [

@@ -21,7 +21,8 @@ from seenat.registry import settings
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import checkpoints, measurement_rows, measurements, models, orders, protocols
+from seenat.registry.database.tables.catalog import checkpoints, models, orders
+from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.units import SequenceRange
 

@@ -18,7 +18,7 @@ from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetTable
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import memorized_sequences, onset_counts
+from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
 __all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]

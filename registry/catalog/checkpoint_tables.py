@@ -15,14 +15,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from seenat.registry.catalog.status import NO_LONGER_STATED, Evidence
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import insert_rows, now, pieces
-from seenat.registry.database.tables import (
-    checkpoint_files,
-    checkpoints,
-    evidence,
-    measurement_rows,
-    measurements,
-    revisions,
-)
+from seenat.registry.database.tables.catalog import checkpoint_files, checkpoints, evidence, revisions
+from seenat.registry.database.tables.jobs import measurement_rows, measurements
 
 __all__ = [
     "delete_evidence",

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.catalog.orders import Batch, Order, cut_batch
-from seenat.registry.catalog.specs import AliasSpec
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import UnknownCheckpoint, UnknownOrder
 from seenat.registry.schedule import Schedule
@@ -20,7 +19,19 @@ from seenat.registry.units import BatchRange, SequenceRange, parse_step
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["Checkpoint", "EarlierMeaning", "Model"]
+__all__ = ["AliasSpec", "Checkpoint", "EarlierMeaning", "Model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasSpec:
+    """Another name of a model, or a name that meant it for a time."""
+
+    name: str
+    valid_from: str | None = None
+    """First day on which it did, as `2023-04-03`; None for always."""
+    valid_until: str | None = None
+    """First day on which it no longer did; None where it still does."""
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +85,11 @@ class Model:
                 model=self.name,
             )
         return self.training_order
+
+    @property
+    def order_name(self) -> str | None:
+        """The name of its order; None where that is not published."""
+        return self.training_order.name if self.training_order else None
 
     def checkpoint(self, step: int | str) -> Checkpoint:
         """The checkpoint at a step (`3000`), of a revision, or under a label (`"step3000"`).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
@@ -45,7 +44,7 @@ def order_id_of(connection: Connection, name: str) -> int:
     for order_id, order_name in names.items():
         if order_name == name:
             return order_id
-    nearest = get_close_matches(name, names.values(), n=3, cutoff=0.4) or list(names.values())
+    nearest = _similar(name, names.values(), 0.4) or list(names.values())
     raise UnknownOrder(f"There is no order {name!r}; the catalog has {', '.join(nearest)}.", nearest, order=name)
 
 
@@ -67,4 +66,10 @@ def unknown_model(connection: Connection, name: str, *, or_order: bool = False) 
 def _close(name: str, names: Iterable[str]) -> list[str]:
     """Up to three names that `name` may have been meant to be, in whatever case it is written."""
     spellings = {spelling.lower(): spelling for spelling in names}
-    return [spellings[close] for close in get_close_matches(name.lower(), spellings, n=3, cutoff=0.5)]
+    return [spellings[close] for close in _similar(name.lower(), spellings, 0.5)]
+
+
+def _similar(name: str, names: Iterable[str], cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # Only an unknown name needs it, and it takes 2 ms to import.
+
+    return get_close_matches(name, list(names), n=3, cutoff=cutoff)

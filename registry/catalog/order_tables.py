@@ -15,7 +15,7 @@ from seenat.registry.catalog.queries import order_facts
 from seenat.registry.catalog.specs import BatchContent, OrderSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import AnyRow, insert_rows, upsert
-from seenat.registry.database.tables import batches, orders, token_files
+from seenat.registry.database.tables.catalog import batches, orders, token_files
 from seenat.registry.orders.geometry import ID_BYTES
 
 __all__ = ["record_batch", "record_modified", "record_published_digests", "write_order"]

@@ -12,23 +12,21 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, exists, func, select
 
-from seenat.registry.catalog.models import Checkpoint, EarlierMeaning, Model
+from seenat.registry.catalog.models import AliasSpec, Checkpoint, EarlierMeaning, Model
 from seenat.registry.catalog.orders import Order
-from seenat.registry.catalog.specs import AliasSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import (
+from seenat.registry.database.tables.catalog import (
     aliases,
     checkpoint_files,
     checkpoints,
-    measurement_rows,
-    measurements,
     models,
     orders,
     suites,
     token_files,
 )
+from seenat.registry.database.tables.jobs import measurement_rows, measurements
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import BatchRange, SequenceRange

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seenat.registry.catalog.models import AliasSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.orders.order_files import INDEX_MAP
@@ -18,7 +19,6 @@ from seenat.registry.schedule import Schedule
 from seenat.registry.storage.digests import sha256_of_bytes
 
 __all__ = [
-    "AliasSpec",
     "BatchContent",
     "CheckpointSpec",
     "ModelSpec",
@@ -86,18 +86,6 @@ class CheckpointSpec:
     reason: str | None = None
     digest: str | None = None
     files: tuple[FileRecord, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AliasSpec:
-    """Another name of a model, or a name that meant it for a time."""
-
-    name: str
-    valid_from: str | None = None
-    """First day on which it did, as `2023-04-03`; None for always."""
-    valid_until: str | None = None
-    """First day on which it no longer did; None where it still does."""
-    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

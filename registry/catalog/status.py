@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import evidence
+from seenat.registry.database.tables.catalog import evidence
 
 __all__ = ["NO_LONGER_STATED", "Evidence", "Status", "derive_status", "evidence_of", "evidence_of_checkpoints"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, insert, inspect, update
 
-from seenat.registry.database.tables import generations
+from seenat.registry.database.tables.catalog import generations
 
 __all__ = ["COUNTED_TABLES", "catalog_generation", "note_write", "raise_generation", "watch_writes"]
 

@@ -26,7 +26,8 @@ from sqlalchemy import Connection, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.status import Evidence
-from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
+from seenat.registry.database.tables.catalog import checkpoints, evidence, models
+from seenat.registry.database.tables.imports import evaluation_files, evaluations
 from seenat.registry.integrity.evidence import IMPORT, replace_evidence
 
 __all__ = ["COINCIDENCE_SOURCE", "DuplicateRun", "Run", "compare_runs", "record_coincidences"]

@@ -25,7 +25,7 @@ from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.rows import insert_rows, now, pieces
-from seenat.registry.database.tables import evaluation_files, evaluations
+from seenat.registry.database.tables.imports import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, UnknownModel
 from seenat.registry.evaluations.duplicate_runs import DuplicateRun, record_coincidences
 from seenat.registry.evaluations.harness_files import EvaluationRun, Rejected, read_run

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, select
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence
+from seenat.registry.database.tables.catalog import checkpoints, evidence
+from seenat.registry.database.tables.imports import evaluation_files, evaluations
 from seenat.registry.errors import NotMeasured
 from seenat.registry.evaluations.duplicate_runs import COINCIDENCE_SOURCE
 

@@ -19,7 +19,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.queries import checkpoint_file_rows
 from seenat.registry.catalog.status import NO_LONGER_STATED, Evidence, derive_status, evidence_of_checkpoints
 from seenat.registry.database.rows import AnyRow, pieces
-from seenat.registry.database.tables import checkpoints, models, revisions, suites
+from seenat.registry.database.tables.catalog import checkpoints, models, revisions, suites
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.listing import is_weights
 from seenat.registry.integrity.evidence import AUDIT, replace_evidence

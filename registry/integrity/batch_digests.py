@@ -17,7 +17,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.order_tables import record_batch
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.specs import BatchContent
-from seenat.registry.database.tables import batches
+from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange

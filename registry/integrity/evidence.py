@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from seenat.registry.catalog.checkpoint_tables import delete_evidence, insert_evidence, update_checkpoints
 from seenat.registry.catalog.status import NO_LONGER_STATED, Evidence, derive_status, evidence_of_checkpoints
 from seenat.registry.database.rows import now, pieces
-from seenat.registry.database.tables import checkpoints, evidence
+from seenat.registry.database.tables.catalog import checkpoints, evidence
 
 __all__ = [
     "AUDIT",

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from seenat.registry.catalog.queries import checkpoint_file_rows
 from seenat.registry.catalog.status import NO_LONGER_STATED, Evidence
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import checkpoints, models, revisions
+from seenat.registry.database.tables.catalog import checkpoints, models, revisions
 from seenat.registry.integrity.evidence import SHIPPED, Change, replace_evidence
 from seenat.registry.units import HalfOpenRange
 

@@ -32,7 +32,7 @@ from seenat.registry.catalog.queries import checkpoint_files_of
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import checkpoints, revisions
+from seenat.registry.database.tables.catalog import checkpoints, revisions
 from seenat.registry.errors import HubUnavailable, InvalidValue, SeenatError, Unreachable
 from seenat.registry.hub.listing import Listing, RepositoryListing
 from seenat.registry.integrity.evidence import forget_evidence

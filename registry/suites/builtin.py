@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from seenat.registry.catalog.models import AliasSpec
 from seenat.registry.catalog.order_tables import record_published_digests
-from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.schedule import Schedule

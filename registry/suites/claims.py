@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import claims
+from seenat.registry.database.tables.catalog import claims
 
 __all__ = ["Claim", "claims_of", "disputed", "record_shipped_claims"]
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.models import AliasSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.schedule import Schedule
 

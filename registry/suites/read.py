@@ -17,7 +17,7 @@ from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, OrderSpec, 
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables import models, orders, suites
+from seenat.registry.database.tables.catalog import models, orders, suites
 
 __all__ = ["stored_suite"]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from seenat.registry.database.tables import models, reference_counts
+from seenat.registry.database.tables.catalog import models
+from seenat.registry.database.tables.imports import reference_counts
 
 __all__ = ["record_reference_counts"]
 

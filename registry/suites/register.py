@@ -18,11 +18,12 @@ from sqlalchemy import Connection, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import AliasSpec
 from seenat.registry.catalog.orders import Order
-from seenat.registry.catalog.specs import AliasSpec, BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, read_config, weight_and_config_files
 from seenat.registry.checkpoints.parameters import ParameterCount, count_parameters, parameters_of_config
-from seenat.registry.database.tables import aliases, models, orders, suites
+from seenat.registry.database.tables.catalog import aliases, models, orders, suites
 from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule

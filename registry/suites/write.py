@@ -28,7 +28,7 @@ from seenat.registry.catalog.order_tables import write_order
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.database.rows import AnyRow, insert_rows, now, upsert
-from seenat.registry.database.tables import aliases, checkpoints, models, orders, suites
+from seenat.registry.database.tables.catalog import aliases, checkpoints, models, orders, suites
 from seenat.registry.errors import InvalidValue, SuiteChanged
 from seenat.registry.suites.diff import diff_suites
 from seenat.registry.suites.read import stored_suite

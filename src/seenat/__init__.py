@@ -51,17 +51,18 @@ docs/python.md is a tour.
 
 # The files of this folder; the rooms beside it (registry, memorization, migrations, cli) are links.
 #
-#   catalog    Catalog: one call a method
-#   lookups    its look-ups: models, orders, steps, batches, sequences
-#   section    what parts of the catalog share
-#   memorize   its `memorize`: options, the run, what an observer is told
-#   which      its `which`: lists of sequences
-#   studies    its `studies`
-#   exports    its exports
-#   database   upgrade, check_schema
-#   models     answers about models and checkpoints
-#   batches    answers about batches and sequences
-#   answers    answers about jobs and syncs
+#   catalog      Catalog: one call a method
+#   lookups      its look-ups: models, orders, steps, batches, sequences
+#   section      what parts of the catalog share
+#   memorize     its `memorize`: options, the run, what an observer is told
+#   which        its `which`: lists of sequences
+#   studies      its `studies`
+#   exports      its exports
+#   database     upgrade, check_schema
+#   models       answers about models
+#   checkpoints  answers about checkpoints
+#   batches      answers about batches and sequences
+#   answers      answers about jobs and syncs
 
 from __future__ import annotations
 
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
+    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
@@ -96,15 +98,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.models import (
-        CheckpointAnswer,
-        FileAnswer,
-        ModelAnswer,
-        Models,
-        ModelSummary,
-        ScheduleAnswer,
-        StepAnswer,
-    )
+    from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
@@ -251,6 +245,7 @@ _NAMES = {
     "answers": "JobAnswer SyncAnswer",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
+    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "Job ShardRecord",
@@ -274,7 +269,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
-    "models": "CheckpointAnswer FileAnswer ModelAnswer ModelSummary Models ScheduleAnswer StepAnswer",
+    "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",

@@ -14,8 +14,9 @@ from seenat.section import CatalogSection
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
     from seenat.batches import BatchAnswer, SequenceAnswer
+    from seenat.checkpoints import CheckpointAnswer, StepAnswer
     from seenat.memorization.queries.trajectories import SequenceTrajectory
-    from seenat.models import CheckpointAnswer, ModelAnswer, Models, StepAnswer
+    from seenat.models import ModelAnswer, Models
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.suites.claims import Claim
@@ -85,7 +86,7 @@ class Lookups(CatalogSection):
         `below` bounds the non-embedding parameters, `tokens` the tokens seen, as "START:STOP". A status is `ok`, `suspect`,
         `wrong`, `missing` or `unknown`. Raises `UnknownModel` or `UnknownOrder` for names that the catalog does not have.
         """
-        from seenat.models import CheckpointAnswer
+        from seenat.checkpoints import CheckpointAnswer
         from seenat.registry.catalog.search import CheckpointFilter, TokenRange, find_checkpoints
 
         wanted = CheckpointFilter(
@@ -106,7 +107,7 @@ class Lookups(CatalogSection):
         `step` counts optimizer updates; a revision such as "step3000" is understood too. The checkpoint at step N has
         consumed batches 0 to N - 1. Raises `UnknownCheckpoint` with the nearest saved steps.
         """
-        from seenat.models import StepAnswer
+        from seenat.checkpoints import StepAnswer
 
         chosen = self._model(model)
         checkpoint = chosen.checkpoint(step)

@@ -21,7 +21,7 @@ from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.database.tables import batches
+from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, SeenatError, UnknownCheckpoint
 from seenat.registry.integrity.batch_digests import verify_batch
 from seenat.registry.open import open_catalog

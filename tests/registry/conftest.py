@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
-from seenat.registry.database.tables import metadata
+from seenat.registry.database.tables.complete import metadata
 from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.orders.formats.megatron_idx import write_order
 

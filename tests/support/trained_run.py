@@ -21,7 +21,7 @@ from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import ensure_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.tables import batch_counts, blocks, memorized_sequences, onset_counts
+from seenat.registry.database.tables.results import batch_counts, blocks, memorized_sequences, onset_counts
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.megatron_idx import write_order

@@ -5,6 +5,7 @@
     imports   what others measured
     jobs      what is to be measured
     results   what was measured
+    complete  the metadata, once all tables are in it
 
 The tables, in four layers, each pointing only upwards:
 
@@ -20,51 +21,3 @@ of it are committed. Sequences are arithmetic, never rows, except those that wer
 
 Times are UTC as ISO-8601 text ending in Z; digests are text that starts with `sha256:`.
 """
-
-from seenat.registry.database.tables.base import metadata
-from seenat.registry.database.tables.catalog import (
-    aliases,
-    batches,
-    checkpoint_files,
-    checkpoints,
-    claims,
-    evidence,
-    generations,
-    models,
-    orders,
-    revisions,
-    suites,
-    token_files,
-)
-from seenat.registry.database.tables.imports import evaluation_files, evaluations, reference_counts, result_sets
-from seenat.registry.database.tables.jobs import jobs, measurement_rows, measurements, protocols, shards
-from seenat.registry.database.tables.results import batch_counts, blocks, memorized_sequences, onset_counts
-
-__all__ = [
-    "aliases",
-    "batch_counts",
-    "batches",
-    "blocks",
-    "checkpoint_files",
-    "checkpoints",
-    "claims",
-    "evaluation_files",
-    "evaluations",
-    "evidence",
-    "generations",
-    "jobs",
-    "measurement_rows",
-    "measurements",
-    "memorized_sequences",
-    "metadata",
-    "models",
-    "onset_counts",
-    "orders",
-    "protocols",
-    "reference_counts",
-    "result_sets",
-    "revisions",
-    "shards",
-    "suites",
-    "token_files",
-]

@@ -127,7 +127,7 @@ def test_verify_reads_all_that_is_here_or_the_steps_that_are_named(url: str) -> 
 def test_verify_fails_where_a_digest_differs(url: str) -> None:
     from sqlalchemy import update
 
-    from seenat.registry.database.tables import checkpoint_files
+    from seenat.registry.database.tables.catalog import checkpoint_files
 
     with open_catalog(url) as catalog, catalog.database.write() as connection:
         id_ = catalog.model("pocket-230k").checkpoint(64).id

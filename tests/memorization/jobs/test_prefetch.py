@@ -27,7 +27,7 @@ from seenat.memorization.jobs.status import Job, failures, find_job
 from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint
-from seenat.registry.database.tables import shards
+from seenat.registry.database.tables.jobs import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NoRoom
 from seenat.registry.hub.cache import evict
 from seenat.registry.hub.download import DownloadObserver, fetch_checkpoint

@@ -21,7 +21,7 @@ from seenat.memorization.results.compaction import compact
 from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.read import read_values
 from seenat.memorization.studies.inputs.study_data import open_study_data
-from seenat.registry.database.tables import jobs, shards
+from seenat.registry.database.tables.jobs import jobs, shards
 from seenat.registry.errors import CorruptFile
 from seenat.registry.units import SequenceRange
 

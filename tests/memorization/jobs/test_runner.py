@@ -25,7 +25,7 @@ from seenat.memorization.queries.onsets import onsets
 from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.refresh import refresh_stale_onsets
-from seenat.registry.database.tables import shards
+from seenat.registry.database.tables.jobs import shards
 from seenat.registry.errors import CorruptFile, JobFailed, NotMeasured, PlanChanged
 from seenat.registry.integrity.content import ensure_content
 from seenat.registry.open import open_catalog

@@ -21,7 +21,7 @@ from seenat.memorization.published.compare import Comparison, compare
 from seenat.memorization.published.importer import import_published
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import ModelSpec, OrderSpec
-from seenat.registry.database.tables import reference_counts
+from seenat.registry.database.tables.imports import reference_counts
 from seenat.registry.errors import NotMeasured
 
 SEQUENCES, BATCH, STEPS = 96, 8, 12

@@ -21,7 +21,8 @@ from seenat.memorization.published.sources import SplitName, open_published
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
-from seenat.registry.database.tables import models, reference_counts
+from seenat.registry.database.tables.catalog import models
+from seenat.registry.database.tables.imports import reference_counts
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, MissingExtra, UnknownCheckpoint
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.reference_counts import record_reference_counts

@@ -21,7 +21,8 @@ from seenat.memorization.results.recovery import recover
 from seenat.memorization.results.refresh import refresh_onsets, refresh_stale_onsets
 from seenat.memorization.results.trajectory import Point, Trajectory
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.database.tables import batch_counts, blocks, checkpoints, memorized_sequences, onset_counts
+from seenat.registry.database.tables.catalog import checkpoints
+from seenat.registry.database.tables.results import batch_counts, blocks, memorized_sequences, onset_counts
 from seenat.registry.errors import StaleResults
 
 BLOCK = 624

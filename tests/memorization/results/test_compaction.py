@@ -16,7 +16,8 @@ from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.compaction import compact
 from seenat.memorization.results.recovery import recover
 from seenat.memorization.results.trajectory import Point, Trajectory
-from seenat.registry.database.tables import batch_counts, checkpoints, memorized_sequences, onset_counts
+from seenat.registry.database.tables.catalog import checkpoints
+from seenat.registry.database.tables.results import batch_counts, memorized_sequences, onset_counts
 from seenat.registry.errors import CorruptFile, NotMeasured
 from seenat.registry.units import SequenceRange
 

@@ -17,7 +17,7 @@ from seenat.memorization.results.measurements import (
     measurements_of,
     results_folder,
 )
-from seenat.registry.database.tables import orders
+from seenat.registry.database.tables.catalog import orders
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.open import open_catalog
 

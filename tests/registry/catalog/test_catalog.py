@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import batches, orders
+from seenat.registry.database.tables.catalog import batches, orders
 from seenat.registry.errors import (
     NotFound,
     UnknownBatch,

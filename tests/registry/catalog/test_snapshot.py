@@ -16,13 +16,21 @@ from sqlalchemy import Connection, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Model
-from seenat.registry.catalog.specs import AliasSpec, BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.models import AliasSpec, Model
+from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
 from seenat.registry.database.generation import catalog_generation
-from seenat.registry.database.tables import aliases, batches, checkpoints, generations, models, orders, token_files
+from seenat.registry.database.tables.catalog import (
+    aliases,
+    batches,
+    checkpoints,
+    generations,
+    models,
+    orders,
+    token_files,
+)
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.write import write_suite
 
@@ -88,7 +96,7 @@ def test_only_models_that_were_not_read_are_read(catalog: Catalog) -> None:
 _CHANGE = """
 import sys
 from sqlalchemy import update
-from seenat.registry.database.tables import checkpoints
+from seenat.registry.database.tables.catalog import checkpoints
 from seenat.registry.open import open_catalog
 
 with open_catalog(sys.argv[1]) as catalog:

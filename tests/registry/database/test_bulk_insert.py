@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from seenat.registry.database.bulk_insert import bulk_insert
-from seenat.registry.database.tables import checkpoints, suites
+from seenat.registry.database.tables.catalog import checkpoints, suites
 from seenat.registry.errors import InvalidValue
 
 COLUMNS = ("name", "origin", "provenance")

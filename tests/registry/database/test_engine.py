@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
-from seenat.registry.database.tables import orders, suites
+from seenat.registry.database.tables.catalog import orders, suites
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, SeenatError
 from seenat.registry.open import open_catalog
 

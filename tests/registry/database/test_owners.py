@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seenat.registry.database.generation import COUNTED_TABLES
-from seenat.registry.database.tables import metadata
+from seenat.registry.database.tables.complete import metadata
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("registry", "memorization", "cli", "src/seenat")

@@ -24,7 +24,9 @@ import seenat.migrations
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import HEAD, Database, parse_url
 from seenat.registry.database.schema import alembic_config
-from seenat.registry.database.tables import aliases, batches, metadata, onset_counts, suites
+from seenat.registry.database.tables.catalog import aliases, batches, suites
+from seenat.registry.database.tables.complete import metadata
+from seenat.registry.database.tables.results import onset_counts
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchema
 from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.suites.read import stored_suite

@@ -15,8 +15,10 @@ from sqlalchemy import func, select
 from support.published import hub_run, neox_run, numbers, write_json
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import AliasSpec, CheckpointSpec, ModelSpec, SuiteSpec
-from seenat.registry.database.tables import checkpoints, evaluation_files, evaluations, evidence, models
+from seenat.registry.catalog.models import AliasSpec
+from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
+from seenat.registry.database.tables.catalog import checkpoints, evidence, models
+from seenat.registry.database.tables.imports import evaluation_files, evaluations
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.evaluations.duplicate_runs import COINCIDENCE_SOURCE
 from seenat.registry.evaluations.importer import EvaluationImport, import_evaluations

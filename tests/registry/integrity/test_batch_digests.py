@@ -15,7 +15,7 @@ from support.fake_hub import Formula, HubServer, client_of
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import batches
+from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.integrity.batch_digests import read_sequences, verify_batch
 from seenat.registry.orders.remote.order import token_cache

@@ -14,7 +14,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.checkpoint_tables import forget_model_files, update_checkpoints
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import measurement_rows, measurements, protocols
+from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.errors import CorruptFile
 from seenat.registry.integrity.content import ensure_content, ensure_tokens, location_of
 from seenat.registry.suites.register import register_suite

@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import Evidence, Status, derive_status, evidence_of
-from seenat.registry.database.tables import checkpoint_files, checkpoints, evidence, revisions
+from seenat.registry.database.tables.catalog import checkpoint_files, checkpoints, evidence, revisions
 from seenat.registry.integrity.evidence import AUDIT, IMPORT, SHIPPED, VERIFY, forget_evidence, replace_evidence
 from seenat.registry.integrity.known_issues import record_known_issues
 from seenat.registry.schedule import Schedule

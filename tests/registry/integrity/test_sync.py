@@ -21,7 +21,7 @@ from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.files import checkpoint_digest, sha256_of_files
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
-from seenat.registry.database.tables import revisions
+from seenat.registry.database.tables.catalog import revisions
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
 from seenat.registry.integrity.audit import audit
 from seenat.registry.integrity.sync import Synced, sync_model, sync_models

@@ -20,7 +20,7 @@ from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.parameters import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
-from seenat.registry.database.tables import checkpoint_files
+from seenat.registry.database.tables.catalog import checkpoint_files
 from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.hub.download import fetch_checkpoint
 from seenat.registry.integrity.sync import sync_model

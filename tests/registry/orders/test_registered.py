@@ -16,7 +16,7 @@ from support.neox_documents import MAPS, write_documents
 
 from seenat import BatchAnswer, SequenceAnswer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.database.tables import batches
+from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.neox_index_map import open_index_map

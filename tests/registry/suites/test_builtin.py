@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import ModelSpec
-from seenat.registry.database.tables import batches, checkpoints, models, orders
+from seenat.registry.database.tables.catalog import batches, checkpoints, models, orders
 from seenat.registry.open import open_catalog
 from seenat.registry.suites.builtin import builtin_suites
 

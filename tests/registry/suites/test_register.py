@@ -17,7 +17,7 @@ from sqlalchemy import select
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.checkpoints.files import CONFIG
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import batches
+from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, InvalidManifest, SuiteChanged, UnknownCheckpoint
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import AliasSpec, BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.models import AliasSpec
+from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.database.engine import Database
-from seenat.registry.database.tables import batches, checkpoints, orders
+from seenat.registry.database.tables.catalog import batches, checkpoints, orders
 from seenat.registry.errors import InvalidValue, SuiteChanged, UnknownCheckpoint, UnknownOrder
 from seenat.registry.orders.geometry import ID_BYTES
 from seenat.registry.schedule import Schedule
