@@ -28,8 +28,8 @@ from seenat.memorization.queries.memorized import first_memorized, memorized_by_
 from seenat.memorization.queries.trajectories import trajectory
 from seenat.memorization.results.compaction import compact
 from seenat.memorization.results.measurements import Measurement
-from seenat.memorization.results.onset_table import replace_onsets
-from seenat.memorization.results.trajectory import OnsetTable
+from seenat.memorization.results.onset_rows import replace_onsets
+from seenat.memorization.results.trajectory import OnsetColumns
 from seenat.memorization.studies.retention import kept, relearned
 from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
@@ -245,11 +245,11 @@ def _insert_rate(catalog: Catalog, measurement: Measurement, start: int) -> floa
     return sum(len(table.column) for table in tables) / (time.process_time() - began)
 
 
-def _onsets(generator: np.random.Generator, sequences: int) -> OnsetTable:
+def _onsets(generator: np.random.Generator, sequences: int) -> OnsetColumns:
     column = np.arange(0, sequences, 30)
     first = generator.choice(pythia_steps()[11:], len(column))
     once = np.ones(len(column), np.int64)
-    return OnsetTable(
+    return OnsetColumns(
         column=column,
         first_step=first,
         bracket_low=first - 1000,

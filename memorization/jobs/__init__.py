@@ -6,7 +6,7 @@ status        Job, Progress: stored plans, and how far they are
 job_table     SQL of jobs
 shard_table   SQL of shards
 leases        ShardLeases: which process works on which shard
-shard         ShardWriter: buffer one job's values, then commit
+shard_writer  ShardWriter: buffer one job's values, then commit
 repair        measure again what was committed and is lost
 prefetch      fetch and load the next checkpoint while one is measured
 background    the thread that does so

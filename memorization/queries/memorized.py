@@ -15,7 +15,7 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
 from seenat.memorization.results.block_table import counts_by_batch
 from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
-from seenat.memorization.results.onset_table import count_onsets, onset_page
+from seenat.memorization.results.onset_rows import count_onsets, onset_page
 from seenat.memorization.results.refresh import check_onsets
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog

@@ -14,7 +14,7 @@ from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, StepSh
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import counts_by_row
 from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
-from seenat.memorization.results.onset_table import OnsetCount, count_onsets, onset_page
+from seenat.memorization.results.onset_rows import OnsetCount, count_onsets, onset_page
 from seenat.memorization.results.refresh import check_onsets
 from seenat.memorization.results.trajectory import Onset
 from seenat.registry.answer import Answer, TableAnswer

@@ -7,7 +7,7 @@ commit            MeasurementStore: write a block and make it count, in one tran
 recovery          undo what killed writers left behind
 block_table       SQL of committed blocks, and of counts by batch
 trajectory        one sequence's points; onsets of many sequences at once
-onset_table       SQL of onsets: what a block puts there, counts, pages
+onset_rows        SQL of onsets: what a block puts there, counts, pages
 refresh           onsets of contents that were replaced: refused to readers, derived anew by writers
 trajectory_parts  the same values once more, all checkpoints of a block in a file
 compaction        write these files

@@ -1,7 +1,7 @@
 """Committing a block of results: the file first, then one transaction that makes it count.
 
 The transaction records the file's digest, the onsets of the block's sequences and the counts of its batches; a job's shard is
-done in the same one (`jobs.shard`). Onsets and counts are derived from every committed value of the block, not added to what
+done in the same one (`jobs.shard_writer`). Onsets and counts are derived from every committed value of the block, not added to what
 was there, so the same committed values give the same rows whatever was killed, repeated or committed in between.
 
 A file whose digest is not the recorded one does not count. It was written by a commit that never came to be: then what it held
@@ -37,7 +37,7 @@ from seenat.memorization.results.measurements import (
     mark_onsets,
     results_folder,
 )
-from seenat.memorization.results.onset_table import replace_onsets
+from seenat.memorization.results.onset_rows import replace_onsets
 from seenat.memorization.results.trajectory import derive_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.engine import Database

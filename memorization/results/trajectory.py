@@ -23,7 +23,7 @@ import numpy.typing as npt
 from seenat.memorization.protocol.protocol import NOT_MEASURED
 from seenat.registry.answer import Answer
 
-__all__ = ["Onset", "OnsetTable", "Point", "Trajectory", "derive_onsets"]
+__all__ = ["Onset", "OnsetColumns", "Point", "Trajectory", "derive_onsets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class Trajectory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnsetTable:
+class OnsetColumns:
     """The onset of every sequence that some checkpoint had memorized; arrays of one length, by ascending sequence."""
 
     column: npt.NDArray[np.int64]
@@ -102,7 +102,7 @@ class OnsetTable:
     times_lost: npt.NDArray[np.int64]
 
 
-def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], full_score: int) -> OnsetTable:
+def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], full_score: int) -> OnsetColumns:
     """Onsets of many sequences at once.
 
     `steps` ascend, `[checkpoints]`; `values` are `[checkpoints, sequences]`, 255 where nothing was measured; `full_score` is
@@ -113,7 +113,7 @@ def derive_onsets(steps: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], f
     memorized, measured = chosen == full_score, chosen != NOT_MEASURED
     first = _first_row(memorized)
     last = len(steps) - 1 - _first_row(memorized[::-1])
-    return OnsetTable(
+    return OnsetColumns(
         column=columns.astype(np.int64),
         first_step=steps[first],
         bracket_low=_last_measured_before(steps, measured, first),

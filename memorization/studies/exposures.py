@@ -22,7 +22,7 @@ from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.orders.duplicates import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
+from seenat.registry.orders.duplicate_sequences import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
 from seenat.registry.units import SequenceRange
 
 __all__ = [

@@ -2,10 +2,10 @@
 
 sync            the hub's listing of a model -> revisions and files in the catalog
 audit           the rules over all models -> evidence -> statuses
-rules           the rules; pure functions of what the catalog holds
+audit_rules     the rules of the audit, shared weights among them; pure functions of what the catalog holds
 verify          the files of one checkpoint, read again
 known_issues    reports that ship with seenat
 evidence        evidence of one owner replaced, statuses derived
 content         the files of checkpoints and orders are still what the catalog knows
-batch_digests   batches that were read are what they were
+batch_digests   batches that were read are still what they were
 """

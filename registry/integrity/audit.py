@@ -1,4 +1,4 @@
-"""The audit: the rules of `seenat.registry.integrity.rules` over everything the catalog knows, written down as evidence.
+"""The audit: the rules of `seenat.registry.integrity.audit_rules` over everything the catalog knows, written down as evidence.
 
 It reads no file and contacts no hub. All models are looked at together, since the same bytes under two names are a finding on
 both. Findings that no longer hold are withdrawn; one that still holds keeps its date, so that a second audit changes nothing.
@@ -22,9 +22,9 @@ from seenat.registry.database.rows import AnyRow, pieces
 from seenat.registry.database.tables.catalog import checkpoints, models, revisions, suites
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.listing import is_weights
+from seenat.registry.integrity.audit_rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.integrity.known_issues import record_known_issues
-from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.learning_rate import learning_rate
 
 __all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit"]

@@ -52,8 +52,7 @@ docs/python.md is a tour.
 # The files of this folder; the rooms beside it (registry, memorization, migrations, cli) are links.
 #
 #   catalog      Catalog: one call a method
-#   lookups      its look-ups: models, orders, steps, batches, sequences
-#   section      what parts of the catalog share
+#   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
 #   which        its `which`: lists of sequences
 #   studies      its `studies`

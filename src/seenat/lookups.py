@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.answer import Answers
 from seenat.registry.units import SequenceRange
-from seenat.section import CatalogSection
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
@@ -17,14 +16,29 @@ if TYPE_CHECKING:
     from seenat.checkpoints import CheckpointAnswer, StepAnswer
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.models import ModelAnswer, Models
+    from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["Lookups"]
+__all__ = ["CatalogSection", "Lookups"]
 
 # No run is longer: 2**60 tokens are a million times Pythia's.
 _MOST_TOKENS = 2**60
+
+
+class CatalogSection:
+    """Methods over one open catalog, which take models by name or as they are."""
+
+    def __init__(self, registry: RegistryCatalog) -> None:
+        self._registry = registry
+
+    def _model(self, model: str | Model) -> Model:
+        return self._registry.model(model) if isinstance(model, str) else model
+
+    def _models(self, models: Iterable[str | Model]) -> list[Model]:
+        """The models, each once, as they come."""
+        return list({chosen.name: chosen for chosen in map(self._model, models)}.values())
 
 
 class Lookups(CatalogSection):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from seenat.lookups import CatalogSection
 from seenat.registry.answer import Answers
-from seenat.section import CatalogSection
 
 if TYPE_CHECKING:
     from seenat.memorization.studies.dispersion import BatchDispersion

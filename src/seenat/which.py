@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seenat.lookups import CatalogSection
 from seenat.registry.units import BatchRange
-from seenat.section import CatalogSection
 
 if TYPE_CHECKING:
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch

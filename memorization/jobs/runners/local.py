@@ -26,8 +26,8 @@ from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, 
 from seenat.memorization.jobs.repair import reopen_lost
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
 from seenat.memorization.jobs.runners.local_loader import LocalLoader
-from seenat.memorization.jobs.shard import ShardBuffer, ShardWriter
 from seenat.memorization.jobs.shard_table import ShardKey
+from seenat.memorization.jobs.shard_writer import ShardBuffer, ShardWriter
 from seenat.memorization.jobs.status import Job, find_job
 from seenat.memorization.jobs.window_cache import WindowReader, window_reader
 from seenat.registry.catalog.catalog import Catalog

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from seenat.memorization.statistics.distributions import student_quantile
 from seenat.memorization.studies.inputs.panels import Panel
 from seenat.memorization.studies.inputs.quantities import Floats
-from seenat.registry.orders.duplicates import Indices
+from seenat.registry.orders.duplicate_sequences import Indices
 
 __all__ = ["Gaps", "find_gaps"]
 

@@ -40,7 +40,7 @@ from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.orders.duplicates import MOST_SEQUENCES, Contents, order_contents
+from seenat.registry.orders.duplicate_sequences import MOST_SEQUENCES, Contents, order_contents
 
 __all__ = ["CohortEffect", "CounterfactualProfile", "ProfilePoint", "Residual", "TrendTest", "counterfactual_profiles"]
 

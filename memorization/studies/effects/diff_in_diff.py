@@ -27,7 +27,7 @@ import numpy as np
 from seenat.memorization.studies.inputs.panels import Panel
 from seenat.memorization.studies.inputs.quantities import Floats
 from seenat.memorization.studies.inputs.study_data import Flags
-from seenat.registry.orders.duplicates import Indices
+from seenat.registry.orders.duplicate_sequences import Indices
 
 __all__ = ["CONTROLS", "Differences", "Means", "differences", "mean_changes", "normal_maxima"]
 

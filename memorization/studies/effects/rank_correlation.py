@@ -13,7 +13,7 @@ import numpy as np
 from seenat.memorization.studies.inputs.panels import Panel
 from seenat.memorization.studies.inputs.quantities import Floats
 from seenat.memorization.studies.inputs.study_data import StudyData
-from seenat.registry.orders.duplicates import Indices
+from seenat.registry.orders.duplicate_sequences import Indices
 
 __all__ = ["MOST_RANKED", "order_correlations", "spearman"]
 

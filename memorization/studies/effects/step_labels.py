@@ -37,7 +37,7 @@ from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
-from seenat.registry.orders.duplicates import MOST_SEQUENCES, order_contents
+from seenat.registry.orders.duplicate_sequences import MOST_SEQUENCES, order_contents
 
 __all__ = ["LABEL_CONFIDENCE", "Boundary", "StepLabel", "StepLabels", "possible_steps", "step_labels"]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seenat.memorization.studies.inputs.quantities import Floats, Quantity
 from seenat.memorization.studies.inputs.study_data import StudyData
-from seenat.registry.orders.duplicates import Indices
+from seenat.registry.orders.duplicate_sequences import Indices
 
 __all__ = ["Panel", "panels"]
 

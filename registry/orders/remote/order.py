@@ -32,8 +32,8 @@ from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import ByteRange, Geometry
-from seenat.registry.orders.remote.byte_ranges import HubFile, HubLocation, HubRanges
 from seenat.registry.orders.remote.cache import PieceCache, PieceKey
+from seenat.registry.orders.remote.range_requests import HubFile, HubLocation, HubRanges
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.units import SequenceRange
 

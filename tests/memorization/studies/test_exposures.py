@@ -16,7 +16,7 @@ from seenat.memorization.studies.exposures import exposure_onsets, quantile
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.orders.duplicates import contents_of
+from seenat.registry.orders.duplicate_sequences import contents_of
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry

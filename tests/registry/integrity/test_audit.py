@@ -17,7 +17,7 @@ from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storage_dtype
 from seenat.registry.database.tables.catalog import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit
-from seenat.registry.integrity.rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
+from seenat.registry.integrity.audit_rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
 from seenat.registry.schedule import Schedule, pythia_steps
 from seenat.registry.suites.write import write_suite
 

@@ -22,7 +22,7 @@ from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.open import open_catalog
-from seenat.registry.orders.duplicates import contents_of
+from seenat.registry.orders.duplicate_sequences import contents_of
 from seenat.registry.suites.register import register_suite
 
 LOSS = Protocol.default_for(0, "loss")

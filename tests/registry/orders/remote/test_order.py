@@ -20,8 +20,8 @@ from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.remote.byte_ranges import HubLocation
 from seenat.registry.orders.remote.order import RemoteOrder, open_remote, token_cache
+from seenat.registry.orders.remote.range_requests import HubLocation
 from seenat.registry.units import SequenceRange
 
 SEQUENCES, LENGTH, ROW, BATCH = 146_432_000, 2_049, 4_098, 4_196_352

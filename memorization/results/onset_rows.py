@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, delete, func, select, tuple_
 
 from seenat.memorization.results.measurements import Measurement
-from seenat.memorization.results.trajectory import OnsetTable
+from seenat.memorization.results.trajectory import OnsetColumns
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
@@ -48,7 +48,7 @@ class OnsetCount(NamedTuple):
     """Those among them that the run had not read by this step."""
 
 
-def replace_onsets(connection: Connection, measurement: Measurement, block: int, table: OnsetTable) -> None:
+def replace_onsets(connection: Connection, measurement: Measurement, block: int, table: OnsetColumns) -> None:
     """Replace a block's onsets; the columns of `table` are the block's sequences."""
     span = measurement.block(block)
     rows = and_(
@@ -138,7 +138,7 @@ def _places(
     return [(step, block) for step, block in rows]
 
 
-def _rows(measurement: Measurement, start: int, table: OnsetTable) -> Iterator[tuple[int | None, ...]]:
+def _rows(measurement: Measurement, start: int, table: OnsetColumns) -> Iterator[tuple[int | None, ...]]:
     lows = [None if low < 0 else low for low in table.bracket_low.tolist()]
     return zip(
         repeat(measurement.id, len(lows)),
@@ -152,7 +152,7 @@ def _rows(measurement: Measurement, start: int, table: OnsetTable) -> Iterator[t
     )
 
 
-def _counts(measurement: Measurement, block: int, table: OnsetTable) -> Iterator[tuple[int, ...]]:
+def _counts(measurement: Measurement, block: int, table: OnsetColumns) -> Iterator[tuple[int, ...]]:
     sequences = Counter(table.first_step.tolist())
     lost = Counter(table.first_step[table.times_lost > 0].tolist())
     return ((measurement.id, step, block, count, lost[step]) for step, count in sequences.items())
