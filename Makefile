@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-without-torch check coverage mutants bench bench-gpu clean
+.PHONY: help demo test test-without-torch check coverage mutants fuzz bench bench-gpu clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
 	@echo "make coverage   run the tests and report which branches none of them takes"
 	@echo "make mutants   break the code in known ways, one at a time, and see the tests fail"
+	@echo "make fuzz    damage 100,000 inputs of every parser and see each read or refused (hours; python -m fuzz TARGET for one)"
 	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (20 to 35 minutes)"
 	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
@@ -57,6 +58,9 @@ coverage: $(VENV)/.developing
 
 mutants: $(VENV)/.developing
 	$(BIN)/python tests/house/mutants.py
+
+fuzz: $(VENV)/.developing
+	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

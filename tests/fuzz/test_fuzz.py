@@ -1,0 +1,31 @@
+"""A slice of each fuzzing campaign, with all inputs that once failed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fuzz.targets import all_targets
+
+INPUTS = 200
+TARGETS = all_targets()
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_damaged_input_is_read_or_refused(name: str) -> None:
+    if TARGETS[name].needs_torch and importlib.util.find_spec("torch") is None:
+        pytest.skip("needs torch")
+    done = subprocess.run(
+        [sys.executable, "-m", "fuzz", name, "--inputs", str(INPUTS), "--no-keep"],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
