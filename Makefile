@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-without-torch check coverage mutants fuzz bench bench-gpu clean
+.PHONY: help demo test test-without-torch check coverage slowest mutants fuzz bench bench-gpu clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
 	@echo "make test    run the tests; make test PYTHON=python3.13 runs them on another Python, in a .venv of that"
 	@echo "make check   style, types, import contracts, and the wheel in an empty environment"
 	@echo "make coverage   run the tests and report which branches none of them takes"
+	@echo "make slowest    run the tests and list those that take the most processor time, in tests/slowest.txt"
 	@echo "make mutants   break the code in known ways, one at a time, and see the tests fail"
 	@echo "make fuzz    damage 100,000 inputs of every parser and see each read or refused (hours; python -m fuzz TARGET for one)"
 	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (20 to 35 minutes)"
@@ -55,6 +56,9 @@ test-without-torch: $(VENV)/.without-torch
 
 coverage: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-report=html
+
+slowest: $(VENV)/.developing
+	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile --slowest tests/slowest.txt
 
 mutants: $(VENV)/.developing
 	$(BIN)/python tests/house/mutants.py
