@@ -17,7 +17,13 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
 
-pytest_plugins = ["support.fake_hub", "support.needing_torch", "support.trained_run", "support.studied", "support.slowest"]
+pytest_plugins = [
+    "support.fake_hub",
+    "support.needing_torch",
+    "support.trained_run",
+    "support.studied",
+    "support.slowest",
+]
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """Survives between runs; deleting it costs a minute."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from support.measuring import measure
+from support.once import copied_once
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.open import open_catalog
@@ -85,14 +86,18 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
     The smallest model is measured everywhere, the others at three checkpoints over the controls too. 72,176 values; 40
     seconds of one core.
     """
-    with open_catalog(str(tmp_path_factory.mktemp("pocket") / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
-        for name in ("pocket-230k", "pocket-660k", "pocket-2m"):
-            measure(catalog, name)
-            if name == "pocket-230k":
-                measure(catalog, name, unseen=True)
-            else:
-                measure(catalog, name, steps=(0, 64, 384), sequences=SequenceRange(3072, 3584), unseen=True)
+
+    def make(folder: Path) -> None:
+        with open_catalog(str(folder / "catalog.sqlite")) as catalog:
+            register_suite(catalog, pocket_manifest)
+            for name in ("pocket-230k", "pocket-660k", "pocket-2m"):
+                measure(catalog, name)
+                if name == "pocket-230k":
+                    measure(catalog, name, unseen=True)
+                else:
+                    measure(catalog, name, steps=(0, 64, 384), sequences=SequenceRange(3072, 3584), unseen=True)
+
+    with open_catalog(str(copied_once(tmp_path_factory, "measured-pocket", make) / "catalog.sqlite")) as catalog:
         yield catalog
 
 

@@ -23,6 +23,7 @@ from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 from support.measuring import measure
+from support.once import copied_once
 
 BATCH = 8
 """Sequences a batch in the pocket suite."""
@@ -75,17 +76,21 @@ def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFacto
 
     54,784 of them, 20 seconds of one core.
     """
-    path = tmp_path_factory.mktemp("losses") / "catalog.sqlite"
-    with (
-        closing(sqlite3.connect(measured_pocket.database.url.database)) as measured,
-        closing(sqlite3.connect(path)) as copy,
-    ):
-        measured.backup(copy)
-    shutil.copytree(results_folder(measured_pocket.database), f"{path}.results")
-    with open_catalog(str(path)) as catalog:
-        losses, late = Protocol.default_for(0, "loss"), SequenceRange(BATCH * 192, 3584)
-        measure(catalog, "pocket-230k", losses, unseen=True)
-        measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
+
+    def make(folder: Path) -> None:
+        path = folder / "catalog.sqlite"
+        with (
+            closing(sqlite3.connect(measured_pocket.database.url.database)) as measured,
+            closing(sqlite3.connect(path)) as copy,
+        ):
+            measured.backup(copy)
+        shutil.copytree(results_folder(measured_pocket.database), f"{path}.results")
+        with open_catalog(str(path)) as catalog:
+            losses, late = Protocol.default_for(0, "loss"), SequenceRange(BATCH * 192, 3584)
+            measure(catalog, "pocket-230k", losses, unseen=True)
+            measure(catalog, "pocket-660k", losses, steps=(192, 256, 320, 384), sequences=late, unseen=True)
+
+    with open_catalog(str(copied_once(tmp_path_factory, "with-losses", make) / "catalog.sqlite")) as catalog:
         yield catalog
 
 

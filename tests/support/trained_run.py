@@ -27,6 +27,7 @@ from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.suites.register import register_suite
 from support.measuring import measure, plan
+from support.once import made_once
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.transformers.reference import ReferenceScores
@@ -71,13 +72,14 @@ class Mine:
 @pytest.fixture(scope="session")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Mine:
     """A suite of its own vocabulary, batch and length, trained in some seconds until most of it is memorized."""
-    folder = tmp_path_factory.mktemp("mine")
     rows = _planted_rows()
-    _write_tokens(folder, rows)
-    _train(folder / "models", rows)
-    manifest = folder / "SUITE.toml"
-    manifest.write_text(_manifest_text(len(rows), STEPS), encoding="utf-8")
-    return Mine(manifest, rows)
+
+    def make(folder: Path) -> None:
+        _write_tokens(folder, rows)
+        _train(folder / "models", rows)
+        (folder / "SUITE.toml").write_text(_manifest_text(len(rows), STEPS), encoding="utf-8")
+
+    return Mine(made_once(tmp_path_factory, "mine", make) / "SUITE.toml", rows)
 
 
 @pytest.fixture(scope="session")
