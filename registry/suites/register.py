@@ -282,6 +282,7 @@ def _order_files(manifest: SuiteManifest, order: OrderManifest) -> OrderFiles:
         dtype=order.dtype,
         vocab_size=order.vocab_size,
         sequences_per_batch=order.sequences_per_batch,
+        pack_impl=order.pack_impl,
         **{role: manifest.locate(name) for name, role in _roles(order) if role != "tokens"},
     )
 
