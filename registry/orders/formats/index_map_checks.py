@@ -19,7 +19,14 @@ import numpy.typing as npt
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.index_map_arrays import IndexMaps
 
-__all__ = ["SAMPLES_CHECKED", "SHUFFLES_CHECKED", "check_ends", "check_index_maps", "check_some_samples", "check_some_shuffles"]
+__all__ = [
+    "SAMPLES_CHECKED",
+    "SHUFFLES_CHECKED",
+    "check_ends",
+    "check_index_maps",
+    "check_some_samples",
+    "check_some_shuffles",
+]
 
 SHUFFLES_CHECKED = 4_096
 """Pairs of neighbours that opening reads: it finds every run of equal entries over 0.1% of the map."""

@@ -71,9 +71,7 @@ class Run:
         files = write_documents(folder, self.documents)
         for name in MAPS:
             np.save(folder / f"{name}.npy", getattr(self, name))
-        return OrderFiles(
-            name="run", format="neox-index-map", files=files, pack_impl="packed", **map_files(folder)
-        )
+        return OrderFiles(name="run", format="neox-index-map", files=files, pack_impl="packed", **map_files(folder))
 
 
 @st.composite
@@ -313,7 +311,9 @@ def test_samples_that_are_documents_are_not_read_as_packed(
     """Read as packed, each would end with the first id of the next document."""
     order = one_document_a_sample(tmp_path, 4, lengths)
     message = refusal(open_order, replace(order, tokens_per_sequence=stated))
-    assert message.startswith(f"{order.sample_idx}: every sample begins with a document, as with pack_impl = 'unpacked'")
+    assert message.startswith(
+        f"{order.sample_idx}: every sample begins with a document, as with pack_impl = 'unpacked'"
+    )
     assert 'if the run packed its documents, state pack_impl = "packed"' in message
 
 
@@ -357,7 +357,9 @@ def test_names_of_different_runs_are_refused(run: Run, order: OrderFiles, refusa
 def test_names_that_say_another_length_are_refused(order: OrderFiles, refusal: Callable[..., str]) -> None:
     order = named(order, "50ns_7sl_1234s")
     message = refusal(open_order, order)
-    assert f"{order.sample_idx} (sample 0) says tokens_per_sequence = 7, but {order.doc_idx} (its name) says 8" in message
+    assert (
+        f"{order.sample_idx} (sample 0) says tokens_per_sequence = 7, but {order.doc_idx} (its name) says 8" in message
+    )
 
 
 def test_another_packing_cannot_be_stated(order: OrderFiles) -> None:

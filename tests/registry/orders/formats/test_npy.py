@@ -82,7 +82,9 @@ DAMAGED = {
     "deep nesting": b"(" * 5_000 + b"\n",
     "a type that overflows": b"{'descr': 'V9999999999999999999', 'fortran_order': False, 'shape': (5, 4), }\n",
     "types out of their place": b"{'descr': (4, 5, 6), 'fortran_order': False, 'shape': (5, 4), }\n",
-    "lengths of thousands of digits": b"{'descr': '<u2', 'fortran_order': False, 'shape': (0x" + b"f" * 5_000 + b",), }\n",
+    "lengths of thousands of digits": b"{'descr': '<u2', 'fortran_order': False, 'shape': (0x"
+    + b"f" * 5_000
+    + b",), }\n",
     "keys that do not compare": b"{'descr': '<u2', 'fortran_order': False, 5: (5, 4), }\n",
     "a key that has no hash": b"{[]: 1}\n",
     "numbers of Python 2": b"{'descr': '<u2', 'fortran_order': False, 'shape': (5L, 4L, }\n",
@@ -94,7 +96,9 @@ DAMAGED = {
 def test_whatever_stands_in_a_header_is_refused_as_one(tmp_path, damage, version, refusal):
     text = DAMAGED[damage]
     path = tmp_path / "o.npy"
-    path.write_bytes(b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 * version, "little") + text + ROWS.tobytes())
+    path.write_bytes(
+        b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 * version, "little") + text + ROWS.tobytes()
+    )
     write_documents(tmp_path, [ROWS.reshape(-1)])
     maps = {**map_files(tmp_path), "sample_idx": path, "shuffle_idx": path}
     for order in (
