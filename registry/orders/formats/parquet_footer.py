@@ -19,7 +19,7 @@ from typing import Any
 from seenat.registry.errors import CorruptFile, SeenatError
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim
-from seenat.registry.orders.file_signature import head_of, length_of, looks_like
+from seenat.registry.orders.file_signature import head_of, looks_like
 
 __all__ = ["LAYOUTS", "Footer", "Layout", "batches_of", "described_by_footers", "open_file", "read_footer", "reading"]
 
@@ -132,11 +132,10 @@ def open_file(footer: Footer, filesystem: Any = None) -> Any:
     """Open a file by the footer that was read before, with no whole column in memory.
 
     A local file is mapped, so that no length within it can ask for more memory than it has bytes. Raises `CorruptFile` where
-    its footer puts a column outside of it.
+    it is no longer as it was.
     """
     with reading(footer.path):
         if filesystem is None:
-            _check_chunks(footer)
             return arrow().parquet.ParquetFile(footer.path, metadata=footer.metadata, memory_map=True, pre_buffer=False)
         return arrow().parquet.ParquetFile(
             footer.path, metadata=footer.metadata, filesystem=filesystem, buffer_size=_BUFFER, pre_buffer=False
@@ -153,27 +152,6 @@ def batches_of(file: Any, group: int, columns: Sequence[str], rows: int, where: 
         if batch is None:
             return
         yield batch
-
-
-def _check_chunks(footer: Footer) -> None:
-    length = length_of(Path(footer.path))
-    for group in range(footer.metadata.num_row_groups):
-        row_group = footer.metadata.row_group(group)
-        for column in range(row_group.num_columns):
-            start, stop = _span(row_group.column(column))
-            if not 0 <= start <= stop <= length:
-                raise CorruptFile(
-                    f"{footer.path}, row group {group}: by the footer its column {column} is the bytes {start}:{stop}, and the "
-                    f"file has {length}; download it again."
-                )
-
-
-def _span(chunk: Any) -> tuple[int, int]:
-    """First byte of a column chunk, and the one after its last."""
-    start: int = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
-        start = min(start, chunk.dictionary_page_offset)
-    return start, start + chunk.total_compressed_size
 
 
 def _check_magic(path: str) -> None:
