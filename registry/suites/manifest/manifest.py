@@ -19,8 +19,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from seenat.registry.errors import InvalidManifest, InvalidValue
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import expand_template
+from seenat.registry.storage.names import check_name
 from seenat.registry.suites.manifest.keys import MODEL_KEYS, ORDER_KEYS, REPOSITORY, SUITE_KEYS, Fact
 from seenat.registry.suites.manifest.toml_positions import locate
 from seenat.registry.suites.manifest.toml_schema import (
@@ -141,6 +143,10 @@ def read_manifest(path: Path, *, catalog_orders: Collection[str] | None = None) 
     Raises `InvalidManifest` with every mistake that was found, one a line: file, line, table, key, what is wrong and
     what to write instead.
     """
+    try:
+        check_name(path)
+    except InvalidValue as error:
+        raise InvalidManifest(str(error)) from None
     document, source = read_toml(path)
     mistakes = Mistakes(path, locate(source))
     folder = path.absolute().parent
