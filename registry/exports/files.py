@@ -42,8 +42,11 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write a new .npy file, as little-endian and C-ordered as orders are read; raises as `npy_writer` does."""
+    stored = array.dtype.newbyteorder("<")
     with _new(path) as partial, partial.open("wb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array, array.dtype.newbyteorder("<")), allow_pickle=False)
+        # Not NumPy's own `write_array`: what it writes to a full disk is short, without an error.
+        _write_header(file, array.shape, stored)
+        _append(file, array, stored)
 
 
 @contextmanager
@@ -59,14 +62,18 @@ def npy_writer(
     check_new(beside)
     with _new(path) as partial:
         with partial.open("wb") as file:
-            header = {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
+            _write_header(file, shape, stored)
             yield lambda rows: _append(file, rows, stored)
             # On the disk before its description has a name: a full disk may only show itself here.
             file.flush()
             os.fsync(file.fileno())
         with _new(beside) as description:
             description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
+
+
+def _write_header(file: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:

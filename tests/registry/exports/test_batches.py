@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_nothing(order: Order, tmp_path: Path, full_disk: Non
 
 
 def test_a_full_disk_leaves_nothing_of_an_array(tmp_path: Path, full_disk: None) -> None:
-    with pytest.raises(NoRoom, match="out.npy was not written: "):
+    with pytest.raises(NoRoom, match=r"out\.npy was not written: "):
         write_array(tmp_path / "out.npy", np.zeros((10, 100), np.uint16))
     with pytest.raises(OSError, match="File too large"):
         write_atomic(tmp_path / "out.svg", bytes(1_000))
