@@ -29,7 +29,7 @@ __all__ = ["batch", "sequence"]
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.npy",
-    help="Write its ids to a file, as an array [sequences, ids].",
+    help="Write its ids to a new file, as an array [sequences, ids].",
 )
 @json_option
 def batch(name: str, index: int, tokens: bool, decode: bool, file: Path | None, as_json: bool) -> None:

@@ -39,6 +39,7 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
     out = Output(as_json)
     with open_catalog() as catalog:
         answer = _register(catalog, path, replace=replace)
+    out.talk_all(f"Note: {note}" for note in answer.notes or ())
     if out.data(answer):
         return
     for change in answer.changes:

@@ -10,6 +10,7 @@ from typing import Any
 from seenat.memorization.plots.optional import vl_convert_or_refuse
 from seenat.registry.errors import InvalidValue
 from seenat.registry.storage.local import write_atomic
+from seenat.registry.storage.names import check_name
 
 __all__ = ["check_plot_path", "save"]
 
@@ -23,8 +24,9 @@ _PIXELS_PER_POINT = 2
 def check_plot_path(path: Path) -> None:
     """Raise for a file that no chart can be saved to: before the work, not after it.
 
-    `InvalidValue` for an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
+    `InvalidValue` for a name that is no UTF-8 or has an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
     """
+    check_name(path)
     if path.suffix.lower() not in _ENDINGS:
         raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_ENDINGS)}.")
     # The folders above may not exist yet: saving makes them. The first that does exist must be a folder.

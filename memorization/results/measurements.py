@@ -66,9 +66,15 @@ class Measurement:
 
 
 def results_folder(database: Database) -> Path:
-    """Where the arrays of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database."""
+    """Where the arrays of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database.
+
+    A link is followed first, so the results of a catalog are the same by whichever name it is opened. Results that an older
+    version kept beside a link stay there.
+    """
     if database.is_sqlite:
-        return Path(f"{database.url.database}.results")
+        named = Path(database.url.database or ":memory:")
+        beside_name, beside_file = (Path(f"{file}.results") for file in (named, named.resolve()))
+        return beside_name if beside_name.exists() and not beside_file.exists() else beside_file
     place = f"{database.url.host}:{database.url.port}/{database.url.database}"
     return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]
 

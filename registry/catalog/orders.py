@@ -11,7 +11,7 @@ from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
 from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.geometry import Geometry
-from seenat.registry.orders.order_files import FLAT_FORMATS, OrderFiles
+from seenat.registry.orders.order_files import FLAT_FORMATS, PACKED, OrderFiles
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ class Order:
             dtype=self.geometry.dtype,
             vocab_size=self.vocab_size,
             sequences_per_batch=self.sequences_per_batch,
+            # No other is registered.
+            pack_impl=PACKED,
             **paths,
         )
         return open_order(described)

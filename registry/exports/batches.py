@@ -23,6 +23,7 @@ from seenat.registry.optional import arrow, datasets_or_refuse
 from seenat.registry.orders.formats.parquet_footer import LAYOUTS, Layout
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.source import Tokens, TokenSource
+from seenat.registry.storage.names import check_new
 from seenat.registry.units import BatchRange, SequenceRange
 
 __all__ = [
@@ -87,8 +88,9 @@ class Exported(Answer):
 def format_of(path: Path, format_: str | None, formats: Sequence[str] = BATCH_FORMATS) -> str:
     """The given format, or else the one that the suffix of a path means: .npy, .parquet, or a folder without suffix.
 
-    Raises `InvalidValue` for any other.
+    Raises `InvalidValue` for any other, and for a path where nothing new can be made (see `check_new`).
     """
+    check_new(path)
     chosen = format_ or path.suffix.removeprefix(".") or "dataset"
     if chosen not in formats:
         raise InvalidValue(
@@ -117,7 +119,8 @@ def export_batches(
     `sequences_per_batch`; the last may be short. A block has about `rows_at_once` sequences, a file of a dataset about
     `largest_file` bytes.
 
-    Raises `UnknownBatch` beyond the order, `InvalidValue` for a path that exists and for an empty range.
+    Raises `UnknownBatch` beyond the order, `InvalidValue` for a path that exists and for an empty range,
+    `NoRoom` when the disk is full.
     """
     format_ = format_of(path, format_)
     size = sequences_per_batch or order.sequences_per_batch

@@ -3,12 +3,14 @@
 A file has the suffix of partial files until it is complete and on the disk; then it is renamed. An error or an interruption
 removes it; what a killed process leaves may be deleted. Nothing that exists is overwritten.
 
+    write_array     a .npy array that is in memory
     npy_writer      a .npy array, row after row
     table_writer    columns, as one Parquet file or as a folder that `datasets.load_from_disk` opens
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,11 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seenat.registry.errors import InvalidValue
+from seenat.registry.errors import InvalidValue, NoRoom
 from seenat.registry.optional import arrow, datasets_or_refuse
 from seenat.registry.storage.local import PARTIAL, sync_folder
+from seenat.registry.storage.names import check_new
 
-__all__ = ["LARGEST_FILE", "METADATA_KEY", "RECORD_FORMATS", "npy_writer", "table_writer"]
+__all__ = ["LARGEST_FILE", "METADATA_KEY", "RECORD_FORMATS", "npy_writer", "table_writer", "write_array"]
 
 METADATA_KEY = "seenat"
 """Key of a Parquet file's own metadata that says, in JSON, what the file was made from; a folder has it as seenat.json."""
@@ -34,24 +37,43 @@ LARGEST_FILE = 500 << 20
 """Bytes after which a dataset begins another file, the size that the library `datasets` itself uses."""
 
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write a new .npy file, as little-endian and C-ordered as orders are read; raises as `npy_writer` does."""
+    stored = array.dtype.newbyteorder("<")
+    with _new(path) as partial, partial.open("wb") as file:
+        # Not NumPy's own `write_array`: what it writes to a full disk is short, without an error.
+        _write_header(file, array.shape, stored)
+        _append(file, array, stored)
+
+
 @contextmanager
 def npy_writer(
     path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
 ) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
     """Yield a function that appends rows to a new .npy file, little-endian; `metadata` goes to NAME.json beside it.
 
-    Raises `InvalidValue` when one of the two exists already.
+    Raises `InvalidValue` when one of the two exists already, `NoRoom` when the disk is full.
     """
     stored = np.dtype(dtype).newbyteorder("<")
     beside = path.with_name(f"{path.name}.json")
-    _refuse_existing(beside)
+    check_new(beside)
     with _new(path) as partial:
         with partial.open("wb") as file:
-            header = {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
+            _write_header(file, shape, stored)
             yield lambda rows: _append(file, rows, stored)
+            # On the disk before its description has a name: a full disk may only show itself here.
+            file.flush()
+            os.fsync(file.fileno())
         with _new(beside) as description:
             description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
+
+
+def _write_header(file: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
@@ -65,7 +87,7 @@ def table_writer(
     """Yield a function that appends columns, by name, to a new Parquet file or dataset folder of an Arrow schema.
 
     Each call is a row group. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
-    exists already or for any other format, `MissingExtra` where pyarrow or datasets is not installed.
+    exists already or for any other format, `NoRoom` when the disk is full, `MissingExtra` where pyarrow or datasets is not installed.
     """
     if format_ not in RECORD_FORMATS:
         raise InvalidValue(f"{format_!r} is not one of {', '.join(RECORD_FORMATS)}; choose one of them.")
@@ -147,8 +169,8 @@ class _Shards:
 @contextmanager
 def _new(path: Path) -> Iterator[Path]:
     """Yield a partial path that is renamed to `path` when the block ends, or removed when it raises."""
+    check_new(path)
     path = path.absolute()
-    _refuse_existing(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     _remove(partial)
@@ -157,15 +179,14 @@ def _new(path: Path) -> Iterator[Path]:
         for file in (*partial.rglob("*"), partial):
             _sync(file)
         partial.rename(path)
-    except BaseException:
+    except BaseException as error:
         _remove(partial)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise NoRoom(
+                f"{path} was not written: {os.strerror(error.errno)}; free some room there, or write to another place."
+            ) from error
         raise
     sync_folder(path.parent)
-
-
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise InvalidValue(f"{path} exists already; remove it, or write to another place.")
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whether all that is said about an order's geometry agrees: its description, an index, array headers, lengths of files.
 
 An order is opened only when all agree. No witness is trusted more than another: the error about a disagreement names both.
+What nobody speaks for, though it agrees, is worth a note: that a sequence begun in one file goes on in the next.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from seenat.registry.errors import CorruptFile, InvalidValue
@@ -15,8 +17,9 @@ from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.file_signature import head_of, signature_of
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.order_files import OrderFiles
+from seenat.registry.orders.source import TokenSource
 
-__all__ = ["GeometryClaim", "agree", "agreed_geometry", "described"]
+__all__ = ["GeometryClaim", "agree", "agreed_geometry", "described", "shared_sequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,27 @@ def agree(claims: Iterable[GeometryClaim]) -> dict[str, GeometryClaim]:
                 f"{earlier.value}; correct the one or replace the other."
             )
     return agreed
+
+
+def shared_sequence(order: OrderFiles, source: TokenSource) -> str | None:
+    """A sentence on the first file that ends within a sequence; None where none does, or an index says that files go on.
+
+    A run that read each file by itself, as most that map `.bin` files do, left such a rest out. Where the rests of several files
+    add up to whole sequences, nothing tells that apart from one run of ids that was cut; only a cut within an id does.
+    """
+    pieces = source.extents(source.geometry.all_sequences)
+    ends = list(accumulate(piece.length for piece in pieces))[:-1]
+    if order.index is not None or any(end % source.geometry.id_bytes for end in ends):
+        return None
+    for number, end in enumerate(ends):
+        sequence, rest = divmod(end, source.geometry.sequence_bytes)
+        if rest:
+            return (
+                f"Order {order.name}: {pieces[number].file.name} ends {rest} bytes into sequence {sequence}, which goes on in "
+                f"{pieces[number + 1].file.name}; if the run read each file by itself and left such rests out, that sequence and "
+                "all after it are wrong: cut each file after its last whole sequence and register again."
+            )
+    return None
 
 
 def _counted(single: Geometry, pieces: Sequence[Extent]) -> Geometry:

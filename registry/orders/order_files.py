@@ -8,7 +8,7 @@ from pathlib import Path
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.geometry import ID_BYTES
 
-__all__ = ["FLAT_FORMATS", "INDEX_MAP", "MAPS", "OrderFiles"]
+__all__ = ["FLAT_FORMATS", "INDEX_MAP", "MAPS", "PACKED", "OrderFiles"]
 
 FLAT_FORMATS = frozenset({"mmididx", "npy", "raw"})
 """Formats whose ids lie flat in their files, so that arithmetic alone gives the bytes of a sequence."""
@@ -16,6 +16,8 @@ INDEX_MAP = "neox-index-map"
 """The format in which the order is a walk over documents, described by three arrays."""
 MAPS = ("doc_idx", "sample_idx", "shuffle_idx")
 """The three arrays, in the order in which GPT-NeoX makes them."""
+PACKED = "packed"
+"""The `pack_impl` of GPT-NeoX that can be read from index maps: documents joined end to end, then cut into samples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class OrderFiles:
     """Where each sample begins among them."""
     shuffle_idx: Path | None = None
     """Which sample each sequence is."""
+    pack_impl: str | None = None
+    """`PACKED`, or None where only the names of an index map and its samples say how documents became samples."""
     sequences: int | None = None
     tokens_per_sequence: int | None = None
     dtype: str | None = None
@@ -58,6 +62,11 @@ class OrderFiles:
             value: int | None = getattr(self, field)
             if value is not None and value < 1:
                 raise InvalidValue(f"Order {self.name!r}: {field} = {value} is not possible; it is at least 1.")
+        if self.pack_impl not in (None, PACKED):
+            raise InvalidValue(
+                f"Order {self.name!r}: pack_impl {self.pack_impl!r} cuts and fills up documents, which index maps do not "
+                "show; save the ids that the run read as a .npy array instead."
+            )
         if self.dtype is not None and self.dtype not in ID_BYTES:
             raise InvalidValue(f"Order {self.name!r}: dtype {self.dtype!r} is not one of {', '.join(ID_BYTES)}.")
 

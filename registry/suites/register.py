@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Connection, select
 
@@ -52,6 +52,10 @@ class Registered(Answer):
     models: tuple[str, ...]
     changes: tuple[str, ...]
     """A sentence for each thing added or changed; empty when the catalog knew it all."""
+    notes: tuple[str, ...] | None = None
+    """A sentence for each thing that was taken as it is most often meant, and may be meant otherwise; None without any."""
+
+    json_only_with: ClassVar[Mapping[str, str]] = {"notes": "notes"}
 
 
 def register_suite(
@@ -67,7 +71,8 @@ def register_suite(
     with catalog.database.read() as connection:
         stored = stored_suite(connection, manifest.name)
         _check_names(connection, manifest, stored)
-    facts = _SuiteScanner(manifest, stored, catalog, progress).suite()
+    scanner = _SuiteScanner(manifest, stored, catalog, progress)
+    facts = scanner.suite()
     with catalog.database.write() as connection:
         changes = write_suite(connection, facts, replace=replace_changed)
     return Registered(
@@ -75,6 +80,7 @@ def register_suite(
         orders=tuple(order.name for order in facts.orders),
         models=tuple(model.name for model in facts.models),
         changes=changes,
+        notes=tuple(scanner.notes) or None,
     )
 
 
@@ -113,6 +119,7 @@ class _SuiteScanner:
         self.progress = progress
         self.known_orders = {order.name: order for order in stored.orders} if stored else {}
         self.known_models = {model.name: model for model in stored.models} if stored else {}
+        self.notes: list[str] = []
         self.done = 0
         self.total = 0
 
@@ -132,9 +139,13 @@ class _SuiteScanner:
     # -- orders
 
     def _order(self, order: OrderManifest) -> OrderSpec:
+        from seenat.registry.orders.agreement import shared_sequence
         from seenat.registry.orders.formats.open import open_order
 
-        source = open_order(_order_files(self.manifest, order))
+        described = _order_files(self.manifest, order)
+        source = open_order(described)
+        if (note := shared_sequence(described, source)) is not None:
+            self.notes.append(note)
         before = self.known_orders.get(order.name)
         names = {file.name: file for file in before.files} if before else {}
         files = tuple(
@@ -282,6 +293,7 @@ def _order_files(manifest: SuiteManifest, order: OrderManifest) -> OrderFiles:
         dtype=order.dtype,
         vocab_size=order.vocab_size,
         sequences_per_batch=order.sequences_per_batch,
+        pack_impl=order.pack_impl,
         **{role: manifest.locate(name) for name, role in _roles(order) if role != "tokens"},
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,14 +133,18 @@ class Lookups(CatalogSection):
         """Where a batch of a model or an order lies, and for a model the checkpoints around it.
 
         Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
-        texts, and `out` writes the ids to a .npy file. Raises `UnknownBatch` beyond the order.
+        texts, and `out` writes the ids to a new .npy file. Raises `UnknownBatch` beyond the order, `InvalidValue` for a file of
+        another ending, one that exists, or in a folder that does not, `NoRoom` where the disk is full.
         """
         from seenat.batches import BatchAnswer
+        from seenat.registry.storage.names import check_folder, check_new
 
         order, model = self._registry.order_or_model(name)
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
         if out is not None:
+            check_new(Path(out), (".npy",))
+            check_folder(Path(out))
             self._write_array(batch, Path(out))
             content["written"] = str(out)
         content |= self._content(order, batch.sequences, tokens=tokens, decode=decode)
@@ -161,14 +164,10 @@ class Lookups(CatalogSection):
         return place.with_content(trajectories=self._trajectories(order, index), **content)
 
     def _write_array(self, batch: Batch, file: Path) -> None:
-        import numpy as np
-
+        from seenat.registry.exports.files import write_array
         from seenat.registry.integrity.batch_digests import read_sequences
-        from seenat.registry.storage.local import write_atomic
 
-        buffer = BytesIO()
-        np.save(buffer, read_sequences(self._registry, batch.order, batch.sequences))
-        write_atomic(file, buffer.getvalue())
+        write_array(file, read_sequences(self._registry, batch.order, batch.sequences))
 
     def _content(self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool) -> dict[str, Any]:
         if not tokens and not decode:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cli import Call, Called, environment, run_process
 
@@ -47,6 +48,15 @@ MISTAKES = [
     ("batch pocket-2m -1", USAGE, ["-1 is no option and no index", "from 0"]),
     ("batch pocket-2m", USAGE, ["Missing argument 'BATCH'", "seenat batch --help"]),
     ("batch pocket-2m 0 --out .", USAGE, ["--out", "is a directory"]),
+    ("batch pocket-2m 0 --out x.csv", USAGE, ["x.csv", "does not end in .npy"]),
+    ("batch pocket-2m 0 --out x", USAGE, ["x does not end in .npy"]),
+    ("batch pocket-2m 0 --out -", USAGE, ["standard output", "the name of a new file"]),
+    ("batch pocket-2m 0 --out new/x.npy", USAGE, ["new does not exist", "make this folder first"]),
+    ("batch pocket-2m 0 --out \udcff.npy", USAGE, [r"\xff.npy", "not UTF-8", "rename"]),
+    ("export-batches pocket-2m --batches 0:1 --out -", USAGE, ["standard output", "the name of a new file"]),
+    ("export pocket-230k --out -", USAGE, ["standard output", "the name of a new file"]),
+    ("onset pocket-230k --plot \udcff.svg", USAGE, [r"\xff.svg", "not UTF-8", "rename"]),
+    ("register \udcff.toml", USAGE, [r"\xff.toml", "not UTF-8", "rename"]),
     ("job one", USAGE, ["'one' is not a job"]),
     ("onset pocket-230k --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
     ("trajectory pocket-230k 84 --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
@@ -120,6 +130,15 @@ def test_a_place_that_cannot_be_written(call: Call, tmp_path: Path) -> None:
     for line in ("onset pocket-230k", "study onsets pocket-230k", "trajectory pocket-230k 84"):
         called = call(*line.split(), "--plot", "file/x.svg")
         assert_one_sentence(called, 1, ["file/x.svg", "Not a directory", "check the path"])
+
+
+def test_a_batch_is_written_to_a_new_file_only(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "mine.npy").write_text("mine")
+    assert_one_sentence(call("batch", "pocket-2m", "0", "--out", "mine.npy"), USAGE, ["mine.npy exists already"])
+    assert (tmp_path / "mine.npy").read_text() == "mine"
+    assert call("batch", "pocket-2m", "0", "--out", "batch.npy").code == 0
+    assert np.load(tmp_path / "batch.npy").shape[0] == 8
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.npy", "mine.npy"]
 
 
 @pytest.mark.parametrize(

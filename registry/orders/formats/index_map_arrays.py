@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.orders.file_signature import head_of, looks_like
 from seenat.registry.orders.formats.megatron_idx import IndexHeader, read_header
+from seenat.registry.orders.formats.npy_header import check_length, read_npy_header
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS, OrderFiles
 
 __all__ = ["Fragments", "IndexMaps", "load_index_maps"]
@@ -183,20 +183,14 @@ def load_index_maps(order: OrderFiles) -> IndexMaps:
 
 
 def _load(path: Path, dimensions: int) -> npt.NDArray[Any]:
-    head = head_of(path)
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        reason = (
-            f"it looks like {looks_like(head)}" if not head.startswith(b"\x93NUMPY") else str(error).partition("\n")[0]
-        )
-        raise CorruptFile(f"{path}: this is no .npy map: {reason.rstrip('.')}; download it again.") from error
-    if not isinstance(array, np.ndarray) or array.ndim != dimensions or array.dtype.kind not in "iu" or not array.size:
+    header = read_npy_header(path)
+    if len(header.shape) != dimensions or header.dtype.kind not in "iu" or 0 in header.shape:
         raise CorruptFile(
-            f"{path}: a map has {dimensions} dimensions of whole numbers, and this is {_shape(array)}; replace it."
+            f"{path}: a map has {dimensions} dimensions of whole numbers, and this is {header.dtype} {header.shape}; "
+            "replace it."
         )
-    return array
-
-
-def _shape(array: Any) -> str:
-    return f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+    check_length(header)
+    try:
+        return np.memmap(path, header.dtype, "r", header.offset, header.shape, "F" if header.fortran_order else "C")
+    except (OSError, ValueError) as error:
+        raise CorruptFile(f"{path}: it cannot be mapped: {error}; restore it, or make it readable.") from error

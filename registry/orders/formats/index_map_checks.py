@@ -19,15 +19,23 @@ import numpy.typing as npt
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.index_map_arrays import IndexMaps
 
-__all__ = ["SHUFFLES_CHECKED", "check_ends", "check_index_maps", "check_some_samples", "check_some_shuffles"]
+__all__ = [
+    "SAMPLES_CHECKED",
+    "SHUFFLES_CHECKED",
+    "check_ends",
+    "check_index_maps",
+    "check_some_samples",
+    "check_some_shuffles",
+]
 
 SHUFFLES_CHECKED = 4_096
 """Pairs of neighbours that opening reads: it finds every run of equal entries over 0.1% of the map."""
+SAMPLES_CHECKED = 64
+"""Samples that opening reads, evenly spaced."""
 # Entries that the whole check holds at a time.
 _BLOCK = 1 << 20
 # Documents at each end of their index that opening reads.
 _EDGE = 4_096
-_SAMPLES_CHECKED = 64
 
 _Numbers = npt.NDArray[np.int64]
 Progress = Callable[[int], None]
@@ -53,7 +61,7 @@ def check_ends(maps: IndexMaps, total_bytes: int) -> None:
 
 def check_some_samples(maps: IndexMaps, length: int) -> None:
     """Check the first, the last and 62 samples between; raises `CorruptFile` for a sample of other than `length` ids."""
-    maps.fragments(np.unique(np.linspace(0, maps.samples - 1, _SAMPLES_CHECKED).astype(np.int64)), length)
+    maps.fragments(np.unique(np.linspace(0, maps.samples - 1, SAMPLES_CHECKED).astype(np.int64)), length)
 
 
 def check_some_shuffles(maps: IndexMaps, pairs: int = SHUFFLES_CHECKED) -> None:
@@ -144,7 +152,7 @@ def _check_entries(maps: IndexMaps, first: int, due: _Numbers) -> None:
         place = int(wrong[0])
         raise CorruptFile(
             f"{maps.sample_idx_file}: entry {first + place} is {_pair(entries[place])}, and {_pair(due[place])} is due by the "
-            "documents; the map belongs to others, or download it again."
+            "documents joined end to end; the map belongs to others or to a run that did not pack them, or download it again."
         )
 
 

@@ -20,11 +20,13 @@ from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.formats.gathered import GatheredOrder
 from seenat.registry.orders.formats.index_map_arrays import Fragments, IndexMaps, load_index_maps
 from seenat.registry.orders.formats.index_map_checks import (
+    SAMPLES_CHECKED,
     SHUFFLES_CHECKED,
     check_ends,
     check_some_samples,
     check_some_shuffles,
 )
+from seenat.registry.orders.formats.index_map_names import check_packing, named_claims
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
@@ -97,10 +99,12 @@ def open_index_map(
     """A reader of an order that index maps describe.
 
     `rows_at_once` samples are joined together; about `shuffles_checked` entries of `shuffle_idx` are checked here. Raises
-    `InvalidValue` where a map is not given, `CorruptFile` for maps that are damaged, or belong to other documents.
+    `InvalidValue` where a map is not given, `CorruptFile` for maps that are damaged, belong to other documents, or to a run
+    that did not pack its documents (`index_map_names`).
     """
     maps = load_index_maps(order)
     documents = _open_documents(order, maps)
+    check_packing(order, maps, SAMPLES_CHECKED)
     agreed = agree((*described(order), *_claims(order, maps)))
     geometry = Geometry(
         sequences=int(agreed["sequences"].value),
@@ -120,6 +124,7 @@ def _open_documents(order: OrderFiles, maps: IndexMaps) -> FlatOrder:
 
 
 def _claims(order: OrderFiles, maps: IndexMaps) -> Iterator[GeometryClaim]:
+    yield from named_claims(order)
     yield GeometryClaim("dtype", maps.header.dtype, f"{order.index} (its header)")
     first = maps.fragments(np.zeros(1, np.int64))
     yield GeometryClaim("tokens_per_sequence", int(first.lengths.sum()), f"{order.sample_idx} (sample 0)")

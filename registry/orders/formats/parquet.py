@@ -23,7 +23,13 @@ from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim, agree, described
 from seenat.registry.orders.formats.gathered import GatheredOrder
-from seenat.registry.orders.formats.parquet_footer import Footer, described_by_footers, read_footer
+from seenat.registry.orders.formats.parquet_footer import (
+    Footer,
+    batches_of,
+    described_by_footers,
+    open_file,
+    read_footer,
+)
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
@@ -142,29 +148,21 @@ class ParquetOrder(GatheredOrder):
     def _decode(self, group: int) -> Iterator[Tokens]:
         """All rows of a row group, in parts; raises `CorruptFile` where they are fewer than the footer says."""
         file, number = self._places[group]
-        footer, pa = self._footers[file], arrow()
+        footer = self._footers[file]
         columns = [name for name in (footer.tokens, footer.sequence, footer.batch) if name is not None]
         sequence, stop = int(self._starts[group]), int(self._starts[group + 1])
-        try:
-            for batch in self._file(file).iter_batches(self._rows_at_once, [number], columns, use_threads=False):
-                yield self._checked(footer, batch, sequence)
-                sequence += len(batch)
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0].rstrip(".")
-            raise CorruptFile(
-                f"{footer.path}, row group {number}: it cannot be read: {reason}; download it again."
-            ) from error
+        for batch in batches_of(
+            self._file(file), number, columns, self._rows_at_once, f"{footer.path}, row group {number}"
+        ):
+            yield self._checked(footer, batch, sequence)
+            sequence += len(batch)
         if sequence != stop:
             raise CorruptFile(
                 f"{footer.path}, row group {number}: it ends {stop - sequence} rows early; download it again."
             )
 
     def _open(self, file: int) -> Any:
-        """Open a file by the footer that was read before, with small buffers rather than a whole column in memory."""
-        footer = self._footers[file]
-        return arrow().parquet.ParquetFile(
-            footer.path, metadata=footer.metadata, filesystem=self._filesystem, buffer_size=1 << 20, pre_buffer=False
-        )
+        return open_file(self._footers[file], self._filesystem)
 
     # -- checks
 
@@ -255,18 +253,15 @@ def open_parquet(
 
 def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryClaim]:
     """How many ids the first row has; a footer says that only of lists of fixed length."""
-    pa = arrow()
     footer = next((footer for footer in footers if footer.metadata.num_rows), None)
     if footer is None:
         raise CorruptFile(f"{footers[0].path}: there are no rows in the {len(footers)} files; download them again.")
-    try:
-        with pa.parquet.ParquetFile(
-            footer.path, metadata=footer.metadata, filesystem=filesystem, buffer_size=1 << 16, pre_buffer=False
-        ) as file:
-            row = next(file.iter_batches(1, columns=[footer.tokens], use_threads=False)).column(0)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise CorruptFile(f"{footer.path}, row 0: it cannot be read: {reason}; download it again.") from error
+    group = next(number for number, rows in enumerate(footer.row_groups) if rows)
+    where = f"{footer.path}, row 0"
+    batch = next(batches_of(open_file(footer, filesystem), group, [footer.tokens], 1, where), None)
+    if batch is None:
+        raise CorruptFile(f"{where}: it cannot be read, and its footer says that it is there; download it again.")
+    row = batch.column(0)
     length = len(row[0]) if row[0].is_valid else 0
     if not length:
         raise CorruptFile(f"{footer.path}, row 0: there are no ids in the column {footer.tokens}; replace the file.")

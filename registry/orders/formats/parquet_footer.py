@@ -11,16 +11,17 @@ Two layouts are recognized by the names of their columns. Only the column of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.errors import CorruptFile
+from seenat.registry.errors import CorruptFile, SeenatError
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, looks_like
 
-__all__ = ["LAYOUTS", "Footer", "Layout", "described_by_footers", "read_footer"]
+__all__ = ["LAYOUTS", "Footer", "Layout", "batches_of", "described_by_footers", "open_file", "read_footer", "reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Layout:
     sequence: str
     batch: str
 
+
+# Of a file that is not local; a local one is mapped.
+_BUFFER = 1 << 20
+# Characters of what a file or a library says that a message repeats.
+_SHOWN = 200
 
 LAYOUTS = {
     "plain": Layout("tokens", "sequence", "batch"),
@@ -69,18 +75,18 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
     Raises `CorruptFile` for any other file, and for a file without a column of lists of whole numbers.
     """
     pa = arrow()
-    try:
+    if filesystem is None:
+        _check_magic(path)
+    with reading(path):
         metadata = pa.parquet.read_metadata(path, filesystem=filesystem)
         schema = metadata.schema.to_arrow_schema()
-    except (pa.ArrowException, OSError) as error:
-        raise CorruptFile(
-            f"{path}: {_reason(path, filesystem, error)}; download it again or give a Parquet file."
-        ) from error
-    layout = next((layout for layout in LAYOUTS.values() if layout.tokens in schema.names), None)
+        names = list(schema.names)
+    _check_rows(path, metadata)
+    layout = next((layout for layout in LAYOUTS.values() if layout.tokens in names), None)
     if layout is None:
         columns = " or ".join(layout.tokens for layout in LAYOUTS.values())
         raise CorruptFile(
-            f"{path}: there is no column {columns}, only {', '.join(schema.names)}; rename the one with the ids."
+            f"{path}: there is no column {columns}, only {_cut(', '.join(names))}; rename the one with the ids."
         )
     dtype, length = _type_of_ids(path, layout.tokens, schema.field(layout.tokens).type)
     return Footer(
@@ -108,13 +114,64 @@ def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterat
             yield GeometryClaim("tokens_per_sequence", footer.length, f"{footer.path} (column {footer.tokens})")
 
 
-def _reason(path: str, filesystem: Any, error: Exception) -> str:
-    """What the file is instead, where its first bytes show that, or else the first line of an error."""
-    if filesystem is None:
-        head = head_of(Path(path))
-        if not head.startswith(b"PAR1"):
-            return f"this is no Parquet file: it looks like {looks_like(head)}"
-    return str(error).partition("\n")[0].rstrip(".")
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Raise `CorruptFile` for whatever pyarrow raises: damaged files make it fail in ways that it does not document."""
+    try:
+        yield
+    except SeenatError:
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise CorruptFile(
+            f"{where}: it cannot be read as Parquet: {_cut(reason)}; download it again or give a Parquet file."
+        ) from error
+
+
+def open_file(footer: Footer, filesystem: Any = None) -> Any:
+    """Open a file by the footer that was read before, with no whole column in memory.
+
+    A local file is mapped, so that no length within it can ask for more memory than it has bytes. Raises `CorruptFile` where
+    it is no longer as it was.
+    """
+    with reading(footer.path):
+        if filesystem is None:
+            return arrow().parquet.ParquetFile(footer.path, metadata=footer.metadata, memory_map=True, pre_buffer=False)
+        return arrow().parquet.ParquetFile(
+            footer.path, metadata=footer.metadata, filesystem=filesystem, buffer_size=_BUFFER, pre_buffer=False
+        )
+
+
+def batches_of(file: Any, group: int, columns: Sequence[str], rows: int, where: str) -> Iterator[Any]:
+    """The record batches of columns of a row group; raises `CorruptFile` where they cannot be decoded."""
+    with reading(where):
+        batches = file.iter_batches(rows, [group], list(columns), use_threads=False)
+    while True:
+        with reading(where):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _check_magic(path: str) -> None:
+    head = head_of(Path(path))
+    if not head.startswith(b"PAR1"):
+        raise CorruptFile(
+            f"{path}: this is no Parquet file: it looks like {looks_like(head)}; download it again or give a Parquet file."
+        )
+
+
+def _check_rows(path: str, metadata: Any) -> None:
+    rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
+        raise CorruptFile(
+            f"{path}: its footer says {metadata.num_rows} rows, and its row groups {sum(rows)}; download it again."
+        )
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
 
 
 def _whole_numbers(schema: Any, name: str) -> str | None:

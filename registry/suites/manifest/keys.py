@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.geometry import ID_BYTES
-from seenat.registry.orders.order_files import INDEX_MAP
+from seenat.registry.orders.order_files import INDEX_MAP, PACKED
 from seenat.registry.suites.manifest.toml_schema import (
     LARGEST_WHOLE,
     Key,
@@ -56,6 +56,14 @@ def _choice(noun: str, choices: tuple[str, ...]) -> Callable[[object], str]:
     return read
 
 
+def _packing(value: object) -> str:
+    if text(value) != PACKED:
+        raise InvalidValue(
+            f"{shown(value)} cuts and fills up documents, which index maps do not show, so only what was packed can be read"
+        )
+    return text(value)
+
+
 def _repository(value: object) -> str:
     if not REPOSITORY.fullmatch(text(value)):
         raise InvalidValue(f"{shown(value)} is no repository of the hub")
@@ -96,6 +104,7 @@ ORDER_KEYS = {
     "doc_idx": Key(read=text, advice='"doc_idx.npy"'),
     "sample_idx": Key(read=text, advice='"sample_idx.npy"'),
     "shuffle_idx": Key(read=text, advice='"shuffle_idx.npy"'),
+    "pack_impl": Key(read=_packing, advice=f'"{PACKED}", or register the ids that the run read as a .npy array'),
     "tokens_per_sequence": Key(read=whole(2), advice="2049"),
     "sequences_per_batch": Key(read=whole(1), advice="1024", required=True),
     "sequences": Key(read=whole(1), advice="2400, the number in all files"),

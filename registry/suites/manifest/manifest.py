@@ -19,8 +19,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from seenat.registry.errors import InvalidManifest, InvalidValue
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import expand_template
+from seenat.registry.storage.names import check_name
 from seenat.registry.suites.manifest.keys import MODEL_KEYS, ORDER_KEYS, REPOSITORY, SUITE_KEYS, Fact
 from seenat.registry.suites.manifest.toml_positions import locate
 from seenat.registry.suites.manifest.toml_schema import (
@@ -61,6 +63,8 @@ class OrderManifest:
     """As are the next two: an index map, as written; only with the format `neox-index-map`."""
     sample_idx: str | None = None
     shuffle_idx: str | None = None
+    pack_impl: str | None = None
+    """How the run of an index map made samples of documents, where its files do not say: `packed`."""
     tokens_per_sequence: int | None = None
     """Ids of one sequence, at least 2: the first T - 1 are the input, the last T - 1 the targets."""
     sequences_per_batch: int
@@ -139,6 +143,10 @@ def read_manifest(path: Path, *, catalog_orders: Collection[str] | None = None) 
     Raises `InvalidManifest` with every mistake that was found, one a line: file, line, table, key, what is wrong and
     what to write instead.
     """
+    try:
+        check_name(path)
+    except InvalidValue as error:
+        raise InvalidManifest(str(error)) from None
     document, source = read_toml(path)
     mistakes = Mistakes(path, locate(source))
     folder = path.absolute().parent
@@ -220,7 +228,7 @@ def _check_order(order: Table, folder: Path) -> None:
 
 
 def _check_companions(order: Table) -> None:
-    """What lies beside the token files: nothing, an index, or an index and the three maps."""
+    """What lies beside the token files, and how it was made: nothing, an index, or an index and the three maps."""
     form = order.values.get("format")
     if form == INDEX_MAP:
         for key in ("index", *MAPS):
@@ -229,7 +237,7 @@ def _check_companions(order: Table) -> None:
         return
     if form in ("raw", "npy", "parquet") and order.values.get("index"):
         order.mistake(f"only mmididx and {INDEX_MAP} have an index, not {form}; leave it out", "index")
-    for key in MAPS:
+    for key in (*MAPS, "pack_impl"):
         if form is not None and order.values.get(key):
             order.mistake(f"only {INDEX_MAP} has index maps, not {form}; leave it out", key)
 

@@ -17,6 +17,7 @@ from seenat.memorization.results.measurements import (
     measurements_of,
     results_folder,
 )
+from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.tables.catalog import orders
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.open import open_catalog
@@ -108,6 +109,20 @@ def test_results_lie_beside_a_sqlite_catalog(new_home):
     path = new_home("here")
     with open_catalog(str(path)) as catalog:
         assert results_folder(catalog.database) == path.with_name(f"{path.name}.results")
+
+
+def test_results_lie_beside_the_file_that_a_link_leads_to(tmp_path):
+    (tmp_path / "large-disk").mkdir()
+    link, file = tmp_path / "catalog.sqlite", tmp_path / "large-disk" / "mine.sqlite"
+    link.symlink_to(file)
+    (tmp_path / "other-name").symlink_to(tmp_path / "large-disk")
+    names = (link, file, tmp_path / "other-name" / "mine.sqlite")
+    databases = [Database(parse_url(str(name))) for name in names]
+    assert {results_folder(database) for database in databases} == {tmp_path / "large-disk" / "mine.sqlite.results"}
+    (tmp_path / "catalog.sqlite.results").mkdir()
+    assert results_folder(databases[0]) == tmp_path / "catalog.sqlite.results", "of an older version"
+    (tmp_path / "large-disk" / "mine.sqlite.results").mkdir()
+    assert results_folder(databases[0]) == tmp_path / "large-disk" / "mine.sqlite.results"
 
 
 def test_results_lie_apart_for_each_database(catalog, tmp_path):

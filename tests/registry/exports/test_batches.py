@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,11 +21,13 @@ from datasets.distributed import split_dataset_by_node
 
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.orders import Order
-from seenat.registry.errors import InvalidValue, UnknownBatch
+from seenat.registry.errors import InvalidValue, NoRoom, UnknownBatch
 from seenat.registry.exports.batches import export_batches
+from seenat.registry.exports.files import write_array
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.order_files import OrderFiles
+from seenat.registry.storage.local import write_atomic
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import BatchRange
 
@@ -265,3 +269,52 @@ def test_a_stream_reads_when_it_is_iterated(model: Model, monkeypatch: pytest.Mo
         if example["sequence"] == 5:
             break
     assert [str(sequences) for sequences in read] == ["0:4", "4:8"]
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """A limit on the size of files, which refuses to write as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
+def test_a_full_disk_leaves_nothing(order: Order, tmp_path: Path, full_disk: None, form: str) -> None:
+    with pytest.raises(NoRoom, match=r"out was not written: .*; free some room there, or write to another place\.$"):
+        export_batches(order, BatchRange(0, 8), tmp_path / "out", format_=form)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_of_an_array(tmp_path: Path, full_disk: None) -> None:
+    with pytest.raises(NoRoom, match=r"out\.npy was not written: "):
+        write_array(tmp_path / "out.npy", np.zeros((10, 100), np.uint16))
+    with pytest.raises(OSError, match="File too large"):
+        write_atomic(tmp_path / "out.svg", bytes(1_000))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("-", "- means standard output"),
+        (os.fsdecode(b"\xff.npy"), r"\xff.npy has bytes in its name that are not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
+def test_names_that_no_file_is_written_to(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, name: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidValue) as refused:
+        export_batches(order, BatchRange(0, 8), Path(name), format_=form)
+    assert said in str(refused.value)
+    assert str(refused.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced(order: Order, tmp_path: Path) -> None:
+    (tmp_path / "out.npy").symlink_to(tmp_path / "gone")
+    with pytest.raises(InvalidValue, match="exists already"):
+        export_batches(order, BatchRange(0, 8), tmp_path / "out.npy")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,35 @@ def test_a_small_suite(bare_catalog: Catalog, small_suite: Suite) -> None:
     assert model.parameters is not None
     assert model.parameters.to_json() == {"total": 252 + 2 * 50 * 4, "non_embedding": 12 * 16 + 13 * 4 + 2 * 4}
     assert bare_catalog.model("mine-l-a") == bare_catalog.model("mine-l-z") == model
+
+
+def raw_files(suite: Suite, places: Callable[[int], tuple[int, ...]]) -> Path:
+    """The small suite's order as files without an index, cut at these bytes, told those of a sequence."""
+    data, tokens = suite.rows.tobytes(), suite.rows.shape[1]
+    edges = [0, *places(2 * tokens), len(data)]
+    files = [f"from-{start}.bin" for start in edges[:-1]]
+    for name, (start, stop) in zip(files, pairwise(edges), strict=True):
+        (suite.folder / name).write_bytes(data[start:stop])
+    suite.order.pop("index", None)
+    suite.order |= {"format": "raw", "files": files, "sequences": 42, "dtype": "uint16", "tokens_per_sequence": tokens}
+    return suite.write()
+
+
+def test_files_that_end_within_a_sequence_are_noted(bare_catalog: Catalog, small_suite: Suite) -> None:
+    """As when each was read by itself: two rests that add up to a sequence shift everything after the first file."""
+    manifest = raw_files(small_suite, lambda size: (10 * size + 4, 20 * size))
+    notes = register_suite(bare_catalog, manifest).notes
+    assert notes is not None
+    assert notes[0].startswith("Order mine-order: from-0.bin ends 4 bytes into sequence 10, which goes on in from-")
+    assert "if the run read each file by itself" in notes[0]
+
+
+def test_files_that_end_with_a_sequence_or_within_an_id_are_not_noted(
+    bare_catalog: Catalog, small_suite: Suite
+) -> None:
+    assert register_suite(bare_catalog, raw_files(small_suite, lambda size: (10 * size, 20 * size))).notes is None
+    cut_anywhere = raw_files(small_suite, lambda size: (10 * size + 4, 20 * size + 3))
+    assert register_suite(bare_catalog, cut_anywhere, replace_changed=True).notes is None
 
 
 def test_digests_are_those_of_the_files(registered: Catalog, small_suite: Suite) -> None:

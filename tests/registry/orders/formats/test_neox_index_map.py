@@ -71,7 +71,7 @@ class Run:
         files = write_documents(folder, self.documents)
         for name in MAPS:
             np.save(folder / f"{name}.npy", getattr(self, name))
-        return OrderFiles(name="run", format="neox-index-map", files=files, **map_files(folder))
+        return OrderFiles(name="run", format="neox-index-map", files=files, pack_impl="packed", **map_files(folder))
 
 
 @st.composite
@@ -265,7 +265,7 @@ def test_refuses_what_is_no_map(order: OrderFiles, refusal: Callable[..., str], 
         open_order, replace(order, sample_idx=odd)
     )
     np.save(odd, np.array([{}]), allow_pickle=True)
-    assert "this is no .npy map" in refusal(open_order, replace(order, doc_idx=odd))
+    assert "it holds pickled Python objects, which are never loaded" in refusal(open_order, replace(order, doc_idx=odd))
     odd.write_text("version https://git-lfs.github.com/spec/v1\n")
     assert "it looks like a Git LFS pointer" in refusal(open_order, replace(order, doc_idx=odd))
     with pytest.raises(InvalidValue, match="needs index, doc_idx, sample_idx, shuffle_idx; give all four"):
@@ -280,3 +280,88 @@ def test_documents_that_do_not_follow_one_another_are_refused(order: OrderFiles,
     data[34 + 4 * 8 + 8 * 3] ^= 4
     order.index.write_bytes(data)
     assert "document 3 has 2 ids from byte 72 on, and byte 76 is due" in refusal(open_order, order)
+
+
+# -- packing
+
+
+def one_document_a_sample(folder: Path, seq_length: int, lengths: list[int]) -> OrderFiles:
+    """Maps of `pack_impl: unpacked`, as `megatron/data/gpt2_dataset.py` writes them, over documents of these lengths."""
+    files = write_documents(folder, [np.arange(length, dtype=np.uint16) for length in lengths])
+    samples = len(lengths) - 1
+    np.save(folder / "doc_idx.npy", np.arange(samples + 1))
+    np.save(folder / "sample_idx.npy", np.stack([np.arange(samples + 1), np.zeros(samples + 1, int)], 1))
+    np.save(folder / "shuffle_idx.npy", np.random.RandomState(seq_length).permutation(samples))
+    return OrderFiles(name="run", format="neox-index-map", files=files, **map_files(folder))
+
+
+def named(order: OrderFiles, run: str, names: tuple[str, ...] = MAPS) -> OrderFiles:
+    """The order with these of its maps renamed as GPT-NeoX names those of a run."""
+    paths = {name: getattr(order, name).with_name(f"text_train_0_indexmap_{run}_{name}.npy") for name in names}
+    for name, path in paths.items():
+        getattr(order, name).rename(path)
+    return replace(order, **paths)
+
+
+@pytest.mark.parametrize("lengths", [[5] * 6, [4, 5, 9, 2, 5, 5], [5, 5]])
+@pytest.mark.parametrize("stated", [None, 5, 6])
+def test_samples_that_are_documents_are_not_read_as_packed(
+    tmp_path: Path, refusal: Callable[..., str], lengths: list[int], stated: int | None
+) -> None:
+    """Read as packed, each would end with the first id of the next document."""
+    order = one_document_a_sample(tmp_path, 4, lengths)
+    message = refusal(open_order, replace(order, tokens_per_sequence=stated))
+    assert message.startswith(
+        f"{order.sample_idx}: every sample begins with a document, as with pack_impl = 'unpacked'"
+    )
+    assert 'if the run packed its documents, state pack_impl = "packed"' in message
+
+
+def test_samples_of_whole_documents_are_not_read_as_packed(tmp_path: Path, refusal: Callable[..., str]) -> None:
+    """As `pack_until_overflow` leaves them: two documents of 2 ids in each sequence of 5."""
+    order = one_document_a_sample(tmp_path, 4, [2] * 9)
+    np.save(tmp_path / "sample_idx.npy", np.stack([np.arange(0, 9, 2), np.zeros(5, int)], 1))
+    np.save(tmp_path / "shuffle_idx.npy", np.arange(4))
+    assert "every sample begins with a document" in refusal(open_order, order)
+
+
+@pytest.mark.parametrize("packing", ["unpacked", "pack_until_overflow"])
+@pytest.mark.parametrize("chopped", ["", "_ac"])
+@pytest.mark.parametrize("names", [MAPS, ("sample_idx",)])
+def test_names_that_say_another_packing_are_refused_by_it(
+    tmp_path: Path, refusal: Callable[..., str], packing: str, chopped: str, names: tuple[str, ...]
+) -> None:
+    order = named(one_document_a_sample(tmp_path, 4, [5] * 6), f"5ns_4sl_1234s_{packing}pi{chopped}", names)
+    for stated in (None, "packed"):
+        message = refusal(open_order, replace(order, pack_impl=stated))
+        assert f"by its name the run had pack_impl = '{packing}'" in message
+        assert "register order 'run' with that" in message
+
+
+@pytest.mark.parametrize("run_name", ["5ns_5sl_1234s", "5ns_5sl_1234s_packedpi", "5ns_5sl_1234s_packedpi_ac"])
+def test_what_packed_documents_as_long_as_a_context_is_read(tmp_path: Path, run_name: str) -> None:
+    run = Run([np.arange(start, start + 5, dtype=np.uint16) for start in range(0, 30, 5)], 5, 1, 1234)
+    order = run.write(tmp_path)
+    np.testing.assert_array_equal(open_order(order).tokens(SequenceRange(0, 5)), run.rows)
+    order = named(replace(order, pack_impl=None), run_name)
+    np.testing.assert_array_equal(open_order(order).tokens(SequenceRange(0, 5)), run.rows)
+
+
+def test_names_of_different_runs_are_refused(run: Run, order: OrderFiles, refusal: Callable[..., str]) -> None:
+    """Another seed's `shuffle_idx` has the same shape and range."""
+    order = named(named(order, "50ns_6sl_1234s", ("doc_idx", "sample_idx")), "50ns_6sl_1235s", ("shuffle_idx",))
+    message = refusal(open_order, order)
+    assert message.startswith(f"{order.shuffle_idx} is by its name of another run than {order.doc_idx.name}; ")
+
+
+def test_names_that_say_another_length_are_refused(order: OrderFiles, refusal: Callable[..., str]) -> None:
+    order = named(order, "50ns_7sl_1234s")
+    message = refusal(open_order, order)
+    assert (
+        f"{order.sample_idx} (sample 0) says tokens_per_sequence = 7, but {order.doc_idx} (its name) says 8" in message
+    )
+
+
+def test_another_packing_cannot_be_stated(order: OrderFiles) -> None:
+    with pytest.raises(InvalidValue, match="pack_impl 'unpacked' cuts and fills up documents"):
+        replace(order, pack_impl="unpacked")

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from support.neox_documents import map_files, write_documents
 
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.order_files import OrderFiles
@@ -71,6 +72,50 @@ def test_array_header_that_cannot_be_read(tmp_path, offset, replacement, refusal
     message = refusal(open_order, OrderFiles(name="o", format="npy", files=(path,)))
     assert message.startswith(f"{path}, byte ")
     assert ": its header cannot be read: " in message
+
+
+DAMAGED = {
+    "left open": b"{'descr': '<u2', 'fortran_order': False, 'shape': (12, 9\n",
+    "a wrong indentation": b"{'descr': '<u2', 'fortran_order': False, 'shape': (5, 4)}\n  {\n",
+    "no expression": b"{'descr': '<u2', 'fortran_order': False, 'shape': (5, 4)\x00, }\n",
+    "a quote left open": b"{'descr': '<u2, 'fortran_order': False, 'shape': (5, 4), }\n",
+    "deep nesting": b"(" * 5_000 + b"\n",
+    "a type that overflows": b"{'descr': 'V9999999999999999999', 'fortran_order': False, 'shape': (5, 4), }\n",
+    "types out of their place": b"{'descr': (4, 5, 6), 'fortran_order': False, 'shape': (5, 4), }\n",
+    "lengths of thousands of digits": b"{'descr': '<u2', 'fortran_order': False, 'shape': (0x"
+    + b"f" * 5_000
+    + b",), }\n",
+    "keys that do not compare": b"{'descr': '<u2', 'fortran_order': False, 5: (5, 4), }\n",
+    "a key that has no hash": b"{[]: 1}\n",
+    "numbers of Python 2": b"{'descr': '<u2', 'fortran_order': False, 'shape': (5L, 4L, }\n",
+}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_whatever_stands_in_a_header_is_refused_as_one(tmp_path, damage, version, refusal):
+    text = DAMAGED[damage]
+    path = tmp_path / "o.npy"
+    path.write_bytes(
+        b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 * version, "little") + text + ROWS.tobytes()
+    )
+    write_documents(tmp_path, [ROWS.reshape(-1)])
+    maps = {**map_files(tmp_path), "sample_idx": path, "shuffle_idx": path}
+    for order in (
+        OrderFiles(name="o", format="npy", files=(path,)),
+        OrderFiles(name="o", format="neox-index-map", files=(path,), **maps),
+    ):
+        message = refusal(open_order, order)
+        assert message.startswith(f"{path}, byte ")
+        assert ": its header cannot be read: " in message
+
+
+def test_a_header_of_python_2_is_read(tmp_path, recwarn):
+    text = b"{'descr': '<u2', 'fortran_order': False, 'shape': (5L, 4L), }\n"
+    (tmp_path / "o.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + ROWS.tobytes())
+    source = open_order(OrderFiles(name="o", format="npy", files=(tmp_path / "o.npy",)))
+    np.testing.assert_array_equal(source.tokens(source.geometry.all_sequences), ROWS)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("length", [167, 169])

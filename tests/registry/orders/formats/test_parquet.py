@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +166,50 @@ def test_refuses_a_file_that_was_cut_or_damaged(order: OrderFiles, refusal: Call
     source = open_order(order)
     assert f"{file}, row group 0: it cannot be read" in refusal(source.tokens, SequenceRange(12, 13))
     np.testing.assert_array_equal(source.tokens(SequenceRange(0, 12)), ROWS[:12])
+
+
+def varint(number: int) -> bytes:
+    """A whole number as page headers have it: zigzag, 7 bits a byte."""
+    number, parts = number << 1, []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+def test_no_length_in_a_file_asks_for_more_memory_than_it_has_bytes(tmp_path: Path) -> None:
+    """The header of the first page says that 2 GB follow, in a file of some kilobytes."""
+    file = tmp_path / "a.parquet"
+    pq.write_table(table().select(["token_ids"]), file, compression="none", use_dictionary=False)
+    data = file.read_bytes()
+    # Bytes 4 to 9: type of the page, then its size uncompressed and its size here, each after a byte of their field.
+    size = data[7 : data.index(b"\x15", 7)]
+    assert data[4:7] == b"\x15\x00\x15"
+    huge = varint(2**31 - 100)
+    file.write_bytes(data[:7] + huge + b"\x15" + huge + data[8 + 2 * len(size) :])
+    code = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from seenat.registry.errors import CorruptFile\n"
+        "from seenat.registry.orders.formats.open import open_order\n"
+        "from seenat.registry.orders.order_files import OrderFiles\n"
+        "try: open_order(OrderFiles(name='o', format='parquet', files=(Path(sys.argv[1]),)))\n"
+        "except CorruptFile as error: print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    said = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True).stdout
+    message, kilobytes = said.splitlines()
+    assert message.startswith(f"{file}, row 0: it cannot be read as Parquet: ")
+    assert int(kilobytes) < 500_000
+
+
+@pytest.mark.parametrize("group", ["open", "read"])
+def test_names_that_are_no_utf_8_are_refused(order: OrderFiles, refusal: Callable[..., str], group: str) -> None:
+    file = order.files[1]
+    name = b"uid" if group == "open" else b"element"
+    file.write_bytes(file.read_bytes().replace(name, b"\xca" * len(name)))
+    assert refusal(read, order).startswith(
+        f"{file}: it cannot be read as Parquet: 'utf-8' codec can't decode byte 0xca"
+    )
 
 
 def test_large_row_groups_are_decoded_forwards_and_once(

@@ -272,6 +272,13 @@ MISTAKES = [
     ('"mmididx"', '"parquet"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not parquet; leave"),
     ('"mmididx"', '"npy"', 8, f"{ORDER}: index: only mmididx and neox-index-map have an index, not npy; leave it out"),
     ("vocab_size", 'doc_idx = "document.idx"\nvocab_size', 13, "doc_idx: only neox-index-map has index maps, not mm"),
+    ("vocab_size", 'pack_impl = "packed"\nvocab_size', 13, "pack_impl: only neox-index-map has index maps, not mm"),
+    (
+        "vocab_size",
+        'pack_impl = "unpacked"\nvocab_size',
+        13,
+        'pack_impl: "unpacked" cuts and fills up documents, which',
+    ),
     ('"document-00000-of-00003.bin"', '"absent.bin"', 7, f"{ORDER}: files: there is no file FOLDER/absent.bin; write"),
     ('"document-00000-of-00003.bin"', '"models"', 7, f"{ORDER}: files: there is no file FOLDER/models; write its"),
     ('"document-00000-of-00003.bin"', f'"{"a" * 300}"', 7, f"{ORDER}: files: there is no file FOLDER/aaa"),
