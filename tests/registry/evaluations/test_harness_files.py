@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from support.published import hub_run, neox_run
 
-from seenat.registry.evaluations.harness_files import EvaluationRun, Rejected, read_run
+from seenat.registry.evaluations.harness_files import EvaluationRun, Rejected, read_runs
 
 ISSUE = "https://github.com/EleutherAI/pythia/issues/139"
 
 
 def run_of(path: str, content: Any) -> EvaluationRun | Rejected:
-    return read_run(PurePosixPath(path), json.dumps(content).encode())
+    runs = read_runs(PurePosixPath(path), json.dumps(content).encode())
+    if isinstance(runs, Rejected):
+        return runs
+    (run,) = runs
+    return run
 
 
 RUN = hub_run("EleutherAI/pythia-9m", 3000, {"piqa": {"acc": 0.5}})
@@ -46,7 +50,7 @@ def test_a_file_that_cannot_be_trusted_says_why(path: str, content: Any, reason:
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_json_is_no_accident(data: bytes) -> None:
-    outcome = read_run(PurePosixPath("a.json"), data)
+    outcome = read_runs(PurePosixPath("a.json"), data)
     assert isinstance(outcome, Rejected)
     assert outcome.reason.startswith("it is not JSON: ")
 
