@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "import_"]
 
+_PAIRS = {
+    "coincidence": "Two runs share results far beyond chance; one of the two was run on the other's weights:",
+    "contradiction": "Two runs of one checkpoint share few results; one of them may have measured something else:",
+}
+
 
 @click.group(name="import")
 def import_() -> None:
@@ -128,11 +133,12 @@ def _show_import(out: Output, answer: EvaluationImport) -> None:
     if answer.quarantined:
         out.line()
         out.table((">files", "<for example", "<quarantined because"), _reasons(answer.quarantined))
-    pairs = _suspect_pairs(answer.coincidences)
-    if pairs:
-        out.line()
-        out.line("Two runs share results far beyond chance; one of the two was run on the other's weights:")
-        out.table(("<models", ">examples", "<steps"), pairs)
+    for kind, introduction in _PAIRS.items():
+        pairs = _pairs(answer.coincidences, kind)
+        if pairs:
+            out.line()
+            out.line(introduction)
+            out.table(("<models", ">examples", "<steps"), pairs)
 
 
 def _reasons(quarantined: Iterable[Quarantined]) -> list[tuple[object, ...]]:
@@ -143,13 +149,14 @@ def _reasons(quarantined: Iterable[Quarantined]) -> list[tuple[object, ...]]:
     return [(count(number), first[reason], reason) for reason, number in numbers.most_common()]
 
 
-def _suspect_pairs(coincidences: Iterable[DuplicateRun]) -> list[tuple[object, ...]]:
+def _pairs(found: Iterable[DuplicateRun], kind: str) -> list[tuple[object, ...]]:
     steps: dict[tuple[str, int], list[str]] = {}
-    for pair in coincidences:
-        if pair.kind == "coincidence":
+    for pair in found:
+        if pair.kind == kind:
             first, second = pair.first, pair.second
             at = str(first.step) if first.step == second.step else f"{first.step}/{second.step}"
-            steps.setdefault((f"{first.model}, {second.model}", first.shots), []).append(at)
+            names = ", ".join(dict.fromkeys((first.model, second.model)))
+            steps.setdefault((names, first.shots), []).append(at)
     return [(models, shots, ", ".join(at)) for (models, shots), at in steps.items()]
 
 

@@ -106,7 +106,9 @@ def _runs(
         return run
     odd = [run.note] if run.note else []
     if results.left_out:
-        odd.append(f"{results.left_out} of its values are no finite numbers under names of usual length, and were left out")
+        odd.append(
+            f"{results.left_out} of its values are no finite numbers under names of usual length, and were left out"
+        )
     run = replace(run, note="; ".join(odd) or None)
     checked = []
     for shots, values in sorted(results.by_shots.items()):
@@ -127,9 +129,7 @@ def _named_run(path: PurePosixPath, config: Mapping[str, Any]) -> EvaluationRun 
     return Rejected(reason="its configuration does not name a model (model_args)")
 
 
-def _hub_run(
-    path: PurePosixPath, arguments: str | Mapping[str, Any], revision: object
-) -> EvaluationRun | Rejected:
+def _hub_run(path: PurePosixPath, arguments: str | Mapping[str, Any], revision: object) -> EvaluationRun | Rejected:
     named = read_arguments(arguments)
     if isinstance(named, Rejected):
         return named

@@ -195,7 +195,9 @@ def _superseded(group: Sequence[Verdict]) -> dict[str, str]:
         values = verdict.values or {}
         if values.keys() <= later.keys():
             name = PurePosixPath(later[next(iter(values))]).name
-            reasons[verdict.path] = f"{shown(name)} beside it is a later run of the same model, step and number of examples"
+            reasons[verdict.path] = (
+                f"{shown(name)} beside it is a later run of the same model, step and number of examples"
+            )
         else:
             later |= dict.fromkeys(values.keys() - later.keys(), verdict.file)
     return reasons

@@ -29,7 +29,9 @@ def check_setup(content: Mapping[str, Any], config: Mapping[str, Any]) -> Reject
     """Why a run is not the checkpoint's result on whole tasks; None where nothing says so."""
     kind = config.get("model")
     if kind is not None and kind not in _KINDS:
-        return Rejected(reason=f"its model is of the kind {shown(kind)}, which need not be the checkpoint's own weights")
+        return Rejected(
+            reason=f"its model is of the kind {shown(kind)}, which need not be the checkpoint's own weights"
+        )
     limit = config.get("limit")
     if not is_off(limit):
         return Rejected(reason=f"it measured a part of each task (limit {shown(limit)})")
@@ -49,4 +51,3 @@ def _check_samples(samples: object) -> Rejected | None:
             measured = f"{shown(counts.get('effective'))} of {shown(counts.get('original'))} samples"
             return Rejected(reason=f"it measured a part of a task: {measured} of {shown(task)}")
     return None
-

@@ -66,7 +66,11 @@ def read_results(content: Mapping[str, Any], config: Mapping[str, Any]) -> TaskR
         elif task in _mapping(content, "group_subtasks"):
             left_out += len(numbers)
         else:
-            where = f"one number of examples for {shown(task)} (n-shot)" if newer else "the number of examples (num_fewshot)"
+            where = (
+                f"one number of examples for {shown(task)} (n-shot)"
+                if newer
+                else "the number of examples (num_fewshot)"
+            )
             return Rejected(reason=f"its configuration does not state {where}")
     if not by_shots:
         return Rejected(reason="it holds no numbers")
