@@ -110,3 +110,13 @@ def write_sample(folder: Path, sequences: Sequence[int], scores: Mapping[str, Se
     rows = {"Index": list(sequences), **scores, "Tokens": [[1] * 64 for _ in sequences]}
     Dataset.from_dict(rows, features=Features(columns)).to_parquet(str(folder / "train-00000-of-00001.parquet"))
     return folder
+
+
+def write_rows(path: Path, **columns: Any) -> Path:
+    """A Parquet file with these columns."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table(columns), path)
+    return path
