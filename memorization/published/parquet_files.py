@@ -16,7 +16,7 @@ from seenat.registry.errors import CorruptFile, InvalidValue, SeenatError
 from seenat.registry.optional import arrow
 from seenat.registry.orders.file_signature import head_of, looks_like
 
-__all__ = ["column_names", "files_by_split", "rows_of"]
+__all__ = ["column_names", "files_by_split", "readable", "rows_of"]
 
 _NUMBERED = re.compile(r"(.+)-\d{5}-of-\d{5}.*\.parquet")
 _SPLIT_NAME = re.compile(r"\w{1,40}(\.\w{1,20}){0,4}", re.ASCII)
@@ -82,7 +82,7 @@ def column_names(files: Sequence[Path]) -> list[str]:
     """The columns of some files, which must be the same in all of them."""
     names: list[str] | None = None
     for path in files:
-        with _readable(path):
+        with readable(path):
             own = list(arrow().parquet.read_schema(path).names)
         if names is not None and set(own) != set(names):
             raise InvalidValue(f"{path} and {files[0]} have different columns; import them one by one.")
@@ -93,7 +93,7 @@ def column_names(files: Sequence[Path]) -> list[str]:
 def rows_of(files: Sequence[Path], columns: Sequence[str], rows_at_once: int) -> Iterator[Any]:
     """Record batches with these columns."""
     for path in files:
-        with _readable(path), arrow().parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+        with readable(path), arrow().parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             _check_sizes(path, file.metadata)
             yield from file.iter_batches(rows_at_once, columns=list(columns), use_threads=False)
 
@@ -115,7 +115,8 @@ def _check_sizes(path: Path, metadata: Any) -> None:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Make `InvalidValue` of whatever a library raises while it reads a damaged file."""
     try:
         yield
     except SeenatError:

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.published.columns import Columns, flags_of, indices_of, read_columns, scores_of
-from seenat.memorization.published.parquet_files import column_names, files_by_split, rows_of
+from seenat.memorization.published.parquet_files import column_names, files_by_split, readable, rows_of
 from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.hub.errors import hub_errors
@@ -140,15 +140,20 @@ def _was_saved(path: Path) -> bool:
 
 
 def _saved(datasets: Any, path: Path) -> tuple[str, dict[str, _Split]]:
-    try:
+    with readable(path):
         loaded = datasets.load_from_disk(str(path))
-    except Exception as error:
-        # Damaged files raise what pyarrow, json and `datasets` happen to raise.
-        raise InvalidValue(f"{path} is not a data set that can be read: {_line(error)}.") from error
-    saved = loaded if isinstance(loaded, dict) else {"train": loaded}
-    return str(path), {
-        str(name): (list(rows.column_names), partial(_arrow_rows, rows.select_columns)) for name, rows in saved.items()
-    }
+        saved = loaded if isinstance(loaded, dict) else {"train": loaded}
+        return str(path), {
+            str(name): (list(rows.column_names), partial(_saved_rows, path, rows)) for name, rows in saved.items()
+        }
+
+
+def _saved_rows(path: Path, rows: Any, columns: list[str]) -> Iterator[Any]:
+    """Rows as they were saved are used as they lie in the file: offsets in it must be looked at first."""
+    with readable(path):
+        for table in _arrow_rows(rows.select_columns, columns):
+            table.validate(full=True)
+            yield table
 
 
 def _of_hub(datasets: Any, source: str, path: Path) -> tuple[str, dict[str, _Split]]:
@@ -180,7 +185,3 @@ def _arrow_rows(choose: Callable[[list[str]], Any], columns: list[str]) -> Itera
 
 def _hub_errors(source: str) -> Any:
     return hub_errors(f"the data set {source} (there is no file or folder of that name)")
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -28,7 +28,7 @@ _ADAPTERS = ("delta_sha", "peft_sha")
 def check_setup(content: Mapping[str, Any], config: Mapping[str, Any]) -> Rejected | None:
     """Why a run is not the checkpoint's result on whole tasks; None where nothing says so."""
     kind = config.get("model")
-    if kind is not None and kind not in _KINDS:
+    if kind is not None and not (isinstance(kind, str) and kind in _KINDS):
         return Rejected(
             reason=f"its model is of the kind {shown(kind)}, which need not be the checkpoint's own weights"
         )
