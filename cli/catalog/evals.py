@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
     from seenat import Benchmarks
-    from seenat.registry.evaluations.query import BenchmarkValue
+    from seenat.registry.evaluations.query import BenchmarkValue, Remark
 
 __all__ = ["evals"]
 
@@ -60,7 +60,7 @@ def _show_benchmarks(out: Output, answer: Benchmarks, *, by_step: bool) -> None:
     if by_step:
         out.table(
             ("<task", ">examples", "<metric", ">step", ">value", ">± standard error"),
-            ((value.task, value.shots, value.metric, count(value.step), *_number(value)) for value in answer.values),
+            ((_task(value), value.shots, value.metric, count(value.step), *_number(value)) for value in answer.values),
         )
     else:
         out.table(
@@ -68,25 +68,42 @@ def _show_benchmarks(out: Output, answer: Benchmarks, *, by_step: bool) -> None:
             map(_span, _by_task(answer.values)),
             spare=("first step",),
         )
-    suspect = [remark for remark in answer.remarks if remark.status is not None]
-    if suspect:
-        steps = dict.fromkeys(f"{remark.step:,}" for remark in suspect)
-        out.line()
-        out.line(f"Suspect, because another run has the same results: step{'s' * (len(steps) > 1)} {', '.join(steps)}.")
-        out.line(f"For example: {suspect[-1].statement}. --json shows all.")
+    _show_remarks(
+        out,
+        "Suspect, because another run has the same results",
+        [remark for remark in answer.remarks if remark.status is not None],
+    )
+    _show_remarks(
+        out,
+        "Two runs of the same checkpoint have other results",
+        [remark for remark in answer.remarks if remark.status is None and remark.kind == "audit"],
+    )
+
+
+def _show_remarks(out: Output, introduction: str, remarks: Sequence[Remark]) -> None:
+    if not remarks:
+        return
+    steps = dict.fromkeys(f"{remark.step:,}" for remark in remarks)
+    out.line()
+    out.line(f"{introduction}: step{'s' * (len(steps) > 1)} {', '.join(steps)}.")
+    out.line(f"For example: {remarks[-1].statement}. --json shows all.")
+
+
+def _task(value: BenchmarkValue) -> str:
+    return value.task if value.series is None else f"{value.task} ({value.series})"
 
 
 def _by_task(values: Iterable[BenchmarkValue]) -> list[list[BenchmarkValue]]:
     groups: dict[tuple[str, str, int], list[BenchmarkValue]] = {}
     for value in values:
-        groups.setdefault((value.task, value.metric, value.shots), []).append(value)
+        groups.setdefault((_task(value), value.metric, value.shots), []).append(value)
     return list(groups.values())
 
 
 def _span(group: list[BenchmarkValue]) -> tuple[object, ...]:
     first, last = group[0], group[-1]
     start = (count(first.step), _number(first)[0])
-    return first.task, first.shots, first.metric, len(group), *start, count(last.step), *_number(last)
+    return _task(first), first.shots, first.metric, len(group), *start, count(last.step), *_number(last)
 
 
 def _number(value: BenchmarkValue) -> tuple[str, str | None]:

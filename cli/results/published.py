@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "import_"]
 
+_PAIRS = {
+    "coincidence": "Two runs share results far beyond chance; one of the two was run on the other's weights:",
+    "contradiction": "Two runs of one checkpoint share few results; one of them may have measured something else:",
+}
+
 
 @click.group(name="import")
 def import_() -> None:
@@ -65,20 +70,30 @@ def import_evals(folder: Path, as_json: bool) -> None:
 @click.option(
     "--corpus", type=click.Choice(["duped", "deduped"]), help="The models whose scores a random sample holds."
 )
+@click.option("--sequences", metavar="A:B", help="The sequences that a list of memorized ones covers.")
 @json_option
 def import_memorized(
-    source: str, split: str | None, model: str | None, step: str | None, corpus: str | None, as_json: bool
+    source: str,
+    split: str | None,
+    model: str | None,
+    step: str | None,
+    corpus: str | None,
+    sequences: str | None,
+    as_json: bool,
 ) -> None:
     """Import published memorization results from SOURCE: a data set on the hub, a folder, or a Parquet file.
 
-    It reads EleutherAI/pythia-memorized-evals, with the columns index and tokens, and
+    It reads EleutherAI/pythia-memorized-evals, with the column index, and
     EleutherAI/pile-duped-pythia-random-sampled and its deduped twin, with a column of scores for each model. The results are
     attached to the -v0 models, from which they most likely come. Importing again changes nothing.
+
+    A set of your own has the column index, and memorized (true or false) or memorization_score (0 to 1) where not every row is
+    memorized. Say with --sequences which sequences a plain list covers; else only those that it lists are compared.
 
     \b
     Examples:
       seenat import memorized memorized-evals --split duped.70m
-      seenat import memorized my.parquet --model pythia-70m --step 143000
+      seenat import memorized my.parquet --model pythia-70m --step 143000 --sequences 0:5000
     """
     with open_catalog() as catalog, progress() as show:
         sets = catalog.import_results(
@@ -87,6 +102,7 @@ def import_memorized(
             model=model,
             step=step,
             corpus=corpus,
+            sequences=sequences,
             progress=lambda name, rows: show(Moment(task=name, done=rows, total=0, note=f"{rows:,} rows")),
         )
     out = Output(as_json)
@@ -128,11 +144,12 @@ def _show_import(out: Output, answer: EvaluationImport) -> None:
     if answer.quarantined:
         out.line()
         out.table((">files", "<for example", "<quarantined because"), _reasons(answer.quarantined))
-    pairs = _suspect_pairs(answer.coincidences)
-    if pairs:
-        out.line()
-        out.line("Two runs share results far beyond chance; one of the two was run on the other's weights:")
-        out.table(("<models", ">examples", "<steps"), pairs)
+    for kind, introduction in _PAIRS.items():
+        pairs = _pairs(answer.coincidences, kind)
+        if pairs:
+            out.line()
+            out.line(introduction)
+            out.table(("<models", ">examples", "<steps"), pairs)
 
 
 def _reasons(quarantined: Iterable[Quarantined]) -> list[tuple[object, ...]]:
@@ -143,13 +160,14 @@ def _reasons(quarantined: Iterable[Quarantined]) -> list[tuple[object, ...]]:
     return [(count(number), first[reason], reason) for reason, number in numbers.most_common()]
 
 
-def _suspect_pairs(coincidences: Iterable[DuplicateRun]) -> list[tuple[object, ...]]:
+def _pairs(found: Iterable[DuplicateRun], kind: str) -> list[tuple[object, ...]]:
     steps: dict[tuple[str, int], list[str]] = {}
-    for pair in coincidences:
-        if pair.kind == "coincidence":
+    for pair in found:
+        if pair.kind == kind:
             first, second = pair.first, pair.second
             at = str(first.step) if first.step == second.step else f"{first.step}/{second.step}"
-            steps.setdefault((f"{first.model}, {second.model}", first.shots), []).append(at)
+            names = ", ".join(dict.fromkeys((first.model, second.model)))
+            steps.setdefault((names, first.shots), []).append(at)
     return [(models, shots, ", ".join(at)) for (models, shots), at in steps.items()]
 
 
@@ -173,7 +191,8 @@ def _show_sets(out: Output, sets: Sequence[ImportedSet]) -> None:
         ),
         spare=("kind", "marked", "beyond", "repeated"),
     )
-    for note in dict.fromkeys(imported.note for imported in sets if imported.note):
+    notes = [note for imported in sets for note in (imported.note, *imported.remarks) if note]
+    for note in dict.fromkeys(notes):
         out.line(note)
 
 

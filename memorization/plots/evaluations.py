@@ -1,4 +1,4 @@
-"""Charts of benchmark results over training: a panel a task, metric and number of examples, a line a model.
+"""Charts of benchmark results over training: a panel a task, metric and number of examples, a line a model and series.
 
 Steps 0, 1, 2, 4 ... are as far from each other as 10,000 and 100,000 are, so that an axis over early steps is logarithmic
 beyond 1 and linear up to it; over late steps alone it is linear.
@@ -36,13 +36,15 @@ def benchmark_chart(models: Sequence[Benchmarks]) -> Any:
     panels: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for results in models:
         for value in results.values:
-            panels.setdefault((value.task, value.metric, value.shots), []).append(_row(results.model, value))
+            panels.setdefault((value.task, value.metric, value.shots), []).append(
+                _row(_line(results.model, value), value)
+            )
     if len(panels) > _MOST_PANELS:
         raise InvalidValue(
             f"A plot of {len(panels)} tasks and metrics cannot be read; choose at most {_MOST_PANELS} "
             "with --task, --metric and --shots."
         )
-    names = [results.model for results in models]
+    names = list(dict.fromkeys(_line(results.model, value) for results in models for value in results.values))
     width, height = (520, 300) if len(panels) == 1 else (300, 180)
     charts = [
         _panel(altair, key, rows, names).properties(width=width, height=height) for key, rows in sorted(panels.items())
@@ -60,6 +62,10 @@ def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], n
     band = base.mark_area(opacity=0.2).encode(y=altair.Y("low:Q", title=metric), y2="high:Q")
     tooltip = ["model:N", "step:Q", altair.Tooltip("value:Q", format=".4f"), "stderr:Q"]
     return band + base.mark_line(point=True).encode(y=y, tooltip=tooltip)
+
+
+def _line(model: str, result: BenchmarkValue) -> str:
+    return model if result.series is None else f"{model}, {result.series}"
 
 
 def _row(model: str, result: BenchmarkValue) -> dict[str, Any]:

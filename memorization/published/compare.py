@@ -5,13 +5,13 @@ the same in every run. Published results of a `-v0` model are put beside ours of
 other way round, since both were trained on one order; that they are two runs is among the differences.
 
 Compared sequence by sequence are those that we measured by the chosen protocol, that the checkpoint had seen, and that the
-published set says something about: all of them where it lists the memorized ones, its own where it is a sample. Sequences whose
-published numbers may be one too high, and the one before them, are left out and counted.
+published set says something about: all that a list of memorized ones covers, its own where it is a sample or says of nothing
+else. Sequences whose published numbers may be one too high, and the one before them, are left out and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,7 +165,7 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
     return Comparison(
         model=model.name,
         protocol=ours.protocol if ours else None,
-        differences=tuple(_differences(model.name, ours.protocol if ours else None, others)),
+        differences=tuple(_differences(model.name, ours.protocol if ours else None, others, bool(counts), sets)),
         counts=counts,
         agreements=agreements,
         not_compared=tuple(
@@ -296,9 +296,8 @@ def _measured(
 def _judge(
     tally: _Tally, content: SetContent, sequences: npt.NDArray[np.int64], memorized: npt.NDArray[np.bool_]
 ) -> None:
-    if content.scores is not None:
-        sampled = np.isin(sequences, content.sequences, assume_unique=True)
-        sequences, memorized = sequences[sampled], memorized[sampled]
+    covered = content.covered(sequences)
+    sequences, memorized = sequences[covered], memorized[covered]
     if content.marked_from is not None:
         sure = sequences < content.marked_from - 1
         tally.left_out += int((~sure).sum())
@@ -328,16 +327,30 @@ def _agreement(result_set: ResultSet, step: int, tally: _Tally) -> Agreement:
 
 def _deciding_differences(ours: Protocol, theirs: Mapping[str, Any]) -> list[str]:
     stated = ours.to_json()
-    return [name for name in _DECIDING if stated[name] != theirs[name]]
+    return [name for name in _DECIDING if name in theirs and stated[name] != theirs[name]]
 
 
-def _differences(model: str, ours: Protocol | None, others: set[str]) -> Iterator[str]:
+def _differences(
+    model: str, ours: Protocol | None, others: set[str], has_counts: bool, sets: Sequence[ResultSet]
+) -> Iterator[str]:
     for other in sorted(others - {model}):
         yield (
             f"Published are results of {other}, most likely; ours are of {model}, another training run over the same order."
         )
     if ours is None:
         return
+    if has_counts or any(result_set.protocol for result_set in sets):
+        yield from _from_published(ours)
+    unstated = [result_set.name for result_set in sets if not result_set.protocol]
+    if unstated:
+        yield (
+            f"How {', '.join(unstated)} was measured is not stated; it is compared as if all {ours.continuation} ids reproduced by "
+            "our procedure were memorized there."
+        )
+
+
+def _from_published(ours: Protocol) -> Iterator[str]:
+    """What differs between ours and the published procedure."""
     stated = ours.to_json()
     deciding = _deciding_differences(ours, PUBLISHED_PROTOCOL)
     for name in deciding:

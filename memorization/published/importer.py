@@ -1,37 +1,38 @@
-"""Importing published memorization results: which model they are of, which rows count, and each set only once.
+"""Importing published memorization results: which rows count, and importing each set once.
 
-Whose results they are is not stated. Launcher and notebook of the published procedure name only `-v0` models, so results are
-attached to those, where the catalog has them; a note says so.
-
-That procedure, run over 512 processes, wrote some rows twice, and some beyond the checkpoint, which it had not seen: both are
+The published procedure, run over 512 processes, wrote some rows twice, and some beyond the checkpoint, which it had not seen: both are
 left out and counted. Of a run over all 146,432,000 sequences the last 304 rows were numbered one too high: rows of those
 numbers are *marked*, neither repaired nor compared, since a set does not say which run it came from.
 
-A set's file (`seenat.memorization.published.result_sets`) is written durably, then recorded with its digest. Importing the same again
-changes nothing.
+A set's file (`seenat.memorization.published.result_sets`) is written durably, then recorded with its digest; where it cannot be recorded,
+it is deleted. Importing the same again changes nothing, importing a changed source replaces what came from it, and another
+source of the same model, checkpoint and split is a set of its own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, insert, select, update
 
-from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, SetContent
-from seenat.memorization.published.sources import PublishedData, SplitName, open_published
+from seenat.memorization.published.result_sets import NOTHING_ELSE, PUBLISHED_PROTOCOL, SetContent
+from seenat.memorization.published.sources import Piece, PublishedData, open_published
+from seenat.memorization.published.subjects import Stated, Subject, subjects_of
+from seenat.memorization.published.token_check import TokenCheck, open_check
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables.imports import result_sets
-from seenat.registry.errors import InvalidValue, UnknownModel
+from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
+from seenat.registry.units import SequenceRange
 
 __all__ = ["ImportedSet", "import_published"]
 
@@ -42,8 +43,12 @@ _ALL = 146_432_000
 _SHIFTED = 304
 
 _FOLDER = "published"
-_LIKELY_V0 = "Most likely results of the -v0 model: launcher and notebook name only those, the data card does not say."
-_NO_V0 = "Most likely results of the -v0 model, which this catalog does not have: attached to the later one."
+_ONLY_LISTED = (
+    "It lists memorized sequences and does not say among which, so only these are compared; if it covers more, import it again with "
+    "--sequences A:B."
+)
+# A set's name has 200 characters of room.
+_LONGEST_NAME = 160
 
 Progress = Callable[[str, int], None]
 
@@ -66,6 +71,11 @@ class ImportedSet(Answer):
     outcome: str
     """`added`, `replaced` or `unchanged`."""
     note: str | None
+    """What is kept with it."""
+    covers: SequenceRange | None = None
+    """Of a list: the sequences of which all others were not memorized, empty where that is not known; None for all seen."""
+    remarks: tuple[str, ...] = ()
+    """What to know of this import."""
 
 
 def import_published(
@@ -76,168 +86,211 @@ def import_published(
     model: str | None = None,
     step: int | str | None = None,
     deduplicated: bool | None = None,
+    sequences: str | None = None,
     progress: Progress = lambda name, rows: None,
 ) -> tuple[ImportedSet, ...]:
     """Import a data set of published results, or one split of it; `progress` gets the split and the rows read so far.
 
-    The name of a split says which model and checkpoint it is about, or else `model` and `step` do. Of a sample, whose columns are sizes,
-    `deduplicated` says which models those are, unless the source's name does. Raises `InvalidValue` where neither says so, and
-    what `seenat.memorization.published.sources` raises.
+    The name of a split says which model and checkpoint it is about, or else `model` and `step` do. Of a sample, whose columns are
+    sizes, `deduplicated` says which models those are, unless the source's name does; `model` takes the scores of one.
+    `sequences`, "A:B", says which sequences a list covers. Raises `InvalidValue` where nothing says one of these, or two
+    things contradict each other, and what `seenat.memorization.published.sources` raises.
     """
+    stated = Stated(model=model, step=step, deduplicated=deduplicated)
     with open_published(source) as splits:
         chosen = [data for data in splits if split in (None, data.split)]
         if not chosen:
             raise InvalidValue(f"{source} has no split {split}; it has {', '.join(data.split for data in splits)}.")
         imported: list[ImportedSet] = []
         for data in chosen:
-            subjects = _subjects(catalog, data, source, model, step, deduplicated)
-            for subject, content in _read(data, subjects, progress):
-                imported.append(_record(catalog, data, subject, content))
+            subjects = subjects_of(catalog, data, source, stated)
+            covers = _coverage(data, subjects[0], sequences)
+            rows, remark = _read(data, subjects, progress)
+            for subject in subjects:
+                content = _content(data, subject, rows, covers)
+                remarks = [remark, _ONLY_LISTED if covers == NOTHING_ELSE else None]
+                imported.append(_record(catalog, data, subject, content, tuple(filter(None, remarks))))
     return tuple(imported)
 
 
-# -- whose results they are
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Subject:
-    """One model at one checkpoint, and where its results are."""
-
-    model: Model
-    checkpoint: Checkpoint
-    size: str | None
-    """Whose column of a sample it is."""
-    note: str | None
-
-    @property
-    def seen(self) -> int:
-        return self.checkpoint.sequences_seen.stop
-
-
-def _subjects(
-    catalog: Catalog,
-    data: PublishedData,
-    source: str,
-    model: str | None,
-    step: int | str | None,
-    deduplicated: bool | None,
-) -> list[_Subject]:
-    if data.sizes:
-        if deduplicated is None:
-            deduplicated = _deduplicated(source)
-        return [_pythia(catalog, size, deduplicated, step, size) for size in data.sizes]
-    if model is not None:
-        named_model = catalog.model(model)
-        checkpoint = named_model.checkpoint(step) if step is not None else named_model.checkpoints[-1]
-        return [_Subject(model=named_model, checkpoint=checkpoint, size=None, note=None)]
-    named = SplitName.parse(data.split)
-    if named is None:
-        raise InvalidValue(
-            f"The split {data.split} of {source} does not say which model it is about; say it with --model and --step."
-        )
-    label = step if step is not None else None if named.label is None else f"step{named.label}"
-    return [_pythia(catalog, named.size, named.deduplicated, label, None)]
-
-
-def _deduplicated(source: str) -> bool:
-    name = Path(source).name
-    if "duped" not in name:
-        raise InvalidValue(
-            f"{source} does not say which models' scores it holds; say it with --corpus duped or deduped."
-        )
-    return "deduped" in name
-
-
-def _pythia(catalog: Catalog, size: str, deduplicated: bool, step: int | str | None, column: str | None) -> _Subject:
-    """The Pythia model of a size, of the first release where the catalog has it, at a step or its last checkpoint."""
-    name = f"pythia-{size}{'-deduped' if deduplicated else ''}"
-    try:
-        model, note = catalog.model(f"{name}-v0"), _LIKELY_V0
-    except UnknownModel:
-        model, note = catalog.model(name), _NO_V0
-    checkpoint = model.checkpoint(step) if step is not None else model.checkpoints[-1]
-    return _Subject(model=model, checkpoint=checkpoint, size=column, note=note)
+def _coverage(data: PublishedData, subject: Subject, sequences: str | None) -> SequenceRange | None:
+    """What a list covers: what the user says, everything that was seen for Pythia's own, or nothing else."""
+    if not data.columns.is_list:
+        if sequences is not None:
+            raise InvalidValue(
+                f"The rows of {data.source} say which sequences were measured and which of them are memorized; leave out "
+                "--sequences."
+            )
+        return None
+    if sequences is not None:
+        return SequenceRange.parse(sequences, subject.seen)
+    return None if subject.published else NOTHING_ELSE
 
 
 # -- reading
 
 
-def _read(data: PublishedData, subjects: list[_Subject], progress: Progress) -> list[tuple[_Subject, SetContent]]:
-    indices: list[npt.NDArray[np.int64]] = []
-    scores: dict[str, list[npt.NDArray[np.uint8]]] = {size: [] for size in data.sizes}
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """The rows of a split, in the order of their sequences, each sequence once."""
+
+    sequences: npt.NDArray[np.int64]
+    scores: dict[str, npt.NDArray[np.uint8]]
+    flags: npt.NDArray[np.bool_] | None
+    read: int
+
+
+def _read(data: PublishedData, subjects: list[Subject], progress: Progress) -> tuple[_Rows, str | None]:
+    """All rows, and what to know of their ids."""
+    check = _token_check(data, subjects)
+    pieces: list[Piece] = []
     rows = 0
-    for piece in data.pieces():
-        indices.append(piece.index)
-        for size, values in piece.scores.items():
-            scores[size].append(values)
+    for piece in data.pieces(tokens=isinstance(check, TokenCheck)):
+        if isinstance(check, TokenCheck):
+            check.check(piece.index, piece.tokens, data.source)
+        pieces.append(replace(piece, tokens=None))
         rows += len(piece.index)
         progress(data.split, rows)
     if not rows:
         raise InvalidValue(f"The split {data.split} of {data.source} is empty.")
-    index = np.concatenate(indices)
-    columns = {size: np.concatenate(values) for size, values in scores.items()}
-    return [(subject, _clean(index, columns.get(subject.size or ""), subject.seen)) for subject in subjects]
+    return _joined(data, pieces), check if isinstance(check, str) else None
 
 
-def _clean(index: npt.NDArray[np.int64], scores: npt.NDArray[np.uint8] | None, seen: int) -> SetContent:
-    """The rows by sequence, each once, without those that the checkpoint had not seen."""
-    distinct, place = np.unique(index, return_index=True)
-    kept = distinct < seen
-    return SetContent(
-        sequences=distinct[kept],
-        scores=None if scores is None else scores[place[kept]],
-        marked_from=_ALL - _SHIFTED + 1 if seen == _ALL else None,
+def _token_check(data: PublishedData, subjects: list[Subject]) -> TokenCheck | str | None:
+    """None where there are no ids, or the published set holds those of several models' orders."""
+    if data.columns.tokens is None:
+        return None
+    check = open_check(
+        subjects[0].model.training_order, min(subject.seen for subject in subjects), _marked_from(subjects[0])
+    )
+    # Of Pythia's own sets it goes without saying: few have the order here, and its sets are known to be of it.
+    return None if isinstance(check, str) and subjects[0].published else check
+
+
+def _joined(data: PublishedData, pieces: list[Piece]) -> _Rows:
+    """Raises `CorruptFile` where rows of one sequence say different things of it.
+
+    Of a random sample the first counts: the published procedure scored rows that it wrote twice in two batches.
+    """
+    index = np.concatenate([piece.index for piece in pieces])
+    distinct, place, number = np.unique(index, return_index=True, return_inverse=True)
+    scores = {size: np.concatenate([piece.scores[size] for piece in pieces]) for size in pieces[0].scores}
+    flags = None if pieces[0].flags is None else np.concatenate([np.asarray(piece.flags) for piece in pieces])
+    for values in (scores.get(""), flags):
+        differs = np.flatnonzero(values[place][number] != values) if values is not None else place[:0]
+        if differs.size:
+            raise CorruptFile(
+                f"{data.source} holds rows of the sequence {index[differs[0]]} that say different things of it; leave one out."
+            )
+    return _Rows(
+        sequences=distinct,
+        scores={size: values[place] for size, values in scores.items()},
+        flags=None if flags is None else flags[place],
         read=len(index),
-        repeated=len(index) - len(distinct),
+    )
+
+
+def _content(data: PublishedData, subject: Subject, rows: _Rows, covers: SequenceRange | None) -> SetContent:
+    """The rows of one model, without those that the checkpoint had not seen."""
+    kept = rows.sequences < subject.seen
+    sequences, scores = rows.sequences[kept], rows.scores.get(subject.size)
+    outside = sequences[(sequences < covers.start) | (sequences >= covers.stop)] if covers else sequences[:0]
+    if outside.size:
+        raise InvalidValue(
+            f"{data.source} lists the sequence {outside[0]}, and --sequences says that it covers {covers}; state a range with all "
+            "of its sequences."
+        )
+    return SetContent(
+        sequences=sequences,
+        scores=None if scores is None else scores[kept],
+        flags=rows.flags[kept] if rows.flags is not None and scores is None else None,
+        covers=covers,
+        marked_from=_marked_from(subject),
+        read=rows.read,
+        repeated=rows.read - len(rows.sequences),
         beyond=int((~kept).sum()),
     )
+
+
+def _marked_from(subject: Subject) -> int | None:
+    return _ALL - _SHIFTED + 1 if subject.seen == _ALL and subject.published else None
 
 
 # -- recording
 
 
-def _record(catalog: Catalog, data: PublishedData, subject: _Subject, content: SetContent) -> ImportedSet:
+def _record(
+    catalog: Catalog, data: PublishedData, subject: Subject, content: SetContent, remarks: tuple[str, ...]
+) -> ImportedSet:
     """Write the file, then its row; a file that is no longer anybody's is deleted."""
-    kind = "sample" if data.sizes else "memorized"
-    name = f"{kind} {subject.model.name} step {subject.checkpoint.step} {data.split}"
+    kind = "memorized" if data.columns.is_list else "sample"
+    base = f"{kind} {subject.model.name} step {subject.checkpoint.step} {data.split}"[:_LONGEST_NAME]
     encoded = content.to_bytes()
     digest = sha256_of_bytes(encoded)
-    file = f"{_FOLDER}/{name.replace(' ', '_')}-{digest.removeprefix('sha256:')[:12]}.npz"
     with catalog.database.read() as connection:
-        before = _stored(connection, name)
-    path = results_folder(catalog.database) / file
-    if before is None or before.digest != digest or not path.exists():
-        write_atomic(path, encoded)
-    outcome = "unchanged"
-    if before is None or before.digest != digest:
-        outcome = "added" if before is None else "replaced"
-        row = {
-            "model_id": subject.model.id,
-            "step": subject.checkpoint.step,
-            "kind": kind,
-            "protocol": PUBLISHED_PROTOCOL,
-            "sequences": len(content.sequences),
-            "file": file,
-            "digest": digest,
-            "source": data.source,
-            "note": subject.note,
-            "imported_at": now(),
-        }
+        name, before = _place(connection, base, data.source, digest)
+    folder = results_folder(catalog.database)
+    file = f"{_FOLDER}/{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}-{digest.removeprefix('sha256:')[:12]}.npz"
+    outcome = "unchanged" if before and before.digest == digest else "replaced" if before else "added"
+    if before is not None and outcome == "unchanged":
+        if not (folder / before.file).exists():
+            write_atomic(folder / before.file, encoded)
+        return _imported(name, kind, subject, content, len(encoded), outcome, remarks)
+    row = {
+        "model_id": subject.model.id,
+        "step": subject.checkpoint.step,
+        "kind": kind,
+        "protocol": PUBLISHED_PROTOCOL if subject.published else {},
+        "sequences": len(content.sequences),
+        "file": file,
+        "digest": digest,
+        "source": data.source,
+        "note": subject.note,
+        "imported_at": now(),
+    }
+    try:
+        write_atomic(folder / file, encoded)
         with catalog.database.write() as connection:
-            if _stored(connection, name) is None:
+            if before is None:
                 connection.execute(insert(result_sets).values(name=name, **row))
             else:
                 connection.execute(update(result_sets).where(result_sets.c.name == name).values(**row))
-        if before is not None:
-            (results_folder(catalog.database) / before.file).unlink(missing_ok=True)
-    return _imported(name, kind, subject, content, len(encoded), outcome)
+    except BaseException:
+        (folder / file).unlink(missing_ok=True)
+        raise
+    if before is not None:
+        (folder / before.file).unlink(missing_ok=True)
+    return _imported(name, kind, subject, content, len(encoded), outcome, remarks)
 
 
-def _stored(connection: Connection, name: str) -> AnyRow | None:
-    return connection.execute(select(result_sets).where(result_sets.c.name == name)).one_or_none()
+def _place(connection: Connection, base: str, source: str, digest: str) -> tuple[str, AnyRow | None]:
+    """The name of a set, and the stored set that it is or replaces: of the same content, or from the same source."""
+    rows = connection.execute(select(result_sets).order_by(result_sets.c.id)).all()
+    ours = [row for row in rows if re.fullmatch(re.escape(base) + "( [0-9]+)?", row.name)]
+    for is_same in (
+        lambda row: row.digest == digest,
+        lambda row: _without_commit(row.source) == _without_commit(source),
+    ):
+        if (same := next(filter(is_same, ours), None)) is not None:
+            return same.name, same
+    taken = {row.name for row in ours}
+    names = (base if number == 1 else f"{base} {number}" for number in count(1))
+    return next(name for name in names if name not in taken), None
 
 
-def _imported(name: str, kind: str, subject: _Subject, content: SetContent, size: int, outcome: str) -> ImportedSet:
+def _without_commit(source: str) -> str:
+    return source.rpartition("@")[0] if source.startswith("hf://") else source
+
+
+def _imported(
+    name: str,
+    kind: str,
+    subject: Subject,
+    content: SetContent,
+    size: int,
+    outcome: str,
+    remarks: tuple[str, ...],
+) -> ImportedSet:
     return ImportedSet(
         name=name,
         model=subject.model.name,
@@ -252,4 +305,6 @@ def _imported(name: str, kind: str, subject: _Subject, content: SetContent, size
         bytes=size,
         outcome=outcome,
         note=subject.note,
+        covers=content.covers,
+        remarks=remarks,
     )

@@ -1,14 +1,14 @@
-"""Data sets of memorization results that others published, read through `datasets`: from the hub, a folder, or a file.
+"""Data sets of memorization results that others published: a repository on the hub, a folder, or a Parquet file.
 
-There are two kinds, with different columns:
+There are two of Pythia's, with different columns (`seenat.memorization.published.columns`):
 
 * EleutherAI/pythia-memorized-evals: `index`, `tokens`; a row a memorized sequence, a split a model (`duped.70m`,
   `deduped.12b.23000`)
 * EleutherAI/pile-duped-pythia-random-sampled and its deduped twin: `Index`, `70M` ... `12B`, `Tokens`; a row a sequence, a
   column a model's scores, multiples of 1/32
 
-Rows stream in pieces; only a row's index and its scores, one byte each, are kept. A repository on the hub is read at
-the commit that its name means at the start.
+Rows stream in pieces; only a row's index and its scores, one byte each, are kept. Local Parquet files are read with pyarrow, the rest
+through `datasets`. A repository on the hub is read at the commit that its name means at the start.
 """
 
 from __future__ import annotations
@@ -24,42 +24,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.published.columns import Columns, flags_of, indices_of, read_columns, scores_of
+from seenat.memorization.published.parquet_files import column_names, files_by_split, readable, rows_of
 from seenat.memorization.published.result_sets import CONTINUATION
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
+from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.hub.errors import hub_errors
+from seenat.registry.optional import arrow, datasets_or_refuse
 
-__all__ = ["Piece", "PublishedData", "SplitName", "open_published"]
+__all__ = ["Piece", "PublishedData", "open_published"]
 
 _ROWS_AT_ONCE = 20_000
 _HUB_SECONDS = 5.0
-_SPLIT = re.compile(r"(duped|deduped)\.([0-9.]+[mb])(?:\.(\d+|new))?")
-_SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
-_NUMBERED = re.compile(r"(.+)-\d{5}-of-\d{5}.*\.parquet")
-_SIZE = re.compile(r"[0-9.]+[MB]")
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+# Ends of names of files: a repository may be called so, but is not.
+_FILE = re.compile(r".*\.(parquet|csv|tsv|jsonl?|pth?|np[yz]|txt|zip|gz)", re.IGNORECASE)
 
-
-# Where a data set came from, its splits with all columns, and a function that opens one split with some columns.
-_Loaded = tuple[str, Mapping[str, Any], Callable[[str, list[str]], Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitName:
-    """A parsed name of a split: `deduped.12b.23000`."""
-
-    deduplicated: bool
-    size: str
-    label: int | None
-    """Of the checkpoint; None for the last one."""
-
-    @classmethod
-    def parse(cls, name: str) -> SplitName | None:
-        """Read a name; None for one of another form."""
-        match = _SPLIT.fullmatch(name)
-        if match is None:
-            return None
-        label = int(match[3]) if match[3] and match[3] != "new" else None
-        return cls(deduplicated=match[1] == "deduped", size=match[2], label=label)
+# Opens the rows of a split with these columns only: the ids of a row take 30 times what is kept of it.
+_Open = Callable[[list[str]], Iterator[Any]]
+# A split's columns, and its rows.
+_Split = tuple[list[str], _Open]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +51,11 @@ class Piece:
 
     index: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[np.uint8]]
-    """By size, `70m`: how many of 32 ids were reproduced; empty for a set of memorized sequences."""
+    """By size, `70m`, or under "" where rows are of one model: how many of 32 ids were reproduced. Empty without scores."""
+    flags: npt.NDArray[np.bool_] | None = None
+    """Whether each row is memorized; None where there is no such column."""
+    tokens: Any = None
+    """The ids of each row, an Arrow array of lists; None where they were not asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,120 +65,123 @@ class PublishedData:
     split: str
     source: str
     """Where it came from, with the commit if it came from a hub."""
-    sizes: tuple[str, ...]
-    """Of the models whose scores it holds; empty for a set of memorized sequences."""
-    _open: Callable[[list[str]], Any]
-    """Opens the rows with these columns only: the ids of a row take 30 times what is kept of it."""
+    columns: Columns
+    _open: _Open
 
-    def pieces(self) -> Iterator[Piece]:
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """Of the models of a random sample; empty for rows of one model."""
+        return self.columns.sizes
+
+    def pieces(self, *, tokens: bool = False) -> Iterator[Piece]:
         """All rows, some thousands at a time; raises `CorruptFile` for values that cannot be."""
-        names = {size: size.upper() for size in self.sizes}
-        columns = ["Index" if self.sizes else "index", *names.values()]
-        with hub_errors(self.source):
-            for table in self._open(columns).with_format("arrow").iter(batch_size=_ROWS_AT_ONCE):
-                yield Piece(
-                    index=_indices(table[columns[0]], self.source),
-                    scores={size: _scores(table[name], self.source) for size, name in names.items()},
-                )
+        for table in self._open(self.columns.read(tokens=tokens)):
+            yield self._piece(table, tokens=tokens)
+
+    def _piece(self, table: Any, *, tokens: bool) -> Piece:
+        columns, source = self.columns, self.source
+        scores = {size: scores_of(_column(table, size.upper()), source) for size in columns.sizes}
+        flags = None
+        if columns.score is not None:
+            scores[""] = scores_of(_column(table, columns.score), source)
+        if columns.flag is not None:
+            flags = flags_of(_column(table, columns.flag), source)
+            if "" in scores and ((scores[""] == CONTINUATION) != flags).any():
+                raise CorruptFile(f"{source} holds a row whose memorized and memorization_score disagree; correct it.")
+        return Piece(
+            index=indices_of(_column(table, columns.index), source),
+            scores=scores,
+            flags=flags,
+            tokens=_column(table, columns.tokens) if tokens and columns.tokens else None,
+        )
+
+
+def _column(table: Any, name: str) -> Any:
+    """A column in one piece, of a table or a record batch."""
+    column = table.column(name)
+    return column.combine_chunks() if isinstance(column, arrow().ChunkedArray) else column
 
 
 @contextmanager
 def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
     """The splits of a data set: a folder or a Parquet file, or else a repository on the hub.
 
-    Raises `MissingExtra` without the `datasets` package, `InvalidValue` for what is no such data set, and what
+    Raises `MissingExtra` without the packages that read it, `InvalidValue` for what is no such data set, and what
     `seenat.registry.hub.download` raises.
     """
-    datasets = _datasets_or_refuse()
+    path, datasets = Path(source).expanduser(), datasets_or_refuse()
+    if path.exists() and not _was_saved(path):
+        absolute = path.absolute()
+        yield _published(str(absolute), {name: _local(files) for name, files in files_by_split(absolute).items()})
+        return
     datasets.disable_progress_bars()
     try:
-        where, splits, reopen = _load(datasets, source)
-        yield tuple(
-            PublishedData(split=str(name), source=where, sizes=_sizes(source, rows), _open=partial(reopen, str(name)))
-            for name, rows in splits.items()
-        )
+        yield _published(*(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path)))
     finally:
         datasets.enable_progress_bars()
 
 
-def _datasets_or_refuse() -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtra(
-            "Published results are read with datasets and pyarrow; run `pip install 'seenat[data]'`."
-        ) from error
-    return datasets
+def _published(source: str, splits: Mapping[str, _Split]) -> tuple[PublishedData, ...]:
+    return tuple(
+        PublishedData(split=str(name), source=source, columns=read_columns(columns, source), _open=reopen)
+        for name, (columns, reopen) in splits.items()
+    )
 
 
-def _load(datasets: Any, source: str) -> _Loaded:
-    path = Path(source).expanduser()
-    if path.exists():
-        try:
-            return _load_local(datasets, path.absolute())
-        except (OSError, ValueError) as error:
-            raise InvalidValue(f"{path} is not a data set that can be read: {_line(error)}.") from error
-    if not _NAME.fullmatch(source):
-        raise InvalidValue(f"{source} does not exist, and is not the name of a repository on the hub.")
-    with hub_errors(f"the data set {source}"):
+def _local(files: list[Path]) -> _Split:
+    return column_names(files), lambda columns: rows_of(files, columns, _ROWS_AT_ONCE)
+
+
+# -- through `datasets`
+
+
+def _was_saved(path: Path) -> bool:
+    return (path / "dataset_dict.json").exists() or (path / "state.json").exists()
+
+
+def _saved(datasets: Any, path: Path) -> tuple[str, dict[str, _Split]]:
+    with readable(path):
+        loaded = datasets.load_from_disk(str(path))
+        saved = loaded if isinstance(loaded, dict) else {"train": loaded}
+        return str(path), {
+            str(name): (list(rows.column_names), partial(_saved_rows, path, rows)) for name, rows in saved.items()
+        }
+
+
+def _saved_rows(path: Path, rows: Any, columns: list[str]) -> Iterator[Any]:
+    """Rows as they were saved are used as they lie in the file: offsets in it must be looked at first."""
+    with readable(path):
+        for table in _arrow_rows(rows.select_columns, columns):
+            table.validate(full=True)
+            yield table
+
+
+def _of_hub(datasets: Any, source: str, path: Path) -> tuple[str, dict[str, _Split]]:
+    is_path = source.startswith(".") or (path.parent != Path() and path.parent.is_dir())
+    if is_path or _FILE.fullmatch(source) or not _NAME.fullmatch(source):
+        raise InvalidValue(
+            f"{source} does not exist, and is not the name of a repository on the hub; give a folder, a Parquet file, or a name "
+            "such as EleutherAI/pythia-memorized-evals."
+        )
+    with _hub_errors(source):
         from huggingface_hub import HfApi
 
         commit = HfApi().dataset_info(source, timeout=_HUB_SECONDS).sha
         load = partial(datasets.load_dataset, source, revision=commit, streaming=True)
-        return f"hf://datasets/{source}@{commit}", load(), lambda name, columns: load(columns=columns)[name]
+        splits = {name: list(rows.column_names or []) for name, rows in load().items()}
+    return f"hf://datasets/{source}@{commit}", {
+        str(name): (columns, partial(_hub_rows, source, load, name)) for name, columns in splits.items()
+    }
 
 
-def _load_local(datasets: Any, path: Path) -> _Loaded:
-    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
-        loaded = datasets.load_from_disk(str(path))
-        saved = loaded if isinstance(loaded, dict) else {"train": loaded}
-        return str(path), saved, lambda name, columns: saved[name].select_columns(columns)
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    splits: dict[str, list[str]] = {}
-    for file in files:
-        splits.setdefault(_split_of(file), []).append(str(file))
-    if not splits:
-        raise ValueError("it holds neither Parquet files nor what save_to_disk wrote")
-    load = partial(datasets.load_dataset, "parquet", data_files=splits, streaming=True)
-    return str(path), load(), lambda name, columns: load(columns=columns)[name]
+def _hub_rows(source: str, load: Callable[..., Any], split: str, columns: list[str]) -> Iterator[Any]:
+    with _hub_errors(source):
+        yield from _arrow_rows(lambda chosen: load(columns=chosen)[split], columns)
 
 
-def _split_of(file: Path) -> str:
-    """`duped.70m-00000-of-00005.parquet` and `duped.70m/0000.parquet` are of the split duped.70m, any other of `train`."""
-    numbered = _NUMBERED.fullmatch(file.name)
-    name = numbered[1] if numbered else file.parent.name if file.stem.isdecimal() else "train"
-    return name if _SPLIT_NAME.fullmatch(name) else "train"
+def _arrow_rows(choose: Callable[[list[str]], Any], columns: list[str]) -> Iterator[Any]:
+    return iter(choose(columns).with_format("arrow").iter(batch_size=_ROWS_AT_ONCE))
 
 
-def _sizes(source: str, rows: Any) -> tuple[str, ...]:
-    columns = rows.column_names or []
-    if "index" in columns and "tokens" in columns:
-        return ()
-    sizes = tuple(name.lower() for name in columns if _SIZE.fullmatch(name))
-    if "Index" not in columns or not sizes:
-        raise InvalidValue(
-            f"{source} has the columns {', '.join(columns) or 'none'}; published results have index and tokens, "
-            "or Index and one column of scores a model."
-        )
-    return sizes
-
-
-def _indices(column: Any, source: str) -> npt.NDArray[np.int64]:
-    if column.null_count or not str(column.type).startswith(("int", "uint")):
-        raise CorruptFile(f"{source} holds an index that is not a whole number; the download may be incomplete.")
-    values: npt.NDArray[np.int64] = np.asarray(column.to_numpy(), np.int64)
-    if values.size and values.min() < 0:
-        raise CorruptFile(f"{source} holds the index {values.min()}, and indices start at 0.")
-    return values
-
-
-def _scores(column: Any, source: str) -> npt.NDArray[np.uint8]:
-    exact = np.asarray(column.to_numpy(), np.float64) * CONTINUATION
-    counts = np.rint(exact)
-    if not (np.abs(exact - counts) < 1e-6).all() or ((counts < 0) | (counts > CONTINUATION)).any():
-        raise CorruptFile(f"{source} holds a score that is not one of 0, 1/{CONTINUATION} ... 1.")
-    return counts.astype(np.uint8)
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+def _hub_errors(source: str) -> Any:
+    return hub_errors(f"the data set {source} (there is no file or folder of that name)")

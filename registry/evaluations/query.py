@@ -1,14 +1,17 @@
 """Imported benchmark results of a model, by task, number of examples, metric and step.
 
-The harness writes a number and its standard error as two metrics, `acc` and `acc_stderr`; here they are one row. Where
-several files hold the same number of one checkpoint, the one in a folder `zero-shot` or `five-shot` is the row's value and
-the others are its repetitions, such as the baselines of the intervention study.
+The harness writes a number and its standard error as two metrics, `acc` and `acc_stderr` (from version 0.4 on `acc,none` and
+`acc_stderr,none`); here they are one row. Where several files hold the same number of one checkpoint, the one in a folder
+`zero-shot` or `five-shot` is the row's value, or else the latest, and the others are its repetitions.
+
+The baselines of the intervention study are a *series* of their own, with rows of their own: one of them contradicts the
+zero-shot run of the same checkpoint (`seenat.registry.evaluations.duplicate_runs`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -27,13 +30,18 @@ __all__ = ["BenchmarkValue", "Benchmarks", "Remark", "benchmarks"]
 
 _ERROR = "_stderr"
 _FIRST = ("zero-shot", "five-shot")
+# Folders whose runs are kept apart from all others.
+_APART = ("baseline",)
+
+# Task, metric, number of examples, step and series.
+_Key = tuple[str, str, int, int, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkValue(Answer):
     """One number of one checkpoint."""
 
-    json_names = ("task", "metric", "shots", "step", "value", "stderr=error", "file", "repetitions")
+    json_names = ("task", "metric", "shots", "step", "value", "stderr=error", "file", "repetitions", "series")
 
     task: str
     metric: str
@@ -45,6 +53,8 @@ class BenchmarkValue(Answer):
     file: str
     repetitions: tuple[float, ...]
     """The same number in other files."""
+    series: str | None = None
+    """`baseline` where it is one of the intervention study's; None for all other runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +77,7 @@ class Benchmarks(TableAnswer):
 
     model: str
     values: tuple[BenchmarkValue, ...]
-    """By task, metric, number of examples and step."""
+    """By task, metric, number of examples, series and step."""
     remarks: tuple[Remark, ...]
     """About the checkpoints that occur in `values`, by step."""
 
@@ -77,6 +87,8 @@ def benchmarks(
 ) -> Benchmarks:
     """A model's results, all or those of a task (a shell pattern such as `hendrycksTest-*`), a metric, a number of examples.
 
+    A metric without a filter, `acc`, is also that of every filter, `acc,none`.
+
     Raises `NotMeasured` when there is none.
     """
     with catalog.database.read() as connection:
@@ -85,12 +97,13 @@ def benchmarks(
         if not chosen:
             raise _nothing(model, results, task, metric, shots)
         remarks = _remarks(connection, model, {result.step for result in chosen})
-    chosen.sort(key=lambda result: (result.task, result.metric, result.shots, result.step))
+    chosen.sort(key=lambda result: (result.task, result.metric, result.shots, result.series or "", result.step))
     return Benchmarks(model=model.name, values=tuple(chosen), remarks=remarks)
 
 
 def _fits(value: BenchmarkValue, task: str | None, metric: str | None) -> bool:
-    return (task is None or fnmatchcase(value.task, task)) and metric in (None, value.metric)
+    metrics = (None, value.metric, value.metric.partition(",")[0])
+    return (task is None or fnmatchcase(value.task, task)) and metric in metrics
 
 
 def _values(connection: Connection, model: Model, shots: int | None) -> list[BenchmarkValue]:
@@ -101,31 +114,40 @@ def _values(connection: Connection, model: Model, shots: int | None) -> list[Ben
     )
     if shots is not None:
         query = query.where(evaluation_files.c.shots == shots)
-    numbers: dict[tuple[str, str, int, int], list[tuple[str, float]]] = defaultdict(list)
+    numbers: dict[_Key, dict[str, float]] = defaultdict(dict)
     for row in connection.execute(query):
-        numbers[row.task, row.metric, row.shots, row.step].append((row.path, row.value))
-    errors = {key: dict(files) for key, files in numbers.items() if key[1].endswith(_ERROR)}
+        series = next((part for part in row.path.split("/") if part in _APART), None)
+        numbers[row.task, row.metric, row.shots, row.step, series][row.path] = row.value
     return [
-        _value(key, files, errors.get((key[0], key[1] + _ERROR, *key[2:]), {}))
+        _value(key, files, numbers.get((key[0], _error_of(key[1]), *key[2:]), {}))
         for key, files in numbers.items()
-        if not key[1].endswith(_ERROR)
+        if not _is_error(key[1])
     ]
 
 
-def _value(
-    key: tuple[str, str, int, int], files: Iterable[tuple[str, float]], errors: dict[str, float]
-) -> BenchmarkValue:
-    (path, value), *others = sorted(files, key=lambda file: (not set(_FIRST) & set(file[0].split("/")), file))
-    task, metric, shots, step = key
+def _is_error(metric: str) -> bool:
+    return metric.partition(",")[0].endswith(_ERROR)
+
+
+def _error_of(metric: str) -> str:
+    """The metric that is another one's standard error: `acc_stderr`, `acc_stderr,none`."""
+    name, comma, filtered = metric.partition(",")
+    return f"{name}{_ERROR}{comma}{filtered}"
+
+
+def _value(key: _Key, files: Mapping[str, float], errors: Mapping[str, float]) -> BenchmarkValue:
+    task, metric, shots, step, series = key
+    path, *others = sorted(sorted(files, reverse=True), key=lambda file: not set(_FIRST) & set(file.split("/")))
     return BenchmarkValue(
         task=task,
         metric=metric,
         shots=shots,
         step=step,
-        value=value,
+        value=files[path],
         error=errors.get(path),
         file=path,
-        repetitions=tuple(other for _, other in others),
+        repetitions=tuple(files[other] for other in others),
+        series=series,
     )
 
 

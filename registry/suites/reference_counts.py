@@ -40,7 +40,7 @@ def _rows(ids: dict[str, int]) -> list[dict[str, Any]]:
             "step": count["step"],
             "memorized": count["memorized"],
             "sequences": count["sequences"],
-            "source": shipped["source"].replace("{split}", count["split"]),
+            "source": count.get("source", shipped["source"]).replace("{split}", count["split"]),
             "note": shipped["note"],
         }
         for count in shipped["counts"]

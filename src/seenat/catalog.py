@@ -220,12 +220,14 @@ class Catalog(Lookups, ClosesOnExit):
         model: str | None = None,
         step: int | str | None = None,
         corpus: str | None = None,
+        sequences: str | None = None,
         progress: Callable[[str, int], None] | None = None,
     ) -> Answers[ImportedSet]:
         """Import published memorization results: a data set on the hub, a folder, or a Parquet file.
 
         `model` and `step` say what they are about where the name does not; `corpus` is "duped" or "deduped", whose scores a
-        random sample holds. `progress` gets (split, rows read).
+        random sample holds; `sequences`, "0:600", which ones a list of memorized sequences covers, where it is not Pythia's.
+        `progress` gets (split, rows read).
         """
         from seenat.memorization.published.importer import import_published
 
@@ -236,6 +238,7 @@ class Catalog(Lookups, ClosesOnExit):
             model=model,
             step=step,
             deduplicated=None if corpus is None else corpus == "deduped",
+            sequences=sequences,
             progress=progress or (lambda name, rows: None),
         )
         return Answers(sets)

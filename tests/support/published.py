@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["hub_run", "neox_run", "numbers", "write_evals", "write_json", "write_memorized", "write_sample"]
+__all__ = [
+    "hub_run",
+    "neox_run",
+    "newer_run",
+    "numbers",
+    "write_evals",
+    "write_json",
+    "write_memorized",
+    "write_sample",
+]
 
 TASKS = ("lambada_openai", "piqa", "sciq", *(f"hendrycksTest-{place}" for place in range(27)))
 Results = Mapping[str, Mapping[str, float]]
@@ -25,6 +34,30 @@ def hub_run(pretrained: str, step: int, results: Results, shots: int = 0) -> dic
     """A run over a checkpoint on the hub, as the harness wrote it in 2023."""
     arguments = f"use_accelerate=True,pretrained={pretrained},revision=step{step}"
     return {"results": results, "versions": {}, "config": {"model_args": arguments, "num_fewshot": shots}}
+
+
+def newer_run(
+    arguments: str | Mapping[str, Any], results: Results, shots: Mapping[str, int], **parts: Any
+) -> dict[str, Any]:
+    """A run as version 0.4 of the harness and later write it: metrics with a filter, examples for each task."""
+    numbers = {
+        task: {"alias": task, **{f"{metric},none": value for metric, value in metrics.items()}}
+        for task, metrics in results.items()
+    }
+    config = {"model": "hf", "model_args": arguments, "limit": None, "gen_kwargs": {}, "batch_size": "8"}
+    return {
+        "results": numbers,
+        "group_subtasks": {},
+        "configs": {task: {"task": task, "num_fewshot": number} for task, number in shots.items()},
+        "versions": dict.fromkeys(results, 1.0),
+        "n-shot": dict(shots),
+        "n-samples": {task: {"original": 100, "effective": 100} for task in results},
+        "config": {**config, **parts.pop("config", {})},
+        "chat_template": None,
+        "fewshot_as_multiturn": False,
+        "system_instruction": None,
+        **parts,
+    }
 
 
 def neox_run(iteration: int, results: Results, shots: int = 0) -> dict[str, Any]:
@@ -77,3 +110,13 @@ def write_sample(folder: Path, sequences: Sequence[int], scores: Mapping[str, Se
     rows = {"Index": list(sequences), **scores, "Tokens": [[1] * 64 for _ in sequences]}
     Dataset.from_dict(rows, features=Features(columns)).to_parquet(str(folder / "train-00000-of-00001.parquet"))
     return folder
+
+
+def write_rows(path: Path, **columns: Any) -> Path:
+    """A Parquet file with these columns."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table(columns), path)
+    return path

@@ -103,13 +103,34 @@ def test_shared_results_are_shown(run: Run, tmp_path: Path) -> None:
     assert (remark["step"], remark["status"], remark["kind"]) == (1000, "suspect", "audit")
 
 
+def test_a_baseline_is_a_line_of_its_own(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "pythia/evals/pythia-v1/pythia-70m"
+    write_json(folder / "baseline/b_step1000.json", hub_run("EleutherAI/pythia-v1.1-70m", 1000, numbers(77)))
+    assert "Two runs of one checkpoint share few results" in run("import", "evals", "pythia/evals")
+    printed = run("evals", "pythia-70m", "--task", "piqa")
+    assert re.search(r"(?m)^piqa \(baseline\) +0 +acc +1,000 ", printed)
+    assert "Two runs of the same checkpoint have other results: step 1,000." in printed
+    run("evals", "pythia-70m", "--task", "piqa", "--plot", "piqa.svg")
+    assert "pythia-70m, baseline" in (tmp_path / "piqa.svg").read_text(encoding="utf-8")
+
+
 def test_evaluations_as_tables_and_json(run: Run) -> None:
     run("import", "evals", "pythia/evals")
     stated = numbers(7 * 143_000)["piqa"]
     found = answer(run, "evals", "pythia-70m", "--task", "piqa", "--metric", "acc")
     assert (found["model"], found["remarks"]) == ("pythia-70m", [])
     assert [row["step"] for row in found["results"]] == [0, 1000, 143_000]
-    assert set(found["results"][0]) == {"task", "metric", "shots", "step", "value", "stderr", "file", "repetitions"}
+    assert set(found["results"][0]) == {
+        "task",
+        "metric",
+        "shots",
+        "step",
+        "value",
+        "stderr",
+        "file",
+        "repetitions",
+        "series",
+    }
     assert (found["results"][2]["value"], found["results"][2]["stderr"]) == tuple(stated.values())
     both = answer(run, "evals", "pythia-70m", "pythia-v1.1-70m-deduped")
     assert [one["model"] for one in both] == ["pythia-70m", "pythia-70m-deduped"]
@@ -137,6 +158,15 @@ def test_importing_memorized_sequences(run: Run) -> None:
     printed = run("import", "memorized", "memorized-evals", "--split", "duped.70m")
     assert re.search(r"(?m)^pythia-70m-v0 +143,000 +memorized +3 +2 +2 +1 +0 +0 +unchanged$", printed)
     assert "Most likely results of the -v0 model" in printed
+
+
+def test_importing_a_list_that_covers_a_part(run: Run) -> None:
+    where = ("import", "memorized", "my.parquet", "--model", "pythia-70m")
+    (listed,) = answer(run, *where)
+    assert (listed["covers"], listed["outcome"]) == ({"start": 0, "stop": 0}, "added")
+    assert "import it again with --sequences A:B" in run(*where)
+    (covering,) = answer(run, *where, "--sequences", "0:5000")
+    assert (covering["covers"], covering["remarks"][1:]) == ({"start": 0, "stop": 5000}, [])
 
 
 def test_comparing_where_nothing_was_measured(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,19 @@ from benchmarks.material.synthetic_suite import (
     synthetic_order,
     write_synthetic_suite,
 )
-from sqlalchemy import insert
-from support.published import write_memorized, write_sample
+from sqlalchemy import insert, update
+from support.published import write_memorized, write_rows, write_sample
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.published.compare import Comparison, compare
 from seenat.memorization.published.importer import import_published
+from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, result_sets_of
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.specs import ModelSpec, OrderSpec
-from seenat.registry.database.tables.imports import reference_counts
-from seenat.registry.errors import NotMeasured
+from seenat.registry.database.tables.imports import reference_counts, result_sets
+from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.storage.digests import sha256_of_bytes
+from seenat.registry.units import SequenceRange
 
 SEQUENCES, BATCH, STEPS = 96, 8, 12
 DIGEST = "sha256:" + "0" * 64
@@ -58,8 +62,8 @@ def measure(catalog: Catalog, values: Mapping[int, int], protocol: Protocol | No
 
 
 def publish(catalog: Catalog, folder: Path, sequences: Sequence[int], step: int = 3) -> None:
-    """A set of the first release, which at step 3 had seen 48 sequences too."""
-    file = next(write_memorized(folder, {"set": sequences}).glob("*.parquet"))
+    """A set of the first release, which at step 3 had seen 48 sequences too, called as the published ones are."""
+    file = next(write_memorized(folder, {"duped.4m": sequences}).glob("*.parquet"))
     import_published(catalog, str(file), model="pythia-4m-v0", step=step)
 
 
@@ -104,6 +108,58 @@ def test_sequence_by_sequence(tiny: Catalog, tmp_path: Path) -> None:
     assert found.left_out == 0
 
 
+def test_of_a_list_only_what_it_covers_is_compared(tiny: Catalog, tmp_path: Path) -> None:
+    """Ours memorized 1, 3, 40 and 47, and measured 2 and 5 too; the list has 2, 3 and 9, and covers 0:6 where that is said."""
+    measure(tiny, OURS)
+    file = str(write_rows(tmp_path / "my.parquet", index=[2, 3, 9]))
+    (done,) = import_published(tiny, file, model="pythia-4m-v0", step=3)
+    assert done.covers == SequenceRange(0, 0)
+    assert "--sequences A:B" in done.remarks[0]
+    (found,) = compared(tiny).agreements
+    assert (found.both, found.only_ours, found.only_theirs, found.neither) == (1, 0, 1, 0)
+    with pytest.raises(InvalidValue, match=r"lists the sequence 9, and --sequences says that it covers 0:6"):
+        import_published(tiny, file, model="pythia-4m-v0", step=3, sequences="0:6")
+    (done,) = import_published(tiny, file, model="pythia-4m-v0", step=3, sequences="0:10")
+    assert (done.outcome, done.covers, done.remarks) == ("replaced", SequenceRange(0, 10), ())
+    (found,) = compared(tiny).agreements
+    assert (found.both, found.only_ours, found.only_theirs, found.neither) == (1, 1, 1, 1)
+    assert found.examples_only_ours == (1,)
+
+
+def test_of_rows_that_say_which_are_memorized_all_are_compared(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, OURS)
+    file = write_rows(tmp_path / "my.parquet", index=[1, 2, 3, 5], memorized=[True, True, False, False])
+    (done,) = import_published(tiny, str(file), model="pythia-4m-v0", step=3)
+    assert (done.kind, done.sequences, done.memorized) == ("sample", 4, 2)
+    (found,) = compared(tiny).agreements
+    assert (found.both, found.only_ours, found.only_theirs, found.neither) == (1, 1, 1, 1)
+
+
+def test_nothing_is_claimed_of_how_a_set_of_ones_own_was_measured(tiny: Catalog, tmp_path: Path) -> None:
+    measure(tiny, OURS)
+    import_published(tiny, str(write_rows(tmp_path / "my.parquet", index=[1])), model="pythia-4m", step=6)
+    (sentence,) = compared(tiny).differences
+    assert sentence.startswith("How memorized pythia-4m step 6 train was measured is not stated")
+    reference(tiny, memorized=12)
+    assert any("float16 there" in difference for difference in compared(tiny).differences)
+
+
+def test_what_an_earlier_version_took_for_everything_is_compared_as_a_list(tiny: Catalog, tmp_path: Path) -> None:
+    """It recorded the published procedure for every list, and did not know what a list covers."""
+    measure(tiny, OURS)
+    import_published(tiny, str(write_rows(tmp_path / "my.parquet", index=[2, 3])), model="pythia-4m-v0", step=3)
+    with tiny.database.read() as connection:
+        (found,) = result_sets_of(tiny.database, connection, [tiny.model("pythia-4m-v0").id])
+    earlier = replace(found.content(), covers=None).to_bytes()
+    found.file.write_bytes(earlier)
+    with tiny.database.write() as connection:
+        connection.execute(update(result_sets).values(protocol=PUBLISHED_PROTOCOL, digest=sha256_of_bytes(earlier)))
+    comparison = compared(tiny)
+    assert not any("float16" in difference for difference in comparison.differences)
+    (agreement,) = comparison.agreements
+    assert (agreement.compared, agreement.only_ours) == (2, 0)
+
+
 def test_of_a_sample_only_its_own_sequences_are_compared(tiny: Catalog, tmp_path: Path) -> None:
     measure(tiny, OURS, step=12)
     folder = write_sample(tmp_path / "pile-duped", [1, 2, 3, 7], {"4M": [1.0, 1.0, 0.5, 1.0]})
@@ -117,7 +173,7 @@ def test_a_set_of_a_step_that_was_not_measured_is_not_compared(tiny: Catalog, tm
     measure(tiny, OURS)
     publish(tiny, tmp_path, [2, 3], step=6)
     found = compared(tiny)
-    assert (found.agreements, found.not_compared) == ((), ("memorized pythia-4m-v0 step 6 set",))
+    assert (found.agreements, found.not_compared) == ((), ("memorized pythia-4m-v0 step 6 duped.4m",))
 
 
 def test_it_says_in_what_the_two_differ(tiny: Catalog, tmp_path: Path) -> None:

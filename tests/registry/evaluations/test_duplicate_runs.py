@@ -32,6 +32,9 @@ def runs(*described: tuple[str, int, int, int]) -> dict[Run, dict[tuple[str, str
         (("a", 1000, 61, 1), ("b", 1000, 61, 2), None),
         (("a", 1000, 60, 1), ("a", 9000, 60, 2), "coincidence"),
         (("a", 1000, 0, 1), ("a", 1000, 0, 2), None),
+        (("a", 1000, 60, 1), ("a", 1000, 60, 2), None),
+        (("a", 1000, 61, 1), ("a", 1000, 61, 2), "contradiction"),
+        (("a", 0, 61, 1), ("a", 0, 61, 2), "contradiction"),
     ],
 )
 def test_what_two_runs_may_share(

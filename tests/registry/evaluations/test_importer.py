@@ -6,13 +6,15 @@ About 15 seconds for both databases, 5 of them for the real files.
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from sqlalchemy import func, select
-from support.published import hub_run, neox_run, numbers, write_json
+from sqlalchemy import func, select, update
+from support.published import hub_run, neox_run, newer_run, numbers, write_json
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import AliasSpec
@@ -150,6 +152,21 @@ def _check_2_8b(catalog: Catalog, done: EvaluationImport) -> None:
     assert catalog.model("pythia-2.8b-deduped").checkpoint(13_000).status in ("suspect", "wrong")
 
 
+def test_by_chance_two_runs_share_few_numbers(real: Path) -> None:
+    """What `duplicate_runs` says of the main models, 2.8b left out: over all pairs of runs from step 1000 on."""
+    runs = [
+        (file.parts[-3], json.loads(file.read_bytes())["results"])
+        for file in sorted(real.glob("pythia-v1/*/zero-shot/*.json"))
+        if int(file.stem.rpartition("step")[2]) >= 1000 and file.parts[-3] not in TWINS
+    ]
+    numbers_of_runs = [
+        {(task, name): value for task, found in results.items() for name, value in found.items()} for _, results in runs
+    ]
+    table = np.array([[values[key] for key in sorted(numbers_of_runs[0])] for values in numbers_of_runs])
+    shared = [int(number) for row in range(len(table)) for number in (table[row] == table[row + 1 :]).sum(axis=1)]
+    assert (len(runs), min(shared), max(shared)) == (14 * 16, 0, 46)
+
+
 def _check_identities(done: EvaluationImport) -> None:
     """Step 1 is step 0 for all 16 models, and both corpora of a size start alike; 1b's were run in two precisions."""
     outcome = [(one.first, one.second) for one in done.coincidences if one.kind == "identity"]
@@ -238,6 +255,132 @@ def test_a_name_that_meant_several_models_names_none(small: Catalog, evals: Path
     }
 
 
+def test_a_first_release_below_no_evals_is_the_first_release(small: Catalog, tmp_path: Path) -> None:
+    """Import a model's folder alone, then the release's: the same files, and never the model of the second release."""
+    name = "pythia-v0/pythia-9m/zero-shot/pythia-9m-0shot-global_step1500_eval_results_12-30-2022-23-06-34.json"
+    write_json(tmp_path / name, neox_run(1500, numbers(1)))
+    assert imported(small, tmp_path / "pythia-v0" / "pythia-9m") == {name: ("pythia-9m-v0", 1500)}
+    again = import_evaluations(small, tmp_path / "pythia-v0" / "pythia-9m" / "..")
+    assert (again.added, again.unchanged) == (0, 1)
+
+
+def test_a_run_whose_release_nothing_says_is_not_guessed(small: Catalog, tmp_path: Path) -> None:
+    write_json(tmp_path / "pythia-9m" / "zero-shot" / "a.json", neox_run(1500, numbers(1)))
+    write_json(tmp_path / "pythia-9m-0.5MtokBS" / "zero-shot" / "a.json", neox_run(1500, numbers(2)))
+    done = import_evaluations(small, tmp_path)
+    ((path, reason),) = quarantined(done).items()
+    assert path.endswith("pythia-9m/zero-shot/a.json")
+    assert reason.startswith("it may be of pythia-9m or of pythia-9m-v0")
+    assert done.values == 60
+
+
+def test_what_was_imported_without_its_release_moves_to_it(small: Catalog, tmp_path: Path) -> None:
+    """As an earlier version did, which took the folder of a model for the second release's."""
+    name = "pythia-9m/zero-shot/a.json"
+    file = write_json(tmp_path / "pythia-v0" / name, neox_run(1500, numbers(1)))
+    import_evaluations(small, tmp_path / "pythia-v0")
+    with small.database.write() as connection:
+        connection.execute(update(evaluation_files).values(path=name, model_id=small.model("pythia-9m").id))
+    assert imported(small, file.parent) == {f"pythia-v0/{name}": ("pythia-9m-v0", 1500)}
+    assert list(stored_values(small)) == [f"pythia-v0/{name}"]
+
+
+def test_a_run_of_another_shape_is_not_the_models(sqlite_catalog: Catalog, evals: Path) -> None:
+    run = neox_run(1500, numbers(1))
+    for layers in (6, 12):
+        run["config"]["model_args"] |= {"num_layers": layers, "hidden_size": 512}
+        write_json(evals / f"pythia-v0/pythia-70m/zero-shot/{layers}.json", run)
+    done = import_evaluations(sqlite_catalog, evals)
+    assert quarantined(done) == {
+        "pythia-v0/pythia-70m/zero-shot/12.json": "its configuration has 12 layers, and pythia-70m-v0 has 6"
+    }
+
+
+def test_a_hub_run_in_the_first_releases_folder_is_of_that_release(small: Catalog, evals: Path) -> None:
+    folder = evals / "pythia-v0" / "pythia-9m" / "zero-shot"
+    write_json(folder / "own.json", hub_run("EleutherAI/pythia-9m-v0", 3000, numbers(1)))
+    write_json(folder / "other.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(2)))
+    done = import_evaluations(small, evals)
+    assert quarantined(done) == {
+        "pythia-v0/pythia-9m/zero-shot/other.json": "it lies in the folder of pythia-9m-v0, but is a run of pythia-9m"
+    }
+
+
+# -- one bad file, and what every database takes
+
+
+def test_one_bad_file_does_not_end_the_import(catalog: Catalog, evals: Path) -> None:
+    good = hub_run("EleutherAI/pythia-70m", 1000, numbers(1))
+    write_json(evals / "good.json", good)
+    strange = os.fsencode(evals) + b"/\xff\xfe.json"
+    Path(os.fsdecode(strange)).write_text(json.dumps(good).replace("step1000", "step2000"))
+    huge = (
+        json.dumps(good)
+        .replace("step1000", "step3000")
+        .replace('"results": {', '"results": {"huge": {"acc": 1' + "0" * 400 + "}, ")
+    )
+    (evals / "huge.json").write_text(huge)
+    (evals / "surrogate.json").write_text(
+        json.dumps(good).replace("step1000", "step4000").replace('"piqa"', r'"\ud800"')
+    )
+    deep = evals.joinpath(*(["d" * 200] * 2))
+    write_json(deep / "long.json", hub_run("EleutherAI/pythia-70m", 5000, numbers(1)))
+    (evals / "large.json").write_bytes(b" " * ((16 << 20) + 1))
+    (evals / "digits.json").write_text('{"results": ' + "1" * 5000 + "}")
+    (evals / "samples_piqa_1.json").write_text("[]")
+    (evals / "secret.json").symlink_to(evals / "nowhere")
+    done = import_evaluations(catalog, evals)
+    assert (done.files, done.added) == (7, 7)
+    assert {path: reason[:20] for path, reason in quarantined(done).items()} == {
+        "large.json": "it has over 16 MiB, ",
+        "digits.json": "it is not a result o",
+    }
+    paths = {path: len(values) for path, values in stored_values(catalog).items()}
+    long = next(path for path in paths if path.endswith("/long.json"))
+    assert len(long) <= 300
+    assert paths == {"good.json": 60, "\\xff\\xfe.json": 60, "huge.json": 60, "surrogate.json": 58, long: 60}
+    again = import_evaluations(catalog, evals)
+    assert (again.added, again.replaced, again.unchanged) == (0, 0, 7)
+
+
+# -- the newer layout
+
+NEWER = "pretrained=EleutherAI/pythia-9m,revision=step3000"
+
+
+def test_tasks_with_examples_of_their_own(small: Catalog, evals: Path) -> None:
+    results = {"piqa": {"acc": 0.5, "acc_stderr": 0.1}, "gsm8k": {"acc": 0.25}}
+    file = write_json(evals / "r.json", newer_run(NEWER, results, {"piqa": 0, "gsm8k": 5}))
+    done = import_evaluations(small, evals)
+    assert (done.files, done.added, done.values, done.quarantined) == (1, 1, 3, ())
+    found = benchmarks(small, small.model("pythia-9m"), metric="acc").values
+    assert [(one.task, one.metric, one.shots, one.step, one.value, one.error) for one in found] == [
+        ("gsm8k", "acc,none", 5, 3000, 0.25, None),
+        ("piqa", "acc,none", 0, 3000, 0.5, 0.1),
+    ]
+    assert import_evaluations(small, evals).unchanged == 1
+    write_json(file, newer_run(NEWER, results, {"piqa": 0, "gsm8k": 0}))
+    done = import_evaluations(small, evals)
+    assert (done.added, done.replaced, done.unchanged) == (0, 1, 0)
+    assert list(stored_values(small)) == ["r.json"]
+
+
+def test_later_runs_of_other_tasks_leave_the_earlier_ones(small: Catalog, evals: Path) -> None:
+    """The harness writes all runs of a model to one folder."""
+    for day, tasks in ((1, ("a", "b")), (2, ("c",)), (3, ("a",)), (4, ("a",))):
+        run = newer_run(NEWER, {task: {"acc": day / 10} for task in tasks}, dict.fromkeys(tasks, 0))
+        write_json(evals / "EleutherAI__pythia-9m" / f"results_2024-06-0{day}T10-00-00.json", run)
+    done = import_evaluations(small, evals)
+    (early,) = done.quarantined
+    assert early.path.endswith("results_2024-06-03T10-00-00.json")
+    found = benchmarks(small, small.model("pythia-9m")).values
+    assert [(one.task, one.value, one.repetitions) for one in found] == [
+        ("a", 0.4, (0.1,)),
+        ("b", 0.1, ()),
+        ("c", 0.2, ()),
+    ]
+
+
 # -- again
 
 
@@ -286,6 +429,21 @@ def test_a_folder_without_results_is_refused(small: Catalog, tmp_path: Path) -> 
 # -- results that two runs share
 
 
+def test_two_runs_of_a_checkpoint_that_differ_are_told_and_kept_apart(small: Catalog, evals: Path) -> None:
+    folder = evals / "pythia-v1" / "pythia-9m"
+    write_json(folder / "zero-shot" / "a.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(1)))
+    write_json(folder / "baseline" / "b.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(2)))
+    (pair,) = import_evaluations(small, evals).coincidences
+    assert (pair.kind, pair.equal, pair.common) == ("contradiction", 0, 60)
+    found = benchmarks(small, small.model("pythia-9m"), task="piqa")
+    assert [(one.series, one.repetitions) for one in found.values] == [(None, ()), ("baseline", ())]
+    (remark,) = found.remarks
+    assert remark.statement.startswith(
+        "only 0 of 60 results with 0 examples are the same in two runs of pythia-9m at step 3000"
+    )
+    assert small.model("pythia-9m").checkpoint(3000).status == "unknown"
+
+
 def test_evidence_goes_when_the_results_are_corrected(small: Catalog, evals: Path) -> None:
     write_json(evals / "a.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(1)))
     other = write_json(evals / "b.json", hub_run("EleutherAI/pythia-intervention-9m", 3000, numbers(1)))
@@ -308,6 +466,7 @@ def asked(small: Catalog, evals: Path) -> Catalog:
     for step in (1000, 3000):
         write_json(folder / "zero-shot" / f"a_step{step}.json", hub_run("EleutherAI/pythia-9m", step, numbers(step)))
     write_json(folder / "baseline" / "a_step3000.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(4)))
+    write_json(folder / "again" / "a_step3000.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(6)))
     write_json(folder / "five-shot" / "a_step3000.json", hub_run("EleutherAI/pythia-9m", 3000, numbers(5), shots=5))
     import_evaluations(small, evals)
     return small
@@ -315,23 +474,25 @@ def asked(small: Catalog, evals: Path) -> Catalog:
 
 def test_results_by_task_examples_metric_and_step(asked: Catalog) -> None:
     outcome = benchmarks(asked, asked.model("pythia-9m"), task="piqa")
-    assert [(one.metric, one.shots, one.step) for one in outcome.values] == [
-        ("acc", 0, 1000),
-        ("acc", 0, 3000),
-        ("acc", 5, 3000),
+    assert [(one.metric, one.shots, one.step, one.series) for one in outcome.values] == [
+        ("acc", 0, 1000, None),
+        ("acc", 0, 3000, None),
+        ("acc", 0, 3000, "baseline"),
+        ("acc", 5, 3000, None),
     ]
-    first, second, _ = outcome.values
+    first, second, apart, _ = outcome.values
     assert (first.value, first.error) == tuple(numbers(1000)["piqa"].values())
     assert (second.value, second.error) == tuple(numbers(3000)["piqa"].values())
-    assert second.repetitions == (numbers(4)["piqa"]["acc"],)
+    assert second.repetitions == (numbers(6)["piqa"]["acc"],)
+    assert (apart.value, apart.repetitions) == (numbers(4)["piqa"]["acc"], ())
     assert second.file == "pythia-v1/pythia-9m/zero-shot/a_step3000.json"
     assert first.repetitions == ()
 
 
 def test_results_are_chosen(asked: Catalog) -> None:
     nine = asked.model("pythia-9m")
-    assert len(benchmarks(asked, nine).values) == 30 * 3
-    assert len(benchmarks(asked, nine, task="hendrycksTest-*", shots=0).values) == 27 * 2
+    assert len(benchmarks(asked, nine).values) == 30 * 4
+    assert len(benchmarks(asked, nine, task="hendrycksTest-*", shots=0).values) == 27 * 3
     assert {one.step for one in benchmarks(asked, nine, metric="acc", shots=5).values} == {3000}
 
 
