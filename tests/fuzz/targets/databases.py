@@ -30,7 +30,7 @@ def _samples(_folder: Path) -> list[bytes]:
 
 def _parse(data: bytes, folder: Path) -> None:
     text = os.fsdecode(data)
-    before = os.getcwd()
+    before = Path.cwd()
     os.chdir(folder)
     try:
         parsed = parse_url(text)
@@ -40,7 +40,7 @@ def _parse(data: bytes, folder: Path) -> None:
     assert parsed.get_backend_name() in ("sqlite", "postgresql")
     path = parsed.database or ":memory:"
     if parsed.get_backend_name() == "sqlite" and not path.startswith(("file:", ":memory:")):
-        assert os.path.isabs(path)
+        assert Path(path).is_absolute()
 
 
 TARGETS = [Target(name="database-url", samples=_samples, parse=_parse, damage=damage_text)]
