@@ -88,6 +88,12 @@ class Database:
                 yield connection
                 if begin != _READ:
                     raise_generation(connection)
+        except (
+            UnicodeEncodeError
+        ) as error:  # A name from a command line or a file's name, in no encoding that holds it.
+            raise InvalidValue(
+                f"{error.object!r} is no text in UTF-8, and the catalog holds only such; write another."
+            ) from error
         except DBAPIError as error:
             meaning = self._translate_error(error)
             if meaning is None:
