@@ -13,12 +13,14 @@ import click
 
 from seenat import __version__
 from seenat.cli.framework.lazy_group import LazyCommand, LazyGroup
+from seenat.cli.framework.signals import ended_tidily, exit_code
+from seenat.cli.framework.terminal import STDOUT, discard_output, open_closed_streams, say, write
 from seenat.registry import settings
 from seenat.registry.errors import SeenatError
+from seenat.registry.printable import one_line
 
 __all__ = ["main", "seenat"]
 
-_INTERRUPTED = 130
 # Threshold of the garbage collector. Python's default of 700 runs it about 100 times during the imports of a look-up, which
 # costs a tenth of the time and finds nothing.
 _GC_THRESHOLD = 100_000
@@ -73,28 +75,33 @@ def seenat() -> None:
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 schema out of date,
-    5 network, hub or database, 130 interrupted.
+    5 network, hub or database, 130 interrupted, 143 ended by SIGTERM.
     """
 
 
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(_GC_THRESHOLD)
-    sys.exit(_run())
+    try:
+        with ended_tidily():
+            code = _run() if open_closed_streams() else _refuse_closed_output()
+    except KeyboardInterrupt as error:
+        code = exit_code(error)
+    sys.exit(code)
 
 
 def _run() -> int:
     try:
-        seenat.main(prog_name="seenat", standalone_mode=False, color=_color())
+        seenat.main(prog_name="seenat", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
         return _refuse(error, error.exit_code, _usage(error))
-    except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        return exit_code(error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error)
     except BrokenPipeError:
-        sys.stderr.close()  # The reader of our output is gone; Python would complain about it once more.
+        discard_output()  # The reader of our output is gone.
         return 0
     except SeenatError as error:
         return _refuse(error, error.exit_code, str(error))
@@ -107,23 +114,25 @@ def _run() -> int:
 
 
 def _refuse(error: Exception, code: int, text: str) -> int:
+    if isinstance(error, OSError) and error.filename == STDOUT:
+        discard_output(sys.stdout)
     if settings.debug():
         import traceback
 
-        traceback.print_exception(error)
+        write("".join(traceback.format_exception(error)), err=True)
         return code
-    click.echo(f"{click.style('Error:', fg='red')} {text}", err=True, color=_color())
+    say(one_line(f"Error: {text}"), color="red", colored=len("Error:"))
     return code
 
 
-def _color() -> bool | None:
-    """None lets click decide by the stream; False is what NO_COLOR asks for."""
-    return False if settings.no_color() else None
+def _refuse_closed_output() -> int:
+    say("Error: Standard output is closed, so the answer would be lost; redirect it to a file, or to /dev/null.")
+    return 1
 
 
 def _usage(error: click.ClickException) -> str:
     """What is wrong with the arguments, and which help to read."""
-    text = error.format_message().rstrip(".")
+    text = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error, click.NoSuchOption) and error.option_name.strip("-").isdigit():
         text = f"{error.option_name} is no option and no index; indices, steps and counts are whole numbers from 0"
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -139,5 +148,7 @@ def _culprit(error: OSError) -> str:
         return f"{reason}."
     from seenat.registry.storage.local import PARTIAL
 
+    if error.filename == STDOUT:
+        return f"The answer cannot be written to {STDOUT}: {reason}; redirect it to a place that holds it."
     name = re.sub(rf"\.\d+{re.escape(PARTIAL)}$", "", str(error.filename))
     return f"{name} cannot be used: {reason}; check the path, and that you may use it."

@@ -23,6 +23,7 @@ Files for every room:
     learning_rate    the rate of any update
     answer           the base of typed answers: JSON and tables from fields
     closing          what `with` needs of an object that has a `close`
+    printable        text of others, escaped and shortened for people and terminals
     notebook         answers as notebooks show them
     optional         packages that only an extra installs
     open             open_catalog: make, migrate and fill a catalog; knows all the rooms

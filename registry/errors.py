@@ -25,7 +25,8 @@
         ├── HubUnavailable
         └── DatabaseUnavailable
 
-A message is one sentence that says what happened, with the value, and what to do next. The class is the identity:
+A message is one sentence that says what happened, with the value, and what to do next; of a value of 10 MB it keeps the
+beginning and the end. The class is the identity:
 callers catch classes, never read messages. The two numbers are class attributes, so this module is the whole table.
 """
 
@@ -33,6 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import ClassVar
+
+from seenat.registry.printable import shorten
 
 __all__ = [
     "CorruptFile",
@@ -69,6 +72,9 @@ class SeenatError(Exception):
     """Exit code of the command line."""
     http_status: ClassVar[int] = 500
     """Status of the HTTP answer."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shorten(message))
 
 
 class InvalidValue(SeenatError):

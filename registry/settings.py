@@ -17,17 +17,36 @@ from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["cache_bytes", "database_url", "debug", "home", "no_color"]
+__all__ = ["cache_bytes", "database_url", "debug", "expand", "home", "no_color"]
 
 
 def home() -> Path:
-    """seenat's own folder, absolute; not created here."""
+    """seenat's own folder, absolute; not created here.
+
+    Raises `InvalidValue` where the user has no home folder and SEENAT_HOME names none.
+    """
     chosen = os.environ.get("SEENAT_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expand(chosen, "SEENAT_HOME")
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("seenat", appauthor=False))
+    folder = Path(platformdirs.user_data_dir("seenat", appauthor=False))
+    if folder.parts[0].startswith(
+        "~"
+    ):  # Python leaves it as it is where it knows no home: a folder named ~ would be made.
+        raise InvalidValue("This user has no home folder; set SEENAT_HOME to a folder for the catalog and the results.")
+    return folder.absolute()
+
+
+def expand(path: str, what: str) -> Path:
+    """An absolute path, `~` and `~user` replaced; raises `InvalidValue` where `what` begins with a user who has no home."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        user = Path(path).parts[0]
+        raise InvalidValue(
+            f"{what} begins with {user}, and no home folder of that user is known; write the path from / on."
+        ) from None
 
 
 def cache_bytes() -> int:
@@ -42,7 +61,7 @@ def cache_bytes() -> int:
 
 def database_url() -> str | None:
     """The catalog's URL or path as the user set it, or None for the embedded one."""
-    return os.environ.get("SEENAT_DATABASE_URL") or None
+    return os.environ.get("SEENAT_DATABASE_URL", "").strip() or None
 
 
 def debug() -> bool:

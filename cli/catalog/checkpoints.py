@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seenat.cli.catalog.models import no_such_model
 from seenat.cli.framework.output import Output, count, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
 
@@ -63,6 +64,8 @@ def checkpoints(
             statuses=statuses,
             not_statuses=not_statuses,
         )
+        if not matches and not catalog.models(size=size, family=family, order=order):
+            raise no_such_model({"size": size, "family": family, "order": order}, catalog.models())
     out = Output(as_json)
     out.talk(plural(len(matches), "checkpoint") if matches else "No checkpoint matches; drop a condition.")
     if out.data(matches) or not matches:

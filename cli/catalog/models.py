@@ -9,11 +9,12 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, value_words
 from seenat.cli.framework.params import open_catalog
+from seenat.registry.errors import UnknownModel
 
 if TYPE_CHECKING:
     from seenat import Evidence, Model, ModelAnswer, StepAnswer
 
-__all__ = ["model", "models", "step"]
+__all__ = ["model", "models", "no_such_model", "step"]
 
 # A model of fewer saved steps has all of them listed.
 _MANY_STEPS = 20
@@ -36,9 +37,10 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
         matches = catalog.models(size=size, family=family, order=order)
         others = () if matches else catalog.models()
     out = Output(as_json)
+    printed = out.data(matches)
     if not matches:
-        out.talk(_no_such_model({"size": size, "family": family, "order": order}, others))
-    if out.data(matches) or not matches:
+        raise no_such_model({"size": size, "family": family, "order": order}, others)
+    if printed:
         return
     out.table(
         ("<model", "<family", "<order", ">parameters", ">non-embedding", ">checkpoints"),
@@ -127,11 +129,20 @@ def _show_disputes(out: Output, name: str | None) -> None:
     )
 
 
-def _no_such_model(wanted: Mapping[str, str | None], others: Iterable[Model]) -> str:
-    conditions = ", ".join(f"{what} {value}" for what, value in wanted.items() if value is not None)
-    sizes = dict.fromkeys(other.size for other in others if other.size)
-    families = dict.fromkeys(other.family for other in others if other.family)
-    return f"No model has {conditions}; the sizes are {', '.join(sizes)}, the families {', '.join(families)}."
+def no_such_model(wanted: Mapping[str, str | None], others: Iterable[Model]) -> UnknownModel:
+    """The error where no model has what was wanted: with names like it, and all sizes and families there are."""
+    from difflib import get_close_matches
+
+    given = {what: value for what, value in wanted.items() if value is not None}
+    others = tuple(others)
+    sizes = list(dict.fromkeys(other.size for other in others if other.size))
+    families = list(dict.fromkeys(other.family for other in others if other.family))
+    near = get_close_matches(given.get("family", ""), families, n=1)
+    hint = f" Did you mean family {near[0]}?" if near and near[0] != given["family"] else ""
+    conditions = ", ".join(f"{what} {value}" for what, value in given.items())
+    return UnknownModel(
+        f"No model has {conditions}; the sizes are {', '.join(sizes)}, the families {', '.join(families)}.{hint}", near
+    )
 
 
 def _model_row(model_: Model) -> tuple[object, ...]:

@@ -11,7 +11,9 @@ import click
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
-from seenat.cli.framework.tables import cut, printable, terminal_width
+from seenat.cli.framework.tables import cut, terminal_width
+from seenat.cli.framework.terminal import Line
+from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
     from seenat import BatchAnswer, ByteExtent, SequenceAnswer, SequenceTrajectory
@@ -93,8 +95,8 @@ def _show_lines(out: Output, first: int, lines: list[str]) -> None:
     """A line a sequence, cut to the width of a terminal; `--json`, `--out` and pipes get all of it."""
     width, indent = terminal_width(), len(str(first + len(lines) - 1))
     for place, line in enumerate(lines):
-        number = click.style(str(first + place).rjust(indent), fg="cyan")
-        out.line(f"{number}  {cut(printable(line), width and width - indent - 2)}")
+        number = str(first + place).rjust(indent)
+        out.line(Line(f"{number}  {cut(one_line(line), width and width - indent - 2)}", indent))
 
 
 def _show_sequence(out: Output, answer: SequenceAnswer) -> None:
@@ -113,7 +115,7 @@ def _show_sequence(out: Output, answer: SequenceAnswer) -> None:
         _show_trajectories(out, trajectories)
     for content in (*_id_lines(answer), *(answer.texts or ())):
         out.line()
-        out.line(printable(content))
+        out.line(content)
 
 
 def _id_lines(answer: BatchAnswer | SequenceAnswer) -> list[str]:

@@ -123,7 +123,7 @@ def _draw(outcomes: Sequence[ClassOutcome], plot: Path) -> None:
 def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Path) -> None:
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     cells = {(outcome.times, outcome.model): outcome for outcome in outcomes}
-    out.line("Sequences memorized by the last checkpoint, and the median step by which they were:")
+    out.line("Sequences memorized at the last checkpoint, and the median of the steps by which these first were:")
     out.line()
     out.table(
         (">repeated", ">sequences", *(f">{name}" for name in names)),

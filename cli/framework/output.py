@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import click
 
 from seenat.cli.framework.tables import fact_lines, table_lines, terminal_width
+from seenat.cli.framework.terminal import say, write, write_json
 
 __all__ = ["Output", "count", "json_option", "moment", "plural", "share", "value_words"]
 
@@ -34,26 +33,26 @@ class Output:
         if self.as_json:
             from seenat.registry.answer import to_json
 
-            click.echo(json.dumps(to_json(answer), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+            write_json(to_json(answer))
         return self.as_json
 
     def line(self, text: str = "") -> None:
         """A line of the answer."""
-        click.echo(text)
+        write(text)
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Names and values under each other; a pair whose value is None is left out."""
         for line in fact_lines(pairs, terminal_width()):
-            click.echo(line)
+            write(line)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()) -> None:
         """A table whose columns are headings after `<` (text) or `>` (numbers); narrow terminals leave out `spare`."""
         for line in table_lines(columns, rows, terminal_width(), spare):
-            click.echo(line)
+            write(line)
 
     def talk(self, text: str) -> None:
         """A sentence to the person, never part of the answer."""
-        click.echo(text, err=True)
+        say(text)
 
     def talk_all(self, sentences: Iterable[str]) -> None:
         """Sentences to the person, one a line."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seenat.cli.framework.terminal import say
 from seenat.registry.errors import SeenatError
 from seenat.registry.units import parse_count
 
@@ -55,6 +56,8 @@ def protocol_option(command: Any) -> Any:
 def open_catalog() -> Iterator[Catalog]:
     """The catalog that the environment names; the embedded one is made where it does not exist yet."""
     import seenat
+    from seenat.cli.framework.logs import send_logs_to_terminal
 
-    with seenat.open(talk=lambda text: click.echo(text, err=True)) as catalog:
+    send_logs_to_terminal()
+    with seenat.open(talk=say) as catalog:
         yield catalog

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
+from seenat.cli.framework.terminal import is_terminal, say
+from seenat.registry.printable import one_line, shorten
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -50,7 +51,7 @@ def progress(
 
     The time left is shown once a task has run for `seconds_before_guess`.
     """
-    bars = _bars() if sys.stderr.isatty() else None
+    bars = _bars() if is_terminal(sys.stderr) else None
     if bars is None:
         yield _log(seconds_between_lines, seconds_before_guess)
         return
@@ -64,7 +65,7 @@ def resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Stopped. What is done is kept; run the same command to continue.", err=True)
+        say("Stopped. What is done is kept; run the same command to continue.")
         raise
 
 
@@ -81,10 +82,13 @@ def _bars() -> Progress | None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
+    def _text(form: str) -> TextColumn:
+        return TextColumn(form, markup=False)  # A name may hold brackets.
+
     console = Console(stderr=True, highlight=False)
     if not console.is_interactive:
         return None
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[words]}"))
+    columns = (_text("{task.description}"), BarColumn(bar_width=16), _text("{task.fields[words]}"))
     return Progress(*columns, console=console, transient=True)
 
 
@@ -95,8 +99,8 @@ def _moving(bars: Progress, seconds_before_guess: float) -> Show:
     def show(now: Moment) -> None:
         if now.task not in began:
             began[now.task] = _Begin(time.monotonic(), now)
-            rows[now.task] = bars.add_task(now.task, words="")
-        words = _words(now, began[now.task], seconds_before_guess)
+            rows[now.task] = bars.add_task(shorten(one_line(now.task)), words="")
+        words = shorten(one_line(_words(now, began[now.task], seconds_before_guess)))
         bars.update(rows[now.task], total=now.total, completed=now.done, words=words)
 
     return show
@@ -111,7 +115,7 @@ def _log(seconds_between_lines: float, seconds_before_guess: float) -> Show:
         begin = began.setdefault(now.task, _Begin(time.monotonic(), now))
         if time.monotonic() - last_line >= seconds_between_lines:
             last_line = time.monotonic()
-            click.echo(f"{now.task}: {_words(now, begin, seconds_before_guess)}", err=True)
+            say(one_line(f"{now.task}: {_words(now, begin, seconds_before_guess)}"))
 
     return show
 

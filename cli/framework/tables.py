@@ -10,27 +10,30 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-import click
+from seenat.cli.framework.terminal import Line, is_terminal
+from seenat.registry.printable import one_line
 
-__all__ = ["cut", "fact_lines", "printable", "table_lines", "terminal_width"]
+__all__ = ["cut", "fact_lines", "table_lines", "terminal_width"]
 
 _GAP = "  "
 # Characters. Text is not wrapped into a narrower column: a word a line is harder to read than a long line.
 _NARROWEST = 24
+# Characters. A longer cell moves what stands after it in its row; padded to it, 10 MB in one row would be 10 MB in each.
+_WIDEST = 1000
 
 
 def terminal_width() -> int | None:
     """Columns of the terminal; None where stdout is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def fact_lines(pairs: Iterable[tuple[str, object]], width: int | None) -> Iterator[str]:
     """Names and values under each other; a pair whose value is None is left out, one without a name leaves a gap."""
-    shown = [(name, str(value)) for name, value in pairs if value is not None]
+    shown = [(one_line(name), one_line(str(value))) for name, value in pairs if value is not None]
     indent = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         first, *rest = _wrapped(value, width, indent + len(_GAP))
-        yield f"{_styled(name.ljust(indent))}{_GAP}{first}" if name or first else ""
+        yield Line(f"{name.ljust(indent)}{_GAP}{first}", indent) if name or first else ""
         yield from (f"{' ' * indent}{_GAP}{line}" for line in rest)
 
 
@@ -42,7 +45,7 @@ def table_lines(
     Where the terminal is too narrow, the `spare` columns are left out, and then a last column of text is wrapped.
     """
     cells = [[column[1:] for column in columns]]
-    cells += [["-" if value is None else str(value) for value in row] for row in rows]
+    cells += [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
     places = list(range(len(columns)))
     for name in spare:
         if width is not None and _total(cells, places) > width:
@@ -56,19 +59,12 @@ def cut(text: str, room: int | None) -> str:
     return text if room is None or len(text) <= room else f"{text[: max(room - 3, 1)]}..."
 
 
-def printable(text: str) -> str:
-    """Text with control characters escaped: training data holds escape sequences that a terminal would obey."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
-    )
-
-
 def _total(cells: list[list[str]], places: list[int]) -> int:
     return sum(max(len(row[place]) for row in cells) for place in places) + len(_GAP) * (len(places) - 1)
 
 
 def _laid_out(cells: list[list[str]], alignments: list[str], width: int | None) -> Iterator[str]:
-    widths = [max(len(row[place]) for row in cells) for place in range(len(alignments))]
+    widths = [min(max(len(row[place]) for row in cells), _WIDEST) for place in range(len(alignments))]
     before = sum(widths[:-1]) + len(_GAP) * (len(widths) - 1)
     for number, row in enumerate(cells):
         last = _wrapped(row[-1], width, before) if alignments[-1] == "<" else [row[-1].rjust(widths[-1])]
@@ -76,7 +72,7 @@ def _laid_out(cells: list[list[str]], alignments: list[str], width: int | None) 
             f"{cell:{side}{size}}" for cell, side, size in zip(row[:-1], alignments[:-1], widths[:-1], strict=True)
         ]
         line = _GAP.join([*start, last[0]]).rstrip()
-        yield _styled(line) if number == 0 else line
+        yield Line(line) if number == 0 else line
         yield from (f"{' ' * before}{more}" for more in last[1:])
 
 
@@ -85,7 +81,3 @@ def _wrapped(text: str, width: int | None, indent: int) -> list[str]:
     if width is None or len(text) <= room:
         return [text]
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _styled(text: str) -> str:
-    return click.style(text, fg="cyan")

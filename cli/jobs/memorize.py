@@ -160,11 +160,11 @@ def _coarse(text: str | None) -> int | list[str] | None:
 def _show(out: Output, answer: MemorizeAnswer) -> None:
     if answer.adaptive is not None:
         out.line(outcome_words(answer.adaptive))
-        out.talk(f"See when: seenat onset {answer.job.model}")
+        out.talk(_advice(answer.job))
         return
     for job in answer.jobs:
         out.line(_summary(job))
-    out.talk(_advice(answer.job))
+    out.talk_all(_advice(job) for job in answer.jobs)
 
 
 def _summary(job: Job) -> str:
@@ -175,8 +175,10 @@ def _summary(job: Job) -> str:
 
 
 def _advice(job: Job) -> str:
+    """The command that shows what was measured, by the same protocol."""
     protocol = job.measurement.protocol
     if protocol.value_type.decodes:
-        return f"See when: seenat onset {job.model}"
+        by = f" --protocol {protocol.id}" if protocol.options else ""  # Without an id the default one answers.
+        return f"See when: seenat onset {job.model}{by}"
     first = job.selection.sequences.start
     return f"See it: seenat trajectory {job.model} {first} --protocol {protocol.id}"

@@ -108,10 +108,13 @@ def labels(
 
 
 def _show_counterfactual(out: Output, profiles: Answers[CounterfactualProfile]) -> None:
+    from seenat.memorization.studies.effects.counterfactual import effect_words
+
     first = profiles[0]
+    called = effect_words(profiles)
     out.facts(
         [
-            ("effect on", first.quantity.label),
+            ({"effect": "effect on", "difference": "difference in"}[called], first.quantity.label),
             (
                 "compared with",
                 f"sequences that the run {'never reads' if first.control == 'never' else 'has not read yet'}",
@@ -123,7 +126,7 @@ def _show_counterfactual(out: Output, profiles: Answers[CounterfactualProfile]) 
     )
     out.line()
     out.table(
-        ("<model", ">checkpoints since", ">steps since", ">cohorts", ">sequences", ">effect", ">interval"),
+        ("<model", ">checkpoints since", ">steps since", ">cohorts", ">sequences", f">{called}", ">interval"),
         (row for profile in profiles for row in _profile_rows(profile)),
         spare=("sequences",),
     )
@@ -152,7 +155,9 @@ def _trend_words(profile: CounterfactualProfile) -> str:
     if profile.parallel_trends is None:
         return "not known, nothing differs before"
     largest, p_value = profile.parallel_trends.largest, profile.parallel_trends.p_value
-    verdict = "NOT parallel before training, so these are no effects" if p_value < 0.01 else "parallel before training"
+    verdict = (
+        "parallel before training" if profile.parallel else "NOT parallel before training, so these are no effects"
+    )
     return f"{verdict}: at most {largest:.1f} standard errors from 0, p = {p_value:.2g}"
 
 

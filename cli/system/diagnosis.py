@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
@@ -39,10 +40,10 @@ class Installation(Answer):
     version: str
     python: str
     platform: str
-    home: str
+    home: str | None
+    """None, as each of the next two, where it cannot be found or opened; `problems` says why."""
     catalog: str | None
-    """None where it cannot be opened; `problems` says why."""
-    columns: str
+    columns: str | None
     """The cache of token windows."""
     devices: str
 
@@ -75,28 +76,34 @@ def diagnose() -> Diagnosis:
         version=__version__,
         python=f"{platform.python_version()} at {sys.executable}",
         platform=platform.platform(),
-        home=str(settings.home()),
-        catalog=_catalog(problems),
-        columns=_columns(),
+        home=_told(lambda: str(settings.home()), problems),
+        catalog=_told(_catalog, problems),
+        columns=_told(_columns, problems),
         devices=_devices(),
     )
     packages = tuple(Package(name=name, version=_version(name), use=use) for name, use in _PACKAGES.items())
     return Diagnosis(seenat=installation, packages=packages, problems=tuple(problems))
 
 
-def _catalog(problems: list[str]) -> str | None:
+def _told(find: Callable[[], str], problems: list[str]) -> str | None:
+    """What is found; None where that is a problem, which is said once."""
+    try:
+        return find()
+    except SeenatError as error:
+        if str(error) not in problems:
+            problems.append(str(error))
+        return None
+
+
+def _catalog() -> str:
     from seenat.registry.database.engine import Database, parse_url
 
-    try:
-        url = parse_url(None)
-        if url.get_backend_name() == "sqlite" and not _exists(url.database):
-            return f"{url.database} (made by the first command that needs it)"
-        with closing(Database(url)) as database, database.read() as connection:
-            database.check_schema(connection)
-            return str(database)
-    except SeenatError as error:
-        problems.append(str(error))
-        return None
+    url = parse_url(None)
+    if url.get_backend_name() == "sqlite" and not _exists(url.database):
+        return f"{url.database} (made by the first command that needs it)"
+    with closing(Database(url)) as database, database.read() as connection:
+        database.check_schema(connection)
+        return str(database)
 
 
 def _columns() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from seenat.cli.framework.output import Output, json_option
+from seenat.cli.framework.terminal import Line
 
 __all__ = ["doctor"]
 
@@ -33,4 +34,4 @@ def doctor(as_json: bool) -> None:
     if diagnosis.problems:
         out.line()
     for problem in diagnosis.problems:
-        out.line(f"{click.style('Problem:', fg='red')} {problem}")
+        out.line(Line(f"Problem: {problem}", len("Problem:"), "red"))

@@ -62,7 +62,7 @@ class ShardWriter:
         if self._model.order.digest != self.measurement.order_digest:
             raise PlanChanged(
                 f"Job {self.job.id} was planned on another content of the order {self._model.order.name}; plan it anew with "
-                f"`seenat memorize {self._model.name}`."
+                f"`seenat memorize {self._model.name}{self.measurement.protocol.options}`."
             )
 
     def prepare(self) -> None:

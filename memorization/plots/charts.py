@@ -38,7 +38,7 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
     if not rows:
         raise NothingToDraw(
             f"Nothing that {' or '.join(names)} had seen has been measured, so there is no share to draw; run "
-            f"`seenat memorize {names[0]}`."
+            f"`seenat memorize {names[0]}{models[0].protocol.options}`."
         )
     title = f"Memorized of what was seen, {models[0].order}"
     base = altair.Chart(altair.Data(values=rows), title=title, width=520, height=300).encode(

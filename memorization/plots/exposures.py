@@ -130,5 +130,5 @@ def _nothing(models: Sequence[ExposureOnsets]) -> NothingToDraw:
     until = max(answer.until for answer in models)
     return NothingToDraw(
         f"No content was memorized by {names} up to step {until:,}, so there are no exposures to draw; choose a "
-        f"later --until, or measure later checkpoints with `seenat memorize {models[0].model}`."
+        f"later --until, or measure later checkpoints with `seenat memorize {models[0].model}{models[0].protocol.options}`."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from errno import ENOTDIR
 from os import strerror
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from seenat.memorization.plots.optional import vl_convert_or_refuse
 from seenat.registry.errors import InvalidValue
+from seenat.registry.printable import printable
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.storage.names import check_name
 
@@ -19,6 +22,9 @@ _ENDINGS = (".svg", ".png", ".html")
 # PNG pixels for each unit of the chart. At 1 the text of a chart is blurred on screens of today, which have two or more
 # pixels a point; at 2 it is sharp.
 _PIXELS_PER_POINT = 2
+
+# Stands for < in a page until it is written; a private character, so no text has it that `printable` has seen.
+_LESS = "\ue5ca"
 
 
 def check_plot_path(path: Path) -> None:
@@ -38,8 +44,17 @@ def check_plot_path(path: Path) -> None:
 def save(chart: Any, path: Path) -> None:
     """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
     check_plot_path(path)
-    definition = chart.to_json()
+    definition = json.dumps(_harmless(chart.to_dict()))
     write_atomic(path.absolute(), _rendered(definition, path.suffix.lower()))
+
+
+def _harmless(value: Any) -> Any:
+    """A definition whose texts hold no control character: one ends the renderer, and the process with it."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(key): _harmless(entry) for key, entry in value.items()}
+    return [_harmless(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _rendered(definition: str, ending: str) -> bytes:
@@ -48,4 +63,6 @@ def _rendered(definition: str, ending: str) -> bytes:
         return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
     if ending == ".svg":
         return str(vl_convert.vegalite_to_svg(definition)).encode()
-    return str(vl_convert.vegalite_to_html(definition, bundle=True)).encode()
+    # A definition stands within a <script>, which any </script> in a name would end; the renderer writes its texts as they are.
+    page = str(vl_convert.vegalite_to_html(definition.replace("<", _LESS), bundle=True))
+    return page.replace(_LESS, "\\u003c").encode()

@@ -12,7 +12,7 @@ from seenat.memorization.plots.axes import by_model, from_zero, step_axis, whole
 from seenat.memorization.plots.exposures import exposures_chart
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.dispersion import BatchDispersion
-from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
+from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile, effect_words
 from seenat.memorization.studies.effects.step_labels import StepLabels
 from seenat.memorization.studies.forgetting import Curve
 from seenat.memorization.studies.prediction import Predictions
@@ -55,7 +55,7 @@ def onsets_chart(curves: Sequence[Curve]) -> Any:
     if not rows:
         raise NothingToDraw(
             f"Nothing that {_names(curves)} had seen has been measured, so there is no share to draw; run "
-            f"`seenat memorize {curves[0].model}`."
+            f"`seenat memorize {curves[0].model}{curves[0].protocol.options}`."
         )
     bounds = ", at least" if any(row["share"] is None for row in rows) else ""
     return _lines(
@@ -76,7 +76,7 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
     if all(sum(step.measured > 0 for step in curve.steps) < 2 for curve in curves):
         raise NothingToDraw(
             f"No two checkpoints of {_names(curves)} have been measured, and forgetting needs two; run "
-            f"`seenat memorize {curves[0].model}`."
+            f"`seenat memorize {curves[0].model}{curves[0].protocol.options}`."
         )
     return _lines(
         list(_changes(curves)),
@@ -154,12 +154,16 @@ def sets_chart(answer: SetDifference) -> Any:
 
 
 def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
-    """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model."""
+    """The mean effect by checkpoints since training, a line a model; below, every effect, a panel a model.
+
+    Where trends were not parallel before training, title and axes say difference instead of effect, and a line says of which model.
+    """
     altair = altair_or_refuse()
-    title = f"Effect of having been trained on: {profiles[0].quantity.label}"
+    title = _effects_title(altair, profiles)
+    called = effect_words(profiles)
     names = [profile.model for profile in profiles]
     maps = altair.concat(
-        *(_effects_map(profile, _largest_effect(profiles)) for profile in profiles), columns=_PANELS_A_ROW
+        *(_effects_map(profile, _largest_effect(profiles), called) for profile in profiles), columns=_PANELS_A_ROW
     )
     return (
         altair.vconcat(_profiles(profiles, names), maps)
@@ -232,7 +236,7 @@ def _profiles(profiles: Sequence[CounterfactualProfile], names: list[str]) -> An
         axis=altair.Axis(values=since, format="d"),
         scale=altair.Scale(domain=[since[0] - 0.5, since[-1] + 0.5]),
     )
-    title = f"effect ({profiles[0].quantity.unit})"
+    title = f"{effect_words(profiles)} ({profiles[0].quantity.unit})"
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH * 2, height=_HEIGHT).encode(
         x=x,
         **by_model(altair, names),
@@ -244,7 +248,22 @@ def _profiles(profiles: Sequence[CounterfactualProfile], names: list[str]) -> An
     return zero + intervals + lines
 
 
-def _effects_map(profile: CounterfactualProfile, largest: float) -> Any:
+def _effects_title(altair: Any, profiles: Sequence[CounterfactualProfile]) -> Any:
+    """What is drawn; where trends were not parallel, that it is no effect, and of which model."""
+    label = profiles[0].quantity.label
+    if effect_words(profiles) == "effect":
+        return f"Effect of having been trained on: {label}"
+    remarks = [
+        f"{profile.model}: trends were NOT parallel before training, so these are no effects"
+        for profile in profiles
+        if profile.parallel is False
+    ]
+    return altair.TitleParams(
+        f"Difference between trained on and not, no effect: {label}", subtitle=remarks, subtitleColor="#d62728"
+    )
+
+
+def _effects_map(profile: CounterfactualProfile, largest: float, called: str) -> Any:
     """Every effect of one model, by cohort and checkpoint."""
     altair = altair_or_refuse()
     rows = [effect.to_json() for effect in profile.effects]
@@ -257,7 +276,7 @@ def _effects_map(profile: CounterfactualProfile, largest: float) -> Any:
             x=altair.X("step:O", title="checkpoint (step)", sort=steps, scale=altair.Scale(domain=steps)),
             y=altair.Y("cohort:O", title="first checkpoint that had seen it", sort=cohorts),
             color=altair.Color(
-                "effect:Q", title=f"effect ({profile.quantity.unit})", scale=_diverging(altair, largest)
+                "effect:Q", title=f"{called} ({profile.quantity.unit})", scale=_diverging(altair, largest)
             ),
             tooltip=["cohort:O", "after:O", "step:O", "effect:Q", "standard_error:Q", "treated:Q", "controls:Q"],
         )

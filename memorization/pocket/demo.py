@@ -36,12 +36,12 @@ class ClassOutcome:
     memorized: tuple[int, ...]
     """How many of them each checkpoint had memorized, seen by then or not."""
     onset_steps: tuple[int, ...]
-    """Ascending; one for each of them that some checkpoint had memorized."""
+    """Ascending; the first step at which each of those was memorized that are so at the last checkpoint."""
 
     @property
     def median_onset(self) -> int | None:
-        """The middle one of the onsets; None when there is none."""
-        return self.onset_steps[len(self.onset_steps) // 2] if self.onset_steps else None
+        """The middle one of the onsets, of two the lower; None when there is none."""
+        return self.onset_steps[(len(self.onset_steps) - 1) // 2] if self.onset_steps else None
 
     def to_json(self) -> dict[str, Any]:
         """Every field by name."""
@@ -69,14 +69,14 @@ def _outcomes(catalog: Catalog, model: Model) -> Iterator[ClassOutcome]:
     memorized = found.memorized[:, first]
     for repeated in sorted(set(times[first].tolist()), reverse=True):
         chosen = memorized[:, times[first] == repeated]
-        ever = chosen.any(axis=0)
+        last = chosen[-1]
         yield ClassOutcome(
             model=model.name,
             times=repeated,
             sequences=chosen.shape[1],
             steps=found.steps,
             memorized=tuple(chosen.sum(axis=1).tolist()),
-            onset_steps=tuple(sorted(found.steps[place] for place in chosen[:, ever].argmax(axis=0).tolist())),
+            onset_steps=tuple(sorted(found.steps[place] for place in chosen[:, last].argmax(axis=0).tolist())),
         )
 
 

@@ -73,7 +73,7 @@ def export_results(
         if not rows:
             raise NotMeasured(
                 f"Of the sequences {chosen} nothing of {model.name} has been measured yet; "
-                f"run `seenat memorize {model.name} --sequences {chosen}`."
+                f"run `seenat memorize {model.name}{used.options} --sequences {chosen}`."
             )
     return Exported(path=path.absolute(), format=format_, rows=rows, metadata=metadata)
 

@@ -152,7 +152,7 @@ def memorized_by_batch(
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
-        check_measured(model, step, rows)
+        check_measured(model, measurement.protocol, step, rows)
         counts = counts_by_batch(connection, measurement, rows[step], batches)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     return MemorizedByBatch(
@@ -172,14 +172,18 @@ def memorized_by_batch(
 def _check_measured_by(model: Model, by: int, measurement: Measurement, steps: list[int]) -> None:
     """Raise `NotMeasured` unless one of the measured steps, which ascend, is at `by` or before."""
     if not steps or steps[0] > by:
-        advice = f"ask by step {steps[0]:,} or later" if steps else f"run `seenat memorize {model.name}`"
+        advice = (
+            f"ask by step {steps[0]:,} or later"
+            if steps
+            else f"run `seenat memorize {model.name}{measurement.protocol.options}`"
+        )
         raise NotMeasured(
             f"No checkpoint of {model.name} up to step {by:,} has been measured by protocol {measurement.protocol.id} yet; "
             f"{advice}."
         )
 
 
-def check_measured(model: Model, step: int, measured: Collection[int]) -> None:
+def check_measured(model: Model, protocol: Protocol, step: int, measured: Collection[int]) -> None:
     """Raise `NotMeasured` unless a step is among the measured ones, and `UnknownCheckpoint` where there is no checkpoint."""
     if step not in measured:
         known = ", ".join(f"{each:,}" for each in measured) or "none"
@@ -187,5 +191,5 @@ def check_measured(model: Model, step: int, measured: Collection[int]) -> None:
         unseen = "" if step else " --unseen"  # Before the first step nothing was seen.
         raise NotMeasured(
             f"Step {step:,} of {model.name} has not been measured; measured are {known}. Choose one of them, or run "
-            f"`seenat memorize {model.name} --steps {step}{unseen}`."
+            f"`seenat memorize {model.name}{protocol.options} --steps {step}{unseen}`."
         )

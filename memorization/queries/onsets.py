@@ -85,7 +85,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         if not steps:
             raise NotMeasured(
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
-                f"yet; run `seenat memorize {model.name}`."
+                f"yet; run `seenat memorize {model.name}{measurement.protocol.options}`."
             )
         rows = onset_page(connection, measurement, by=max(counts, default=0), limit=limit)
     return Onsets(

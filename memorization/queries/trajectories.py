@@ -102,10 +102,9 @@ def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | No
         store = MeasurementStore(catalog.database, model, measurement)
         answer = _trajectory(store, connection, sequence)
     if not answer.points:
-        measure = answer.protocol.measure
         raise NotMeasured(
             f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "
-            f"run `seenat memorize {model.name}{'' if measure == 'prefix' else f' --measure {measure}'} "
+            f"run `seenat memorize {model.name}{answer.protocol.options} "
             f"--sequences {sequence}:{sequence + 1}"
             + ("`." if model.schedule.is_trained_on(sequence) else " --unseen`.")
         )

@@ -60,7 +60,9 @@ def compact(
         measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
         rows, blocks = array_rows(connection, measurement), committed_blocks(connection, measurement)
     if not blocks:
-        raise NotMeasured(f"Nothing of {model.name} has been measured yet; run `seenat memorize {model.name}`.")
+        raise NotMeasured(
+            f"Nothing of {model.name} has been measured yet; run `seenat memorize {model.name}{measurement.protocol.options}`."
+        )
     store = MeasurementStore(catalog.database, model, measurement)
     refresh_onsets(store)
     parts = TrajectoryParts(store.array, largest_chunk)

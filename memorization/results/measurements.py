@@ -137,7 +137,9 @@ def find_measurement(
         fitting = _by_default(model, measures, fitting)
     if len(fitting) > 1:
         ids = ", ".join(each.protocol.id for each in fitting)
-        raise InvalidValue(f"{model.name} was measured by several protocols; choose one of {ids} with --protocol.")
+        raise InvalidValue(
+            f"{model.name} was measured by several protocols; choose one of {ids} with --protocol: {_told_apart(fitting)}."
+        )
     return fitting[0]
 
 
@@ -167,10 +169,16 @@ def _not_measured(
             [each.protocol.id for each in known if each.protocol.measure in measures],
         )
     ids = [each.protocol.id for each in known]
-    others = f"; measured by {', '.join(ids)}" if ids else ""
+    others = f"; measured by {', '.join(ids)} ({_told_apart(known)})" if ids else ""
     return NotMeasured(
         f"Nothing of {model.name} has been measured{by} yet{others}; run `seenat memorize {model.name}`.", ids
     )
+
+
+def _told_apart(several: list[Measurement]) -> str:
+    """What `seenat memorize` was asked for each: `1b30 is of --measure score`."""
+    asked = {each.protocol.id: each.protocol.options.strip() or "no option" for each in several}
+    return ", ".join(f"{id_} is of {options}" for id_, options in asked.items())
 
 
 def measurement_by_id(connection: Connection, id_: int) -> Measurement:

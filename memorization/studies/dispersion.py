@@ -103,12 +103,12 @@ def batch_dispersion(
     size = model.schedule.sequences_per_batch if slice_sequences is None else slice_sequences
     if size < 1:
         raise InvalidValue(f"A slice of {size} sequences holds nothing; choose 1 or more.")
-    check_measured(model, step, data.steps)
+    check_measured(model, data.protocol, step, data.steps)
     counts, left_out = _counts(data, step, size)
     if not len(counts):
         raise NotMeasured(
             f"No slice of {size:,} sequences of {model.name} has been measured wholly at step {step:,}; choose smaller "
-            f"slices or another step, or run `seenat memorize {model.name} --steps {step}`."
+            f"slices or another step, or run `seenat memorize {model.name}{data.protocol.options} --steps {step}`."
         )
     return BatchDispersion(
         **data.scope(),

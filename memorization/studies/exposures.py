@@ -153,11 +153,12 @@ def quantile(ascending: tuple[int, ...], share: float) -> int | None:
 def _steps(data: StudyData, until: int | None) -> tuple[int, ...]:
     steps = tuple(step for step in data.steps if step and (until is None or step <= until))
     name = data.model.name
+    again = f"seenat memorize {name}{data.protocol.options}"
     if not steps:
         raise NotMeasured(
-            f"No checkpoint of {name} from step 1 to {until} has been measured; run `seenat memorize {name}`."
+            f"No checkpoint of {name} from step 1 to {until} has been measured; run `{again}`."
             if until is not None
-            else f"Only step 0 of {name} has been measured; run `seenat memorize {name}`."
+            else f"Only step 0 of {name} has been measured; run `{again}`."
         )
     data.model.check_unaltered(steps[-1] - 1)
     return steps

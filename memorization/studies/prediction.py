@@ -97,7 +97,7 @@ def predictions(
     """
     data = open_study_data(catalog, target, protocol)
     step = data.steps[-1] if step is None else step
-    check_measured(target, step, data.steps)
+    check_measured(target, data.protocol, step, data.steps)
     chosen = _smaller(catalog, data) if others is None else _given(catalog, data, others)
     predictors = [
         (data, tuple(earlier for earlier in data.steps if earlier < step)),

@@ -91,7 +91,7 @@ def kept(
     data = open_study_data(catalog, model, protocol)
     until = data.steps[-1] if until is None else until
     for step in (since, until):
-        check_measured(model, step, data.steps)
+        check_measured(model, data.protocol, step, data.steps)
     if since >= until:
         raise InvalidValue(
             f"Nothing is kept from step {since} to {until}; choose a later step than {since} to look at."

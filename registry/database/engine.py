@@ -7,6 +7,7 @@ on the disk (SQLite: WAL with synchronous=FULL), since files of results are trus
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
-from seenat.registry import settings
 from seenat.registry.database.generation import raise_generation, watch_writes
+from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
 __all__ = ["HEAD", "Database", "parse_url"]
@@ -29,47 +30,13 @@ __all__ = ["HEAD", "Database", "parse_url"]
 HEAD = "0004"
 """The newest revision under migrations/versions."""
 
+_REVISION = re.compile(r"[0-9]{4}")
 _SQLITE_BUSY_SECONDS = 60
-_DRIVERS = {
-    "sqlite": "sqlite",
-    "sqlite+pysqlite": "sqlite",
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "postgresql+psycopg": "postgresql+psycopg",
-}
 # How SQLite begins a transaction that reads, and one that takes the writer's lock. On PostgreSQL they select a read-only
 # transaction or an advisory lock.
 _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
 _WRITE_IF_FREE = "BEGIN IMMEDIATE /* without waiting */"
 _BEGUN = "seenat_begun"  # Under which a SQLite connection remembers how its last transaction began.
-_WRITE_ONE = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
-
-
-def parse_url(url: str | None) -> URL:
-    """Read a SQLAlchemy URL, a bare path of a SQLite file, or None for the embedded catalog."""
-    if url is None:
-        url = settings.database_url() or str(settings.home() / "catalog.sqlite")
-    if "://" not in url:
-        return URL.create("sqlite", database=_absolute(url))
-    scheme = url.partition("://")[0]
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # Neither is repeated, nor is the URL: a password may be in it.
-        raise InvalidValue(f"What follows {scheme}:// is not the rest of a database URL; {_WRITE_ONE}.") from None
-    if scheme not in _DRIVERS:
-        raise InvalidValue(f"Databases of the kind {scheme} are not supported; {_WRITE_ONE}.")
-    if _DRIVERS[scheme] == "sqlite" and _is_path(parsed.database):
-        parsed = parsed.set(database=_absolute(parsed.database or ""))
-    return parsed.set(drivername=_DRIVERS[scheme])
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
-
-
-def _is_path(database: str | None) -> bool:
-    """Whether a SQLite URL names a file, and by its path: not a catalog in memory, not SQLite's own `file:` URI."""
-    return database not in (None, "", ":memory:") and not str(database).startswith("file:")
 
 
 class Database:
@@ -117,15 +84,29 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         try:
-            with self.engine.connect().execution_options(seenat_begin=begin) as connection, connection.begin():
+            with self._connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
                 if begin != _READ:
                     raise_generation(connection)
+        except (
+            UnicodeEncodeError
+        ) as error:  # A name from a command line or a file's name, in no encoding that holds it.
+            raise InvalidValue(
+                f"{error.object!r} is no text in UTF-8, and the catalog holds only such; write another."
+            ) from error
         except DBAPIError as error:
             meaning = self._translate_error(error)
             if meaning is None:
                 raise
             raise meaning from error
+
+    def _connect(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except UnicodeError as error:  # Python cannot look up a host whose name is longer than names may be.
+            raise self._unavailable("its host cannot be the name of a host") from error
+        except (TypeError, ValueError) as error:  # Of options in the URL that the driver does not take.
+            raise self._unavailable(str(error).rstrip(".")) from error
 
     def _translate_error(self, error: DBAPIError) -> SeenatError | None:
         """The error that a user sees for a driver's error; None when it is a mistake of the program."""
@@ -134,12 +115,15 @@ class Database:
         # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
         if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
             return None
+        return self._unavailable(_cause(error))
+
+    def _unavailable(self, cause: str) -> DatabaseUnavailable:
         advice = (
             "check that it is a SQLite file, and that you may write to it and its folder"
             if self.is_sqlite
             else "check SEENAT_DATABASE_URL, and that the server runs"
         )
-        return DatabaseUnavailable(f"The catalog at {self} cannot be used: {_cause(error)}; {advice}.")
+        return DatabaseUnavailable(f"The catalog at {self} cannot be used: {cause}; {advice}.")
 
     def close(self) -> None:
         """Give back every connection."""
@@ -172,14 +156,27 @@ class Database:
             return
         if schema is None:
             raise StaleSchema(f"The catalog at {self} is empty; run `seenat db upgrade` to make it.")
+        self.check_upgradable(schema)
+        raise StaleSchema(
+            f"The catalog at {self} has schema {schema}, and this version of seenat needs {HEAD}; take a back-up, "
+            "then run `seenat db upgrade`."
+        )
+
+    def check_upgradable(self, schema: str) -> None:
+        """Raise `StaleSchema` for a revision that no upgrade begins from: a newer version's, or nobody's."""
+        if not _REVISION.fullmatch(schema):
+            raise self.foreign_schema(schema)
         if schema > HEAD:
             raise StaleSchema(
                 f"The catalog at {self} has schema {schema}, made by a newer seenat than this one, which knows {HEAD}; "
                 "update seenat."
             )
-        raise StaleSchema(
-            f"The catalog at {self} has schema {schema}, and this version of seenat needs {HEAD}; take a back-up, "
-            "then run `seenat db upgrade`."
+
+    def foreign_schema(self, schema: str) -> StaleSchema:
+        """The error for a revision that no version of seenat has."""
+        return StaleSchema(
+            f"The catalog at {self} has schema {schema!r}, which no version of seenat makes; restore a back-up, or set "
+            "SEENAT_DATABASE_URL to another catalog."
         )
 
 
@@ -193,9 +190,19 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _created(url: URL, **settings: Any) -> Engine:
+    """The engine of a URL; raises `InvalidValue` where its options are not what the driver takes."""
+    try:
+        return create_engine(url, **settings)
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise InvalidValue(
+            f"The options after the ? of the database URL cannot be used: {error}; correct them, or leave them out."
+        ) from None
+
+
 def _postgresql_engine(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = _created(url, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise MissingExtra("A PostgreSQL catalog needs psycopg; run `pip install 'seenat[postgres]'`.") from error
     event.listen(engine, "begin", _begin_postgresql)
@@ -203,7 +210,7 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database and _is_path(url.database):
+    if url.database and is_file(url):
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -211,7 +218,7 @@ def _sqlite_engine(url: URL) -> Engine:
                 f"The catalog's folder {Path(url.database).parent} cannot be made: {error.strerror}; "
                 "set SEENAT_HOME or SEENAT_DATABASE_URL to a place that can be written."
             ) from error
-    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
+    engine = _created(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from seenat.registry.database.engine import HEAD, Database
@@ -24,12 +25,15 @@ def alembic_config(connection: Connection) -> Config:
 def migrate(database: Database, connection: Connection, talk: Callable[[str], None] = lambda _: None) -> str | None:
     """Bring the schema to the newest revision; returns the one before, None for an empty database.
 
-    Raises `StaleSchema` for a schema that is newer than this version.
+    Raises `StaleSchema` for a schema that is newer than this version, or that no version makes.
     """
     before = database.revision(connection)
-    if before is not None and before > HEAD:
-        database.check_schema(connection)
+    if before is not None:
+        database.check_upgradable(before)
     if before != HEAD:
         talk(f"upgrading the schema from {before or 'nothing'} to {HEAD}")
-        command.upgrade(alembic_config(connection), "head")
+        try:
+            command.upgrade(alembic_config(connection), "head")
+        except CommandError as error:  # It finds no revision of this name.
+            raise database.foreign_schema(str(before)) from error
     return before

@@ -46,8 +46,8 @@ def test_models(call: Call) -> None:
 
 def test_models_like_none_are_an_empty_list_and_a_word_of_those_there_are(call: Call) -> None:
     called = call("models", "--size", "3b", "--json")
-    assert (called.code, json.loads(called.out)) == (0, [])
-    assert called.err.startswith("No model has size 3b; the sizes are ")
+    assert (called.code, json.loads(called.out)) == (3, [])
+    assert called.err.startswith("Error: No model has size 3b; the sizes are ")
     assert "1.4b" in called.err
 
 

@@ -70,6 +70,11 @@ MISTAKES = [
     ("model pocket-3m", NOT_FOUND, ["'pocket-3m'", "pocket-2m"]),
     ("model zzz", NOT_FOUND, ["'zzz'", "seenat models"]),
     ("batch zzz 0", NOT_FOUND, ["no model or order 'zzz'"]),
+    ("models --family pithia", NOT_FOUND, ["No model has family pithia", "1.4b", "Did you mean family pythia?"]),
+    ("models --size 3b", NOT_FOUND, ["No model has size 3b", "1.4b"]),
+    ("models --size 12b --family pocket", NOT_FOUND, ["No model has size 12b, family pocket"]),
+    ("checkpoints --family pithia", NOT_FOUND, ["No model has family pithia", "Did you mean family pythia?"]),
+    ("checkpoints --size 3b", NOT_FOUND, ["No model has size 3b"]),
     ("models --order pocket", NOT_FOUND, ["'pocket'", "pocket-order"]),
     ("step pocket-2m 3", NOT_FOUND, ["step 3", "2 and 4", "batches 2 to 3"]),
     ("step pythia-70m 1500", NOT_FOUND, ["step 1500", "1000 and 2000"]),
@@ -92,7 +97,7 @@ def assert_one_sentence(called: Called, code: int, parts: list[str]) -> None:
     assert called.out == ""
     assert called.err.startswith("Error: ")
     assert called.err.count("\n") == 1
-    assert called.err.endswith((".\n", ".`\n"))
+    assert called.err.endswith((".\n", ".`\n", "?\n"))
     for part in parts:
         assert part in called.err
 

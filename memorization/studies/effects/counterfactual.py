@@ -18,7 +18,7 @@ beside fewer controls, are left out: the normal distribution needs some.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -42,10 +42,20 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicate_sequences import MOST_SEQUENCES, Contents, order_contents
 
-__all__ = ["CohortEffect", "CounterfactualProfile", "ProfilePoint", "Residual", "TrendTest", "counterfactual_profiles"]
+__all__ = [
+    "CohortEffect",
+    "CounterfactualProfile",
+    "ProfilePoint",
+    "Residual",
+    "TrendTest",
+    "counterfactual_profiles",
+    "effect_words",
+]
 
 # Of all intervals of a profile at once.
 _PROFILE_CONFIDENCE = 0.95
+# Of the test of trends: where chance gives as much less often than this, they differ.
+_PARALLEL_P_VALUE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +149,19 @@ class CounterfactualProfile(StudyAnswer, TableAnswer):
         return self.quantity.unit
 
     @property
+    def parallel(self) -> bool | None:
+        """Whether cohorts and controls changed alike before, so that the effects are effects; None where it is not known."""
+        return None if self.parallel_trends is None else self.parallel_trends.p_value >= _PARALLEL_P_VALUE
+
+    @property
     def instantaneous(self) -> ProfilePoint | None:
         """The mean effect at the first checkpoint that had seen a cohort."""
         return next((point for point in self.profile if point.checkpoints_since == 0), None)
+
+
+def effect_words(profiles: Sequence[CounterfactualProfile]) -> str:
+    """`effect`; `difference` where some model's trends were not parallel, so that what is compared is no effect."""
+    return "difference" if any(profile.parallel is False for profile in profiles) else "effect"
 
 
 def counterfactual_profiles(
@@ -282,14 +302,15 @@ def _trends(lags: npt.NDArray[np.int64], sums: Differences) -> TrendTest | None:
 
 def _nothing(data: StudyData, means: Means, control: str, least: int) -> NotMeasured:
     name = data.model.name
+    again = f"seenat memorize {name}{data.protocol.options} --unseen"
     controls = int(means.controls.max(initial=0))
     if controls < least:
         other = ", or take --control not-yet" if control == "never" else ""
         return NotMeasured(
             f"Only {controls:,} control sequences of {name} that take part have been measured, and {least} are needed; run "
-            f"`seenat memorize {name} --unseen`{other}."
+            f"`{again}`{other}."
         )
     return NotMeasured(
         f"No cohort of {name} has {least} sequences that take part and were measured before and after it was seen; run "
-        f"`seenat memorize {name} --unseen`, or ask for fewer with --least."
+        f"`{again}`, or ask for fewer with --least."
     )

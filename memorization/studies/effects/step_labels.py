@@ -175,7 +175,7 @@ def step_labels(
         raise NotMeasured(
             f"No checkpoint of {model.name} can be compared with its label: the sequences just before its step and just after it, "
             "up to the measured checkpoints beside it, must have been measured at it, both; run "
-            f"`seenat memorize {model.name} --unseen`."
+            f"`seenat memorize {model.name}{data.protocol.options} --unseen`."
         )
     correlations = order_correlations(data, read(None if contents is None else contents.once))
     return StepLabels(

@@ -160,7 +160,7 @@ class StudyData:
         if not rows:
             raise NotMeasured(
                 f"Every checkpoint of {self.model.name} was measured only over what adaptive jobs chose, and a mean over "
-                f"that means nothing; run `seenat memorize {self.model.name} --unseen`."
+                f"that means nothing; run `seenat memorize {self.model.name}{self.protocol.options} --unseen`."
             )
         return replace(self, rows=rows, coverage=replace(self.coverage, plans=()))
 
@@ -193,7 +193,7 @@ def open_study_data(
     if not rows:
         raise NotMeasured(
             f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} yet; "
-            f"run `seenat memorize {model.name}`."
+            f"run `seenat memorize {model.name}{measurement.protocol.options}`."
         )
     return StudyData(
         model=model,

@@ -111,6 +111,6 @@ def test_the_terminal_of_no_cursor_gets_a_log_too(home: Path) -> None:
 
 
 def test_text_from_training_data_cannot_steer_the_terminal() -> None:
-    from seenat.cli.framework.tables import printable
+    from seenat.registry.printable import printable
 
     assert printable("a\x1b[2Jb\nc\td\u202e") == "a\\x1b[2Jb\nc\td\\u202e"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import altair
 import pytest
 
 from seenat.memorization.plots.charts import onset_chart, trajectory_chart
@@ -167,3 +169,24 @@ def test_other_files_are_refused_before_anything_is_drawn(charts: dict[str, Any]
     with pytest.raises(InvalidValue):
         save(charts["control"], tmp_path / name)
     assert not (tmp_path / name).exists()
+
+
+def test_a_name_is_text_in_every_format(tmp_path: Path) -> None:
+    """An escape character once ended the renderer, and the process with it; a `</script>` ran what stood behind it."""
+    name = "</script><script>alert(1)</script><!--\x1b[2J\u202e\u2028\udcff\x00"
+    rows = [{"model": name, "step": 1}]
+    chart = altair.Chart(altair.Data(values=rows), title=name).mark_point().encode(x="step:Q", color="model:N")
+    for ending in ("svg", "png", "html"):
+        save(chart, tmp_path / f"chart.{ending}")
+    shown = "</script><script>alert(1)</script><!--\\x1b[2J\\u202e\\u2028\\udcff\\x00"
+    svg = ElementTree.parse(tmp_path / "chart.svg").getroot()
+    assert "".join(svg.itertext()).count(shown) == 2
+    page = (tmp_path / "chart.html").read_text()
+    scripts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, _: scripts.append(tag) if tag == "script" else None  # type: ignore[method-assign]
+    parser.feed(page)
+    assert len(scripts) == 2
+    (definition,) = re.findall(r"const spec = (\{.*\});", page)
+    assert json.loads(definition)["title"] == shown
+    assert json.loads(definition)["data"]["values"] == [{"model": shown, "step": 1}]

@@ -12,7 +12,7 @@ import pytest
 from seenat.memorization.plots import studies as charts
 from seenat.memorization.plots.save import save
 from seenat.memorization.studies.dispersion import batch_dispersion
-from seenat.memorization.studies.effects.counterfactual import counterfactual_profiles
+from seenat.memorization.studies.effects.counterfactual import TrendTest, counterfactual_profiles
 from seenat.memorization.studies.effects.step_labels import step_labels
 from seenat.memorization.studies.exposures import exposure_onsets
 from seenat.memorization.studies.forgetting import curves
@@ -216,6 +216,22 @@ def test_words_are_said_once_and_in_the_singular(
         "Memorized by pocket-2m within 1 step",
         "Memorized by pocket-2m within 2,000 steps",
     ]
+
+
+def test_what_is_no_effect_is_not_called_one(found: dict[str, Any], tmp_path: Path) -> None:
+    sure, other = found["counterfactual"]
+    parallel = replace(sure, parallel_trends=TrendTest(largest=1.0, p_value=0.01))
+    differs = replace(other, parallel_trends=TrendTest(largest=9.0, p_value=0.0099))
+    effect = svg_of(charts.counterfactual_chart([parallel]), tmp_path)
+    assert "Effect of having been trained on" in effect
+    assert "effect (nats" in effect
+    assert "NOT parallel" not in effect
+    difference = svg_of(charts.counterfactual_chart([parallel, differs]), tmp_path)
+    assert "Difference between trained on and not, no effect: " in difference
+    assert "pocket-660k: trends were NOT parallel before training, so these are no effects" in difference
+    assert "pocket-230k: trends" not in difference
+    assert ">effect (" not in difference
+    assert ">difference (" in difference
 
 
 def test_more_than_ten_models_are_told_apart(measured_pocket: Catalog, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from seenat import upgrade as upgrade_catalog
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.tables.catalog import orders, suites
-from seenat.registry.errors import DatabaseUnavailable, InvalidValue, SeenatError
+from seenat.registry.errors import DatabaseUnavailable, InvalidValue, SeenatError, StaleSchema
 from seenat.registry.open import open_catalog
 
 NOBODY = 65534
@@ -36,6 +37,12 @@ NOBODY = 65534
         ("postgres://u@h/db", "postgresql+psycopg", "db"),
         ("postgresql://u@h/db", "postgresql+psycopg", "db"),
         ("postgresql+psycopg://u@h/db", "postgresql+psycopg", "db"),
+        (" postgresql://u@h/db\n", "postgresql+psycopg", "db"),
+        ("PostgreSQL://u@h/db", "postgresql+psycopg", "db"),
+        ("SQLITE:////data/c.sqlite", "sqlite", "/data/c.sqlite"),
+        ("/data/c.sqlite\r\n", "sqlite", "/data/c.sqlite"),
+        ("/data/me@work/a=b:c.sqlite", "sqlite", "/data/me@work/a=b:c.sqlite"),
+        ("sqlite://", "sqlite", None),
     ],
 )
 def test_urls(url: str, driver: str, database: str) -> None:
@@ -71,17 +78,85 @@ def test_the_environment_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "postgresql://u:secret@h:80:81/db",
         "postgresql://u:secret@[::1/db",
         "://u:secret@h",
+        "host=h dbname=db password=secret",
+        "password = secret",
+        "Server=h;Password=secret",
+        "DATABASE_URL=postgresql://u:secret@h/db",
+        '"postgresql://u:secret@h/db"',
+        "'/data/secret.sqlite'",
+        "postgresql:/secret",
+        "postgresql:secret",
+        "POSTGRES:secret",
+        "postgresql//u:secret@h/db",
+        "postgresql/secret",
+        "sqlite:secret.sqlite",
+        "sqlite:/secret.sqlite",
+        "sqlite",
+        "sqlite://secret.sqlite",
+        "sqlite://u:secret@/c.sqlite",
+        "sqlite:///file:secret.sqlite",
+        "file:secret.sqlite",
+        ":memory:",
+        "u:secret@h/db",
+        "//u:secret@h/db",
+        "localhost/secret",
+        "localhost:5432/secret",
+        "jdbc:postgresql://h/db?password=secret",
+        "$SECRET_secret",
+        "postgresql://u:se?cr@secret@h/db",
+        "postgresql://u:secret@h/d\nb",
+        "postgresql://u:secret@h/d%00b",
+        "postgresql://u:secret\udcff@h/db",
+        "secret\x00.sqlite",
+        "",
+        " \n",
     ],
 )
-def test_other_urls_are_refused(url: str) -> None:
+def test_other_urls_are_refused(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidValue, match="sqlite:///PATH or postgresql://") as caught:
-        parse_url(url)
+        open_catalog(url)
     assert_no_password(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_name_looks_like_a_url_is_one_after_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse_url("./postgresql:x").database == str(tmp_path / "postgresql:x")
+
+
+def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("~nobody-of-this-name/c.sqlite", "sqlite:///~nobody-of-this-name/c.sqlite"):
+        with pytest.raises(InvalidValue, match="~nobody-of-this-name, and no home folder of that user is known"):
+            parse_url(url)
+
+
+def test_options_that_the_driver_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidValue, match="could not convert string to float: 'soon'"):
+        open_catalog("sqlite:///c.sqlite?timeout=soon")
+    with pytest.raises(InvalidValue, match="only with uri=true"):  # A catalog that is not read-only, without a word.
+        open_catalog("sqlite:///c.sqlite?mode=ro")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", [f"postgresql://{'h' * 300}/db", f"postgresql:///db?host={'h' * 300}"])
+def test_a_host_that_no_name_can_be(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="its host cannot be the name of a host; check SEENAT_DATABASE_URL"):
+        open_catalog(url)
+
+
+def test_the_environment_is_no_url_where_it_is_blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEENAT_HOME", str(tmp_path))
+    monkeypatch.setenv("SEENAT_DATABASE_URL", " \n")
+    assert parse_url(None).database == str(tmp_path / "catalog.sqlite")
 
 
 def test_no_message_holds_a_password() -> None:
     for url in (
         "postgresql://u:secret@127.0.0.1:1/db",
+        "postgresql://u:p@secret@127.0.0.1:1/db",
         "postgresql://u@127.0.0.1:1/db?password=secret",
         "postgresql://u:secret@127.0.0.1:1/db?no_such_option=secret",
     ):
@@ -102,6 +177,25 @@ def assert_no_password(error: BaseException | None) -> None:
 
 
 # -- databases that cannot be used
+
+
+@pytest.mark.parametrize("number", ["", "x", "12345"])
+def test_a_schema_that_no_version_makes(sqlite_catalog: Catalog, number: str) -> None:
+    url = str(sqlite_catalog.database.url.database)
+    with sqlite_catalog.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+    for use in (open_catalog, upgrade_catalog):
+        with pytest.raises(
+            StaleSchema, match=f"schema '{number}', which no version of seenat makes; restore a back-up"
+        ):
+            use(url)
+
+
+def test_an_old_schema_that_no_version_had_is_not_upgraded(sqlite_catalog: Catalog) -> None:
+    with sqlite_catalog.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(StaleSchema, match="schema '0000', which no version of seenat makes"):
+        upgrade_catalog(str(sqlite_catalog.database.url.database))
 
 
 @pytest.mark.parametrize("content", [b"not a database, but text " * 100, b"SQLite format 3\x00" + b"\xff" * 4096])

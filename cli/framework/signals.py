@@ -1,0 +1,50 @@
+"""Ctrl-C, a request to end (SIGTERM) and a closed terminal (SIGHUP) end a command alike: it cleans up, and says 128 + the signal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["EndedError", "ended_tidily", "exit_code"]
+
+_SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+
+
+class EndedError(KeyboardInterrupt):
+    """A signal asks this process to end: all that cleans up after a Ctrl-C does so after this."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def exit_code(error: BaseException) -> int:
+    """What a shell calls the end by the signal that raised this, or else by Ctrl-C."""
+    return 128 + (error.number if isinstance(error, EndedError) else signal.SIGINT)
+
+
+@contextmanager
+def ended_tidily() -> Iterator[None]:
+    """Let signals that ask to end raise `EndedError` here, each once; one that is ignored, as nohup does, stays so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # One that was set by C code cannot be set back from here.
+                signal.signal(number, handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    if number != signal.SIGINT:  # Whoever asks every second must not break into the cleaning up; a person may.
+        signal.signal(number, signal.SIG_IGN)
+    raise EndedError(number)

@@ -1,0 +1,205 @@
+"""Streams that are closed, full or of another encoding, and signals that end a command: one sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.cli import Call, environment, run_process
+
+COMMANDS = ["models", "models --json", "db check", "doctor", "jobs", "--help"]
+
+
+def in_shell(home: Path, line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which $S is `seenat`."""
+    command = f"{shlex.quote(sys.executable)} -m seenat"
+    return subprocess.run(
+        ["bash", "-c", line.replace("$S", command)],
+        check=False,
+        env=environment(home, **more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("args", COMMANDS)
+def test_a_closed_stdout_is_said_before_anything_is_done(pythia_home: Path, args: str) -> None:
+    done = in_shell(pythia_home, f"$S {args} >&-")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Standard output is closed")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("args", COMMANDS)
+def test_other_closed_streams_take_nothing_from_the_answer(pythia_home: Path, args: str) -> None:
+    for closed in ("2>&-", "<&-", "<&- 2>&-"):
+        done = in_shell(pythia_home, f"$S {args} {closed}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(done.stdout) > 1 or args == "jobs"
+
+
+def test_a_mistake_has_its_exit_code_where_nobody_can_read_it(pythia_home: Path) -> None:
+    assert in_shell(pythia_home, "$S model zzz 2>&-").returncode == 3
+
+
+def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    """What a library prints on descriptor 1 would else be written into the catalog."""
+    script = (
+        "import os\nfrom seenat.cli.framework.terminal import open_closed_streams\n"
+        "assert not open_closed_streams()\nprint('lost')\nos.write(1, b'lost')\nassert os.open('file', os.O_CREAT) > 2\n"
+    )
+    command = f"cd {shlex.quote(str(tmp_path))} && {shlex.quote(sys.executable)} -c {shlex.quote(script)} <&- >&- 2>&-"
+    done = subprocess.run(["bash", "-c", command], check=False, env=environment(tmp_path))
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("args", ["models", "models --json", "db check"])
+def test_a_full_disk(pythia_home: Path, args: str) -> None:
+    done = in_shell(pythia_home, f"$S {args} >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: The answer cannot be written to standard output: No space left on device; "
+        "redirect it to a place that holds it.\n"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_of_another_encoding(pythia_home: Path, encoding: str) -> None:
+    for args in (["model", "pythia-1b"], ["evals", "--help"], ["model", "pythia-1b", "--disputed"], ["model", "größe"]):
+        done = run_process(pythia_home, args, more={"PYTHONIOENCODING": encoding})
+        assert done.returncode == (3 if args[-1] == "größe" else 0), done.stderr
+        assert "fault" not in done.stderr
+    same = [
+        json.loads(run_process(pythia_home, ["model", "pythia-1b", "--json"], more=more).stdout)
+        for more in ({}, {"PYTHONIOENCODING": encoding})
+    ]
+    assert same[0] == same[1]
+
+
+def test_names_that_are_no_utf8(call: Call, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\x1b[2J")
+    for args, code in (
+        (["register", f"{name}.toml"], 2),
+        (["model", name], 2),
+        (["models", "--family", name], 2),
+        (["batch", "pocket-2m", "0", "--out", f"{tmp_path}/file/{name}.npy"], 1),
+        (["trajectory", "pocket-230k", "84", "--plot", f"{name}.pdf"], 2),
+    ):
+        (tmp_path / "file").write_text("")
+        called = call(*args)
+        assert (called.code, called.out) == (code, ""), called
+        assert called.err.startswith("Error: ")
+        assert "\\udcff\\x1b[2J" in called.err
+        assert called.err.count("\n") == 1
+
+
+def test_a_plot_whose_name_is_no_utf8(call: Call, tmp_path: Path) -> None:
+    called = call("trajectory", "pocket-230k", "84", "--plot", os.fsdecode(b"\xff.svg"), "--json")
+    assert called.code == 0
+    assert "Drawn to \\udcff.svg" in called.err
+    assert (tmp_path / os.fsdecode(b"\xff.svg")).exists()
+
+
+def test_no_home_and_no_user(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    for name in ("HOME", "SEENAT_HOME", "XDG_DATA_HOME"):
+        env.pop(name, None)
+    script = "import os, sys\nfrom seenat.cli.main import main\nos.setuid(54321)\nsys.argv = ['seenat', *sys.argv[1:]]\nmain()\n"
+    if os.getuid():
+        pytest.skip("only the superuser can become a user who has no entry")
+    tmp_path.chmod(0o777)
+    for args in (["models"], ["db", "check"], ["demo"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *args], check=False, env=env, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert done.stderr == (
+            "Error: This user has no home folder; set SEENAT_HOME to a folder for the catalog and the results.\n"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_of_a_user_who_has_none(tmp_path: Path) -> None:
+    done = run_process(tmp_path, ["models"], more={"SEENAT_HOME": "~nobody-of-this-name/x"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: SEENAT_HOME begins with ~nobody-of-this-name, and no home folder")
+    doctor = run_process(tmp_path, ["doctor", "--json"], more={"SEENAT_HOME": "~nobody-of-this-name/x"})
+    assert doctor.returncode == 0
+    assert len(json.loads(doctor.stdout)["problems"]) == 1
+
+
+# -- signals
+
+
+def ended(
+    command: list[str], env: dict[str, str], number: int, when: Callable[[subprocess.Popen[str]], None]
+) -> tuple[int, str]:
+    """The exit code and stderr of a process that gets a signal."""
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        when(process)
+        process.send_signal(number)
+        return process.wait(60), process.stderr.read() if process.stderr else ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_imported(tmp_path: Path, number: int) -> None:
+    """A `click` that takes its time: what a slow disk does to any import."""
+    (tmp_path / "click.py").write_text("import time\nopen('/dev/stderr', 'w').write('\\n')\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "seenat", "models"]
+    code, said = ended(
+        command,
+        environment(tmp_path, PYTHONPATH=str(tmp_path)),
+        number,
+        lambda process: process.stderr.readline() and None,
+    )
+    assert (code, said) == (128 + number, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_command_imports(tmp_path: Path, number: int) -> None:
+    (tmp_path / "sqlalchemy.py").write_text("import time\nopen('/dev/stderr', 'w').write('\\n')\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "seenat", "models"]
+    code, said = ended(
+        command,
+        environment(tmp_path, PYTHONPATH=str(tmp_path)),
+        number,
+        lambda process: process.stderr.readline() and None,
+    )
+    assert (code, said.strip()) == (128 + number, "")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    script = (
+        "import signal, os\nfrom seenat.cli.framework.signals import ended_tidily\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with ended_tidily():\n    os.kill(os.getpid(), signal.SIGHUP)\nprint('went on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert done.stdout == "went on\n"
+
+
+def test_a_job_ended_by_sigterm_keeps_what_is_done(measured_home: Callable[[], Path]) -> None:
+    home = measured_home()
+    command = [sys.executable, "-m", "seenat", "memorize", "pocket-2m", "--measure", "score", "--unseen"]
+
+    def begun(process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Job ")
+        time.sleep(4)
+
+    code, said = ended(command, environment(home), signal.SIGTERM, begun)
+    assert code == 128 + signal.SIGTERM
+    assert "run the same command to continue" in said
+    assert "Traceback" not in said
+    assert json.loads(run_process(home, ["jobs", "--json"]).stdout)[0]["state"] == "pending"
+    assert not list(home.rglob("*.partial"))
