@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -243,6 +244,20 @@ def test_what_opening_cannot_see_is_refused_when_it_is_read(order: OrderFiles, r
         rewritten(path, lambda entries, place=place, value=value: entries.__setitem__(place, value))
         assert message in refusal(pickle.loads(pickle.dumps(sound)).tokens, everything)
         path.write_bytes(before)
+
+
+def test_samples_of_all_documents_each_do_not_take_all_memory(tmp_path: Path, refusal: Callable[..., str]) -> None:
+    """33 samples that each go over 200,000 documents, a twentieth of what they may all together."""
+    order = one_document_a_sample(tmp_path, 4, [1] * 200_001)
+    np.save(tmp_path / "sample_idx.npy", np.array([[0, 0], [200_000, 0]] * 33 + [[0, 0]]))
+    np.save(tmp_path / "shuffle_idx.npy", np.arange(66))
+    maps = load_index_maps(replace(order, pack_impl="packed"))
+    tracemalloc.start()
+    message = refusal(maps.fragments, np.arange(0, 66, 2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "sample 0 goes from place 0 to place 200000 of the 200001 in" in message
+    assert peak < 1 << 20
 
 
 def test_maps_of_other_documents_are_refused(
