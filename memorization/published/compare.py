@@ -165,7 +165,9 @@ def compare(catalog: Catalog, model: Model, protocol: str | None = None) -> Comp
     return Comparison(
         model=model.name,
         protocol=ours.protocol if ours else None,
-        differences=tuple(_differences(model.name, ours.protocol if ours else None, others, bool(counts), sets)),
+        differences=tuple(
+            _differences(model.name, ours.protocol if ours else None, others, bool(counts), sets, agreements)
+        ),
         counts=counts,
         agreements=agreements,
         not_compared=tuple(
@@ -331,7 +333,12 @@ def _deciding_differences(ours: Protocol, theirs: Mapping[str, Any]) -> list[str
 
 
 def _differences(
-    model: str, ours: Protocol | None, others: set[str], has_counts: bool, sets: Sequence[ResultSet]
+    model: str,
+    ours: Protocol | None,
+    others: set[str],
+    has_counts: bool,
+    sets: Sequence[ResultSet],
+    agreements: Sequence[Agreement],
 ) -> Iterator[str]:
     for other in sorted(others - {model}):
         yield (
@@ -341,7 +348,8 @@ def _differences(
         return
     if has_counts or any(result_set.protocol for result_set in sets):
         yield from _from_published(ours)
-    unstated = [result_set.name for result_set in sets if not result_set.protocol]
+    compared = {agreement.name for agreement in agreements}
+    unstated = [result_set.name for result_set in sets if not result_set.protocol and result_set.name in compared]
     if unstated:
         yield (
             f"How {', '.join(unstated)} was measured is not stated; it is compared as if all {ours.continuation} ids reproduced by "

@@ -109,7 +109,7 @@ def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
     Raises `MissingExtra` without the packages that read it, `InvalidValue` for what is no such data set, and what
     `seenat.registry.hub.download` raises.
     """
-    path, datasets = Path(source).expanduser(), datasets_or_refuse()
+    path, datasets = _path_of(source), datasets_or_refuse()
     if path.exists() and not _was_saved(path):
         absolute = path.absolute()
         yield _published(str(absolute), {name: _local(files) for name, files in files_by_split(absolute).items()})
@@ -119,6 +119,13 @@ def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
         yield _published(*(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path)))
     finally:
         datasets.enable_progress_bars()
+
+
+def _path_of(source: str) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise InvalidValue(f"{source} does not exist: {_line(error)}; write the path in full.") from error
 
 
 def _published(source: str, splits: Mapping[str, _Split]) -> tuple[PublishedData, ...]:
@@ -185,3 +192,7 @@ def _arrow_rows(choose: Callable[[list[str]], Any], columns: list[str]) -> Itera
 
 def _hub_errors(source: str) -> Any:
     return hub_errors(f"the data set {source} (there is no file or folder of that name)")
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")

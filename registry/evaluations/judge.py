@@ -115,7 +115,20 @@ class Judge:
             return Rejected(reason=f"the catalog has no model {run.model!r:.120}")
         if of_folder is not None and of_folder.id != model.id:
             return Rejected(reason=f"it lies in the folder of {of_folder.name}, but is a run of {model.name}")
-        return self._of_release(run, model) or self._of_shape(run, model) or self._at_step(run, model)
+        return (
+            self._of_owner(run, model)
+            or self._of_release(run, model)
+            or self._of_shape(run, model)
+            or self._at_step(run, model)
+        )
+
+    def _of_owner(self, run: EvaluationRun, model: Model) -> Rejected | None:
+        owner, repository = run.model.rpartition("/")[0], model.repository
+        if not owner or repository is None or owner.lower() == repository.partition("/")[0].lower():
+            return None
+        return Rejected(
+            reason=f"it measured {shown(run.model)}, and {model.name} is {repository}: their weights may differ"
+        )
 
     def _of_release(self, run: EvaluationRun, model: Model) -> Rejected | None:
         namesake = self._model(run.namesake) if run.namesake else None
@@ -163,13 +176,17 @@ def _spellings(name: str) -> Iterable[str]:
 
 
 def _text_of(path: PurePosixPath) -> str:
-    """A path as text: what is no UTF-8 in it is escaped, and one that is too long keeps its end after a digest of the rest."""
+    """A path as text that the catalog has room for.
+
+    What is no UTF-8 in it is escaped. Such a path, and the end of one that is too long, comes after a digest, so that no two are
+    the same.
+    """
     text = bytes(path).decode("utf-8", "backslashreplace")
     room = _LONGEST_PATH - len(f"{_PART}9999-shot")
-    if len(text) <= room:
+    if len(text) <= room and text == str(path):
         return text
     digest = sha256_of_bytes(bytes(path)).rpartition(":")[2][:16]
-    return f"{digest}...{text[len(digest) + len('...') - room :]}"
+    return f"{digest}...{text[-(room - len(digest) - len('...')) :]}"
 
 
 def without_repetitions(verdicts: Sequence[Verdict]) -> list[Verdict]:

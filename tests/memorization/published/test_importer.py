@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,58 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from support.fake_hub import HubServer
-from support.published import write_memorized, write_rows, write_sample
+from support.published import write_memorized, write_sample
+from support.result_sets import contents, record_model, result_set
 
-from seenat.memorization.published.importer import ImportedSet, import_published
-from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, ResultSet, SetContent, result_sets_of
-from seenat.memorization.published.sources import open_published
+from seenat.memorization.published.importer import import_published
+from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, SetContent
 from seenat.memorization.published.split_names import SplitName
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.database.tables.catalog import models
-from seenat.registry.database.tables.imports import reference_counts, result_sets
-from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, MissingExtra, UnknownCheckpoint
-from seenat.registry.schedule import Schedule
+from seenat.registry.database.tables.imports import reference_counts
+from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
 from seenat.registry.suites.reference_counts import record_reference_counts
-from seenat.registry.suites.register import register_suite
-from seenat.registry.suites.write import write_suite
 
 ALL = 146_432_000
 SIZES = ("70M", "160M", "410M", "1B", "1.4B", "2.8B", "6.9B", "12B")
-
-
-SUITE = """
-[suite]
-name = "mine"
-
-[[order]]
-name = "mine-order"
-format = "raw"
-files = ["ids.bin"]
-tokens_per_sequence = 65
-sequences = 4
-vocab_size = 300
-sequences_per_batch = 2
-dtype = "uint16"
-
-[[model]]
-name = "mine-small"
-order = "mine-order"
-steps = [0, 2]
-repository = "org/name"
-"""
-
-
-def result_set(catalog: Catalog, name: str) -> ResultSet:
-    """The only result set of a model."""
-    with catalog.database.read() as connection:
-        (found,) = result_sets_of(catalog.database, connection, [catalog.model(name).id])
-    return found
-
-
-def contents(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 # -- sets of memorized sequences
@@ -132,14 +93,14 @@ def test_a_file_that_is_gone_or_another_is_refused_and_restored(sqlite_catalog: 
 
 
 def test_a_model_without_a_first_release(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    _record(sqlite_catalog, "pythia-4m")
+    record_model(sqlite_catalog, "pythia-4m")
     (done,) = import_published(sqlite_catalog, str(write_memorized(tmp_path / "sets", {"duped.4m": [1, 95, 96]})))
     assert (done.model, done.step, done.sequences, done.beyond) == ("pythia-4m", 12, 2, 1)
     assert "does not have" in str(done.note)
 
 
 def test_a_parquet_file_whose_model_is_told(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    _record(sqlite_catalog, "mine")
+    record_model(sqlite_catalog, "mine")
     file = contents(write_memorized(tmp_path / "sets", {"anything": [1, 47, 48]}))[0]
     with pytest.raises(InvalidValue, match="does not say which model it is about; say it with --model"):
         import_published(sqlite_catalog, str(file))
@@ -190,248 +151,6 @@ def test_a_score_that_cannot_be_is_refused(sqlite_catalog: Catalog, tmp_path: Pa
     folder = write_sample(tmp_path / "pile-duped", [1, 2], {"70M": [1.0, score]})
     with pytest.raises(CorruptFile, match="a score that is not one of"):
         import_published(sqlite_catalog, str(folder))
-
-
-# -- which rows count
-
-
-def read_rows(catalog: Catalog, path: Path, **stated: Any) -> ImportedSet:
-    """Import rows of the tiny model `mine` at step 6, which had seen 48 sequences."""
-    _record(catalog, "mine")
-    (done,) = import_published(catalog, str(path), model="mine", step=6, **stated)
-    return done
-
-
-def test_rows_that_say_no_do_not_count(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    flags = [True, False, False, True]
-    file = write_rows(tmp_path / "flags.parquet", index=[10, 20, 30, 40], tokens=[[0] * 64] * 4, memorized=flags)
-    done = read_rows(sqlite_catalog, file)
-    assert (done.kind, done.sequences, done.memorized, done.covers) == ("sample", 4, 2, None)
-    content = result_set(sqlite_catalog, "mine").content()
-    assert (content.memorized.tolist(), content.sequences.tolist()) == ([10, 40], [10, 20, 30, 40])
-    assert result_set(sqlite_catalog, "mine").protocol == {}
-
-
-def test_rows_with_a_score_beside_their_index(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    scores = [1.0, 31 / 32, 0.0]
-    done = read_rows(sqlite_catalog, write_rows(tmp_path / "a.parquet", index=[3, 2, 1], memorization_score=scores))
-    assert (done.kind, done.sequences, done.memorized) == ("sample", 3, 1)
-    content = result_set(sqlite_catalog, "mine").content()
-    assert content.scores is not None
-    assert content.scores.tolist() == [0, 31, 32]
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        *(({"memorization_score": [1.0, score]}, "a score that is not one of") for score in (0.97, 1.5, -0.5, float("nan"), float("inf"))),
-        ({"memorization_score": [1.0, None]}, "a score that is missing"),
-        ({"memorization_score": ["1", "0"]}, "a score that is not a number"),
-        ({"memorized": [True, None]}, "a value of memorized that is missing"),
-        ({"memorized": [1, 2]}, "neither true nor false"),
-        ({"memorized": ["yes", "no"]}, "a value of memorized that is not a number"),
-        ({"memorized": [True, True], "memorization_score": [1.0, 0.5]}, "memorized and memorization_score disagree"),
-        ({"is_memorized": [True, False]}, "has the column is_memorized, which might say which rows are memorized"),
-        ({"score": [1.0, 0.0]}, "has the column score, which might say"),
-        ({"70M": [1.0, 0.0]}, "has the column 70M, which might say"),
-    ],
-)  # fmt: skip
-def test_what_might_say_otherwise_is_never_passed_over(
-    sqlite_catalog: Catalog, tmp_path: Path, columns: dict[str, Any], message: str
-) -> None:
-    with pytest.raises((CorruptFile, InvalidValue), match=message):
-        read_rows(sqlite_catalog, write_rows(tmp_path / "a.parquet", index=[1, 2], **columns))
-
-
-def test_rows_of_one_sequence_that_disagree_are_refused(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(CorruptFile, match="rows of the sequence 7 that say different things"):
-        read_rows(sqlite_catalog, write_rows(tmp_path / "a.parquet", index=[7, 8, 7], memorized=[True, True, False]))
-
-
-def test_rows_that_say_it_need_no_range(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    file = write_rows(tmp_path / "a.parquet", index=[1], memorized=[True])
-    with pytest.raises(InvalidValue, match="leave out --sequences"):
-        read_rows(sqlite_catalog, file, sequences="0:9")
-    with pytest.raises(InvalidValue, match="within 0:48"):
-        read_rows(sqlite_catalog, write_rows(tmp_path / "b.parquet", index=[1]), sequences="0:49")
-
-
-# -- whose results they are
-
-
-def test_what_the_user_says_and_a_name_contradict_each_other(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    sample = str(write_sample(tmp_path / "sample", [1], {"70M": [0.5]}))
-    deduped = str(write_sample(tmp_path / "pile-deduped", [1], {"70M": [0.5]}))
-    split = str(write_memorized(tmp_path / "sets", {"deduped.12b.23000": [1]}))
-    for source, stated, message in (
-        (
-            sample,
-            {"model": "pythia-160m", "step": 1000, "deduplicated": False},
-            "holds scores of 70m, and pythia-160m is none",
-        ),
-        (sample, {"model": "pythia-70m", "deduplicated": True}, "The model pythia-70m is of the duped corpus"),
-        (deduped, {"deduplicated": False}, "is of the deduped corpus, and --corpus says duped"),
-        (deduped, {"model": "pythia-70m"}, "The model pythia-70m is of the duped corpus"),
-        (split, {"model": "pythia-12b-v0"}, "is not about pythia-12b-v0; leave out --model"),
-        (split, {"model": "pythia-6.9b-deduped-v0"}, "is not about pythia-6.9b-deduped-v0"),
-        (split, {"step": 43_000}, "is about step23000, and --step says 43000"),
-        (split, {"deduplicated": False}, "The split deduped.12b.23000 is of the deduped corpus"),
-    ):
-        with pytest.raises(InvalidValue, match=message):
-            import_published(sqlite_catalog, source, **stated)  # type: ignore[arg-type]
-    with sqlite_catalog.database.read() as connection:
-        assert connection.execute(select(result_sets)).all() == []
-
-
-def test_the_models_scores_are_taken_from_a_sample(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    folder = write_sample(tmp_path / "sample", [1, 2], {"70M": [1.0, 1.0], "160M": [1.0, 0.5]})
-    (done,) = import_published(sqlite_catalog, str(folder), model="pythia-160m", step=1000, deduplicated=False)
-    assert (done.model, done.step, done.memorized) == ("pythia-160m", 1000, 1)
-
-
-def test_a_second_set_of_a_model_leaves_the_first(catalog: Catalog, tmp_path: Path) -> None:
-    _record(catalog, "mine")
-    for place, name in enumerate(("a", "b", "a")):
-        file = write_rows(tmp_path / name / "my.parquet", index=[place])
-        (done,) = import_published(catalog, str(file), model="mine", step=6)
-        assert done.outcome == ("replaced" if place == 2 else "added")
-    with catalog.database.read() as connection:
-        found = result_sets_of(catalog.database, connection, [catalog.model("mine").id])
-    assert {one.name: one.content().sequences.tolist() for one in found} == {
-        "memorized mine step 6 train": [2],
-        "memorized mine step 6 train 2": [1],
-    }
-    assert len(contents(results_folder(catalog.database))) == 2
-    moved = write_rows(tmp_path / "c" / "other.parquet", index=[1])
-    (again,) = import_published(catalog, str(moved), model="mine", step=6)
-    assert (again.name, again.outcome) == ("memorized mine step 6 train 2", "unchanged")
-
-
-def test_names_of_splits_stay_within_the_folder(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    from datasets import Dataset, DatasetDict
-
-    _record(sqlite_catalog, "mine")
-    DatasetDict({"train": Dataset.from_dict({"index": [1]})}).save_to_disk(str(tmp_path / "disk"))
-    (tmp_path / "disk" / "train").rename(tmp_path / "outside")
-    (tmp_path / "disk" / "dataset_dict.json").write_text('{"splits": ["../outside"]}')
-    (done,) = import_published(sqlite_catalog, str(tmp_path / "disk"), model="mine", step=6)
-    assert done.sequences == 1
-    assert result_set(sqlite_catalog, "mine").file.parent == results_folder(sqlite_catalog.database) / "published"
-
-
-def test_what_cannot_be_recorded_leaves_no_file(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    _record(sqlite_catalog, "mine")
-    with sqlite_catalog.database.write() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON result_sets BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-    with pytest.raises(Exception, match="full"):
-        import_published(sqlite_catalog, str(write_rows(tmp_path / "a.parquet", index=[1])), model="mine", step=6)
-    assert contents(results_folder(sqlite_catalog.database)) == []
-
-
-# -- ids beside the indices
-
-
-def test_ids_of_other_sequences_are_refused(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    order = tmp_path / "order"
-    order.mkdir()
-    ids = np.arange(4 * 65, dtype=np.uint16)
-    ids.tofile(order / "ids.bin")
-    (order / "SUITE.toml").write_text(SUITE)
-    register_suite(sqlite_catalog, order / "SUITE.toml")
-    rows = ids.reshape(4, 65)[:, :64].tolist()
-    good = write_rows(tmp_path / "good.parquet", index=[2, 0], tokens=[rows[2], rows[0]])
-    (done,) = import_published(sqlite_catalog, str(good), model="mine-small", sequences="0:4")
-    assert (done.sequences, done.remarks) == (2, ())
-    for name, tokens in (("zeros", [rows[2], [0] * 64]), ("empty", [rows[2], []]), ("none", [rows[2], None])):
-        file = write_rows(tmp_path / f"{name}.parquet", index=[2, 0], tokens=tokens)
-        with pytest.raises(
-            CorruptFile, match="holds other tokens for the sequence 0 than the order mine-order has there"
-        ):
-            import_published(sqlite_catalog, str(file), model="mine-small")
-    with pytest.raises(CorruptFile, match="holds tokens that are not lists of ids"):
-        import_published(
-            sqlite_catalog, str(write_rows(tmp_path / "text.parquet", index=[2], tokens=["a"])), model="mine-small"
-        )
-
-
-def test_ids_that_cannot_be_compared_are_told(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    file = write_rows(tmp_path / "a.parquet", index=[1], tokens=[[0] * 64])
-    (done,) = import_published(sqlite_catalog, str(file), model="pythia-70m")
-    assert done.remarks[0].startswith("Its tokens were not compared with the order")
-
-
-# -- sources
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        (
-            "my.csv",
-            "index\n1\n",
-            r"my.csv is csv, and results are read from Parquet; convert it with `pandas.read_csv\('my.csv'\)",
-        ),
-        ("my.jsonl", '{"index": 1}\n', r"convert it with `pandas.read_json\('my.jsonl', lines=True\)"),
-        ("my.pt", "PK\x03\x04", r"torch.load\('my.pt', weights_only=True\)"),
-        ("my.parquet", "index\n1\n", "it looks like text; give a Parquet file"),
-    ],
-)
-def test_files_of_other_formats_are_told_apart(
-    sqlite_catalog: Catalog, tmp_path: Path, name: str, content: str, message: str
-) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(InvalidValue, match=message):
-        import_published(sqlite_catalog, str(tmp_path / name), model="pythia-70m")
-
-
-def test_a_missing_file_is_not_looked_for_on_a_hub(
-    sqlite_catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    for name in ("my.parquet", "data/missing", "mine/my.csv", "./missing"):
-        with pytest.raises(InvalidValue, match=f"{name} does not exist"):
-            import_published(sqlite_catalog, name, model="pythia-70m")
-
-
-def test_an_index_that_cannot_be_is_refused(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(CorruptFile, match="holds the index -1"):
-        import_published(sqlite_catalog, str(write_memorized(tmp_path / "sets", {"duped.70m": [3, -1]})))
-
-
-def test_what_is_no_such_data_set_is_refused(sqlite_catalog: Catalog, tmp_path: Path) -> None:
-    from datasets import Dataset
-
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "other").mkdir()
-    Dataset.from_dict({"text": ["a"]}).to_parquet(str(tmp_path / "other" / "train.parquet"))
-    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
-    for name, message in (
-        ("empty", "is not a data set that can be read"),
-        ("other", "has the columns text; results have index, and memorized"),
-        ("broken.parquet", "is not a data set that can be read"),
-        ("not there", "does not exist, and is not the name of a repository"),
-    ):
-        with pytest.raises(InvalidValue, match=message):
-            import_published(sqlite_catalog, str(tmp_path / name))
-
-
-def test_rows_stream_in_pieces(tmp_path: Path) -> None:
-    with open_published(str(write_memorized(tmp_path / "sets", {"duped.70m": range(45_000)}))) as (data,):
-        pieces = [piece.index for piece in data.pieces()]
-    assert len(pieces) > 2
-    assert max(map(len, pieces)) <= 20_000
-    assert np.concatenate(pieces).tolist() == list(range(45_000))
-
-
-def test_without_datasets_it_says_what_is_missing(
-    sqlite_catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtra, match=r"seenat\[data\]"):
-        import_published(sqlite_catalog, str(tmp_path))
 
 
 # -- files
@@ -499,15 +218,6 @@ def test_published_counts_are_recorded_once(catalog: Catalog) -> None:
     for row in rows:
         checkpoint = catalog.model(row.name).checkpoint(row.step)
         assert row.sequences == checkpoint.sequences_seen.stop
-
-
-def _record(catalog: Catalog, name: str, saved: Sequence[int] = (0, 6, 12)) -> None:
-    """A model of 12 steps of 8 sequences."""
-    schedule = Schedule(sequences_per_batch=8, steps=12, saved=tuple(saved))
-    checkpoints = tuple(CheckpointSpec(step=step) for step in saved)
-    facts = ModelSpec(name=name, order=None, schedule=schedule, checkpoints=checkpoints)
-    with catalog.database.write() as connection:
-        write_suite(connection, SuiteSpec(name="small", origin="test", orders=(), models=(facts,)))
 
 
 def test_a_hub_that_is_not_there_is_told_at_once(
