@@ -41,7 +41,10 @@ def test_what_to_see_next_is_what_was_measured(own_home: Path, options: list[str
     answer = json.loads(run_process(own_home, [*shlex.split(hint), "--json"]).stdout)
     (job,) = (one for one in json.loads(run_process(own_home, ["jobs", "--json"]).stdout)[:1])
     assert answer["protocol"] == job["protocol"]
-    assert answer["protocol"][options[0].removeprefix("--")] in (options[1], int(options[1]) if options[1].isdigit() else "")
+    assert answer["protocol"][options[0].removeprefix("--")] in (
+        options[1],
+        int(options[1]) if options[1].isdigit() else "",
+    )
 
 
 def test_the_default_protocol_needs_no_id(own_home: Path) -> None:
