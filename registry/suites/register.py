@@ -29,6 +29,7 @@ from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.suites.builtin import BUILT_IN
+from seenat.registry.suites.end_of_document import check_end_of_document
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
 from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
@@ -118,6 +119,7 @@ class _SuiteScanner:
 
     def suite(self) -> SuiteSpec:
         """All facts; the bytes to read are counted first, to report progress."""
+        self._check_ends_of_documents()
         self.total = self._bytes_to_read()
         orders = tuple(self._order(order) for order in self.manifest.orders)
         by_name = {order.name: order for order in orders}
@@ -183,6 +185,23 @@ class _SuiteScanner:
                 progress=lambda sequences: self._report(f"checking {order.name}", sequences * size),
             )
         )
+
+    def _check_ends_of_documents(self) -> None:
+        """Of every order here, and of those of the catalog that models here were trained on."""
+        here = {order.name: order for order in self.manifest.orders}
+        for name, order in here.items():
+            known = order.eos_id, order.eos_id_is_written, _tokenizer(self.manifest, order)
+            check_end_of_document(name, *known, self._folders_on(name))
+        for name in {model.order for model in self.manifest.models} - set(here):
+            other = self.catalog.order(name)
+            # The catalog does not keep who wrote an id: all but the default were, and those of orders that ship are known.
+            is_written = other.eos_id != 0 or not other.is_local
+            check_end_of_document(name, other.eos_id, is_written, other.tokenizer, self._folders_on(name))
+
+    def _folders_on(self, order: str) -> list[Path]:
+        """The folders of all local checkpoints that were trained on an order."""
+        trained = [model for model in self.manifest.models if model.order == order and model.checkpoints]
+        return [self.manifest.locate(model.checkpoint(step)) for model in trained for step in model.steps]
 
     # -- models
 
