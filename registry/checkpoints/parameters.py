@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.answer import Answer
-from seenat.registry.checkpoints.files import INDEX_SUFFIX, read_config, weight_files
+from seenat.registry.checkpoints.files import read_config, tensor_places
 from seenat.registry.errors import CorruptFile, InvalidValue
 
 __all__ = ["ParameterCount", "count_parameters", "parameters_of_config"]
@@ -38,13 +38,13 @@ def count_parameters(folder: Path) -> ParameterCount:
     Pickled weights have no header: their count comes from config.json. Raises as `weight_files` does, `CorruptFile` when a
     header is broken or does not agree with its file's length, and `InvalidValue` when the count cannot be known.
     """
-    names = [name for name in weight_files(folder) if not name.endswith(INDEX_SUFFIX)]
-    if names[0].endswith(".bin"):
+    places = tensor_places(folder)
+    if places.files[0].endswith(".bin"):
         count = parameters_of_config(read_config(folder))
         if count is None:
             raise InvalidValue(f"The parameters in {folder} cannot be counted: save the weights as safetensors.")
         return count
-    sizes = dict(size for name in names for size in _tensor_sizes(folder / name))
+    sizes = places.read(lambda file: dict(_tensor_sizes(file)))
     parameters = {name: size for name, size in sizes.items() if not name.endswith(_BUFFERS)}
     embedding = sum(size for name, size in parameters.items() if _EMBEDDINGS.intersection(name.split(".")))
     total = sum(parameters.values())

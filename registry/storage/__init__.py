@@ -2,4 +2,5 @@
 
 local      writes files of this machine so that they are whole or absent, whatever happens meanwhile
 digests    SHA-256 of bytes and of files, in the form in which the catalog keeps it
+panics     panics of libraries written in Rust, as ordinary errors
 """
