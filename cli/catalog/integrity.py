@@ -189,3 +189,6 @@ def _show_verifications(out: Output, verifications: Sequence[Verification]) -> N
             for checked in verifications
         ),
     )
+    for checked in verifications:
+        if checked.unused:
+            out.talk(f"Step {checked.step} has weights beside those that are read: {_few(checked.unused)} is not used.")

@@ -59,11 +59,18 @@ class FileRecord:
     bytes: int
     sha256: str | None = None
     modified_ns: int | None = None
-    """When a local file last changed; a file of the same size and time is taken for the same."""
+    """As are the next two, of a local file when it was read: a file of the same `state` is taken for the same."""
+    changed_ns: int | None = None
+    inode: int | None = None
     role: str = "tokens"
     """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.order_files.MAPS` names them."""
     data_offset: int = 0
     """Bytes before the first token, such as a .npy header."""
+
+    @property
+    def state(self) -> tuple[int | None, ...]:
+        """Equal to the `FileState` that the file had when it was read; to none where that is not known."""
+        return self.bytes, self.modified_ns, self.changed_ns, self.inode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +82,7 @@ class CheckpointFile:
     bytes: int
     """Length."""
     modified_ns: int
-    """Time of the last change, nanoseconds since 1970. A recorded digest holds while this and the length stay the same."""
+    """Time of the last change, nanoseconds since 1970."""
 
 
 # -- which files

@@ -2,7 +2,7 @@
 
 Every token file and every file that determines a checkpoint's numbers is hashed, every id is checked against the
 vocabulary, every checkpoint's parameters are counted in its headers and compared with its configuration. A file of the
-same size and time of change as when it was last registered is not read again. Only then is anything written, in one
+same state (`storage.file_state`) as when it was last registered is not read again. Only then is anything written, in one
 transaction (`seenat.registry.suites.write`).
 """
 
@@ -28,6 +28,7 @@ from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.digests import sha256_of_file
+from seenat.registry.storage.file_state import state_of
 from seenat.registry.suites.builtin import BUILT_IN
 from seenat.registry.suites.end_of_document import check_end_of_document
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
@@ -263,12 +264,12 @@ class _SuiteScanner:
     # -- files
 
     def _file(self, path: Path, name: str, before: FileRecord | None, what: str) -> FileRecord:
-        status = path.stat()
-        if before is not None and (before.bytes, before.modified_ns) == (status.st_size, status.st_mtime_ns):
+        state = state_of(path)
+        if before is not None and before.state == state:
             sha256 = before.sha256
         else:
             sha256 = sha256_of_file(path, lambda piece: self._report(f"hashing {what}", piece))
-        return FileRecord(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
+        return FileRecord(name=name, sha256=sha256, **state._asdict())
 
     def _report(self, what: str, done: int) -> None:
         self.done += done

@@ -111,7 +111,7 @@ def test_a_checkpoint_that_does_not_load_fails_its_shards(own, measured):
     [
         ({"hidden_act": "nope"}, "KeyError: "),
         ({"rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}}, "KeyError: "),
-        ({"architectures": 5}, "no model's configuration: "),
+        ({"architectures": 5}, "describes 5, not a causal language model"),
         ({"num_attention_heads": 5}, "not divisible by the number of attention heads"),
         ({"max_position_embeddings": -1}, "has -1 positions"),
         ({"hidden_act": "\ud800"}, "KeyError: "),
