@@ -29,7 +29,7 @@ from seenat.registry.storage.panics import panics_as_errors
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["buildable", "check_device", "load_checkpoint"]
+__all__ = ["buildable", "check_device", "load_checkpoint", "read_tensors"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
 # A model may have more numbers than its files: tied matrices, tables of positions, masks for all of 2,048 positions a layer.
@@ -51,7 +51,7 @@ def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", dev
     folder = location.fetch()
     weight_and_config_files(folder)  # Raises for whatever is not there.
     with _quiet():
-        tensors = _tensors(folder)
+        tensors = read_tensors(folder)
         config = read_configuration(folder, len(tensors))
         model: PreTrainedModel = _build(folder, config, tensors, dtype).to(device)
     return model
@@ -79,7 +79,7 @@ def _require_packages() -> None:
         raise MissingExtra("Measuring needs torch and transformers: pip install 'seenat[jobs]'.") from error
 
 
-def _tensors(folder: Path) -> dict[str, Any]:
+def read_tensors(folder: Path) -> dict[str, Any]:
     """All tensors by name, mapped from disk where the format allows; raises `CorruptFile` for a broken file."""
     return tensor_places(folder).read(_held)
 
