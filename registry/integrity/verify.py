@@ -24,7 +24,7 @@ from seenat.registry.integrity.evidence import VERIFY, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import FileState, state_of
 
-__all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
+__all__ = ["CheckedFile", "Verification", "check_file", "local_folder", "verify_checkpoint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def verify_checkpoint(
     recorded = {file.name: file for file in catalog.checkpoint_files(checkpoint)}
     names, fault = _names(folder, recorded)
     states = {name: state_of(folder / name) for name in names if (folder / name).is_file()}
-    files = tuple(_checked(folder / name, recorded.get(name), progress) for name in names)
+    files = tuple(check_file(folder / name, recorded.get(name), progress) for name in names)
     parameters, miscounted = _counted(folder, model)
     faults = [str(file) for file in files if file.state != "same" and (recorded or file.state != "unrecorded")]
     verification = Verification(
@@ -138,7 +138,8 @@ def _names(folder: Path, recorded: dict[str, FileRecord]) -> tuple[list[str], st
         return sorted({*parts, *(name for name in recorded if name.endswith(suffix))}), str(error)
 
 
-def _checked(path: Path, recorded: FileRecord | None, progress: Callable[[int], None] | None) -> CheckedFile:
+def check_file(path: Path, recorded: FileRecord | None, progress: Callable[[int], None] | None) -> CheckedFile:
+    """Read a file and compare it with what the catalog has of it; `progress` gets the bytes of each piece."""
     there = path.is_file()
     sha256 = sha256_of_file(path, progress) if there else None
     if not there:
@@ -148,7 +149,7 @@ def _checked(path: Path, recorded: FileRecord | None, progress: Callable[[int], 
     else:
         state = "same" if sha256 == recorded.sha256 else "differs"
     return CheckedFile(
-        name=path.name,
+        name=recorded.name if recorded else path.name,
         state=state,
         bytes=path.stat().st_size if there else None,
         sha256=sha256,
