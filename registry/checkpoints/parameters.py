@@ -21,6 +21,9 @@ _EMBEDDINGS = frozenset(
     {"embed_in", "embed_out", "embed_positions", "embed_tokens", "lm_head", "word_embeddings", "wpe", "wte"}
 )
 
+# Of layers, widths and ids; their products stay short enough to be written.
+_MORE_THAN_ANY = 1 << 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterCount(Answer):
@@ -60,7 +63,9 @@ def parameters_of_config(config: Mapping[str, Any]) -> ParameterCount | None:
     """
     names = ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
     values = [config.get(name) for name in names]
-    if config.get("model_type") != "gpt_neox" or not all(type(value) is int and value > 0 for value in values):
+    if config.get("model_type") != "gpt_neox" or not all(
+        type(value) is int and 0 < value < _MORE_THAN_ANY for value in values
+    ):
         return None
     layers, width, inner, vocab = (int(value) for value in values if value is not None)
     # Of the 9 d biases and norms of a layer, 4 d belong to attention: 3 d to query, key and value, d to the output.

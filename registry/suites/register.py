@@ -29,6 +29,7 @@ from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import state_of
+from seenat.registry.suites.architecture import architecture_of
 from seenat.registry.suites.builtin import BUILT_IN
 from seenat.registry.suites.end_of_document import check_end_of_document
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
@@ -238,10 +239,12 @@ class _SuiteScanner:
     def _local_model(self, facts: ModelSpec, model: ModelManifest, vocab_size: int | None) -> ModelSpec:
         folders = [self.manifest.locate(model.checkpoint(step)) for step in model.steps]
         config = read_config(folders[0])
+        architecture = architecture_of(folders[0], config)
+        _check_vocabulary(architecture, model.name, vocab_size)
         return replace(
             facts,
             parameters=_counted(model.name, folders, config),
-            architecture=_architecture(config, model.name, vocab_size),
+            architecture=architecture,
             checkpoints=tuple(
                 self._checkpoint(model.name, step, folder) for step, folder in zip(model.steps, folders, strict=True)
             ),
@@ -364,26 +367,9 @@ def _counted(model: str, folders: list[Path], config: Mapping[str, Any]) -> Para
     return expected
 
 
-_ARCHITECTURE = {
-    "model_type": "model_type",
-    "num_hidden_layers": "layers",
-    "hidden_size": "width",
-    "num_attention_heads": "heads",
-    "intermediate_size": "feed_forward",
-    "vocab_size": "vocab_size",
-    "max_position_embeddings": "positions",
-    "use_parallel_residual": "parallel_residual",
-    "tie_word_embeddings": "tied_embeddings",
-    "hidden_act": "activation",
-}
-"""Names in a config.json, and in the catalog."""
-
-
-def _architecture(config: Mapping[str, Any], model: str, vocab_size: int | None) -> dict[str, Any]:
-    architecture = {name: config[key] for key, name in _ARCHITECTURE.items() if config.get(key) is not None}
-    config_vocab_size = architecture.get("vocab_size")
-    if isinstance(config_vocab_size, int) and vocab_size is not None and config_vocab_size < vocab_size:
+def _check_vocabulary(architecture: Mapping[str, Any], model: str, vocab_size: int | None) -> None:
+    stated = architecture.get("vocab_size")
+    if isinstance(stated, int) and vocab_size is not None and stated < vocab_size:
         raise CorruptFile(
-            f"{model} has a vocabulary of {config_vocab_size} and its order one of {vocab_size}; check that they belong together."
+            f"{model} has a vocabulary of {stated} and its order one of {vocab_size}; check that they belong together."
         )
-    return architecture
