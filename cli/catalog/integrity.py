@@ -192,8 +192,8 @@ def _show_order(out: Output, verified: OrderVerification) -> None:
         )
     if verified.faults:
         raise CorruptFile(
-            f"The order {verified.order} is not what was recorded: {'; '.join(verified.faults)}; restore the files, or register "
-            "its suite again with --replace."
+            f"The order {verified.order} is not what was recorded: {'; '.join(verified.faults)}; restore the files, or "
+            "register its suite again with --replace."
         )
 
 

@@ -47,8 +47,8 @@ class TensorPlaces:
                     continue
                 if name in taken:
                     raise CorruptFile(
-                        f"Two files in {self.folder} hold {one_line(name, 100)}, and {self.index} names neither; copy or download the "
-                        "folder again."
+                        f"Two files in {self.folder} hold {one_line(name, 100)}, and {self.index} names neither; copy or "
+                        "download the folder again."
                     )
                 taken[name] = held[name]
         return taken
@@ -57,8 +57,8 @@ class TensorPlaces:
         lacking = next((name for name, place in self.file_of.items() if place == file and name not in held), None)
         if lacking is not None:
             raise CorruptFile(
-                f"{self.folder / file} does not hold {one_line(lacking, 100)}, which {self.index} says it does; copy or download the "
-                "folder again."
+                f"{self.folder / file} does not hold {one_line(lacking, 100)}, which {self.index} says it does; copy or "
+                "download the folder again."
             )
 
 

@@ -1,7 +1,7 @@
 """Verifying an order: the bytes of its token files on this machine against the digests in the catalog.
 
-Every file is read, whatever state it is in (`storage.file_state`): its tokens, its index, its index maps. The state of a file that
-proves right is recorded, so that a job need not read it again.
+Every file is read, whatever state it is in (`storage.file_state`): its tokens, its index, its index maps. The state of a
+file that proves right is recorded, so that a job need not read it again.
 """
 
 from __future__ import annotations

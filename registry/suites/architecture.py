@@ -42,7 +42,8 @@ def architecture_of(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         parts = value if isinstance(value, list) and key not in _WORDS and len(value) <= _MOST_LAYERS else [value]
         if not all(_is_plain(part) for part in parts):
             raise CorruptFile(
-                f"{folder / CONFIG} says {key} is {one_line(repr(value), 100)}, which describes no model; copy or download it again."
+                f"{folder / CONFIG} says {key} is {one_line(repr(value), 100)}, which describes no model; copy or "
+                "download it again."
             )
     return {_NAMES[key]: value for key, value in stated.items()}
 

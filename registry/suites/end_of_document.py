@@ -48,8 +48,8 @@ def check_end_of_document(
 ) -> None:
     """Compare an order's end-of-document id with what its tokenizer and the checkpoints in these folders name.
 
-    `is_written` is whether somebody wrote the id; `tokenizer` is a path, or a repository of a hub, which is not looked at. Raises `InvalidManifest`, with both values, where
-    they differ, and as `read_config` does.
+    `is_written` is whether somebody wrote the id; `tokenizer` is a path, or a repository of a hub, which is not looked at.
+    Raises `InvalidManifest`, with both values, where they differ, and as `read_config` does.
     """
     if eos_id is None:  # Written as "none": nothing is left out.
         return

@@ -59,7 +59,8 @@ def read_configuration(folder: Path, tensors: int) -> Any:
     for key, value in _numbers(described):
         if value > max(_FEW, tensors) and _COUNT.fullmatch(key):
             raise CorruptFile(
-                f"{path} says {one_line(key, 100)} is {one_line(value, 100)}, and the weights are {tensors} tensors; copy or download it again."
+                f"{path} says {one_line(key, 100)} is {one_line(value, 100)}, and the weights are {tensors} tensors; copy or "
+                "download it again."
             )
     config = _by_transformers(path, described)
     _check_causal(path, config, raw.get("architectures"))

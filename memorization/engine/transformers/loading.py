@@ -1,8 +1,9 @@
 """Loading one checkpoint as the model its files describe, or not at all.
 
 Files come from a folder, or from a hub into its cache, and from there on both are the same: the network is touched by
-`CheckpointLocation.fetch` alone (`seenat.registry.hub.location`). Only the determining files of `seenat.registry.checkpoints.files` are read, so what the checkpoint
-digest covers is exactly what is measured; a generation_config.json, an adapter or a second set of weights in the folder
+`CheckpointLocation.fetch` alone (`seenat.registry.hub.location`). Only the determining files of
+`seenat.registry.checkpoints.files` are read, each tensor from the file that the index names, so what the checkpoint digest
+covers is exactly what is measured; a generation_config.json, an adapter or a second set of weights in the folder
 changes nothing. No code from a checkpoint is run: safetensors are preferred, pickles are read as weights only, custom
 model code is refused, and a config.json chooses no kernels (`configuration`).
 

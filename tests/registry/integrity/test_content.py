@@ -60,7 +60,7 @@ def test_other_ids_of_the_same_length_are_noticed(catalog: Catalog, small_suite:
 
 
 def exchange(first: Path, second: Path) -> None:
-    """Swap two files by renaming, each with the time of change of the one that was there, as `cp -p` and `rsync -t` leave it."""
+    """Swap two files by renaming, each with the time of change of the one that was there, as `rsync -t` leaves it."""
     times = [path.stat().st_mtime_ns for path in (first, second)]
     aside = first.with_name("aside")
     first.rename(aside)
