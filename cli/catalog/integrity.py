@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
-    from seenat import Audit, SyncAnswer, Verification
+    from seenat import Audit, OrderVerification, SyncAnswer, Verification
     from seenat.registry.integrity.audit import AuditedModel
 
 __all__ = ["audit", "sync", "verify"]
@@ -68,24 +69,31 @@ def audit(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL_OR_ORDER")
 @click.argument("steps", metavar="[STEP]...", nargs=-1)
 @json_option
 def verify(name: str, steps: tuple[str, ...], as_json: bool) -> None:
-    """Read the files of checkpoints on this machine, and compare them with the digests in the catalog.
+    """Read the files of checkpoints or of an order on this machine, and compare them with the digests in the catalog.
 
-    Without a STEP, all checkpoints on this machine are read: in the model's folder, or fetched from the hub before. The exit
-    code is 1 when a file is not what was recorded.
+    Without a STEP, all checkpoints of a model on this machine are read: in its folder, or fetched from the hub before. Of an
+    order, its token files and their index are read. The exit code is 1 when a file is not what was recorded.
 
     \b
     Examples:
       seenat verify pocket-2m
       seenat verify pocket-2m 64 step384 --json
+      seenat verify pocket-order
     """
     from seenat.registry.errors import CorruptFile
 
     out = Output(as_json)
     with open_catalog() as catalog, resumable(), progress() as show:
+        if not steps and name in {order.name for order in catalog.orders()}:
+            moments = partial(Moment, task=name)
+            _show_order(
+                out, catalog.verify_order(name, progress=lambda done, total: show(moments(done=done, total=total)))
+            )
+            return
         verifications = catalog.verify(
             name, *steps, progress=lambda done, total: show(Moment(task=name, done=done, total=total))
         )
@@ -175,6 +183,20 @@ def _few(names: Sequence[str]) -> str:
 # -- verify
 
 
+def _show_order(out: Output, verified: OrderVerification) -> None:
+    from seenat.registry.errors import CorruptFile
+
+    if not out.data(verified):
+        out.table(
+            ("<file", "<state", ">bytes"), [(file.name, file.state, count(file.bytes)) for file in verified.files]
+        )
+    if verified.faults:
+        raise CorruptFile(
+            f"The order {verified.order} is not what was recorded: {'; '.join(verified.faults)}; restore the files, or "
+            "register its suite again with --replace."
+        )
+
+
 def _show_verifications(out: Output, verifications: Sequence[Verification]) -> None:
     out.table(
         (">step", "<verified", ">files", ">parameters", "<what is wrong"),
@@ -189,3 +211,6 @@ def _show_verifications(out: Output, verifications: Sequence[Verification]) -> N
             for checked in verifications
         ),
     )
+    for checked in verifications:
+        if checked.unused:
+            out.talk(f"Step {checked.step} has weights beside those that are read: {_few(checked.unused)} is not used.")

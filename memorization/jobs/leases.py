@@ -24,7 +24,7 @@ from seenat.memorization.jobs.shard_table import (
     release_shards,
 )
 from seenat.registry.database.engine import Database
-from seenat.registry.errors import SeenatError
+from seenat.registry.errors import SeenatError, one_line
 
 __all__ = ["ShardLeases"]
 
@@ -60,7 +60,14 @@ class ShardLeases:
         """Mark this process's shards of a checkpoint as failed, and unless `only_held` its open ones."""
         open_at = None if only_held else _stamp()
         with self._database.write() as connection:
-            fail_shards(connection, self._job_ids, checkpoint_id, str(error), owner=self._owner, open_at=open_at)
+            fail_shards(
+                connection,
+                self._job_ids,
+                checkpoint_id,
+                f"{one_line(error, 4000)}.",
+                owner=self._owner,
+                open_at=open_at,
+            )
 
     def release_dead(self, connection: Connection) -> None:
         """Free what processes hold that are gone, and what this one held and gave up."""

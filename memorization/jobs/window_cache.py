@@ -43,6 +43,7 @@ from seenat.registry import settings
 from seenat.registry.catalog.orders import Order
 from seenat.registry.orders.order_files import FLAT_FORMATS
 from seenat.registry.orders.source import Sequences, Tokens, TokenSource
+from seenat.registry.storage.file_state import FileState
 from seenat.registry.storage.local import PARTIAL, write_atomic_unsynced
 
 __all__ = [
@@ -137,7 +138,7 @@ class WindowCache:
         self._size = _block_size(self._length * geometry.id_bytes, largest_block)
         self._subject = f"seenat columns 1 {digest} {window[0]}:{window[1]} {self._size}"
         self._open: dict[int, _Block] = {}
-        self._checked: dict[int, tuple[int, int]] = {}
+        self._checked: dict[int, FileState] = {}
         """Length and time of change of the files whose digests were right, so that each is read for that once."""
         self._remove_abandoned()
 
@@ -187,11 +188,10 @@ class WindowCache:
         path, count = self.folder / str(number), self._count(number)
         try:
             with path.open("rb") as file:
-                status = os.fstat(file.fileno())
+                state = FileState.of(os.fstat(file.fileno()))
                 data = np.memmap(file, np.uint8, "r")
         except (OSError, ValueError):  # numpy raises the latter for an empty file.
             return None
-        state = status.st_size, status.st_mtime_ns
         if self._checked.get(number) != state:
             if data[:_DIGEST].tobytes() != self._digest(number, data[_DIGEST:].data):
                 _log.warning("%s is damaged; it is made anew.", path)

@@ -17,6 +17,7 @@ from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import insert_rows, now, pieces
 from seenat.registry.database.tables.catalog import checkpoint_files, checkpoints, evidence, revisions
 from seenat.registry.database.tables.jobs import measurement_rows, measurements
+from seenat.registry.storage.file_state import FileState
 
 __all__ = [
     "delete_evidence",
@@ -25,7 +26,7 @@ __all__ = [
     "insert_checkpoints",
     "insert_evidence",
     "mark_onsets_stale",
-    "record_modified",
+    "record_state",
     "replace_files",
     "replace_revisions",
     "update_checkpoints",
@@ -98,6 +99,8 @@ def replace_files(connection: Connection, files: Mapping[int, Iterable[FileRecor
                 "bytes": file.bytes,
                 "sha256": file.sha256,
                 "modified_ns": file.modified_ns,
+                "changed_ns": file.changed_ns,
+                "inode": file.inode,
             }
             for checkpoint_id, records in files.items()
             for file in records
@@ -105,10 +108,10 @@ def replace_files(connection: Connection, files: Mapping[int, Iterable[FileRecor
     )
 
 
-def record_modified(connection: Connection, checkpoint_id: int, name: str, modified_ns: int) -> None:
-    """Keep the time of change at which a file had its recorded content, so that it need not be read again."""
+def record_state(connection: Connection, checkpoint_id: int, name: str, state: FileState) -> None:
+    """Keep the state in which a file had its recorded content, so that it need not be read again."""
     is_file = checkpoint_files.c.checkpoint_id == checkpoint_id, checkpoint_files.c.name == name
-    connection.execute(update(checkpoint_files).where(*is_file).values(modified_ns=modified_ns))
+    connection.execute(update(checkpoint_files).where(*is_file).values(state._asdict()))
 
 
 # -- evidence

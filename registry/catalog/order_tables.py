@@ -17,8 +17,9 @@ from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.rows import AnyRow, insert_rows, upsert
 from seenat.registry.database.tables.catalog import batches, orders, token_files
 from seenat.registry.orders.geometry import ID_BYTES
+from seenat.registry.storage.file_state import FileState
 
-__all__ = ["record_batch", "record_modified", "record_published_digests", "write_order"]
+__all__ = ["record_batch", "record_published_digests", "record_state", "write_order"]
 
 # None overwrites here: no id may end a document, and the digest follows from the other columns.
 _CLEARING = ("digest", "eos_id")
@@ -56,7 +57,7 @@ def _with_known_digests(connection: Connection, before: AnyRow, order: OrderSpec
     for file in order.files:
         learned = recorded.get((file.name, file.bytes))
         if file.sha256 is None and learned is not None:
-            file = replace(file, sha256=learned.sha256, modified_ns=learned.modified_ns)
+            file = replace(learned, role=file.role, data_offset=file.data_offset)
         yield file
 
 
@@ -70,13 +71,15 @@ def _token_file(order_id: int, position: int, file: FileRecord) -> dict[str, Any
         "bytes": file.bytes,
         "sha256": file.sha256,
         "modified_ns": file.modified_ns,
+        "changed_ns": file.changed_ns,
+        "inode": file.inode,
     }
 
 
-def record_modified(connection: Connection, order_id: int, name: str, modified_ns: int) -> None:
-    """Keep the time of change at which a file had its recorded content, so that it need not be read again."""
+def record_state(connection: Connection, order_id: int, name: str, state: FileState) -> None:
+    """Keep the state in which a file had its recorded content, so that it need not be read again."""
     is_file = token_files.c.order_id == order_id, token_files.c.name == name
-    connection.execute(update(token_files).where(*is_file).values(modified_ns=modified_ns))
+    connection.execute(update(token_files).where(*is_file).values(state._asdict()))
 
 
 # -- batches

@@ -12,6 +12,7 @@ from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
 from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import FLAT_FORMATS, PACKED, OrderFiles
+from seenat.registry.storage.file_state import FileState, state_of
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Order:
             sequences_per_shard=sequences_per_shard,
         )
 
-    def _reader(self, state: tuple[tuple[int, int], ...]) -> TokenSource:
+    def _reader(self, state: tuple[FileState, ...]) -> TokenSource:
         """The reader of a format with footers or maps. It is kept as long as the files stay in this state."""
         reader = self._readers.get(state)
         if reader is None:
@@ -124,7 +125,7 @@ class Order:
         return reader
 
     @cached_property
-    def _readers(self) -> dict[tuple[tuple[int, int], ...], TokenSource]:
+    def _readers(self) -> dict[tuple[FileState, ...], TokenSource]:
         return {}
 
     def _open(self) -> TokenSource:
@@ -159,20 +160,20 @@ class Order:
         )
 
 
-def _state_of(path: Path, file: FileRecord) -> tuple[int, int]:
-    """Length and time of change of a file; raises `CorruptFile` unless it is as long as when it was registered."""
+def _state_of(path: Path, file: FileRecord) -> FileState:
+    """The state of a file; raises `CorruptFile` unless it is as long as when it was registered."""
     try:
-        status = path.stat()
+        state = state_of(path)
     except OSError as error:
         raise CorruptFile(
             f"{path} cannot be read: {error.strerror}; restore it, or register its suite again."
         ) from error
-    if status.st_size != file.bytes:
+    if state.bytes != file.bytes:
         raise CorruptFile(
-            f"{path} has {status.st_size} bytes, and had {file.bytes} when it was registered; restore it, or register its "
+            f"{path} has {state.bytes} bytes, and had {file.bytes} when it was registered; restore it, or register its "
             "suite again."
         )
-    return status.st_size, status.st_mtime_ns
+    return state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,6 +143,8 @@ def _order_files(connection: Connection, order_id: int) -> tuple[FileRecord, ...
             bytes=row.bytes,
             sha256=row.sha256,
             modified_ns=row.modified_ns,
+            changed_ns=row.changed_ns,
+            inode=row.inode,
             role=row.role,
             data_offset=row.data_offset,
         )
@@ -288,7 +290,10 @@ def checkpoint_file_rows(connection: Connection, condition: Any) -> dict[int, li
         .where(condition)
         .order_by(checkpoint_files.c.checkpoint_id, checkpoint_files.c.name)
     ):
-        file = FileRecord(name=row.name, bytes=row.bytes, sha256=row.sha256, modified_ns=row.modified_ns)
+        file = FileRecord(
+            name=row.name, bytes=row.bytes, sha256=row.sha256, modified_ns=row.modified_ns, changed_ns=row.changed_ns,
+            inode=row.inode,
+        )  # fmt: skip
         files[row.checkpoint_id].append(file)
     return files
 

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, UnknownCheckpoint
+from seenat.registry.checkpoints.weight_index import LARGEST_INDEX, TensorPlaces, read_index
+from seenat.registry.errors import CorruptFile, UnknownCheckpoint, one_line
 from seenat.registry.storage.digests import sha256_of_bytes, sha256_of_file
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "local_files",
     "read_config",
     "sha256_of_files",
+    "tensor_places",
+    "unused_weights",
     "weight_and_config_files",
     "weight_files",
     "weight_files_among",
@@ -42,6 +45,10 @@ CONFIG = "config.json"
 INDEX_SUFFIX = ".index.json"
 """Suffix of the file that says which file holds which tensor."""
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
+_STEMS = tuple(Path(name).stem for name in _SINGLE)
+_SUFFIXES = (*(Path(name).suffix for name in _SINGLE), INDEX_SUFFIX)
+# Most bytes of a config.json; the longest have a name for each of 20,000 classes.
+_LARGEST_CONFIG = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +59,18 @@ class FileRecord:
     bytes: int
     sha256: str | None = None
     modified_ns: int | None = None
-    """When a local file last changed; a file of the same size and time is taken for the same."""
+    """As are the next two, of a local file when it was read: a file of the same `state` is taken for the same."""
+    changed_ns: int | None = None
+    inode: int | None = None
     role: str = "tokens"
     """Of an order's file: `tokens`, `index`, or which index map it is, as `orders.order_files.MAPS` names them."""
     data_offset: int = 0
     """Bytes before the first token, such as a .npy header."""
+
+    @property
+    def state(self) -> tuple[int | None, ...]:
+        """Equal to the `FileState` that the file had when it was read; to none where that is not known."""
+        return self.bytes, self.modified_ns, self.changed_ns, self.inode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +82,7 @@ class CheckpointFile:
     bytes: int
     """Length."""
     modified_ns: int
-    """Time of the last change, nanoseconds since 1970. A recorded digest holds while this and the length stay the same."""
+    """Time of the last change, nanoseconds since 1970."""
 
 
 # -- which files
@@ -88,13 +102,13 @@ def weight_files(folder: Path) -> tuple[str, ...]:
     outside the folder, or names a file that is not there.
     """
     present = {file.name for file in local_files(folder)}
-    names = weight_files_among(present, lambda name: (folder / name).read_bytes())
+    names = weight_files_among(present, lambda name: _content(folder / name, LARGEST_INDEX))
     if not names:
         raise UnknownCheckpoint(f"{folder} holds no weights: it needs one of {', '.join(_SINGLE)}, or their index.")
     missing = sorted(set(names) - present)
     if missing:
         raise CorruptFile(
-            f"{folder / names[0]} names {missing[0]}, which is not there; copy or download the folder again."
+            f"{folder / names[0]} names {one_line(missing[0], 100)}, which is not there; copy or download the folder again."
         )
     return names
 
@@ -109,8 +123,29 @@ def weight_files_among(present: set[str], read: Callable[[str], bytes]) -> tuple
             return (single,)
         index = single + INDEX_SUFFIX
         if index in present:
-            return (index, *_parts(index, read(index), Path(single).suffix))
+            return (index, *sorted(set(read_index(index, read(index), Path(single).suffix).values())))
     return ()
+
+
+def tensor_places(folder: Path) -> TensorPlaces:
+    """Which file holds which tensor; raises as `weight_files` does."""
+    index, *files = weight_files(folder)
+    if not index.endswith(INDEX_SUFFIX):
+        return TensorPlaces(folder=folder, files=(index, *files))
+    file_of = read_index(index, _content(folder / index, LARGEST_INDEX), Path(files[0]).suffix)
+    return TensorPlaces(folder=folder, files=tuple(files), index=index, file_of=file_of)
+
+
+def unused_weights(folder: Path) -> tuple[str, ...]:
+    """Files that look like weights of this checkpoint and are not read: a second set, or a part that the index leaves out.
+
+    Raises as `weight_files` does.
+    """
+    used = weight_files(folder)
+    return tuple(
+        file.name for file in local_files(folder) if file.name.startswith(_STEMS) and file.name.endswith(_SUFFIXES)
+        and file.name not in used
+    )  # fmt: skip
 
 
 def weight_and_config_files(folder: Path) -> tuple[str, ...]:
@@ -123,18 +158,6 @@ def weight_and_config_files(folder: Path) -> tuple[str, ...]:
 def _described(path: Path) -> CheckpointFile:
     status = path.stat()
     return CheckpointFile(name=path.name, bytes=status.st_size, modified_ns=status.st_mtime_ns)
-
-
-def _parts(index: str, content: bytes, suffix: str) -> list[str]:
-    try:
-        names = {str(name) for name in json.loads(content)["weight_map"].values()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptFile(f"{index} is not an index of weights: {type(error).__name__}; download it again.") from error
-    for name in sorted(names):
-        # An index comes from a stranger: `../x` or `C:\x` would make us read or overwrite files elsewhere.
-        if Path(name).name != name or "\\" in name or not name.endswith(suffix):
-            raise CorruptFile(f"{index} leads to {name!r}, which is not the name of a {suffix} file beside it.")
-    return sorted(names)
 
 
 # -- their content
@@ -156,9 +179,23 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UnknownCheckpoint(f"There is no checkpoint at {folder}: it has no {CONFIG}.")
     try:
-        config = json.loads(path.read_bytes())
+        config = json.loads(_content(path, _LARGEST_CONFIG))
     except (ValueError, RecursionError) as error:
         raise CorruptFile(f"{path} is not JSON: {error}.") from error
     if not isinstance(config, dict):
         raise CorruptFile(f"{path} is not a JSON object, so it describes no model.")
     return config
+
+
+def _content(path: Path, most: int) -> bytes:
+    """The bytes of a file; raises `CorruptFile` when there are more than `most`, or it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise CorruptFile(f"{path} cannot be read: {error.strerror}; make it readable.") from error
+    if len(content) > most:
+        raise CorruptFile(
+            f"{path} has more than {most:,} bytes, too many for what it should be; copy or download it again."
+        )
+    return content

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.answer import Answer
-from seenat.registry.checkpoints.files import INDEX_SUFFIX, read_config, weight_files
+from seenat.registry.checkpoints.files import read_config, tensor_places
 from seenat.registry.errors import CorruptFile, InvalidValue
 
 __all__ = ["ParameterCount", "count_parameters", "parameters_of_config"]
@@ -20,6 +20,9 @@ _BUFFERS = (".attention.bias", ".attn.bias", ".masked_bias", ".rotary_emb.inv_fr
 _EMBEDDINGS = frozenset(
     {"embed_in", "embed_out", "embed_positions", "embed_tokens", "lm_head", "word_embeddings", "wpe", "wte"}
 )
+
+# Of layers, widths and ids; their products stay short enough to be written.
+_MORE_THAN_ANY = 1 << 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +41,13 @@ def count_parameters(folder: Path) -> ParameterCount:
     Pickled weights have no header: their count comes from config.json. Raises as `weight_files` does, `CorruptFile` when a
     header is broken or does not agree with its file's length, and `InvalidValue` when the count cannot be known.
     """
-    names = [name for name in weight_files(folder) if not name.endswith(INDEX_SUFFIX)]
-    if names[0].endswith(".bin"):
+    places = tensor_places(folder)
+    if places.files[0].endswith(".bin"):
         count = parameters_of_config(read_config(folder))
         if count is None:
             raise InvalidValue(f"The parameters in {folder} cannot be counted: save the weights as safetensors.")
         return count
-    sizes = dict(size for name in names for size in _tensor_sizes(folder / name))
+    sizes = places.read(lambda file: dict(_tensor_sizes(file)))
     parameters = {name: size for name, size in sizes.items() if not name.endswith(_BUFFERS)}
     embedding = sum(size for name, size in parameters.items() if _EMBEDDINGS.intersection(name.split(".")))
     total = sum(parameters.values())
@@ -60,7 +63,9 @@ def parameters_of_config(config: Mapping[str, Any]) -> ParameterCount | None:
     """
     names = ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
     values = [config.get(name) for name in names]
-    if config.get("model_type") != "gpt_neox" or not all(type(value) is int and value > 0 for value in values):
+    if config.get("model_type") != "gpt_neox" or not all(
+        type(value) is int and 0 < value < _MORE_THAN_ANY for value in values
+    ):
         return None
     layers, width, inner, vocab = (int(value) for value in values if value is not None)
     # Of the 9 d biases and norms of a layer, 4 d belong to attention: 3 d to query, key and value, d to the output.

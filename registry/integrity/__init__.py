@@ -4,6 +4,7 @@ sync            the hub's listing of a model -> revisions and files in the catal
 audit           the rules over all models -> evidence -> statuses
 audit_rules     the rules of the audit, shared weights among them; pure functions of what the catalog holds
 verify          the files of one checkpoint, read again
+verify_order    the files of an order, read again
 known_issues    reports that ship with seenat
 evidence        evidence of one owner replaced, statuses derived
 content         the files of checkpoints and orders are still what the catalog knows

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.checkpoint_tables import record_state as record_checkpoint_state
 from seenat.registry.catalog.checkpoint_tables import replace_files, update_checkpoints
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.order_tables import record_modified
+from seenat.registry.catalog.order_tables import record_state
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
@@ -18,6 +19,7 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
+from seenat.registry.storage.file_state import FileState, state_of
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
@@ -39,12 +41,19 @@ def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
 
 @dataclass(frozen=True, kw_only=True)
 class FileContent:
-    """What a file held when it had this length and this time of change."""
+    """What a file held when it had this state (`storage.file_state`)."""
 
     name: str
     bytes: int
     sha256: str
     modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @property
+    def state(self) -> FileState:
+        """The state in which it was read."""
+        return FileState(self.bytes, self.modified_ns, self.changed_ns, self.inode)
 
 
 @dataclass(frozen=True)
@@ -63,15 +72,15 @@ class Content:
 def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> Content:
     """What the files of a checkpoint in `folder` hold now.
 
-    A file of the same length and time of change as recorded, or as when it was `read`, is not read again.
+    A file of the same state as recorded, or as when it was `read`, is not read again.
     """
     recorded: list[FileRecord | FileContent] = [*catalog.checkpoint_files(checkpoint), *read]
-    digests = {(file.name, file.bytes, file.modified_ns): file.sha256 for file in recorded if file.sha256}
+    digests = {(file.name, file.state): file.sha256 for file in recorded if file.sha256}
     contents = []
     for name in weight_and_config_files(folder):
-        status = (folder / name).stat()
-        sha256 = digests.get((name, status.st_size, status.st_mtime_ns)) or sha256_of_file(folder / name)
-        contents.append(FileContent(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns))
+        state = state_of(folder / name)
+        sha256 = digests.get((name, state)) or sha256_of_file(folder / name)
+        contents.append(FileContent(name=name, sha256=sha256, **state._asdict()))
     return Content(folder, tuple(contents))
 
 
@@ -92,7 +101,21 @@ def ensure_content(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read:
             replace_files(connection, {checkpoint.id: [FileRecord(**asdict(file)) for file in content.files]})
             update_checkpoints(connection, [checkpoint.id], digest=content.digest)
             replace_evidence(connection, MEASURE, {checkpoint.id: [_READ]})
+    else:
+        _record_states(catalog, checkpoint, content)
     return content.digest
+
+
+def _record_states(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> None:
+    """Keep the present states of files that proved to be what is recorded, unless another process is writing."""
+    recorded = {file.name: file.state for file in catalog.checkpoint_files(checkpoint)}
+    touched = [file for file in content.files if recorded.get(file.name) != file.state]
+    if not touched:
+        return
+    with catalog.database.write_if_free() as connection:
+        if connection is not None:
+            for file in touched:
+                record_checkpoint_state(connection, checkpoint.id, file.name, file.state)
 
 
 def _changed(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> str:
@@ -105,14 +128,14 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
     """The reader of an order whose files still hold what the catalog knows.
 
     Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
-    file of the same time of change as recorded is not read. The time of another one is recorded when its content proves
+    file of the same state as recorded is not read. The state of another one is recorded when its content proves
     right, unless `record` is false or another process is writing.
     """
     source = order.source()
     for file in order.files if order.is_local else ():
         path = Path(order.location, file.name)
-        modified_ns = path.stat().st_mtime_ns
-        if modified_ns == file.modified_ns:
+        state = state_of(path)
+        if state == file.state:
             continue
         if sha256_of_file(path) != file.sha256:
             raise CorruptFile(
@@ -122,5 +145,5 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
         if record:
             with catalog.database.write_if_free() as connection:
                 if connection is not None:
-                    record_modified(connection, order.id, file.name, modified_ns)
+                    record_state(connection, order.id, file.name, state)
     return source

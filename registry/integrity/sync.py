@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -267,7 +267,7 @@ def _record_files(connection: Connection, checkpoint_id: int, listing: Listing) 
     """Record a checkpoint's files; returns whether other files were recorded before."""
     before = connection.execute(select(checkpoints).where(checkpoints.c.id == checkpoint_id)).one()
     recorded = {file.name: file for file in checkpoint_files_of(connection, checkpoint_id)}
-    files = [_with_time_of_change(file, recorded.get(file.name)) for file in listing.files]
+    files = [_as_recorded(file, recorded.get(file.name)) for file in listing.files]
     replace_files(connection, {checkpoint_id: files})
     update_checkpoints(connection, [checkpoint_id], commit_id=listing.commit, digest=listing.digest)
     if not _is_other(before, recorded, listing):
@@ -285,7 +285,7 @@ def _is_other(before: AnyRow, recorded: Mapping[str, FileRecord], listing: Listi
     }
 
 
-def _with_time_of_change(file: FileRecord, recorded: FileRecord | None) -> FileRecord:
-    """A listed file, with the time of change of a local copy where it is still the recorded one."""
+def _as_recorded(file: FileRecord, recorded: FileRecord | None) -> FileRecord:
+    """A listed file, with the state of a local copy where it is still the recorded one."""
     same = recorded is not None and (recorded.bytes, recorded.sha256) == (file.bytes, file.sha256)
-    return replace(file, modified_ns=recorded.modified_ns if recorded is not None and same else None)
+    return recorded if recorded is not None and same else file

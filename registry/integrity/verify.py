@@ -13,17 +13,18 @@ from pathlib import Path
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.checkpoint_tables import record_modified
+from seenat.registry.catalog.checkpoint_tables import record_state
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.status import Evidence
-from seenat.registry.checkpoints.files import CONFIG, FileRecord, weight_and_config_files
+from seenat.registry.checkpoints.files import CONFIG, FileRecord, unused_weights, weight_and_config_files
 from seenat.registry.checkpoints.parameters import ParameterCount, count_parameters
 from seenat.registry.errors import SeenatError, UnknownCheckpoint
 from seenat.registry.hub.errors import hub_errors
 from seenat.registry.integrity.evidence import VERIFY, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
+from seenat.registry.storage.file_state import FileState, state_of
 
-__all__ = ["CheckedFile", "Verification", "local_folder", "verify_checkpoint"]
+__all__ = ["CheckedFile", "Verification", "check_file", "local_folder", "verify_checkpoint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class CheckedFile(Answer):
 class Verification(Answer):
     """What verifying one checkpoint found."""
 
-    json_names = ("model", "step", "folder", "verified", "faults", "parameters", "files")
+    json_names = ("model", "step", "folder", "verified", "faults", "parameters", "files", "unused")
 
     model: str
     step: int
@@ -65,6 +66,8 @@ class Verification(Answer):
     """What its headers hold; None where they cannot be counted."""
     faults: tuple[str, ...]
     """A sentence for everything that is not as it should be."""
+    unused: tuple[str, ...] = ()
+    """Files in the folder that look like weights of it, such as a second set, and are neither read nor compared."""
 
     @property
     def is_comparable(self) -> bool:
@@ -107,7 +110,8 @@ def verify_checkpoint(
         )
     recorded = {file.name: file for file in catalog.checkpoint_files(checkpoint)}
     names, fault = _names(folder, recorded)
-    files = tuple(_checked(folder / name, recorded.get(name), progress) for name in names)
+    states = {name: state_of(folder / name) for name in names if (folder / name).is_file()}
+    files = tuple(check_file(folder / name, recorded.get(name), progress) for name in names)
     parameters, miscounted = _counted(folder, model)
     faults = [str(file) for file in files if file.state != "same" and (recorded or file.state != "unrecorded")]
     verification = Verification(
@@ -118,8 +122,9 @@ def verify_checkpoint(
         files=files,
         parameters=parameters,
         faults=tuple(sentence for sentence in (*faults, fault if not faults else None, miscounted) if sentence),
+        unused=() if fault else unused_weights(folder),
     )
-    _record(catalog, checkpoint, verification, miscounted)
+    _record(catalog, checkpoint, verification, miscounted, states)
     return verification
 
 
@@ -133,7 +138,8 @@ def _names(folder: Path, recorded: dict[str, FileRecord]) -> tuple[list[str], st
         return sorted({*parts, *(name for name in recorded if name.endswith(suffix))}), str(error)
 
 
-def _checked(path: Path, recorded: FileRecord | None, progress: Callable[[int], None] | None) -> CheckedFile:
+def check_file(path: Path, recorded: FileRecord | None, progress: Callable[[int], None] | None) -> CheckedFile:
+    """Read a file and compare it with what the catalog has of it; `progress` gets the bytes of each piece."""
     there = path.is_file()
     sha256 = sha256_of_file(path, progress) if there else None
     if not there:
@@ -143,7 +149,7 @@ def _checked(path: Path, recorded: FileRecord | None, progress: Callable[[int], 
     else:
         state = "same" if sha256 == recorded.sha256 else "differs"
     return CheckedFile(
-        name=path.name,
+        name=recorded.name if recorded else path.name,
         state=state,
         bytes=path.stat().st_size if there else None,
         sha256=sha256,
@@ -164,17 +170,24 @@ def _counted(folder: Path, model: Model) -> tuple[ParameterCount | None, str | N
     return counted, f"it holds {counted.total:,} parameters, and {model.name} has {expected.total:,}"
 
 
-def _record(catalog: Catalog, checkpoint: Checkpoint, verification: Verification, miscounted: str | None) -> None:
+def _record(
+    catalog: Catalog,
+    checkpoint: Checkpoint,
+    verification: Verification,
+    miscounted: str | None,
+    states: dict[str, FileState],
+) -> None:
+    """Keep the findings, and the states that files had before they were read and found the same."""
     with catalog.database.write() as connection:
         replace_evidence(connection, VERIFY, {checkpoint.id: list(_findings(verification, miscounted))})
         for file in verification.files:
             if file.state == "same":
-                modified_ns = (verification.folder / file.name).stat().st_mtime_ns
-                record_modified(connection, checkpoint.id, file.name, modified_ns)
+                record_state(connection, checkpoint.id, file.name, states[file.name])
 
 
 def _findings(verification: Verification, miscounted: str | None) -> Iterator[Evidence]:
     count = f", which hold {verification.parameters.total:,} parameters" if verification.parameters else ""
+    count += f"; {', '.join(verification.unused)} beside them is not read" if verification.unused else ""
     if verification.faults:
         what = "A fetched copy is not what the hub listed" if verification.is_copy else "It is not what was recorded"
         status = "wrong" if miscounted or not verification.is_copy else None

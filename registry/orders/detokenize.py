@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import ascii_letters
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
+from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, SeenatError, one_line
 from seenat.registry.orders.source import Tokens
+from seenat.registry.storage.panics import panics_as_errors
 
 __all__ = ["decode"]
+
+# Names of decoders in the state of one, which is JSON.
+_TAKING_A_BLANK = (b'"Strip"', b'"Metaspace"')
 
 
 def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
@@ -21,8 +26,38 @@ def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
         raise InvalidValue(
             f"The order {order} names no tokenizer, so its ids cannot be decoded; add `tokenizer` to its SUITE.toml."
         )
-    loaded = _load(tokenizer)
-    return [loaded.decode(ids.tolist(), skip_special_tokens=False) for ids in tokens]
+    try:
+        with panics_as_errors(silent=True):
+            loaded = _load(tokenizer)
+            before = _id_before(loaded)
+            return [_text(loaded, ids.tolist(), before) for ids in tokens]
+    except SeenatError:
+        raise
+    except Exception as error:  # The library raises whatever it likes for an id or a decoder that it cannot follow.
+        raise CorruptFile(
+            f"The tokenizer {tokenizer} cannot decode ids of {order}: {one_line(error)}; correct it, or `tokenizer` in the "
+            "SUITE.toml of the order."
+        ) from error
+
+
+def _text(tokenizer: Any, ids: list[int], before: int | None) -> str:
+    text: str = tokenizer.decode(ids, skip_special_tokens=False)
+    if before is None:
+        return text
+    alone = tokenizer.decode([before], skip_special_tokens=False)
+    longer: str = tokenizer.decode([before, *ids], skip_special_tokens=False)
+    return longer.removeprefix(alone) if longer.startswith(alone) else text
+
+
+def _id_before(tokenizer: Any) -> int | None:
+    """An id to decode before others, by a tokenizer that takes the blank before the first; None where none is taken.
+
+    Such a decoder undoes the blank that encoding a whole text adds. A sequence begins anywhere, so its blank is its own.
+    """
+    decoder = tokenizer.decoder
+    if decoder is None or not any(kind in decoder.__getstate__() for kind in _TAKING_A_BLANK):
+        return None
+    return next((id_ for letter in ascii_letters if (id_ := tokenizer.token_to_id(letter)) is not None), None)
 
 
 def _load(tokenizer: str) -> Any:
@@ -35,9 +70,10 @@ def _load(tokenizer: str) -> Any:
         return _from_hub(tokenizer)
     file = path / "tokenizer.json" if path.is_dir() else path
     try:
-        return Tokenizer.from_file(str(file))
+        with panics_as_errors():
+            return Tokenizer.from_file(str(file))
     except Exception as error:  # The library raises bare Exception for whatever is wrong with a file.
-        raise CorruptFile(f"{file} is not a tokenizer that can be read: {error}.") from error
+        raise CorruptFile(f"{file} is not a tokenizer that can be read: {one_line(error)}.") from error
 
 
 def _from_hub(repository: str) -> Any:

@@ -19,7 +19,19 @@ __all__ = ["STATED_BY_NONE", "diff_suites"]
 
 STATED_BY_NONE = frozenset({"eos_id", "folder", "order", "repository"})
 """Where None says that there is none: no id ends a document, the order is not published, checkpoints are elsewhere."""
-_NOT_COMPARED = {"name", "files", "checkpoints", "batches", "schedule", "modified_ns", "step", "saved", "origin"}
+_NOT_COMPARED = {
+    "name",
+    "files",
+    "checkpoints",
+    "batches",
+    "schedule",
+    "modified_ns",
+    "changed_ns",
+    "inode",
+    "step",
+    "saved",
+    "origin",
+}
 
 
 def diff_suites(stored: SuiteSpec, stated: SuiteSpec) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Every token file and every file that determines a checkpoint's numbers is hashed, every id is checked against the
 vocabulary, every checkpoint's parameters are counted in its headers and compared with its configuration. A file of the
-same size and time of change as when it was last registered is not read again. Only then is anything written, in one
+same state (`storage.file_state`) as when it was last registered is not read again. Only then is anything written, in one
 transaction (`seenat.registry.suites.write`).
 """
 
@@ -28,7 +28,10 @@ from seenat.registry.errors import CorruptFile, InvalidManifest
 from seenat.registry.orders.order_files import INDEX_MAP, MAPS
 from seenat.registry.schedule import Schedule
 from seenat.registry.storage.digests import sha256_of_file
+from seenat.registry.storage.file_state import state_of
+from seenat.registry.suites.architecture import architecture_of
 from seenat.registry.suites.builtin import BUILT_IN
+from seenat.registry.suites.end_of_document import check_end_of_document
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
 from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
@@ -125,6 +128,7 @@ class _SuiteScanner:
 
     def suite(self) -> SuiteSpec:
         """All facts; the bytes to read are counted first, to report progress."""
+        self._check_ends_of_documents()
         self.total = self._bytes_to_read()
         orders = tuple(self._order(order) for order in self.manifest.orders)
         by_name = {order.name: order for order in orders}
@@ -195,6 +199,23 @@ class _SuiteScanner:
             )
         )
 
+    def _check_ends_of_documents(self) -> None:
+        """Of every order here, and of those of the catalog that models here were trained on."""
+        here = {order.name: order for order in self.manifest.orders}
+        for name, order in here.items():
+            known = order.eos_id, order.eos_id_is_written, _tokenizer(self.manifest, order)
+            check_end_of_document(name, *known, self._folders_on(name))
+        for name in {model.order for model in self.manifest.models} - set(here):
+            other = self.catalog.order(name)
+            # The catalog does not keep who wrote an id: all but the default were, and those of orders that ship are known.
+            is_written = other.eos_id != 0 or not other.is_local
+            check_end_of_document(name, other.eos_id, is_written, other.tokenizer, self._folders_on(name))
+
+    def _folders_on(self, order: str) -> list[Path]:
+        """The folders of all local checkpoints that were trained on an order."""
+        trained = [model for model in self.manifest.models if model.order == order and model.checkpoints]
+        return [self.manifest.locate(model.checkpoint(step)) for model in trained for step in model.steps]
+
     # -- models
 
     def _model(self, model: ModelManifest, orders: Mapping[str, OrderSpec]) -> ModelSpec:
@@ -229,10 +250,12 @@ class _SuiteScanner:
     def _local_model(self, facts: ModelSpec, model: ModelManifest, vocab_size: int | None) -> ModelSpec:
         folders = [self.manifest.locate(model.checkpoint(step)) for step in model.steps]
         config = read_config(folders[0])
+        architecture = architecture_of(folders[0], config)
+        _check_vocabulary(architecture, model.name, vocab_size)
         return replace(
             facts,
             parameters=_counted(model.name, folders, config),
-            architecture=_architecture(config, model.name, vocab_size),
+            architecture=architecture,
             checkpoints=tuple(
                 self._checkpoint(model.name, step, folder) for step, folder in zip(model.steps, folders, strict=True)
             ),
@@ -255,12 +278,12 @@ class _SuiteScanner:
     # -- files
 
     def _file(self, path: Path, name: str, before: FileRecord | None, what: str) -> FileRecord:
-        status = path.stat()
-        if before is not None and (before.bytes, before.modified_ns) == (status.st_size, status.st_mtime_ns):
+        state = state_of(path)
+        if before is not None and before.state == state:
             sha256 = before.sha256
         else:
             sha256 = sha256_of_file(path, lambda piece: self._report(f"hashing {what}", piece))
-        return FileRecord(name=name, bytes=status.st_size, sha256=sha256, modified_ns=status.st_mtime_ns)
+        return FileRecord(name=name, sha256=sha256, **state._asdict())
 
     def _report(self, what: str, done: int) -> None:
         self.done += done
@@ -356,26 +379,9 @@ def _counted(model: str, folders: list[Path], config: Mapping[str, Any]) -> Para
     return expected
 
 
-_ARCHITECTURE = {
-    "model_type": "model_type",
-    "num_hidden_layers": "layers",
-    "hidden_size": "width",
-    "num_attention_heads": "heads",
-    "intermediate_size": "feed_forward",
-    "vocab_size": "vocab_size",
-    "max_position_embeddings": "positions",
-    "use_parallel_residual": "parallel_residual",
-    "tie_word_embeddings": "tied_embeddings",
-    "hidden_act": "activation",
-}
-"""Names in a config.json, and in the catalog."""
-
-
-def _architecture(config: Mapping[str, Any], model: str, vocab_size: int | None) -> dict[str, Any]:
-    architecture = {name: config[key] for key, name in _ARCHITECTURE.items() if config.get(key) is not None}
-    config_vocab_size = architecture.get("vocab_size")
-    if isinstance(config_vocab_size, int) and vocab_size is not None and config_vocab_size < vocab_size:
+def _check_vocabulary(architecture: Mapping[str, Any], model: str, vocab_size: int | None) -> None:
+    stated = architecture.get("vocab_size")
+    if isinstance(stated, int) and vocab_size is not None and stated < vocab_size:
         raise CorruptFile(
-            f"{model} has a vocabulary of {config_vocab_size} and its order one of {vocab_size}; check that they belong together."
+            f"{model} has a vocabulary of {stated} and its order one of {vocab_size}; check that they belong together."
         )
-    return architecture

@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from seenat.registry.exports.batches import Exported
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
+    from seenat.registry.integrity.verify_order import OrderVerification
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
@@ -194,6 +195,7 @@ __all__ = [
     "Onset",
     "Onsets",
     "Order",
+    "OrderVerification",
     "OutOfMemory",
     "PlanChanged",
     "Predictions",
@@ -279,6 +281,7 @@ _NAMES = {
     "registry.exports.batches": "Exported",
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
+    "registry.integrity.verify_order": "OrderVerification",
     "registry.suites.claims": "Claim",
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
     from seenat.registry.exports.batches import Exported
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
+    from seenat.registry.integrity.verify_order import OrderVerification
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
@@ -303,6 +305,24 @@ class Catalog(Lookups, ClosesOnExit):
             verifications.append(verify_checkpoint(self._registry, run, checkpoint))
         self._count_onsets_anew()
         return Answers(verifications)
+
+    def verify_order(self, order: str | Order, *, progress: Progress | None = None) -> OrderVerification:
+        """Read the token files of an order in a folder, and compare them with the recorded digests.
+
+        `faults` of the answer says what differs. `progress` gets (bytes read, all). Raises `UnknownOrder`, and `InvalidValue`
+        for an order on a hub.
+        """
+        from seenat.registry.integrity.verify_order import verify_order
+
+        chosen = self._registry.order(order) if isinstance(order, str) else order
+        total, done = sum(file.bytes for file in chosen.files), 0
+
+        def read(piece: int) -> None:
+            nonlocal done
+            done += piece
+            (progress or _silent)(done, total)
+
+        return verify_order(self._registry, chosen, read)
 
     def _count_onsets_anew(self) -> None:
         """Derive onsets anew where files of checkpoints were replaced; readers refuse what is stale and never write."""

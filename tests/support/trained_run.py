@@ -252,7 +252,7 @@ def _train(models: Path, rows: Rows) -> None:
     network: Any = transformers.GPTNeoXForCausalLM(
         transformers.GPTNeoXConfig(
             vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256,
-            max_position_embeddings=128,
+            max_position_embeddings=128, bos_token_id=0, eos_token_id=0,
         )
     )  # fmt: skip
     optimizer = torch.optim.AdamW(network.parameters(), lr=8e-3, betas=(0.9, 0.95))

@@ -1,10 +1,11 @@
 """Loading one checkpoint as the model its files describe, or not at all.
 
 Files come from a folder, or from a hub into its cache, and from there on both are the same: the network is touched by
-`CheckpointLocation.fetch` alone (`seenat.registry.hub.location`). Only the determining files of `seenat.registry.checkpoints.files` are read, so what the checkpoint
-digest covers is exactly what is measured; a generation_config.json, an adapter or a second set of weights in the folder
+`CheckpointLocation.fetch` alone (`seenat.registry.hub.location`). Only the determining files of
+`seenat.registry.checkpoints.files` are read, each tensor from the file that the index names, so what the checkpoint digest
+covers is exactly what is measured; a generation_config.json, an adapter or a second set of weights in the folder
 changes nothing. No code from a checkpoint is run: safetensors are preferred, pickles are read as weights only, custom
-model code is refused.
+model code is refused, and a config.json chooses no kernels (`configuration`).
 
 transformers fills what a checkpoint lacks with random numbers and a warning. Here every tensor of the model must be there and
 fit, and no other may be; only buffers that old uploads store beside the weights (masks, rotary frequencies) are ignored.
@@ -12,6 +13,7 @@ fit, and no other may be; only buffers that old uploads store beside the weights
 
 from __future__ import annotations
 
+import copy
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,18 +21,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.checkpoints.files import read_config, weight_and_config_files
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
+from seenat.memorization.engine.transformers.configuration import read_configuration
+from seenat.registry.checkpoints.files import tensor_places, weight_and_config_files
+from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, OutOfMemory, SeenatError, one_line
 from seenat.registry.hub.location import CheckpointLocation
+from seenat.registry.storage.panics import panics_as_errors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["check_device", "load_checkpoint"]
+__all__ = ["buildable", "check_device", "load_checkpoint", "read_tensors"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
-# Keys of a config.json that make transformers read or compute something else than the weights beside it.
-_FOREIGN = {"quantization_config": "quantized weights", "transformers_weights": "weights under another name"}
+# A model may have more numbers than its files: tied matrices, tables of positions, masks for all of 2,048 positions a layer.
+_TIMES_LARGER, _MORE_NUMBERS = 4, 1 << 26
 
 # transformers' verbosity belongs to the process; two loads must not restore each other's.
 _VERBOSITY = threading.Lock()
@@ -46,10 +50,11 @@ def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", dev
         raise InvalidValue(f"Weights are loaded as {', '.join(_DTYPES)}, not {dtype!r}.")
     _require_packages()
     folder = location.fetch()
-    weights = [folder / name for name in weight_and_config_files(folder) if name.endswith((".safetensors", ".bin"))]
+    weight_and_config_files(folder)  # Raises for whatever is not there.
     with _quiet():
-        config = _configuration(folder)
-        model: PreTrainedModel = _build(folder, config, _tensors(weights), dtype).to(device)
+        tensors = read_tensors(folder)
+        config = read_configuration(folder, len(tensors))
+        model: PreTrainedModel = _build(folder, config, tensors, dtype).to(device)
     return model
 
 
@@ -75,41 +80,20 @@ def _require_packages() -> None:
         raise MissingExtra("Measuring needs torch and transformers: pip install 'seenat[jobs]'.") from error
 
 
-def _configuration(folder: Path) -> Any:
-    """The configuration as transformers' own class; raises `CorruptFile` unless it describes a causal language model."""
-    from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
-
-    raw = read_config(folder)
-    path = folder / "config.json"
-    for key, meaning in _FOREIGN.items():
-        if raw.get(key) is not None:
-            raise CorruptFile(f"{path} asks for {meaning} ({key}), which cannot be measured faithfully.")
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # Every architecture validates in its own way.
-        raise CorruptFile(f"{path} is no model's configuration: {_line(error)}.") from error
-    named = raw.get("architectures") or []
-    causal = not named or any("CausalLM" in str(name) or "LMHead" in str(name) for name in named)
-    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or not causal:
-        raise CorruptFile(
-            f"{path} describes {', '.join(map(str, named)) or config.model_type}, not a causal language model."
-        )
-    return config
-
-
-def _tensors(files: list[Path]) -> dict[str, Any]:
+def read_tensors(folder: Path) -> dict[str, Any]:
     """All tensors by name, mapped from disk where the format allows; raises `CorruptFile` for a broken file."""
-    tensors: dict[str, Any] = {}
-    for file in files:
-        try:
-            read = _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
-        except Exception as error:  # The readers raise their own classes, OSError, EOFError, RuntimeError, ...
-            raise CorruptFile(
-                f"{file} is not a whole file of weights: {_line(error)}; copy or fetch it again."
-            ) from error
-        tensors.update(read)
-    return tensors
+    return tensor_places(folder).read(_held)
+
+
+def _held(file: Path) -> dict[str, Any]:
+    """What a file holds; raises `CorruptFile` for whatever is wrong with it."""
+    try:
+        with panics_as_errors():
+            return _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
+    except Exception as error:  # The readers raise their own classes, OSError, EOFError, RuntimeError, ...
+        raise CorruptFile(
+            f"{file} is not a whole file of weights: {one_line(error)}; copy or fetch it again."
+        ) from error
 
 
 def _read_safetensors(file: Path) -> dict[str, Any]:
@@ -134,15 +118,17 @@ def _build(folder: Path, config: Any, tensors: dict[str, Any], dtype: str) -> An
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    model, report = architecture.from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        dtype=getattr(torch, dtype),
-        local_files_only=True,
-        ignore_mismatched_sizes=True,
-        output_loading_info=True,
-    )
+    with buildable(f"The checkpoint in {folder}"):
+        _check_size(folder, architecture, config, tensors)
+        model, report = architecture.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
     for key, meaning in {
         "missing": "lacks",
         "unexpected": "holds, without a place for it,",
@@ -152,6 +138,40 @@ def _build(folder: Path, config: Any, tensors: dict[str, Any], dtype: str) -> An
         if names:
             raise CorruptFile(f"The checkpoint in {folder} {meaning} {_few(names)}; it does not fit its config.json.")
     return model
+
+
+def _check_size(folder: Path, architecture: Any, config: Any, tensors: dict[str, Any]) -> None:
+    """Build the model without memory, and see that it is not much larger than the weights before memory is taken for it."""
+    import torch
+
+    with torch.device("meta"):
+        shell = architecture(copy.deepcopy(config))
+    described = sum(part.numel() for part in (*shell.parameters(), *shell.buffers()))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if described > _TIMES_LARGER * held + _MORE_NUMBERS:
+        raise CorruptFile(
+            f"The config.json in {folder} describes {described:,} numbers, and the weights hold {held:,}; it does not fit them."
+        )
+
+
+@contextmanager
+def buildable(what: str) -> Iterator[None]:
+    """Raise `CorruptFile` for whatever goes wrong in building or running a checkpoint's model, but for seenat's own errors.
+
+    Architectures check little of what a configuration says, and fail with anything: KeyError, ZeroDivisionError, ... A lack
+    of memory is none of the checkpoint's faults, and raises `OutOfMemory`.
+    """
+    try:
+        with panics_as_errors():
+            yield
+    except SeenatError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory(f"{what} does not fit into the memory of this machine; free some of it.") from error
+    except Exception as error:
+        raise CorruptFile(
+            f"{what} makes no model: {type(error).__name__}: {one_line(error)}; correct its config.json."
+        ) from error
 
 
 @contextmanager
@@ -174,9 +194,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _few(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more tensors"
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error's message, or its class."""
-    return (str(error).strip().partition("\n")[0] or type(error).__name__).rstrip(".")
+    first = one_line(names[0], 100)
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more tensors"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seenat.memorization.engine.kernels.stages import Stages
+from seenat.memorization.engine.transformers.loading import buildable
 from seenat.memorization.jobs.host_memory import give_back
 from seenat.memorization.jobs.leases import ShardLeases
 from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
@@ -279,13 +280,15 @@ class _Worker:
     def _measure(self, loaded: _LoadedCheckpoint, windows: WindowReader, buffers: Sequence[ShardBuffer]) -> None:
         """Measure what is due in some buffers, all of one block."""
         sequences = np.unique(np.concatenate([buffer.due for buffer in buffers]))
-        scorer = loaded.ready()
+        scorer, here = loaded.ready(), f"{self.model.name} at step {loaded.checkpoint.step}"
         windows.prepare(sequences)
         values = self.longest.value_type.empty(len(self.protocols), len(sequences))
         size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
         for start in range(0, len(sequences), size):
             piece = sequences[start : start + size]
-            values[:, start : start + len(piece)] = scorer.measure(windows.take(piece))
+            ids = windows.take(piece)
+            with buildable(here):
+                values[:, start : start + len(piece)] = scorer.measure(ids)
             self.computed += len(piece) * len(buffers)
             self._report(loaded.checkpoint)
         by_job = dict(zip(self.writers, values, strict=True))

@@ -48,13 +48,14 @@ class LocalLoader:
 
     def load(self, folder: Path) -> JointScorer:
         """See `CheckpointLoader.load`."""
-        from seenat.memorization.engine.transformers.loading import load_checkpoint
+        from seenat.memorization.engine.transformers.loading import buildable, load_checkpoint
 
         model = load_checkpoint(CheckpointLocation.local(folder), dtype=self.weights)
         # It imports torch at its top; where there is none, loading has said so by now.
         from seenat.memorization.engine.scorer import JointScorer
 
-        return JointScorer(model, self.protocols, self.device, self.stages)
+        with buildable(f"The checkpoint in {folder}"):
+            return JointScorer(model, self.protocols, self.device, self.stages)
 
     def may_load_ahead(self, content: Content) -> bool:
         """See `CheckpointLoader.may_load_ahead`."""

@@ -84,6 +84,8 @@ class TokenFileColumns(TypedColumns):
     bytes = Column(BigInteger, nullable=False)
     sha256: Column[str | None] = Column(String(80))
     modified_ns: Column[int | None] = Column(BigInteger)
+    changed_ns: Column[int | None] = Column(BigInteger)
+    inode: Column[int | None] = Column(BigInteger)
 
 
 token_files = Table("token_files", metadata, TokenFileColumns)
@@ -185,6 +187,8 @@ class CheckpointFileColumns(TypedColumns):
     bytes = Column(BigInteger, nullable=False)
     sha256: Column[str | None] = Column(String(80))
     modified_ns: Column[int | None] = Column(BigInteger)
+    changed_ns: Column[int | None] = Column(BigInteger)
+    inode: Column[int | None] = Column(BigInteger)
 
 
 checkpoint_files = Table("checkpoint_files", metadata, CheckpointFileColumns, **WITHOUT_ROWID)

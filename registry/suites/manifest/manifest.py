@@ -77,6 +77,8 @@ class OrderManifest:
     """Every id is below this."""
     eos_id: int | None = 0
     """The id that ends a document, which greedy decoding leaves out; None where there is none."""
+    eos_id_is_written: bool = field(default=False, compare=False)
+    """Whether the file says so, and not the default."""
     tokenizer: str | None = None
     """A file or folder, as written, or a repository of the hub."""
 
@@ -159,7 +161,7 @@ def read_manifest(path: Path, *, catalog_orders: Collection[str] | None = None) 
     mistakes.refuse()
     return SuiteManifest(
         path=path.absolute(),
-        orders=tuple(OrderManifest(**order.values) for order in orders),
+        orders=tuple(OrderManifest(**order.values, eos_id_is_written="eos_id" in order.values) for order in orders),
         models=tuple(ModelManifest(**_with_defaults(model.values, suite.values)) for model in models),
         **suite.values,
     )

@@ -138,6 +138,20 @@ def test_verify_fails_where_a_digest_differs(url: str) -> None:
     assert status_of(url, "pocket-230k")[64] == "wrong"
 
 
+def test_verify_reads_the_files_of_an_order(url: str) -> None:
+    assert answer("verify pocket-order")["verified"] is True
+    assert re.search(r"^ *document\.bin +same +\d", run("verify pocket-order").stdout, re.MULTILINE)
+    from sqlalchemy import update
+
+    from seenat.registry.database.tables.catalog import token_files
+
+    with open_catalog(url) as catalog, catalog.database.write() as connection:
+        is_index = (token_files.c.order_id == catalog.order("pocket-order").id) & (token_files.c.role == "index")
+        connection.execute(update(token_files).where(is_index).values(sha256="sha256:" + "0" * 64))
+    with pytest.raises(CorruptFile, match=r"pocket-order is not what was recorded: document\.idx has"):
+        run("verify pocket-order")
+
+
 def test_verify_says_what_is_not_here(url: str) -> None:
     with pytest.raises(UnknownCheckpoint, match="No checkpoint of pythia-410m is on this machine"):
         run("verify pythia-410m")

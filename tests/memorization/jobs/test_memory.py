@@ -44,7 +44,7 @@ def suite_of(folder, sequences):
     (folder / "ids.bin").write_bytes(rows.tobytes())
     torch.manual_seed(1)
     config = transformers.GPTNeoXConfig(
-        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, eos_token_id=0
     )
     transformers.GPTNeoXForCausalLM(config).save_pretrained(folder / "step1")
     (folder / "SUITE.toml").write_text(

@@ -107,6 +107,32 @@ def test_a_checkpoint_that_does_not_load_fails_its_shards(own, measured):
 
 
 @pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"hidden_act": "nope"}, "KeyError: "),
+        ({"rope_parameters": {"rope_type": "nope", "rope_theta": 1e4}}, "KeyError: "),
+        ({"architectures": 5}, "describes 5, not a causal language model"),
+        ({"num_attention_heads": 5}, "not divisible by the number of attention heads"),
+        ({"max_position_embeddings": -1}, "has -1 positions"),
+        ({"hidden_act": "\ud800"}, "KeyError: "),
+        ({"attention_dropout": "\ud800"}, "no model's configuration: "),
+    ],
+    ids=ascii,
+)
+def test_a_strange_configuration_fails_its_checkpoint_alone(own, measured, values, reason):
+    catalog, suite = own
+    path = suite.checkpoint(185) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    register_suite(catalog, suite.manifest, replace_changed=True)
+    assert refused(measured, catalog).startswith("5 of 20 shards")
+    job = find_job(catalog, 1)
+    assert (job.progress.done, job.progress.failed) == (15, 5)
+    told = failures(catalog, job)
+    assert {one.step for one in told} == {185}
+    assert all(reason in one.error and one.error.isprintable() and is_one_sentence(one.error) for one in told)
+
+
+@pytest.mark.parametrize(
     ("damage", "reason"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, and had"),

@@ -22,6 +22,8 @@ from seenat.registry.checkpoints.files import (
     local_files,
     read_config,
     sha256_of_files,
+    tensor_places,
+    unused_weights,
     weight_and_config_files,
     weight_files,
 )
@@ -82,7 +84,13 @@ def test_odd_shapes_count_as_transformers_counts_them(tied: bool, bias: bool, in
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"model_type": "llama"}, {"model_type": "gpt_neox"}, _config(2, 64, 4, 97).to_dict() | {"hidden_size": "64"}],
+    [
+        {},
+        {"model_type": "llama"},
+        {"model_type": "gpt_neox"},
+        _config(2, 64, 4, 97).to_dict() | {"hidden_size": "64"},
+        _config(2, 64, 4, 97).to_dict() | {"hidden_size": 10**4000},
+    ],
 )
 def test_arithmetic_says_nothing_of_what_it_does_not_know(config: dict[str, Any]) -> None:
     assert parameters_of_config(config) is None
@@ -197,12 +205,39 @@ def test_an_index_leads_nowhere_but_beside_itself(name: Any, checkpoint: Path) -
         weight_files(checkpoint)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"weight_map": []}', '{"weight_map": "x"}', "{" * 5000, "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"weight_map": {}}', '{"weight_map": []}', '{"weight_map": "x"}', "{" * 5000, "\xff"]
+)
 def test_an_index_that_is_none_is_refused(text: str, checkpoint: Path) -> None:
     (checkpoint / "model.safetensors").unlink()
     (checkpoint / "model.safetensors.index.json").write_text(text, encoding="latin-1")
-    with pytest.raises(CorruptFile, match="is not an index of weights"):
-        weight_files(checkpoint)
+    for read in (weight_files, tensor_places, count_parameters, unused_weights):
+        with pytest.raises(CorruptFile, match="is not an index of weights"):
+            read(checkpoint)
+
+
+def test_an_index_or_a_configuration_without_end_is_refused(checkpoint: Path) -> None:
+    """Sparse files of 1 GB, of which no more is read than such a file may have."""
+    (checkpoint / "model.safetensors").unlink()
+    for name, read in (("model.safetensors.index.json", weight_files), ("config.json", read_config)):
+        (checkpoint / name).touch()
+        os.truncate(checkpoint / name, 1 << 30)
+        with pytest.raises(CorruptFile, match=rf"{name} has more than \d\d,\d\d\d,\d\d\d bytes"):
+            read(checkpoint)
+
+
+def test_a_second_set_of_weights_is_not_used(checkpoint: Path) -> None:
+    assert unused_weights(checkpoint) == ()
+    for name in (
+        "pytorch_model.bin",
+        "model-00001-of-00002.safetensors",
+        "model.safetensors.index.json",
+        "optimizer.bin",
+    ):
+        (checkpoint / name).write_bytes(b"{}")
+    assert unused_weights(checkpoint) == (
+        "model-00001-of-00002.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
+    )  # fmt: skip
 
 
 def test_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -159,12 +159,16 @@ def test_a_populated_catalog_survives_every_upgrade(database: Database) -> None:
             "UPDATE models SET hyperparameters = '{\"betas\": [0.9, 0.95]}'",
             "INSERT INTO aliases VALUES ('older-model', 1)",
             "INSERT INTO checkpoints VALUES (1, 1, 2, 'step2', 'ok', 'read', '2026-01-01', NULL, 'sha256:cd')",
+            "INSERT INTO token_files VALUES (1, 0, 'tokens', 'a.bin', 0, 80, 'sha256:ef', 5)",
+            "INSERT INTO checkpoint_files VALUES (1, 'config.json', 9, 'sha256:01', 6)",
         ):
             connection.exec_driver_sql(statement)
         command.upgrade(alembic_config(connection), "head")
         suite = stored_suite(connection, "old")
         assert suite is not None
         (model,) = suite.models
+        files = suite.orders[0].files[0], model.checkpoints[0].files[0]
+        assert [file.state for file in files] == [(80, 5, None, None), (9, 6, None, None)], "they are read once more"
         assert (model.order, model.schedule.saved, model.hyperparameters) == ("old-order", (2,), {"betas": [0.9, 0.95]})
         assert connection.execute(select(aliases.c.name, aliases.c.model_id)).all() == [("older-model", 1)]
         assert connection.execute(select(batches.c.digest, batches.c.eos_count).order_by(batches.c.batch)).all() == [

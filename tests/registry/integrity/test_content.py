@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.checkpoint_tables import forget_model_files, update_checkpoints
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.database.engine import Database
+from seenat.registry.database.tables.catalog import checkpoint_files, token_files
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
-from seenat.registry.errors import CorruptFile
-from seenat.registry.integrity.content import ensure_content, ensure_tokens, location_of
+from seenat.registry.errors import CorruptFile, SuiteChanged
+from seenat.registry.integrity.content import content_of, ensure_content, ensure_tokens, location_of
+from seenat.registry.storage.file_state import state_of
 from seenat.registry.suites.register import register_suite
 
 SmallSuite = Any
@@ -50,6 +54,86 @@ def test_other_ids_of_the_same_length_are_noticed(catalog: Catalog, small_suite:
     path.write_bytes(bytes(len(path.read_bytes())))
     with pytest.raises(CorruptFile, match=r"a\.bin is not what it was when mine-order was registered"):
         ensure_tokens(catalog, catalog.order("mine-order"))
+
+
+# -- files exchanged with length and time kept
+
+
+def exchange(first: Path, second: Path) -> None:
+    """Swap two files by renaming, each with the time of change of the one that was there, as `rsync -t` leaves it."""
+    times = [path.stat().st_mtime_ns for path in (first, second)]
+    aside = first.with_name("aside")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    for path, time in zip((first, second), times, strict=True):
+        os.utime(path, ns=(time, time))
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Write other bytes of the same number into a file, and set its time of change back."""
+    time = path.stat().st_mtime_ns
+    assert len(content) == path.stat().st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(time, time))
+
+
+def weights_of(suite: SmallSuite, step: int) -> Path:
+    path: Path = suite.folder / "mine-s" / f"step{step}" / "model.safetensors"
+    return path
+
+
+def test_exchanged_weights_are_noticed(catalog: Catalog, small_suite: SmallSuite) -> None:
+    checkpoint = catalog.model("mine-s").checkpoint(5)
+    ahead = content_of(catalog, checkpoint, weights_of(small_suite, 5).parent)
+    exchange(weights_of(small_suite, 5), weights_of(small_suite, 3))
+    for read in ((), ahead.files):
+        with pytest.raises(CorruptFile, match=r"step 5 was when it was recorded \(model\.safetensors changed\)"):
+            ensure_content(catalog, checkpoint, weights_of(small_suite, 5).parent, read)
+
+
+def test_overwritten_weights_are_noticed(catalog: Catalog, small_suite: SmallSuite) -> None:
+    overwrite(weights_of(small_suite, 5), weights_of(small_suite, 3).read_bytes())
+    with pytest.raises(CorruptFile, match=r"model\.safetensors changed"):
+        ensure_content(catalog, catalog.model("mine-s").checkpoint(5), weights_of(small_suite, 5).parent)
+
+
+def test_overwritten_ids_are_noticed(catalog: Catalog, small_suite: SmallSuite) -> None:
+    order, path = catalog.order("mine-order"), small_suite.folder / "a.bin"
+    before = order.source().tokens(order.sequences)
+    overwrite(path, bytes(path.stat().st_size))
+    assert not (order.source().tokens(order.sequences) == before).all(), "a kept reader reads what is there now"
+    with pytest.raises(CorruptFile, match=r"a\.bin is not what it was when mine-order was registered"):
+        ensure_tokens(catalog, order)
+
+
+def test_registering_again_reads_what_was_exchanged(catalog: Catalog, small_suite: SmallSuite) -> None:
+    exchange(weights_of(small_suite, 5), weights_of(small_suite, 3))
+    with pytest.raises(SuiteChanged, match="step 5"):
+        register_suite(catalog, small_suite.manifest)
+
+
+def test_a_file_that_was_copied_is_read_once(catalog: Catalog, small_suite: SmallSuite) -> None:
+    path, checkpoint = weights_of(small_suite, 5), catalog.model("mine-s").checkpoint(5)
+    before = state_of(path)
+    shutil.copy2(path, path.with_name("copy"))
+    path.with_name("copy").rename(path)
+    assert state_of(path)[:2] == before[:2]
+    assert state_of(path) != before
+    assert ensure_content(catalog, checkpoint, path.parent) == checkpoint.digest
+    recorded = {file.name: file.state for file in catalog.checkpoint_files(checkpoint)}
+    assert recorded["model.safetensors"] == state_of(path)
+
+
+def test_what_an_older_catalog_recorded_is_read_once(catalog: Catalog, small_suite: SmallSuite) -> None:
+    with catalog.database.write() as connection:
+        for table in (token_files, checkpoint_files):
+            connection.execute(update(table).values(changed_ns=None, inode=None))
+    checkpoint = catalog.model("mine-s").checkpoint(5)
+    ensure_content(catalog, checkpoint, weights_of(small_suite, 5).parent)
+    ensure_tokens(catalog, catalog.order("mine-order"))
+    files = [*catalog.checkpoint_files(checkpoint), *catalog.order("mine-order").files]
+    assert None not in [number for file in files for number in file.state]
 
 
 # -- onsets that depend on a content

@@ -15,17 +15,20 @@ from sqlalchemy import select
 from support.fake_hub import HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.order_tables import record_state
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import evidence_of
 from seenat.registry.checkpoints.parameters import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables.catalog import checkpoint_files
-from seenat.registry.errors import UnknownCheckpoint
+from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 from seenat.registry.hub.download import fetch_checkpoint
 from seenat.registry.integrity.sync import sync_model
 from seenat.registry.integrity.verify import Verification, verify_checkpoint
+from seenat.registry.integrity.verify_order import verify_order
 from seenat.registry.schedule import Schedule
+from seenat.registry.storage.file_state import state_of
 from seenat.registry.suites.register import register_suite
 from seenat.registry.suites.write import write_suite
 
@@ -131,6 +134,55 @@ def test_a_folder_that_is_gone_is_not_on_this_machine(local: Catalog, small_suit
     shutil.rmtree(small_suite.folder / "mine-s" / "step5")
     with pytest.raises(UnknownCheckpoint, match="mine-s at step 5 is not on this machine; a job fetches"):
         verified(local)
+
+
+def test_a_second_set_of_weights_is_told_and_is_no_fault(local: Catalog, small_suite: Any) -> None:
+    folder = small_suite.folder / "mine-s" / "step5"
+    (folder / "pytorch_model.bin").write_bytes(b"older")
+    (folder / "training_args.bin").write_bytes(b"no weights")
+    verification = verified(local)
+    assert (verification.faults, verification.unused) == ((), ("pytorch_model.bin",))
+    assert verification.to_json()["unused"] == ["pytorch_model.bin"]
+    assert "; pytorch_model.bin beside them is not read." in evidence_rows(local)[0][1]
+
+
+# -- orders
+
+
+def test_an_order_as_it_was_registered_is_verified(local: Catalog) -> None:
+    read: list[int] = []
+    verification = verify_order(local, local.order("mine-order"), read.append)
+    assert (verification.faults, verification.verified) == ((), True)
+    assert {file.name: file.state for file in verification.files} == dict.fromkeys(
+        ("a.bin", "b.bin", "document.idx"), "same"
+    )
+    assert sum(read) == sum(file.bytes or 0 for file in verification.files)
+
+
+def test_token_files_are_read_whatever_state_they_are_in(local: Catalog, small_suite: Any) -> None:
+    """Even where the catalog knows the very state: nothing but the content tells then."""
+    path = small_suite.folder / "b.bin"
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1, *path.read_bytes()[1:]]))
+    with local.database.write() as connection:
+        record_state(connection, local.order("mine-order").id, "b.bin", state_of(path))
+    verification = verify_order(local, local.order("mine-order"))
+    assert verification.verified is False
+    assert re.fullmatch("b.bin has other content: sha256 .{12} instead of .{12}", verification.faults[0])
+    (small_suite.folder / "document.idx").unlink()
+    assert verify_order(local, local.order("mine-order")).faults[1] == "document.idx is not there"
+
+
+def test_the_state_of_a_copied_token_file_is_recorded(local: Catalog, small_suite: Any) -> None:
+    path = small_suite.folder / "a.bin"
+    shutil.copy2(path, path.with_name("copy"))
+    path.with_name("copy").rename(path)
+    assert verify_order(local, local.order("mine-order")).verified
+    assert local.order("mine-order").files[0].state == state_of(path)
+
+
+def test_an_order_on_a_hub_is_not_in_a_folder(sqlite_catalog: Catalog) -> None:
+    with pytest.raises(InvalidValue, match="pile-deduped lies at hf://"):
+        verify_order(sqlite_catalog, sqlite_catalog.order("pile-deduped"))
 
 
 # -- fetched copies

@@ -481,6 +481,30 @@ def test_what_is_wrong_is_refused(
     assert dump(bare_catalog.database) == before
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"hidden_act": "\ud800"}, {"hidden_act": "\x00"}, {"hidden_act": "a" * 10**6}, {"hidden_act": {"a": [1]}},
+        {"max_position_embeddings": float("nan")}, {"max_position_embeddings": float("inf")},
+        {"max_position_embeddings": 10**400}, {"num_attention_heads": 2**63}, {"model_type": ["gpt_neox"]},
+    ],
+    ids=lambda values: ascii(values)[:60],
+)  # fmt: skip
+def test_a_configuration_that_no_catalog_can_hold_is_refused(
+    bare_catalog: Catalog, small_suite: Suite, dump: Dump, values: dict[str, Any]
+) -> None:
+    """It is described by single numbers and words; the message is one short line."""
+    empty = dump(bare_catalog.database)
+    path = small_suite.folder / "mine-s" / "step0" / CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    (name,) = values
+    with pytest.raises(CorruptFile, match=rf"step0/config\.json says {name} is ") as caught:
+        register_suite(bare_catalog, small_suite.manifest)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+    assert dump(bare_catalog.database) == empty
+
+
 def test_names_that_are_taken(shared_catalog: Catalog, small_suite: Suite) -> None:
     """By any order, model, former name or suite that the catalog has; told before any file is read."""
     rows, plain = small_suite.folder / "a.bin", dict(small_suite.models["mine-s"])

@@ -1,0 +1,110 @@
+"""A checkpoint's config.json as the class of transformers, without what a stranger must not decide.
+
+transformers sets whatever a config.json holds as attributes: which attention and which kernels to use, also such as are
+fetched from a hub and run; which other file to read instead; its own methods. What is left here describes the model:
+
+* What decides how it is computed and what is returned is ours to choose, and is left out at every depth.
+* Labels are left out: a language model has none, and a name is made for each of `num_labels`.
+* Counts of layers, experts and the like are held against the number of tensors before a loop runs over them.
+* No other file is read: transformers gets a folder that holds the rest alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from seenat.registry.checkpoints.files import CONFIG, read_config
+from seenat.registry.errors import CorruptFile, one_line
+
+__all__ = ["read_configuration"]
+
+# Keys that make transformers read or compute something else than the weights beside the file.
+_FOREIGN = {"quantization_config": "quantized weights", "transformers_weights": "weights under another name"}
+
+# How to compute, what to return, which files and classes to read: none of it is the checkpoint's to say.
+_OURS = frozenset(
+    {
+        "attn_implementation", "auto_map", "configuration_files", "custom_pipelines", "dtype", "experts_implementation",
+        "flash_attention", "id2label", "kernel_config", "label2id", "num_labels", "output_attentions",
+        "output_hidden_states", "problem_type", "pruned_heads", "return_dict", "torch_dtype", "torchscript",
+        "use_flash_attention", "use_kernels", "use_return_dict",
+    }
+)  # fmt: skip
+
+# Attributes of every configuration that are nevertheless keys of its file.
+_KEYS_TOO = frozenset({"model_type", "rope_scaling", "per_layer_config"})
+
+# Names of numbers over which a loop runs that makes a module, or a list's entry, each time.
+_COUNT = re.compile(r"((n|num|num_hidden|encoder|decoder)_)?(\w+_)?(layers?|blocks?|experts?|stages?|depths?|heads?)")
+# A count may be as large in any case: one matrix can hold many experts or heads.
+_FEW = 1024
+
+
+def read_configuration(folder: Path, tensors: int) -> Any:
+    """The configuration in a folder whose weights are so many tensors.
+
+    Raises `CorruptFile` unless it describes a causal language model, and as `read_config` does.
+    """
+    path, raw = folder / CONFIG, read_config(folder)
+    for key, meaning in _FOREIGN.items():
+        if raw.get(key) is not None:
+            raise CorruptFile(f"{path} asks for {meaning} ({key}), which cannot be measured faithfully.")
+    described = _described(raw)
+    for key, value in _numbers(described):
+        if value > max(_FEW, tensors) and _COUNT.fullmatch(key):
+            raise CorruptFile(
+                f"{path} says {one_line(key, 100)} is {one_line(value, 100)}, and the weights are {tensors} tensors; copy or "
+                "download it again."
+            )
+    config = _by_transformers(path, described)
+    _check_causal(path, config, raw.get("architectures"))
+    return config
+
+
+def _described(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of a configuration, or of a part of one."""
+    return {key: _described(value) if isinstance(value, dict) else value for key, value in raw.items() if _is_kept(key)}
+
+
+def _is_kept(key: str) -> bool:
+    from transformers import PreTrainedConfig
+
+    is_attribute = hasattr(PreTrainedConfig, key) and key not in {field.name for field in fields(PreTrainedConfig)}
+    return not key.startswith("_") and key not in _OURS and (key in _KEYS_TOO or not is_attribute)
+
+
+def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for key, value in described.items():
+        if isinstance(value, dict):
+            yield from _numbers(value)
+        elif isinstance(value, int | float):
+            yield key, value
+
+
+def _by_transformers(path: Path, described: Mapping[str, Any]) -> Any:
+    from transformers import AutoConfig
+
+    with tempfile.TemporaryDirectory(prefix="seenat-") as alone:
+        (Path(alone) / CONFIG).write_text(json.dumps(described), encoding="ascii")
+        try:
+            return AutoConfig.from_pretrained(alone, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # Every architecture validates in its own way.
+            reason = one_line(str(error).replace(alone, str(path.parent)) or type(error).__name__)
+            raise CorruptFile(f"{path} is no model's configuration: {reason}.") from error
+
+
+def _check_causal(path: Path, config: Any, architectures: object) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    named = [str(name) for name in architectures] if isinstance(architectures, list) else [str(architectures or "")]
+    named = [name for name in named if name]
+    causal = not named or any("CausalLM" in name or "LMHead" in name for name in named)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or not causal:
+        told = one_line(", ".join(named) or config.model_type, 200)
+        raise CorruptFile(f"{path} describes {told}, not a causal language model.")
