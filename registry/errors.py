@@ -18,7 +18,7 @@
     ├── StaleResults                  exit 1, HTTP 409   what was counted of results is of files that were replaced
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
-    ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is about to be fetched
+    ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is about to be fetched or written
     ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
     ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
     └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
@@ -173,7 +173,7 @@ class MissingExtra(SeenatError):
 
 
 class NoRoom(SeenatError):
-    """A disk has not enough free space for what is about to be fetched; nothing of it was."""
+    """A disk has not enough free space for what is about to be fetched or written; nothing of it was."""
 
     http_status = 507
 

@@ -26,7 +26,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 __all__ = ["HEAD", "Database", "parse_url"]
 
 # Importing alembic to ask would cost more than most look-ups.
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision under migrations/versions."""
 
 _SQLITE_BUSY_SECONDS = 60

@@ -56,7 +56,8 @@ def made(sqlite_catalog):
 
 
 def parts(made):
-    return made.array.folder.with_suffix(".trajectories.zarr")
+    """The folder of the parts' values."""
+    return made.array.group.with_suffix(".trajectories.zarr") / "values"
 
 
 def hide(made, *blocks):
@@ -80,7 +81,7 @@ def test_on_both_databases_it_answers_what_was_committed(catalog):
     found = compact(catalog, made.model, progress=lambda done, total: told.append((done, total)))
     assert (found.blocks, found.written, found.left_out) == (5, 5, 0)
     assert told == [(done, 5) for done in range(1, 6)]
-    assert found.bytes == sum(path.stat().st_size for path in (found.folder / "c" / "0").iterdir())
+    assert found.bytes == sum(path.stat().st_size for path in (parts(made) / "c" / "0").iterdir())
     assert compact(catalog, made.model).written == 0
     hide(made, *range(5))
     assert np.array_equal(measured_values(catalog, made.model, EVERYTHING).values, stored)
@@ -118,11 +119,12 @@ def assert_derived(made, stored):
 
 def test_any_zarr_reader_opens_it(made):
     stored = made.commit_all()
-    opened = zarr.open_array(compact(made.catalog, made.model).folder, mode="r")
-    assert np.array_equal(opened[:], stored)
-    assert opened.metadata.dimension_names == ("checkpoint", "sequence")
-    assert opened.attrs.asdict() == zarr.open_array(made.array.folder, mode="r").attrs.asdict()
-    assert opened.attrs["steps"] == list(STEPS)
+    group = zarr.open_group(compact(made.catalog, made.model).folder, mode="r")
+    assert np.array_equal(group["values"][:], stored)
+    assert group["values"].metadata.dimension_names == ("checkpoint", "sequence")
+    assert group.attrs.asdict() == zarr.open_group(made.array.group, mode="r").attrs.asdict()
+    assert group.attrs["steps"] == list(STEPS)
+    assert (group["step"][:].tolist(), group["state"][:].tolist()) == (list(STEPS), [1] * len(STEPS))
 
 
 def test_a_part_answers_only_for_rows_that_are_as_when_it_was_made(made):
