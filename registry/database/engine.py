@@ -2,7 +2,8 @@
 
 A catalog is a SQLite file or a PostgreSQL database. Transactions are explicit: `read` sees one consistent state, `write`
 takes the writer's lock at its start, so that what it reads cannot change before it commits. A transaction that returned is
-on the disk (SQLite: WAL with synchronous=FULL), since files of results are trusted once a row says so.
+on the disk (SQLite: WAL with synchronous=FULL), since files of results are trusted once a row says so. A SQLite file that this
+process may not write is read all the same (`read_only`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.pool import NullPool
 
 from seenat.registry import settings
 from seenat.registry.database.generation import raise_generation, watch_writes
+from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
 __all__ = ["HEAD", "Database", "parse_url"]
@@ -42,6 +45,7 @@ _DRIVERS = {
 _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
 _WRITE_IF_FREE = "BEGIN IMMEDIATE /* without waiting */"
 _BEGUN = "seenat_begun"  # Under which a SQLite connection remembers how its last transaction began.
+_POSTGRESQL_FULL = "53100"
 _WRITE_ONE = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
@@ -106,26 +110,40 @@ class Database:
 
     @contextmanager
     def write_if_free(self) -> Iterator[Connection | None]:
-        """As `write` where no other transaction holds the writer's lock; None at once where one does."""
+        """As `write` where no other transaction holds the writer's lock; None at once where one does, or nobody may write."""
         with ExitStack() as stack:
             try:
-                connection = stack.enter_context(self._transaction(_WRITE_IF_FREE))
+                is_writable = not self.is_sqlite or is_writable_catalog(self.url.database)
+                connection = stack.enter_context(self._transaction(_WRITE_IF_FREE)) if is_writable else None
             except _LockTakenError:
                 connection = None
             yield connection
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        state = state_of_immutable(self.url.database) if self.is_sqlite else None
+        if begin == _WRITE:
+            self._check_writable()
         try:
             with self.engine.connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
                 if begin != _READ:
                     raise_generation(connection)
+            if state is not None and state != state_of_immutable(self.url.database):
+                raise DatabaseUnavailable(f"The catalog at {self} was changed while it was read; ask again.")
         except DBAPIError as error:
             meaning = self._translate_error(error)
             if meaning is None:
                 raise
             raise meaning from error
+
+    def _check_writable(self) -> None:
+        """Raise `DatabaseUnavailable` for a SQLite file that may only be read."""
+        # At the start: SQLite would begin such a transaction and fail in its middle, when files are written already.
+        if self.is_sqlite and not is_writable_catalog(self.url.database):
+            raise DatabaseUnavailable(
+                f"The catalog at {self} can only be read here; to change it you must be allowed to write to it and its folder."
+            )
 
     def _translate_error(self, error: DBAPIError) -> SeenatError | None:
         """The error that a user sees for a driver's error; None when it is a mistake of the program."""
@@ -134,12 +152,18 @@ class Database:
         # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
         if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
             return None
-        advice = (
-            "check that it is a SQLite file, and that you may write to it and its folder"
-            if self.is_sqlite
-            else "check SEENAT_DATABASE_URL, and that the server runs"
-        )
-        return DatabaseUnavailable(f"The catalog at {self} cannot be used: {_cause(error)}; {advice}.")
+        return DatabaseUnavailable(f"The catalog at {self} cannot be used: {_cause(error)}; {self._advice(error)}.")
+
+    def _advice(self, error: DBAPIError) -> str:
+        """What to do about a driver's error."""
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_FULL:
+            return "make room on its disk, then run the same command again; what was committed before is kept"
+        if not self.is_sqlite:
+            return "check SEENAT_DATABASE_URL, and that the server runs"
+        if not is_writable_catalog(self.url.database) and has_log(str(self.url.database)):
+            return "its last commits are not in the file yet, so let somebody who may write to it and its folder use it once"
+        return "check that it is a SQLite file, and that you may write to it and its folder"
 
     def close(self) -> None:
         """Give back every connection."""
@@ -211,8 +235,13 @@ def _sqlite_engine(url: URL) -> Engine:
                 f"The catalog's folder {Path(url.database).parent} cannot be made: {error.strerror}; "
                 "set SEENAT_HOME or SEENAT_DATABASE_URL to a place that can be written."
             ) from error
-    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
-    event.listen(engine, "connect", _configure_sqlite)
+    if is_writable_catalog(url.database):
+        engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _configure_sqlite)
+    else:
+        # A connection a transaction: what one has read of a file that may not be locked does not hold for the next.
+        path = str(url.database)
+        engine = create_engine(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 

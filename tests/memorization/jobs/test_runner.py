@@ -164,7 +164,7 @@ def test_damaged_results_are_measured_again_and_not_trusted(own, measured, commi
     measured(catalog, "mine-a", protocol, unseen=True)
     whole = committed(catalog, "mine-a", protocol)
     array = next(results_folder(catalog.database).glob(f"mine-a/{protocol.id}-{'?' * 12}.zarr"))
-    files = array / "c" / "1" / "2"
+    files = array / "values" / "c" / "1" / "2"
     path = files if protocol == SHORT else files / "0"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
