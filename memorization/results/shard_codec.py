@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.abc import Codec
 
-__all__ = ["ShardLayout", "check_shard", "encode_shard", "read_shard"]
+__all__ = ["ShardLayout", "check_shard", "encode_shard", "is_packed", "read_shard"]
 
 _NOTHING = np.iinfo(np.uint64).max
 _ENTRY = 16
@@ -101,6 +101,24 @@ def check_shard(file: BinaryIO, layout: ShardLayout) -> None:
     for _, data in _stored_chunks(file, layout, range(layout.chunks)):
         if layout.checked:
             _checked(data, "a chunk")
+
+
+def is_packed(file: BinaryIO, layout: ShardLayout, head: int) -> bool:
+    """Whether the index of a file, which has no check sum, is one that `encode_shard` makes behind a head of so many bytes.
+
+    Its chunks lie one behind the other up to the index. With an index of another size, or damaged, they do not.
+    """
+    end = file.seek(0, 2) - layout.index_bytes
+    if end < head:
+        return False
+    file.seek(end)
+    place = head
+    for offset, length in np.frombuffer(file.read(layout.chunks * _ENTRY), "<u8").reshape(-1, 2).tolist():
+        if (offset, length) != (_NOTHING, _NOTHING):
+            if offset != place:
+                return False
+            place += length
+    return place == end
 
 
 def _stored_chunks(file: BinaryIO, layout: ShardLayout, places: range) -> Iterator[tuple[int, bytes]]:

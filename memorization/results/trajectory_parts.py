@@ -15,17 +15,26 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from seenat.memorization.results.array import BlockFile, ResultArray, Values
-from seenat.memorization.results.files.description import METADATA, VALUES, Description, group_files, write_described
+from seenat.memorization.results.files.description import (
+    METADATA,
+    VALUES,
+    Description,
+    array_files,
+    group_files,
+    write_described,
+)
 from seenat.memorization.results.files.layout import LARGEST_CHUNK, part_layout
-from seenat.memorization.results.shard_codec import ShardLayout, check_shard, encode_shard, read_shard
+from seenat.memorization.results.shard_codec import ShardLayout, check_shard, encode_shard, is_packed, read_shard
 from seenat.registry.storage.local import PARTIAL, write_atomic
 from seenat.registry.storage.regular import make_way, open_regular, read_regular, remove_regular
 
 __all__ = ["LARGEST_CHUNK", "TrajectoryParts"]
 
+_DAMAGED = (OSError, RuntimeError, ValueError, MemoryError)
+"""What reading raises of a file that is damaged, or none; memory, where its decompressor is promised too much."""
 _LONGEST_HEAD = 1 << 24
 """Bytes of the first line, at most; a row takes 75."""
 
@@ -37,7 +46,7 @@ class TrajectoryParts:
         self.array = array
         self.largest_chunk = largest_chunk
         self.group = array.group.with_suffix(".trajectories.zarr")
-        self.folder = self.group / VALUES
+        self.folder = self.group / VALUES if array.format > 1 else self.group
 
     def path(self, block: int) -> Path:
         """Where the file of a part lies."""
@@ -46,16 +55,14 @@ class TrajectoryParts:
     def prepare(self, description: Description) -> None:
         """Describe the array, without parts of another shape or layout, and clear away what killed writers left."""
         layout = self._layout(len(description.rows))
-        files = group_files(description, self.array.measure, self.array.sequences, layout, is_part=True)
-        if not self._fits(files[f"{VALUES}/{METADATA}"]):
+        describe = group_files if self.array.format > 1 else array_files
+        files = describe(description, self.array.measure, self.array.sequences, layout, is_part=True)
+        metadata = files[(self.folder / METADATA).relative_to(self.group).as_posix()]
+        if _described_layout(read_regular(self.folder / METADATA) or b"") != _described_layout(metadata):
             shutil.rmtree(self.group, ignore_errors=True)
         write_described(self.group, files)
         for partial in self.group.rglob(f"*{PARTIAL}"):
             remove_regular(partial)
-
-    def _fits(self, metadata: bytes) -> bool:
-        """Whether what lies there is described as by these bytes."""
-        return read_regular(self.folder / METADATA) == metadata
 
     def write(self, block: int, data: bytes) -> None:
         """Write the file of a part; raises `NoRoom` where the disk is full."""
@@ -80,8 +87,8 @@ class TrajectoryParts:
         try:
             with open_regular(self.path(block)) as file:
                 sources = _sources(file)
-                check_shard(file, self._layout(len(sources)))
-        except (OSError, ValueError):
+                self._check(file, self._layout(len(sources)))
+        except _DAMAGED:
             return {}
         return {row: digest for row, digest in enumerate(sources) if digest is not None}
 
@@ -94,18 +101,17 @@ class TrajectoryParts:
         """
         try:
             with open_regular(self.path(block)) as file:
-                sources = _sources(file)
+                sources, head = _sources(file), file.tell()
                 digests = {row: file.digest for row, file in committed.items()}
                 is_made_from = all(row < len(sources) and sources[row] == digests.get(row) for row in rows)
                 if not is_made_from or self._is_more(len(sources), rows, start, stop):
                     return None
                 first = block * self.array.block_sequences
-                values = read_shard(file, self._layout(len(sources)), start - first, stop - first)
-        except (
-            OSError,
-            RuntimeError,
-            ValueError,
-        ):  # None, damaged or of another layout: the block files are what counts.
+                layout = self._layout(len(sources))
+                if not layout.checked and not is_packed(file, layout, head):
+                    return None
+                values = read_shard(file, layout, start - first, stop - first)
+        except _DAMAGED:  # Or none, or of another layout: the block files are what counts.
             return None
         chosen: Values = values[rows]
         return chosen
@@ -119,8 +125,26 @@ class TrajectoryParts:
         chunks = -(-stop // size) - start // size
         return total * chunks * size > 2 * len(rows) * self.array.block_sequences
 
+    def _check(self, file: BinaryIO, layout: ShardLayout) -> None:
+        """Raise where a part, of which the head was read, is damaged."""
+        if layout.checked:
+            check_shard(file, layout)
+        elif is_packed(file, layout, file.tell()):
+            read_shard(file, layout, 0, self.array.block_sequences)
+        else:
+            raise ValueError("its index is not one of a part")
+
     def _layout(self, rows: int) -> ShardLayout:
-        return part_layout(self.array.measure, self.array.block_sequences, rows, self.largest_chunk)
+        array = self.array
+        return part_layout(array.measure, array.block_sequences, rows, self.largest_chunk, array.format)
+
+
+def _described_layout(metadata: bytes) -> Any:
+    """What an array's description says of its files' layout; None where it cannot be understood."""
+    try:
+        return {key: value for key, value in json.loads(metadata).items() if key != "attributes"}
+    except (ValueError, AttributeError, RecursionError):
+        return None
 
 
 def _sources(file: BinaryIO) -> list[str | None]:

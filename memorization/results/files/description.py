@@ -73,11 +73,12 @@ class Description:
 # -- making
 
 
-def array_files(description: Description, measure: Measure, sequences: int, layout: ShardLayout) -> Files:
-    """The description of a folder that is the array of values alone, as format 1 has it."""
+def array_files(
+    description: Description, measure: Measure, sequences: int, layout: ShardLayout, *, is_part: bool = False
+) -> Files:
+    """The description of a folder that is the array of values alone, as format 1 has it; of parts where `is_part`."""
     files: dict[str, Buffer] = {}
-    shape = (len(description.rows), sequences, *measure.axis)
-    settings = _settings(measure, shape, 1, layout) | zarr_codecs(measure, 1)
+    settings = _settings(description, measure, sequences, layout, is_part=is_part)
     zarr.create_array(MemoryStore(files), **settings, attributes=description.all_attributes)
     return {METADATA: _sorted_json(json.loads(files[METADATA].to_bytes()))}
 
@@ -88,9 +89,8 @@ def group_files(
     """The description of a folder that is a group, with the steps and states of its rows; of parts where `is_part`."""
     files: dict[str, Buffer] = {}
     rows = len(description.rows)
-    codecs = zarr_part_codecs(measure) if is_part else zarr_codecs(measure, 2)
     group = zarr.create_group(MemoryStore(files), zarr_format=3, attributes=description.all_attributes)
-    settings = _settings(measure, (rows, sequences, *measure.axis), rows if is_part else 1, layout) | codecs
+    settings = _settings(description, measure, sequences, layout, is_part=is_part)
     group.create_array(VALUES, **settings, attributes={"coordinates": "step state"})
     by_row: dict[str, Any] = {"shape": (rows,), "compressors": None, "dimension_names": _DIMENSIONS[:1]}
     group.create_array("step", dtype="int64", fill_value=-1, **by_row)
@@ -112,15 +112,20 @@ def group_files(
     }
 
 
-def _settings(measure: Measure, shape: tuple[int, ...], rows: int, layout: ShardLayout) -> dict[str, Any]:
-    """What Zarr needs to know of values whose files hold so many rows, but for their codecs."""
+def _settings(
+    description: Description, measure: Measure, sequences: int, layout: ShardLayout, *, is_part: bool
+) -> dict[str, Any]:
+    """What Zarr needs to know of the values."""
+    shape = (len(description.rows), sequences, *measure.axis)
+    codecs = zarr_part_codecs(measure, layout) if is_part else zarr_codecs(measure, 2 if layout.checked else 1)
     return {
         "shape": shape,
         "dtype": measure.dtype,
-        "shards": (rows, layout.chunks * layout.chunk[1], *measure.axis),
+        "shards": (layout.chunk[0], layout.chunks * layout.chunk[1], *measure.axis),
         "chunks": layout.chunk,
         "fill_value": measure.fill,
         "dimension_names": _DIMENSIONS[: len(shape)],
+        **codecs,
     }
 
 

@@ -1,7 +1,7 @@
 """How values become bytes, by the format of a measurement (`format`).
 
 A block is one checkpoint's values, cut into chunks of at most 64 KiB. A *part* of the second array holds all checkpoints over
-one block; it is derived, so all parts have the newest format.
+one block.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
-from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec, ZstdCodec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
 from seenat.memorization.protocol.measures import Measure
 from seenat.memorization.results.files.format import NEWEST
@@ -45,7 +45,9 @@ def block_layout(measure: Measure, block_sequences: int, format_: int = NEWEST) 
     )
 
 
-def part_layout(measure: Measure, block_sequences: int, rows: int, largest_chunk: int = LARGEST_CHUNK) -> ShardLayout:
+def part_layout(
+    measure: Measure, block_sequences: int, rows: int, largest_chunk: int = LARGEST_CHUNK, format_: int = NEWEST
+) -> ShardLayout:
     """How the values of a part lie in its file: as many sequences a chunk as take at most so many bytes."""
     value = measure.bytes
     pieces = min(block_sequences, -(-block_sequences * rows * value // largest_chunk))
@@ -56,9 +58,10 @@ def part_layout(measure: Measure, block_sequences: int, rows: int, largest_chunk
         chunk=(rows, block_sequences // pieces, *measure.axis),
         dtype=np.dtype(measure.dtype),
         fill=measure.fill,
-        codec=Zstd(level=_LEVEL),
-        check_bytes=4,
-        checked=True,
+        # By format 1 the decompressor itself compares a check sum, once it is done.
+        codec=Zstd(level=_LEVEL, checksum=format_ == 1),
+        check_bytes=4 if format_ > 1 else 0,
+        checked=format_ > 1,
         axes=_axes(measure),
     )
 
@@ -79,8 +82,17 @@ def zarr_codecs(measure: Measure, format_: int) -> dict[str, Any]:
     }
 
 
-def zarr_part_codecs(measure: Measure) -> dict[str, Any]:
+def zarr_part_codecs(measure: Measure, layout: ShardLayout) -> dict[str, Any]:
     """How a chunk of a part becomes bytes, in Zarr's words."""
+    if not layout.checked:
+        order = TransposeCodec(order=layout.axes)
+        serializer = ShardingCodec(
+            chunk_shape=layout.chunk,
+            codecs=[order, BytesCodec(), ZstdCodec(level=_LEVEL, checksum=True)],
+            index_codecs=[BytesCodec()],
+        )
+        shard = (layout.chunk[0], layout.chunks * layout.chunk[1], *measure.axis)
+        return {"serializer": serializer, "compressors": None, "shards": None, "chunks": shard}
     return {**_filters(measure), "compressors": [ZstdCodec(level=_LEVEL), Crc32cCodec()]}
 
 
