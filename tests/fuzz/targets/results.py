@@ -76,37 +76,41 @@ def _parse_block(measure: str) -> Callable[[bytes, Path], None]:
     return parse
 
 
-def _parts(folder: Path, measure: str) -> TrajectoryParts:
-    return TrajectoryParts(_array(folder, measure), largest_chunk=256)
+_OF_PARTS = [(measure, format_) for measure in ("prefix", "loss") for format_ in (1, 2)]
+
+
+def _parts(folder: Path, measure: str, format_: int) -> TrajectoryParts:
+    return TrajectoryParts(_array(folder, measure, format_), largest_chunk=256)
 
 
 def _part_samples(folder: Path) -> list[bytes]:
     samples = []
-    for measure in ("prefix", "loss"):
-        parts = _parts(folder, measure)
+    for measure, format_ in _OF_PARTS:
+        parts = _parts(folder / str(format_), measure, format_)
         digests = {row: parts.array.write(row, 0, _values(measure, row)).digest for row in range(3)}
         samples.append(parts.encoded(0, 3, digests)[0])
     return samples
 
 
 @cache
-def _committed(measure: str) -> dict[int, BlockFile]:
-    layout = _array(Path(), measure).layout
+def _committed(measure: str, format_: int) -> dict[int, BlockFile]:
+    layout = _array(Path(), measure, format_).layout
     files = {row: encode_shard(_values(measure, row)[None], layout) for row in range(3)}
     return {row: BlockFile(bytes=len(data), digest=sha256_of_bytes(data)) for row, data in files.items()}
 
 
 def _parse_part(data: bytes, folder: Path) -> None:
-    is_loss = any(file.digest.encode() in data for file in _committed("loss").values())
-    measure = "loss" if is_loss else "prefix"
-    parts = _parts(folder, measure)
-    parts.path(0).parent.mkdir(parents=True, exist_ok=True)
-    parts.path(0).write_bytes(data)
-    parts.sources(0)
-    found = parts.read(0, [0, 1, 2], 5, 9, _committed(measure))
-    if found is not None:
-        for row in range(3):
-            assert np.array_equal(found[row], _values(measure, row)[5:9], equal_nan=is_loss), "wrong values"
+    for measure, format_ in _OF_PARTS:
+        committed = _committed(measure, format_)
+        if any(file.digest.encode() in data for file in committed.values()):
+            parts = _parts(folder, measure, format_)
+            parts.path(0).parent.mkdir(parents=True, exist_ok=True)
+            parts.path(0).write_bytes(data)
+            parts.sources(0)
+            found = parts.read(0, [0, 1, 2], 5, 9, committed)
+            for row in range(3) if found is not None else ():
+                written = _values(measure, row)[5:9]
+                assert np.array_equal(found[row], written, equal_nan=measure == "loss"), "wrong values"
 
 
 def _description_samples(folder: Path) -> list[bytes]:

@@ -1,5 +1,6 @@
 """Arrays of results as files: whole, the same for the same values, and readable by any Zarr reader."""
 
+import os
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from seenat.memorization.protocol.measures import MEASURES
 from seenat.memorization.protocol.protocol import NOT_MEASURED
-from seenat.memorization.results.array import ResultArray
+from seenat.memorization.results.array import BlockFile, ResultArray
 from seenat.memorization.results.files.description import MEASURED, NOT_YET, REPLACED, Description
 from seenat.registry.errors import CorruptFile
 
@@ -240,3 +241,74 @@ def test_losses_are_kept_without_a_bit_lost_in_fewer_bytes(losses):
     values[:, 3] = GENERATOR.integers(0, 3200, 300) / 32
     assert losses.write(0, 0, values).bytes < 0.9 * values.nbytes
     assert losses.read([0], 0, 300).tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("format_", [1, 2])
+def test_of_a_large_block_of_losses_no_damaged_byte_is_read_as_numbers(tmp_path, format_):
+    """A part of a file of 100 KB, damaged at 60 places: refused, or not concerned; by format 1 always refused."""
+    array = ResultArray(
+        tmp_path / "array", sequences=8192, block_sequences=8192, measure=MEASURES["loss"], format_=format_
+    )
+    array.describe(described((0, MEASURED)))
+    written = some_losses(8192)
+    file = array.write(0, 0, written)
+    path = array.folder / "c" / "0" / "0" / "0"
+    whole = path.read_bytes()
+    assert len(whole) > 1 << 16
+    refused = 0
+    for place in range(0, len(whole), len(whole) // 60):
+        path.write_bytes(
+            whole[:place] + bytes(8) + whole[place + 8 :] if place < len(whole) - 8 else whole[:-8] + bytes(8)
+        )
+        assert not array.holds(0, 0, file)
+        for part in ((100, 101), (8000, 8192)):
+            try:
+                found = array.read_committed([0], 0, part, {0: file})[0]
+            except CorruptFile:
+                refused += 1
+            else:
+                np.testing.assert_array_equal(found, written[slice(*part)])
+    assert refused >= (120 if format_ == 1 else 60)
+    path.write_bytes(whole)
+    assert array.holds(0, 0, file)
+    np.testing.assert_array_equal(array.read_committed([0], 0, (3, 8000), {0: file})[0], written[3:8000])
+
+
+DAMAGED = {
+    "empty": b"",
+    "cut": b'{"attributes": {"steps": [0, 1',
+    "no JSON": b"\xff\xfe\x00",
+    "a list": b"[]",
+    "null": b"null",
+    "no attributes": b"{}",
+    "attributes that are none": b'{"attributes": 3}',
+    "steps that are none": b'{"attributes": {"steps": {"0": 1}}}',
+    "steps of text": b'{"attributes": {"steps": ["0"], "states": ["measured"]}}',
+    "a state too few": b'{"attributes": {"steps": [0, 1], "states": ["measured"]}}',
+    "a state of its own": b'{"attributes": {"steps": [0], "states": ["lost"]}}',
+    "states that are no text": b'{"attributes": {"steps": [0], "states": [[]]}}',
+    "a number of 5,000 digits": b'{"attributes": {"steps": [' + b"9" * 5000 + b"]}}",
+    "nested": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGED, "a folder", "a pipe"])
+def test_a_description_that_cannot_be_understood_counts_as_none_and_is_mended(array, damage):
+    values = some()
+    file = array.write(1, 0, values)
+    whole = {path: path.read_bytes() for path in array.group.rglob("*") if path.is_file()}
+    for name in ("zarr.json", "values/zarr.json", "step/c/0"):
+        path = array.group / name
+        path.unlink()
+        if damage == "a folder":
+            path.mkdir()
+        elif damage == "a pipe":
+            os.mkfifo(path)
+        else:
+            path.write_bytes(DAMAGED[damage])
+    assert (array.steps, array.is_described) == ({}, False)
+    with pytest.raises(CorruptFile, match="repeat the command that measured them"):
+        array.read_committed([1], 0, (0, 9), {1: BlockFile(bytes=1, digest=file.digest)})
+    array.describe(described((0, MEASURED), (10, MEASURED), (20, NOT_YET)))
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert np.array_equal(zarr.open_group(array.group, mode="r")["values"][1, :300], values)
