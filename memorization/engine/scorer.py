@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from seenat.memorization.engine.kernels.devices import exact_products, report_out_of_memory
+from seenat.memorization.engine.kernels.devices import device_name, exact_products, report_out_of_memory
 from seenat.memorization.engine.kernels.rechecking import RecheckedEngine
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.losses import GenericLosses, NeoxLosses
@@ -77,6 +77,11 @@ class JointScorer:
         self.longest.check_fits(self.longest.window[1], self.vocab_size)
         with report_out_of_memory(self.device), exact_products():
             self._engine = _engine(module, self.protocols, self.device, stages)
+
+    @property
+    def device_name(self) -> str:
+        """What computes: `cpu x86_64`, `cuda NVIDIA H200`."""
+        return device_name(self.device)
 
     @property
     def at_once(self) -> int:

@@ -1,7 +1,7 @@
 """Repair: what finished shards committed and no file holds any more is measured again.
 
 A shard that is done is opened again where the file of its block is gone, or not what was recorded, as far as
-`ResultArray.holds` can tell: by its length, and up to 64 KiB by its digest. Whoever runs the job next then finds these
+`ResultArray.holds` can tell: by its length and its digest. Whoever runs the job next then finds these
 values lost, and measures all that finished shards of any job had asked for there (`shard`). Where one of these jobs
 had them from a list that is lost too, nobody can say which they were, and its shard is no longer done. Checking a file of
 24 KB takes 0.055 ms, so the 344,000 blocks of 146 million sequences at 154 checkpoints take 19 seconds.

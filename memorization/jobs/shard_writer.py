@@ -20,6 +20,7 @@ from seenat.memorization.jobs.shard_table import ShardKey, finish_shard, has_unf
 from seenat.memorization.jobs.status import Job
 from seenat.memorization.results.array import Values
 from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.recovery import recover
 from seenat.memorization.results.refresh import refresh_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
@@ -43,6 +44,8 @@ class ShardBuffer:
     """Sequences that must be measured and are not known, ascending."""
     measured: int = 0
     """Values that came from measuring."""
+    origin: Origin = field(default_factory=Origin)
+    """What measured these."""
     began: float = field(default_factory=time.perf_counter)
 
 
@@ -87,11 +90,12 @@ class ShardWriter:
         values = self._value_type.empty(len(self.measurement.block(key.block)))
         return ShardBuffer(key=key, checkpoint=checkpoint, row=row, values=values)
 
-    def fill(self, buffer: ShardBuffer, sequences: npt.NDArray[np.int64], values: Values) -> None:
-        """Take what is due out of the values of ascending `sequences`."""
+    def fill(self, buffer: ShardBuffer, sequences: npt.NDArray[np.int64], values: Values, device: str) -> None:
+        """Take what is due out of the values of ascending `sequences`, which a device computed."""
         places = np.searchsorted(sequences, buffer.due)
         buffer.values[buffer.due - self.measurement.block(buffer.key.block).start] = values[places]
         buffer.measured += len(buffer.due)
+        buffer.origin = Origin.here(device, self.measurement.protocol.dtype)
 
     def try_commit(self, buffer: ShardBuffer) -> int | None:
         """Take over what is committed; commit the buffer if nothing is due, and return how many values were there before.
@@ -114,7 +118,9 @@ class ShardWriter:
             if len(buffer.due):
                 return None
             if (here & ~there).any():
-                self._store.commit(connection, buffer.row, block, buffer.values)
+                self._store.commit(
+                    connection, buffer.row, block, buffer.values, buffer.origin, keeps_earlier=bool(there.any())
+                )
             reused = max(0, len(selected) - buffer.measured)
             seconds = time.perf_counter() - buffer.began
             finish_shard(connection, buffer.key, measured=buffer.measured, reused=reused, seconds=seconds)

@@ -6,6 +6,7 @@ at a row of the array, and how many were memorized.
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Column, ColumnElement, Connection, and_, bindparam, case, delete, func, insert, select
 
 from seenat.memorization.results.array import BlockFile
+from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.measurements import Measurement
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
@@ -27,6 +29,7 @@ __all__ = [
     "committed_blocks",
     "committed_digest",
     "committed_files",
+    "committed_origin",
     "counts_by_batch",
     "counts_by_row",
     "replace_block",
@@ -41,6 +44,7 @@ _FILES = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).where(
     blocks.c.block == bindparam("block"),
     blocks.c.array_row.in_(bindparam("rows", expanding=True)),
 )
+_ORIGIN = [blocks.c[field.name] for field in fields(Origin)]
 _COUNT_COLUMNS = ("measurement_id", "array_row", "batch", "measured", "memorized")
 
 
@@ -55,17 +59,32 @@ class BlockKey(NamedTuple):
 # -- blocks
 
 
-def replace_block(connection: Connection, key: BlockKey, file: BlockFile, *, measured: int, memorized: int) -> None:
+def replace_block(
+    connection: Connection,
+    key: BlockKey,
+    file: BlockFile,
+    origin: Origin,
+    *,
+    measured: int,
+    memorized: int,
+) -> None:
     """Record what was written of a block, in the place of what was recorded."""
     place: dict[str, Any] = key._asdict()
     connection.execute(delete(blocks).filter_by(**place))
     row = {**place, "measured": measured, "memorized": memorized, "bytes": file.bytes, "digest": file.digest}
+    row |= asdict(origin)
     connection.execute(insert(blocks).values(row))
 
 
 def committed_digest(connection: Connection, key: BlockKey) -> str | None:
     """The digest of a block's file when it was committed; None where none was."""
     return connection.execute(select(blocks.c.digest).filter_by(**key._asdict())).scalar()
+
+
+def committed_origin(connection: Connection, key: BlockKey) -> Origin | None:
+    """What measured a block; None where nothing is committed of it."""
+    row = connection.execute(select(*_ORIGIN).filter_by(**key._asdict())).one_or_none()
+    return None if row is None else Origin(**row._asdict())
 
 
 def committed_files(

@@ -14,6 +14,7 @@ are derived anew (`refresh`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,16 +27,19 @@ from seenat.memorization.results.block_table import (
     committed_blocks,
     committed_digest,
     committed_files,
+    committed_origin,
     replace_block,
     replace_counts,
 )
+from seenat.memorization.results.files.description import MEASURED, NOT_YET, REPLACED, Description
+from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.measurements import (
     Measurement,
-    array_rows,
     current_rows,
     ensure_row,
     mark_onsets,
     results_folder,
+    steps_of_rows,
 )
 from seenat.memorization.results.onset_rows import replace_onsets
 from seenat.memorization.results.trajectory import derive_onsets
@@ -69,6 +73,8 @@ class MeasurementStore:
             sequences=measurement.sequences,
             block_sequences=measurement.block_sequences,
             measure=measurement.protocol.value_type,
+            format_=measurement.format,
+            remake=(model.name, measurement.protocol.options),
         )
 
     def row_of(self, connection: Connection, checkpoint: Checkpoint, digest: str) -> int:
@@ -81,18 +87,28 @@ class MeasurementStore:
         self.describe(connection, steps | {row: checkpoint.step})
         return row
 
-    def describe(self, connection: Connection, steps: dict[int, int]) -> None:
-        """Let the array say what it is, and the step of each row; under the write lock."""
-        rows = array_rows(connection, self.measurement)
-        self.array.describe(
-            rows,
-            {
+    def describe(self, connection: Connection, steps: Mapping[int, int] | None = None) -> None:
+        """Let the array say what it is, and each row's step and state; under the write lock.
+
+        `steps` are the rows of which onsets are derived; by default those of all present contents.
+        """
+        self.array.describe(self.description(connection, steps))
+
+    def description(self, connection: Connection, steps: Mapping[int, int] | None = None) -> Description:
+        """What the array is to say of itself, as for `describe`."""
+        measured = dict(current_rows(connection, self.measurement)) if steps is None else steps
+        return Description(
+            rows=tuple(
+                (step, MEASURED if row in measured else REPLACED if is_taken else NOT_YET)
+                for row, (step, is_taken) in enumerate(steps_of_rows(connection, self.measurement))
+            ),
+            attributes={
+                "format": self.measurement.format,
                 "model": self.model.name,
                 "order": self.model.order.name,
                 "order_digest": self.measurement.order_digest,
                 "protocol": self.measurement.protocol.to_json(),
                 "quantities": list(self.measurement.protocol.value_type.quantities),
-                "steps": [steps.get(row) for row in range(rows)],
             },
         )
 
@@ -105,19 +121,33 @@ class MeasurementStore:
             return Committed(self.measurement.protocol.value_type.empty(length), lost=digest is not None)
         return Committed(values, lost=False)
 
-    def commit(self, connection: Connection, row: int, block: int, values: Values) -> BlockFile:
-        """Write a block and make it count: its digest, its sequences' onsets, its batches' counts.
+    def commit(
+        self,
+        connection: Connection,
+        row: int,
+        block: int,
+        values: Values,
+        origin: Origin | None = None,
+        *,
+        keeps_earlier: bool = False,
+    ) -> BlockFile:
+        """Write a block and make it count: its digest and origin, its sequences' onsets, its batches' counts.
 
+        With `keeps_earlier` some of the values are those that were committed before, which may have another origin.
         Once the transaction is on the disk, `array.accept` lets go of what the file held before.
         """
         protocol = self.measurement.protocol
         measured, memorized = protocol.value_type.measured(values), protocol.memorized(values)
         # The file is durable before any row speaks of it: killed here, `recover` puts back what it held before.
         file = self.array.write(row, block, values)
+        origin, earlier = origin or Origin(), committed_origin(connection, self._key(row, block))
+        if keeps_earlier and earlier is not None:
+            origin = origin.with_earlier(earlier)
         replace_block(
             connection,
             self._key(row, block),
             file,
+            origin,
             measured=int(measured.sum()),
             memorized=int(memorized.sum()),
         )

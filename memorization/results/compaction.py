@@ -21,7 +21,6 @@ from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
-from seenat.registry.storage.local import write_atomic
 
 __all__ = ["Compaction", "compact"]
 
@@ -66,8 +65,8 @@ def compact(
     store = MeasurementStore(catalog.database, model, measurement)
     refresh_onsets(store)
     parts = TrajectoryParts(store.array, largest_chunk)
-    with catalog.database.write():
-        parts.prepare(rows)
+    with catalog.database.write() as connection:
+        parts.prepare(store.description(connection))
     written = left_out = 0
     for done, block in enumerate(blocks, start=1):
         missing = _write_part(store, parts, rows, block)
@@ -82,7 +81,7 @@ def compact(
         written=written,
         left_out=left_out,
         bytes=sum(parts.path(block).stat().st_size for block in blocks),
-        folder=parts.folder,
+        folder=parts.group,
     )
 
 
@@ -95,5 +94,5 @@ def _write_part(store: MeasurementStore, parts: TrajectoryParts, rows: int, bloc
         return None
     data, missing = parts.encoded(block, rows, digests)
     with store.database.write():
-        write_atomic(parts.path(block), data)
+        parts.write(block, data)
     return missing

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.results.files.format import NEWEST
 from seenat.registry import settings
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.engine import Database
@@ -40,6 +41,7 @@ __all__ = [
     "measurement_by_id",
     "measurements_of",
     "results_folder",
+    "steps_of_rows",
 ]
 
 
@@ -54,6 +56,8 @@ class Measurement:
     sequences: int
     block_sequences: int
     folder: str
+    format: int
+    """How its files lie and are encoded (`files.layout`)."""
 
     @property
     def blocks(self) -> int:
@@ -107,6 +111,7 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
             order_digest=order.digest,
             sequences=order.geometry.sequences,
             block_sequences=block_sequences(order.geometry.sequences, size),
+            format=NEWEST,
             folder=f"{model.name}/{protocol.id}-{order.digest.removeprefix('sha256:')[:12]}.zarr",
         )
     )
@@ -232,6 +237,23 @@ def array_rows(connection: Connection, measurement: Measurement) -> int:
     return max(checkpoints_, 0 if last is None else last + 1)
 
 
+def steps_of_rows(connection: Connection, measurement: Measurement) -> list[tuple[int, bool]]:
+    """For every row of the array its checkpoint's step, and whether it is the row of a content, present or replaced.
+
+    A row that is not is that of the checkpoint at its place, which takes it when it is measured (`ensure_row`).
+    """
+    places = (
+        select(checkpoints.c.step).where(checkpoints.c.model_id == measurement.model_id).order_by(checkpoints.c.step)
+    )
+    steps = list(connection.execute(places).scalars())
+    found = connection.execute(_TAKEN_ROWS, {"measurement": measurement.id})
+    taken = {row.array_row: row.step for row in found}
+    return [
+        (taken[row], True) if row in taken else (steps[row] if row < len(steps) else -1, False)
+        for row in range(array_rows(connection, measurement))
+    ]
+
+
 def has_stale_onsets(connection: Connection, measurement: Measurement) -> bool:
     """Whether the onsets of a measurement are marked as derived from contents that were replaced since."""
     query = select(measurements.c.onsets_stale).where(measurements.c.id == measurement.id)
@@ -256,14 +278,13 @@ def measured_models(connection: Connection) -> list[str]:
 
 
 # Made once: of the millisecond that a trajectory takes, making its three queries anew took a quarter.
-_CURRENT_ROWS = (
+_TAKEN_ROWS = (
     select(measurement_rows.c.array_row, checkpoints.c.step)
     .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)
-    .where(
-        measurement_rows.c.measurement_id == bindparam("measurement"),
-        measurement_rows.c.checkpoint_digest == checkpoints.c.digest,
-    )
-    .order_by(checkpoints.c.step)
+    .where(measurement_rows.c.measurement_id == bindparam("measurement"))
+)
+_CURRENT_ROWS = _TAKEN_ROWS.where(measurement_rows.c.checkpoint_digest == checkpoints.c.digest).order_by(
+    checkpoints.c.step
 )
 _MEASUREMENTS = select(measurements, protocols.c.definition).join(
     protocols, protocols.c.id == measurements.c.protocol_id
@@ -282,6 +303,7 @@ def _value(row: AnyRow) -> Measurement:
         sequences=row.sequences,
         block_sequences=row.block_sequences,
         folder=row.folder,
+        format=row.format,
     )
 
 

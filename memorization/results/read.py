@@ -29,7 +29,7 @@ def read_values(
     not measured where nothing was committed. Raises `CorruptFile` where something was and no file holds it.
     """
     parts = TrajectoryParts(store.array, largest_chunk)
-    is_compacted = parts.folder.exists()
+    is_compacted = parts.folder.is_dir()
     pieces = [store.array.measure.empty(len(rows), 0)]
     for block, first, last in store.array.spans(start, stop):
         committed = committed_files(connection, store.measurement, block, rows)

@@ -5,7 +5,7 @@ and refuse; they never write. Jobs derive anew before and after they measure, a 
 that replace contents call `refresh_stale_onsets` at their end.
 
 Which contents onsets were last derived from is also what the array says of itself. Those who write compare that too, so that
-a description that a kill left behind is mended.
+a description that a kill left behind is mended. One that is lost or damaged is made anew by the catalog alone.
 """
 
 from __future__ import annotations
@@ -40,19 +40,22 @@ def check_onsets(connection: Connection, model: Model, measurement: Measurement)
 
 
 def refresh_onsets(store: MeasurementStore) -> bool:
-    """Derive all onsets of a measurement anew if they are stale; returns whether they were."""
+    """Derive all onsets of a measurement anew if they are stale, and mend what the array says of itself.
+
+    Returns whether they were stale.
+    """
     with store.database.read() as connection:
-        if not _is_stale(connection, store):
-            return False
-    with store.database.write() as connection:
-        steps = dict(current_rows(connection, store.measurement))
-        for block in committed_blocks(connection, store.measurement):
-            store.replace_onsets(connection, block)
-        mark_onsets(connection, store.measurement, stale=False)
+        is_stale = _is_stale(connection, store)
+    if is_stale:
+        with store.database.write() as connection:
+            for block in committed_blocks(connection, store.measurement):
+                store.replace_onsets(connection, block)
+            mark_onsets(connection, store.measurement, stale=False)
     # Only now: an array that was described first, by a process killed before its commit, would pass for refreshed.
     with store.database.write() as connection:
-        store.describe(connection, steps)
-    return True
+        if not has_stale_onsets(connection, store.measurement):
+            store.describe(connection)
+    return is_stale
 
 
 def refresh_stale_onsets(catalog: Catalog) -> tuple[str, ...]:

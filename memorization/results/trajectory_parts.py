@@ -6,37 +6,37 @@ or thousands of sequences, so that a trajectory is one chunk of one file.
 
 It is derived, and may be deleted at any time. A part begins with the digests of the block files that it was made from, and
 answers for a row only as long as the catalog says the same digest of that row; otherwise the block files are read. So no
-answer is wrong; at worst it takes longer.
+answer is wrong; at worst it takes longer. Whatever is damaged, or no part at all, is passed over, and written anew by the next
+compaction.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-import zarr
-from numcodecs.zstd import Zstd
-from zarr.codecs import BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
-from zarr.core.buffer import Buffer
-from zarr.storage import MemoryStore
-
 from seenat.memorization.results.array import BlockFile, ResultArray, Values
-from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, has_layout, read_shard
+from seenat.memorization.results.files.description import (
+    METADATA,
+    VALUES,
+    Description,
+    array_files,
+    group_files,
+    write_described,
+)
+from seenat.memorization.results.files.layout import LARGEST_CHUNK, part_layout
+from seenat.memorization.results.shard_codec import ShardLayout, check_shard, encode_shard, is_packed, read_shard
 from seenat.registry.storage.local import PARTIAL, write_atomic
+from seenat.registry.storage.regular import make_way, open_regular, read_regular, remove_regular
 
 __all__ = ["LARGEST_CHUNK", "TrajectoryParts"]
 
-LARGEST_CHUNK = 1 << 16
-"""Bytes that are decompressed for one trajectory, at most: 0.08 ms. They take 0.367 B a value, and four times as many 0.380."""
-
-_LEVEL = 3
-"""Of zstd."""
-_METADATA = "zarr.json"
+_DAMAGED = (OSError, RuntimeError, ValueError, MemoryError)
+"""What reading raises of a file that is damaged, or none; memory, where its decompressor is promised too much."""
+_LONGEST_HEAD = 1 << 24
+"""Bytes of the first line, at most; a row takes 75."""
 
 
 class TrajectoryParts:
@@ -45,29 +45,35 @@ class TrajectoryParts:
     def __init__(self, array: ResultArray, largest_chunk: int = LARGEST_CHUNK) -> None:
         self.array = array
         self.largest_chunk = largest_chunk
-        self.folder = array.folder.with_suffix(".trajectories.zarr")
+        self.group = array.group.with_suffix(".trajectories.zarr")
+        self.folder = self.group / VALUES if array.format > 1 else self.group
 
     def path(self, block: int) -> Path:
         """Where the file of a part lies."""
-        return self.folder.joinpath("c", "0", str(block), *["0"] * len(self.array.layout.chunk[2:]))
+        return self.folder.joinpath("c", "0", str(block), *["0"] * len(self.array.measure.axis))
 
-    def prepare(self, rows: int) -> None:
+    def prepare(self, description: Description) -> None:
         """Describe the array, without parts of another shape or layout, and clear away what killed writers left."""
-        path, metadata = self.folder / _METADATA, self._metadata(rows)
-        stored = path.read_bytes() if path.exists() else b"{}"
-        if _described_layout(stored) != _described_layout(metadata):
-            shutil.rmtree(self.folder, ignore_errors=True)
-            stored = b"{}"
-        if stored != metadata:
-            write_atomic(path, metadata)
-        for partial in self.folder.rglob(f"*{PARTIAL}"):
-            partial.unlink(missing_ok=True)
+        layout = self._layout(len(description.rows))
+        describe = group_files if self.array.format > 1 else array_files
+        files = describe(description, self.array.measure, self.array.sequences, layout, is_part=True)
+        metadata = files[(self.folder / METADATA).relative_to(self.group).as_posix()]
+        if _described_layout(read_regular(self.folder / METADATA) or b"") != _described_layout(metadata):
+            shutil.rmtree(self.group, ignore_errors=True)
+        write_described(self.group, files)
+        for partial in self.group.rglob(f"*{PARTIAL}"):
+            remove_regular(partial)
+
+    def write(self, block: int, data: bytes) -> None:
+        """Write the file of a part; raises `NoRoom` where the disk is full."""
+        make_way(self.path(block), self.group)
+        write_atomic(self.path(block), data)
 
     def encoded(self, block: int, rows: int, recorded: dict[int, str]) -> tuple[bytes, int]:
         """The file of a part, and how many block files were left out because they are not what is recorded."""
         layout, start = self._layout(rows), block * self.array.block_sequences
         length = min(self.array.block_sequences, self.array.sequences - start)
-        values = np.full((rows, length, *layout.chunk[2:]), layout.fill, layout.dtype)
+        values = self.array.measure.empty(rows, length)
         sources: list[str | None] = [None] * rows
         for row, digest in recorded.items():
             of_row = self.array.read_block(row, block, digest)
@@ -78,10 +84,13 @@ class TrajectoryParts:
 
     def sources(self, block: int) -> dict[int, str]:
         """The digests of the block files that a part was made from, by row; empty where there is no sound part."""
-        if not self.path(block).exists():
+        try:
+            with open_regular(self.path(block)) as file:
+                sources = _sources(file)
+                self._check(file, self._layout(len(sources)))
+        except _DAMAGED:
             return {}
-        with self.path(block).open("rb") as file:
-            return {row: digest for row, digest in enumerate(_sources(file)) if digest is not None}
+        return {row: digest for row, digest in enumerate(sources) if digest is not None}
 
     def read(
         self, block: int, rows: list[int], start: int, stop: int, committed: dict[int, BlockFile]
@@ -90,23 +99,20 @@ class TrajectoryParts:
 
         Also None where the block files of these rows cost less.
         """
-        if not self.path(block).exists():
-            return None
-        with self.path(block).open("rb") as file:
-            sources, head = _sources(file), file.tell()
-            if len(sources) <= max(rows) or self._is_more(len(sources), rows, start, stop):
-                return None
-            digests = {row: file.digest for row, file in committed.items()}
-            if any(sources[row] != digests.get(row) for row in rows):
-                return None
-            first = block * self.array.block_sequences
-            layout = self._layout(len(sources))
-            if not has_layout(file, layout, head):  # Made when chunks had another size, or damaged.
-                return None
-            try:
+        try:
+            with open_regular(self.path(block)) as file:
+                sources, head = _sources(file), file.tell()
+                digests = {row: file.digest for row, file in committed.items()}
+                is_made_from = all(row < len(sources) and sources[row] == digests.get(row) for row in rows)
+                if not is_made_from or self._is_more(len(sources), rows, start, stop):
+                    return None
+                first = block * self.array.block_sequences
+                layout = self._layout(len(sources))
+                if not layout.checked and not is_packed(file, layout, head):
+                    return None
                 values = read_shard(file, layout, start - first, stop - first)
-            except (OSError, RuntimeError, ValueError):  # Damaged: the block files are what counts.
-                return None
+        except _DAMAGED:  # Or none, or of another layout: the block files are what counts.
+            return None
         chosen: Values = values[rows]
         return chosen
 
@@ -119,46 +125,34 @@ class TrajectoryParts:
         chunks = -(-stop // size) - start // size
         return total * chunks * size > 2 * len(rows) * self.array.block_sequences
 
+    def _check(self, file: BinaryIO, layout: ShardLayout) -> None:
+        """Raise where a part, of which the head was read, is damaged."""
+        if layout.checked:
+            check_shard(file, layout)
+        elif is_packed(file, layout, file.tell()):
+            read_shard(file, layout, 0, self.array.block_sequences)
+        else:
+            raise ValueError("its index is not one of a part")
+
     def _layout(self, rows: int) -> ShardLayout:
-        block = self.array.layout
-        value = block.dtype.itemsize * math.prod(block.chunk[2:])
-        size = self.array.block_sequences
-        pieces = min(size, -(-size * rows * value // self.largest_chunk))
-        while size % pieces:
-            pieces += 1
-        chunk = (rows, size // pieces, *block.chunk[2:])
-        return replace(block, chunks=pieces, chunk=chunk, codec=Zstd(level=_LEVEL, checksum=True), check_bytes=0)
-
-    def _metadata(self, rows: int) -> bytes:
-        layout, files = self._layout(rows), dict[str, Buffer]()
-        _, chunk, *rest = layout.chunk
-        zarr.create_array(
-            MemoryStore(files),
-            shape=(rows, self.array.sequences, *rest),
-            dtype=layout.dtype,
-            chunks=(rows, self.array.block_sequences, *rest),
-            serializer=ShardingCodec(
-                chunk_shape=(rows, chunk, *rest),
-                codecs=[TransposeCodec(order=layout.axes), BytesCodec(), ZstdCodec(level=_LEVEL, checksum=True)],
-                index_codecs=[BytesCodec()],
-            ),
-            compressors=None,
-            fill_value=layout.fill,
-            dimension_names=("checkpoint", "sequence", "quantity")[: 2 + len(rest)],
-            attributes=self.array.attributes,
-        )
-        return files[_METADATA].to_bytes()
+        array = self.array
+        return part_layout(array.measure, array.block_sequences, rows, self.largest_chunk, array.format)
 
 
-def _described_layout(metadata: bytes) -> dict[str, Any]:
-    """What an array's description says of its files' layout."""
-    return {key: value for key, value in json.loads(metadata).items() if key != "attributes"}
+def _described_layout(metadata: bytes) -> Any:
+    """What an array's description says of its files' layout; None where it cannot be understood."""
+    try:
+        return {key: value for key, value in json.loads(metadata).items() if key != "attributes"}
+    except (ValueError, AttributeError, RecursionError):
+        return None
 
 
 def _sources(file: BinaryIO) -> list[str | None]:
-    """The first line of a part; empty where it is damaged."""
+    """The first line of a part; raises `ValueError` where it is damaged."""
     try:
-        sources: list[str | None] = json.loads(file.readline())
-    except ValueError:
-        return []
-    return sources if isinstance(sources, list) else []
+        sources: list[str | None] = json.loads(file.readline(_LONGEST_HEAD))
+    except RecursionError as error:
+        raise ValueError("its head is nested too deep") from error
+    if not isinstance(sources, list) or not sources:
+        raise ValueError("its head is no list of digests")
+    return sources

@@ -2,7 +2,8 @@
 
 A catalog is a SQLite file or a PostgreSQL database. Transactions are explicit: `read` sees one consistent state, `write`
 takes the writer's lock at its start, so that what it reads cannot change before it commits. A transaction that returned is
-on the disk (SQLite: WAL with synchronous=FULL), since files of results are trusted once a row says so.
+on the disk (SQLite: WAL with synchronous=FULL), since files of results are trusted once a row says so. A SQLite file that this
+process may not write is read all the same (`read_only`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.pool import NullPool
 
 from seenat.registry.database.generation import raise_generation, watch_writes
+from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
 from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
@@ -37,6 +40,7 @@ _SQLITE_BUSY_SECONDS = 60
 _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
 _WRITE_IF_FREE = "BEGIN IMMEDIATE /* without waiting */"
 _BEGUN = "seenat_begun"  # Under which a SQLite connection remembers how its last transaction began.
+_POSTGRESQL_FULL = "53100"
 
 
 class Database:
@@ -73,21 +77,27 @@ class Database:
 
     @contextmanager
     def write_if_free(self) -> Iterator[Connection | None]:
-        """As `write` where no other transaction holds the writer's lock; None at once where one does."""
+        """As `write` where no other transaction holds the writer's lock; None at once where one does, or nobody may write."""
         with ExitStack() as stack:
             try:
-                connection = stack.enter_context(self._transaction(_WRITE_IF_FREE))
+                is_writable = not self.is_sqlite or is_writable_catalog(self.url.database)
+                connection = stack.enter_context(self._transaction(_WRITE_IF_FREE)) if is_writable else None
             except _LockTakenError:
                 connection = None
             yield connection
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        state = state_of_immutable(self.url.database) if self.is_sqlite else None
+        if begin == _WRITE:
+            self._check_writable()
         try:
             with self._connect().execution_options(seenat_begin=begin) as connection, connection.begin():
                 yield connection
                 if begin != _READ:
                     raise_generation(connection)
+            if state is not None and state != state_of_immutable(self.url.database):
+                raise DatabaseUnavailable(f"The catalog at {self} was changed while it was read; ask again.")
         except (
             UnicodeEncodeError
         ) as error:  # A name from a command line or a file's name, in no encoding that holds it.
@@ -104,9 +114,17 @@ class Database:
         try:
             return self.engine.connect()
         except UnicodeError as error:  # Python cannot look up a host whose name is longer than names may be.
-            raise self._unavailable("its host cannot be the name of a host") from error
+            raise self._unavailable("its host cannot be the name of a host", self._usual_advice()) from error
         except (TypeError, ValueError) as error:  # Of options in the URL that the driver does not take.
-            raise self._unavailable(str(error).rstrip(".")) from error
+            raise self._unavailable(str(error).rstrip("."), self._usual_advice()) from error
+
+    def _check_writable(self) -> None:
+        """Raise `DatabaseUnavailable` for a SQLite file that may only be read."""
+        # At the start: SQLite would begin such a transaction and fail in its middle, when files are written already.
+        if self.is_sqlite and not is_writable_catalog(self.url.database):
+            raise DatabaseUnavailable(
+                f"The catalog at {self} can only be read here; to change it you must be allowed to write to it and its folder."
+            )
 
     def _translate_error(self, error: DBAPIError) -> SeenatError | None:
         """The error that a user sees for a driver's error; None when it is a mistake of the program."""
@@ -115,15 +133,24 @@ class Database:
         # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
         if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
             return None
-        return self._unavailable(_cause(error))
+        return self._unavailable(_cause(error), self._advice(error))
 
-    def _unavailable(self, cause: str) -> DatabaseUnavailable:
-        advice = (
-            "check that it is a SQLite file, and that you may write to it and its folder"
-            if self.is_sqlite
-            else "check SEENAT_DATABASE_URL, and that the server runs"
-        )
+    def _unavailable(self, cause: str, advice: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"The catalog at {self} cannot be used: {cause}; {advice}.")
+
+    def _advice(self, error: DBAPIError) -> str:
+        """What to do about a driver's error."""
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_FULL:
+            return "make room on its disk, then run the same command again; what was committed before is kept"
+        if self.is_sqlite and not is_writable_catalog(self.url.database) and has_log(str(self.url.database)):
+            return "its last commits are not in the file yet, so let somebody who may write to it and its folder use it once"
+        return self._usual_advice()
+
+    def _usual_advice(self) -> str:
+        if self.is_sqlite:
+            return "check that it is a SQLite file, and that you may write to it and its folder"
+        return "check SEENAT_DATABASE_URL, and that the server runs"
 
     def close(self) -> None:
         """Give back every connection."""
@@ -218,8 +245,13 @@ def _sqlite_engine(url: URL) -> Engine:
                 f"The catalog's folder {Path(url.database).parent} cannot be made: {error.strerror}; "
                 "set SEENAT_HOME or SEENAT_DATABASE_URL to a place that can be written."
             ) from error
-    engine = _created(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
-    event.listen(engine, "connect", _configure_sqlite)
+    if is_writable_catalog(url.database):
+        engine = _created(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _configure_sqlite)
+    else:
+        # A connection a transaction: what one has read of a file that may not be locked does not hold for the next.
+        path = str(url.database)
+        engine = _created(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 

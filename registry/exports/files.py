@@ -10,7 +10,6 @@ removes it; what a killed process leaves may be deleted. Nothing that exists is 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -23,9 +22,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seenat.registry.errors import InvalidValue, NoRoom
+from seenat.registry.errors import InvalidValue
 from seenat.registry.optional import arrow, datasets_or_refuse
-from seenat.registry.storage.local import PARTIAL, sync_folder
+from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
 from seenat.registry.storage.names import check_new
 
 __all__ = ["LARGEST_FILE", "METADATA_KEY", "RECORD_FORMATS", "npy_writer", "table_writer", "write_array"]
@@ -35,9 +34,6 @@ METADATA_KEY = "seenat"
 RECORD_FORMATS = ("parquet", "dataset")
 LARGEST_FILE = 500 << 20
 """Bytes after which a dataset begins another file, the size that the library `datasets` itself uses."""
-
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
@@ -175,16 +171,13 @@ def _new(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     _remove(partial)
     try:
-        yield partial
-        for file in (*partial.rglob("*"), partial):
-            _sync(file)
-        partial.rename(path)
-    except BaseException as error:
+        with full_disk_told(path):
+            yield partial
+            for file in (*partial.rglob("*"), partial):
+                _sync(file)
+            partial.rename(path)
+    except BaseException:
         _remove(partial)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise NoRoom(
-                f"{path} was not written: {os.strerror(error.errno)}; free some room there, or write to another place."
-            ) from error
         raise
     sync_folder(path.parent)
 

@@ -1,6 +1,7 @@
 """Files, wherever they are kept, and the digests by which they are known.
 
 local       writes files of this machine so that they are whole or absent, whatever happens meanwhile
+regular     reads files that are nothing else: no folder, no pipe that a reader would wait for
 names       checks of the names that users give to files
 digests     SHA-256 of bytes and of files, in the form in which the catalog keeps it
 file_state  what the file system says of a file, by which its content is known to be the same

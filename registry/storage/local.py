@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["PARTIAL", "sync_folder", "write_atomic", "write_atomic_unsynced"]
+from seenat.registry.errors import NoRoom
+
+__all__ = ["PARTIAL", "full_disk_told", "sync_folder", "write_atomic", "write_atomic_unsynced"]
 
 PARTIAL = ".partial"
 """Suffix of a file that is still being written; anything with this suffix may be deleted."""
+
+# A full disk, a used-up quota, and a file larger than the system allows.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that, after a crash at any moment, `path` holds all of `data` or what it held before.
 
-    The data reach the disk before the name does, and the name before this returns.
+    The data reach the disk before the name does, and the name before this returns. Raises `NoRoom` where the disk is full;
+    then nothing of `data` is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Two processes that write one file must not share the partial one.
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    with full_disk_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            with suppress(OSError):  # The first error is the one to report.
+                partial.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+@contextmanager
+def full_disk_told(path: Path) -> Iterator[None]:
+    """Raise `NoRoom`, with the file that was to be written, for the system's error that its disk is full."""
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise NoRoom(
+            f"{path} cannot be written: {error.strerror}; make room on its disk, then run the same command again."
+        ) from error
 
 
 def write_atomic_unsynced(path: Path, *parts: bytes | memoryview) -> None:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import torch
 
 from seenat.registry.errors import OutOfMemory
 
-__all__ = ["BlockTransfer", "RowsPerPass", "exact_products", "free_bytes", "report_out_of_memory"]
+__all__ = ["BlockTransfer", "RowsPerPass", "device_name", "exact_products", "free_bytes", "report_out_of_memory"]
 
 _Made = TypeVar("_Made")
 
@@ -135,6 +136,12 @@ def report_out_of_memory(device: torch.device) -> Iterator[None]:
         raise OutOfMemory(
             f"The memory of {device} does not hold the model; choose another --device or a --dtype of 16 bits."
         ) from error
+
+
+def device_name(device: torch.device) -> str:
+    """A device by its kind and its maker's name, `cuda NVIDIA H200`, or the processor's architecture."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return f"{device.type} {name}".strip()
 
 
 def free_bytes(device: torch.device) -> int:

@@ -293,7 +293,7 @@ class _Worker:
             self._report(loaded.checkpoint)
         by_job = dict(zip(self.writers, values, strict=True))
         for buffer in buffers:
-            self._writer(buffer.key).fill(buffer, sequences, by_job[buffer.key.job_id])
+            self._writer(buffer.key).fill(buffer, sequences, by_job[buffer.key.job_id], scorer.device_name)
 
     def _writer(self, key: ShardKey) -> ShardWriter:
         return self.writers[key.job_id]

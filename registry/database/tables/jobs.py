@@ -48,6 +48,8 @@ class MeasurementColumns(TypedColumns):
     """Sequences of one block, a multiple of the model's sequences per batch."""
     folder = Column(String(200), nullable=False, unique=True)
     """Of the array, relative to the folder of all results."""
+    format = Column(Integer, nullable=False, server_default="1")
+    """How its files lie and are encoded; fixed when the measurement begins."""
     onsets_stale = Column(Boolean, nullable=False, server_default=false())
     """Whether a content that its onsets were derived from has been replaced since."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, TypedColumns
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, Text, TypedColumns
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
@@ -20,6 +20,14 @@ class BlockColumns(TypedColumns):
     memorized = Column(Integer, nullable=False)
     bytes = Column(Integer, nullable=False)
     digest = Column(String(80), nullable=False)
+    device: Column[str | None] = Column(Text)
+    """What computed its values: `cuda NVIDIA H200`. Several, after semicolons, where values of an earlier file were kept."""
+    dtype: Column[str | None] = Column(Text)
+    """The type of its numbers, as the protocol names it. This and the others null where nobody wrote it down."""
+    seenat: Column[str | None] = Column(Text)
+    torch: Column[str | None] = Column(Text)
+    transformers: Column[str | None] = Column(Text)
+    """Versions."""
 
 
 blocks = Table("blocks", metadata, BlockColumns, **WITHOUT_ROWID)

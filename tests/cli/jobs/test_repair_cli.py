@@ -18,8 +18,8 @@ def test_the_same_command_measures_what_is_lost(
     before = call("study", "onsets", "pocket-230k")
     array = next((home / "catalog.sqlite.results" / "pocket-230k").glob("*[!s].zarr"))
     shutil.rmtree(array.with_suffix(".trajectories.zarr"))
-    (array / "c" / "12" / "0").unlink()
-    (array / "c" / "11" / "1").write_bytes((array / "c" / "12" / "1").read_bytes())
+    (array / "values" / "c" / "12" / "0").unlink()
+    (array / "values" / "c" / "11" / "1").write_bytes((array / "values" / "c" / "12" / "1").read_bytes())
     for args in (
         ("study", "onsets", "pocket-230k"),
         ("which", "kept", "pocket-230k", "--since", "192"),
@@ -46,12 +46,12 @@ def test_the_command_that_is_named_mends_the_block(
     monkeypatch.setenv("SEENAT_HOME", str(home))
     array = next((home / "catalog.sqlite.results" / "pocket-230k").glob("*[!s].zarr"))
     shutil.rmtree(array.with_suffix(".trajectories.zarr"))
-    whole = (array / "c" / "12" / "0").read_bytes()
-    (array / "c" / "12" / "0").unlink()
+    whole = (array / "values" / "c" / "12" / "0").read_bytes()
+    (array / "values" / "c" / "12" / "0").unlink()
     refused = call("trajectory", "pocket-230k", "54")
     assert refused.code == 1
     named = refused.err.split("run `seenat ")[1].split("`")[0]
     assert named == "memorize pocket-230k --steps 384 --sequences 54:55 --unseen"
     assert call(*named.split()).code == 0
-    assert (array / "c" / "12" / "0").read_bytes() == whole
+    assert (array / "values" / "c" / "12" / "0").read_bytes() == whole
     assert call("trajectory", "pocket-230k", "54").code == 0

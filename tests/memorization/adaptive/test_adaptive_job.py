@@ -360,7 +360,7 @@ def test_a_block_that_is_lost_with_a_list_is_measured_as_far_as_it_is_known(mine
     lose_lists(mine_catalog)
     row = model.schedule.saved.index(165)
     array = next(results_folder(mine_catalog.database).glob("mine-a/*[!s].zarr"))
-    (array / "c" / str(row) / "0").unlink()
+    (array / "values" / "c" / str(row) / "0").unlink()
     mended = measure(mine_catalog, "mine-a", SHORT, steps=(165,), sequences=SequenceRange(3, 5))
     assert (mended.state, mended.progress.measured) == ("done", 2)
     assert find_job(mine_catalog, job.refinement.id).state == "pending", "nobody knows what it had measured there"
@@ -373,7 +373,7 @@ def test_a_block_that_is_lost_with_a_list_is_measured_as_far_as_it_is_known(mine
 def test_values_that_are_gone_are_not_taken_for_not_memorized(mine_catalog):
     job = planned(mine_catalog)
     run_job(mine_catalog, job.grid, device="cpu")
-    block = next(results_folder(mine_catalog.database).glob("mine-a/*[!s].zarr/c/*/1"))
+    block = next(results_folder(mine_catalog.database).glob("mine-a/*[!s].zarr/values/c/*/1"))
     whole = block.read_bytes()
     block.unlink()
     with pytest.raises(CorruptFile, match="cannot be read for the sequences"):

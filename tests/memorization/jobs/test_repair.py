@@ -1,5 +1,6 @@
 """What is committed is answered or refused, never passed over: files that are gone, damaged, or in another's place."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -46,6 +47,9 @@ DAMAGES = {
     "another block's": lambda made: shutil.copy(path(made, block=2), path(made)),
     "flipped": flip,
     "the whole checkpoint": lambda made: shutil.rmtree(path(made).parent),
+    "a folder": lambda made: (path(made).unlink(), path(made).mkdir()),
+    "a pipe": lambda made: (path(made).unlink(), os.mkfifo(path(made))),
+    "a link to itself": lambda made: (path(made).unlink(), path(made).symlink_to(path(made))),
 }
 
 
@@ -92,17 +96,23 @@ def made(sqlite_catalog):
     return SyntheticResults.registered(sqlite_catalog)
 
 
-def test_of_a_large_file_a_part_is_as_good_as_its_length(made):
-    made.commit_all()
+def test_of_a_large_file_a_part_is_read_by_its_check_sums(made):
+    stored = made.commit_all()
     made.array.hashed_up_to = 10
     whole = path(made).read_bytes()
     path(made).write_bytes(whole + b" ")
     with pytest.raises(CorruptFile, match="c/3/1 has not the"):
         made.read(start=BLOCK, stop=BLOCK + 1)
-    path(made).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))  # Of the index's check sum, which nobody reads.
-    assert made.read(start=BLOCK, stop=BLOCK + 1).shape == (5, 1)
+    for place in range(len(whole)):
+        path(made).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(
+            CorruptFile, match="is not what was written: its check sum is another; run `seenat memorize"
+        ):
+            made.read(start=BLOCK, stop=BLOCK + 1)
     with pytest.raises(CorruptFile, match="c/3/1 is not what was committed"):
         made.read(start=BLOCK, stop=2 * BLOCK)
+    path(made).write_bytes(whole)
+    assert np.array_equal(made.read(start=BLOCK, stop=BLOCK + 1), stored[:, BLOCK : BLOCK + 1])
 
 
 def test_what_was_never_committed_is_not_measured_whatever_lies_there(made):
@@ -169,10 +179,11 @@ def test_a_finished_job_that_is_run_again_measures_what_is_lost(mine_catalog, me
     whole = committed(mine_catalog, "mine-a", protocol)
     model = mine_catalog.model("mine-a")
     files = sorted(key for key in whole if key.startswith("c/"))
-    folder = results_folder(mine_catalog.database) / job.measurement.folder
-    (folder / files[2]).unlink()
-    (folder / files[7]).write_bytes((folder / files[7]).read_bytes()[:-7])
-    shutil.rmtree(folder.with_suffix(".trajectories.zarr"))
+    group = results_folder(mine_catalog.database) / job.measurement.folder
+    lost, shortened = (group / "values" / files[place] for place in (2, 7))
+    lost.unlink()
+    shortened.write_bytes(shortened.read_bytes()[:-7])
+    shutil.rmtree(group.with_suffix(".trajectories.zarr"))
     with pytest.raises(CorruptFile):
         measured_values(mine_catalog, model, model.order.sequences)
     again = run_job(mine_catalog, job, device="cpu")
@@ -180,3 +191,31 @@ def test_a_finished_job_that_is_run_again_measures_what_is_lost(mine_catalog, me
     assert again.progress.measured + again.progress.reused == 2 * 2520
     assert committed(mine_catalog, "mine-a", protocol) == whole
     assert measured_values(mine_catalog, model, model.order.sequences).steps == (190, 200)
+
+
+@pytest.mark.parametrize("damage", ["a folder", "a pipe", "a link to itself"])
+def test_what_lies_in_the_place_of_a_file_is_moved_aside(made, damage):
+    job = finished(made)
+    for name in ("junk.before", "9999999999.before", "01.before"):
+        (path(made).parent / name).write_bytes(b"junk")
+    (path(made).parent / "2.before").mkdir()
+    (made.array.folder / "c" / "junk").mkdir()
+    (made.array.folder / "c" / "junk" / "1.before").write_bytes(b"junk")
+    (path(made).parent / "1.77.partial").mkdir()
+    DAMAGES[damage](made)
+    assert reopen_lost(made.catalog, job) == 1
+    made.commit(ROW, HIT, values(5))
+    made.commit(ROW, 2, values(6))
+    assert np.array_equal(made.read([ROW], BLOCK, 3 * BLOCK)[0], np.concatenate([values(5), values(6)]))
+    assert os.path.lexists(path(made).with_name("1.in-the-way"))
+
+
+def test_a_file_in_the_place_of_a_folder_is_moved_aside(made):
+    made.commit_all()
+    shutil.rmtree(path(made).parent)
+    path(made).parent.write_bytes(b"junk")
+    with pytest.raises(CorruptFile):
+        made.read([ROW], BLOCK, 2 * BLOCK)
+    made.commit(ROW, HIT, values(5))
+    assert np.array_equal(made.read([ROW], BLOCK, 2 * BLOCK)[0], values(5))
+    assert path(made).parent.with_name("3.in-the-way").read_bytes() == b"junk"

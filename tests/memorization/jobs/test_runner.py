@@ -2,17 +2,19 @@
 
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from seenat.cli.main import seenat
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
@@ -26,6 +28,7 @@ from seenat.memorization.queries.trajectories import measured_values, trajectory
 from seenat.memorization.results.measurements import results_folder
 from seenat.memorization.results.refresh import refresh_stale_onsets
 from seenat.registry.database.tables.jobs import shards
+from seenat.registry.database.tables.results import blocks
 from seenat.registry.errors import CorruptFile, JobFailed, NotMeasured, PlanChanged
 from seenat.registry.integrity.content import ensure_content
 from seenat.registry.open import open_catalog
@@ -190,7 +193,7 @@ def test_damaged_results_are_measured_again_and_not_trusted(own, measured, commi
     measured(catalog, "mine-a", protocol, unseen=True)
     whole = committed(catalog, "mine-a", protocol)
     array = next(results_folder(catalog.database).glob(f"mine-a/{protocol.id}-{'?' * 12}.zarr"))
-    files = array / "c" / "1" / "2"
+    files = array / "values" / "c" / "1" / "2"
     path = files if protocol == SHORT else files / "0"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -360,3 +363,14 @@ def test_each_checkpoint_begins_with_the_stages_of_the_one_before(own):
     assert len(set(map(id, given))) == 1
     assert begun[0] == ()
     assert all(sum(stages) == 8 and stages != usual_stages(8) for stages in begun[1:])
+
+
+def test_each_block_says_what_measured_it(own, measured):
+    catalog, _ = own
+    measured(catalog, "mine-a", SHORT, unseen=True)
+    with catalog.database.read() as connection:
+        origins = set(
+            connection.execute(select(blocks.c.device, blocks.c.dtype, blocks.c.torch, blocks.c.transformers))
+        )
+    (origin,) = map(tuple, origins)
+    assert origin == (f"cpu {platform.machine()}", SHORT.dtype, version("torch"), version("transformers"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -50,13 +51,44 @@ for syncs in range(1, 100):
 """
 
 
+FULL = """
+import resource, signal, sys
+from seenat.memorization.results.compaction import compact
+from seenat.registry.errors import SeenatError
+from seenat.registry.open import open_catalog
+from seenat.registry.storage import local
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+whole = local.write_atomic
+
+def limited(path, data):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), limits[1]))
+    try:
+        whole(path, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+from seenat.memorization.results import trajectory_parts
+from seenat.memorization.results.files import description
+trajectory_parts.write_atomic = description.write_atomic = limited
+with open_catalog(sys.argv[1]) as catalog:
+    try:
+        compact(catalog, catalog.model("made-up"))
+    except SeenatError as error:
+        print(f"{type(error).__name__}: {error}")
+        sys.exit(1)
+"""
+
+
 @pytest.fixture
 def made(sqlite_catalog):
     return SyntheticResults.registered(sqlite_catalog)
 
 
 def parts(made):
-    return made.array.folder.with_suffix(".trajectories.zarr")
+    """The folder of the parts' values."""
+    return made.array.group.with_suffix(".trajectories.zarr") / "values"
 
 
 def hide(made, *blocks):
@@ -80,7 +112,7 @@ def test_on_both_databases_it_answers_what_was_committed(catalog):
     found = compact(catalog, made.model, progress=lambda done, total: told.append((done, total)))
     assert (found.blocks, found.written, found.left_out) == (5, 5, 0)
     assert told == [(done, 5) for done in range(1, 6)]
-    assert found.bytes == sum(path.stat().st_size for path in (found.folder / "c" / "0").iterdir())
+    assert found.bytes == sum(path.stat().st_size for path in (parts(made) / "c" / "0").iterdir())
     assert compact(catalog, made.model).written == 0
     hide(made, *range(5))
     assert np.array_equal(measured_values(catalog, made.model, EVERYTHING).values, stored)
@@ -118,11 +150,12 @@ def assert_derived(made, stored):
 
 def test_any_zarr_reader_opens_it(made):
     stored = made.commit_all()
-    opened = zarr.open_array(compact(made.catalog, made.model).folder, mode="r")
-    assert np.array_equal(opened[:], stored)
-    assert opened.metadata.dimension_names == ("checkpoint", "sequence")
-    assert opened.attrs.asdict() == zarr.open_array(made.array.folder, mode="r").attrs.asdict()
-    assert opened.attrs["steps"] == list(STEPS)
+    group = zarr.open_group(compact(made.catalog, made.model).folder, mode="r")
+    assert np.array_equal(group["values"][:], stored)
+    assert group["values"].metadata.dimension_names == ("checkpoint", "sequence")
+    assert group.attrs.asdict() == zarr.open_group(made.array.group, mode="r").attrs.asdict()
+    assert group.attrs["steps"] == list(STEPS)
+    assert (group["step"][:].tolist(), group["state"][:].tolist()) == (list(STEPS), [1] * len(STEPS))
 
 
 def test_a_part_answers_only_for_rows_that_are_as_when_it_was_made(made):
@@ -263,3 +296,63 @@ def test_json_names_everything(made):
     told = compact(made.catalog, made.model).to_json()
     assert json.loads(json.dumps(told)) == told
     assert set(told) == {"model", "protocol", "blocks", "written", "left_out", "bytes", "folder"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1", b"null", "a folder", "a pipe"])
+def test_what_cannot_be_understood_is_mended_by_compacting_again(made, damage):
+    stored = made.commit_all()
+    group = compact(made.catalog, made.model).folder
+    whole = {path: path.read_bytes() for path in made.array.group.rglob("zarr.json")}
+    for path in (
+        made.array.group / "zarr.json",
+        group / "zarr.json",
+        group / "values" / "zarr.json",
+        parts(made) / "c" / "0" / "1",
+    ):
+        path.unlink()
+        if damage == "a folder":
+            path.mkdir()
+        elif damage == "a pipe":
+            os.mkfifo(path)
+        else:
+            path.write_bytes(damage)
+    assert np.array_equal(made.read(), stored)
+    compact(made.catalog, made.model)
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert compact(made.catalog, made.model).written == 0
+    hide(made, *range(5))
+    assert np.array_equal(made.read(), stored)
+
+
+def test_a_part_that_is_damaged_anywhere_is_passed_over_and_written_anew(made):
+    stored = made.commit_all()
+    compact(made.catalog, made.model)
+    path = parts(made) / "c" / "0" / "1"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert np.array_equal(made.read(start=BLOCK, stop=2 * BLOCK), stored[:, BLOCK : 2 * BLOCK])
+    assert compact(made.catalog, made.model).written == 1
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("largest", [100, 300, 1200])
+def test_a_full_disk_is_told_and_the_same_command_finishes(made, largest):
+    """A process that may write files of so many bytes only: what describes the array does not fit, or a part."""
+    stored = made.commit_all()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FULL, str(made.catalog.database), str(largest)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = done.stdout.strip()
+    assert done.returncode == 1, done.stderr
+    assert re.fullmatch(
+        r"NoRoom: .*trajectories\.zarr/\S+ cannot be written: File too large; make room .* again\.", told
+    )
+    assert list(made.array.group.parent.rglob("*.partial")) == []
+    assert np.array_equal(made.read(), stored)
+    compact(made.catalog, made.model)
+    hide(made, *range(5))
+    assert np.array_equal(made.read(), stored)

@@ -1,6 +1,8 @@
 """Shard files that are read and made without Zarr, against Zarr."""
 
 import io
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +15,10 @@ from numcodecs.zstd import Zstd
 from zarr.codecs import BloscCodec, BytesCodec, ShardingCodec, TransposeCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
-from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, has_layout, read_shard
+from seenat.memorization.results.shard_codec import ShardLayout, check_shard, encode_shard, read_shard
 
 
-def layout(rows, chunks, size, check_bytes=0):
+def layout(rows, chunks, size, check_bytes=0, **others):
     return ShardLayout(
         chunks=chunks,
         chunk=(rows, size),
@@ -25,6 +27,7 @@ def layout(rows, chunks, size, check_bytes=0):
         codec=Zstd(level=3, checksum=True),
         check_bytes=check_bytes,
         axes=(0, 1),
+        **others,
     )
 
 
@@ -114,10 +117,41 @@ def test_a_damaged_file_is_never_read_as_another():
 
 def test_a_layout_of_another_number_of_chunks_is_noticed():
     made = np.random.default_rng(3).integers(0, 33, (2, 64)).astype(np.uint8)
-    head = b"a head\n"
     made[:, 16:] = 255  # Chunks of nothing but the fill value are not stored, and their entries come last.
     for chunks in (1, 2, 4, 8):
-        file = io.BytesIO(encode_shard(made, layout(2, chunks, 64 // chunks), head))
-        fitting = [other for other in (1, 2, 4, 8) if has_layout(file, layout(2, other, 64 // other), len(head))]
+        file = io.BytesIO(encode_shard(made, layout(2, chunks, 64 // chunks, check_bytes=4), b"a head\n"))
+        fitting = []
+        for other in (1, 2, 4, 8):
+            with suppress(ValueError):
+                check_shard(file, layout(2, other, 64 // other, check_bytes=4))
+                fitting.append(other)
         assert fitting == [chunks]
-    assert not has_layout(io.BytesIO(b""), layout(2, 4, 16), 0)
+    with pytest.raises(ValueError, match="its index alone"):
+        check_shard(io.BytesIO(b""), layout(2, 4, 16))
+
+
+class NeverDecodes(Zstd):
+    """A decompressor that must see no byte."""
+
+    def decode(self, buf, out=None):
+        raise AssertionError("a damaged chunk reached the decompressor")
+
+
+def test_a_chunk_is_checked_before_it_is_decompressed():
+    made = np.random.default_rng(4).integers(0, 33, (2, 64)).astype(np.uint8)
+    ours = layout(2, 4, 16, check_bytes=4, checked=True)
+    file = encode_shard(made, ours)
+    watched = replace(ours, codec=NeverDecodes(level=3))
+    for place in range(len(file)):
+        damaged = bytearray(file)
+        damaged[place] ^= 1 << place % 8
+        refused = 0
+        for chunk in range(4):
+            try:
+                read_shard(io.BytesIO(damaged), watched, chunk * 16, chunk * 16 + 16)
+            except (ValueError, AssertionError) as error:
+                refused += isinstance(error, ValueError)
+        assert refused in (1, 4), place  # Of a chunk, or of the index.
+        with pytest.raises(ValueError, match="its check sum is another"):
+            check_shard(io.BytesIO(damaged), ours)
+    check_shard(io.BytesIO(file), ours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from seenat import upgrade as upgrade_catalog
@@ -263,16 +264,106 @@ def test_an_unwritable_folder(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
-def test_a_read_only_catalog_is_not_written(sqlite_catalog: Catalog, tmp_path: Path) -> None:
+@pytest.fixture
+def shared(sqlite_catalog: Catalog, tmp_path: Path) -> Path:
+    """A catalog alone in a folder."""
     sqlite_catalog.close()
     folder = tmp_path / "shared"
     folder.mkdir()
     path = Path(str(sqlite_catalog.database.url.database)).rename(folder / "catalog.sqlite")
-    content = path.read_bytes()
-    with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
-        open_catalog(str(path))
-    assert path.read_bytes() == content
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_a_read_only_catalog_is_read_and_not_written(shared: Path) -> None:
+    content = shared.read_bytes()
+    with open_catalog(str(shared)) as catalog:
+        models = [model.name for model in catalog.models()]
+    with powerless(shared.parent), open_catalog(str(shared)) as catalog:
+        assert [model.name for model in catalog.models()] == models
+        with catalog.database.write_if_free() as connection:
+            assert connection is None
+        with (
+            pytest.raises(DatabaseUnavailable, match="can only be read here; to change it you must"),
+            catalog.database.write(),
+        ):
+            pass
+        assert [path.name for path in shared.parent.iterdir()] == ["catalog.sqlite"]
+    assert shared.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_the_right_to_write_one_is_not_enough(shared: Path, place: str) -> None:
+    with powerless(shared.parent):
+        pass
+    shared.chmod(0o444 if place == "file" else 0o666)
+    shared.parent.chmod(0o777 if place == "file" else 0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        with open_catalog(str(shared)) as catalog:
+            assert len(catalog.models()) >= 16
+    finally:
+        os.seteuid(user)
+    assert [path.name for path in shared.parent.iterdir()] == ["catalog.sqlite"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_a_read_only_catalog_is_as_committed_while_somebody_writes(shared: Path) -> None:
+    writer = Database(parse_url(str(shared)))
+    add(writer, "first")
+    for path in shared.parent.iterdir():
+        path.chmod(0o444)
+    with powerless(shared.parent), open_catalog(str(shared)) as catalog, catalog.database.read() as connection:
+        assert "first" in connection.execute(NAMES).scalars().all()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
+def test_a_read_only_catalog_of_a_killed_writer_is_not_read_without_its_last_commits(
+    shared: Path, tmp_path: Path
+) -> None:
+    writer = Database(parse_url(str(shared)))
+    add(writer, "first")
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for name in ("catalog.sqlite", "catalog.sqlite-wal"):
+        shutil.copy(shared.with_name(name), copied)
+    writer.close()
+    with powerless(copied), pytest.raises(DatabaseUnavailable, match=r"let somebody who may write .* use it once"):
+        open_catalog(str(copied / "catalog.sqlite"))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="one user changes what another reads")
+def test_a_read_only_catalog_that_changes_meanwhile_is_not_answered_from(shared: Path) -> None:
+    with powerless(shared.parent), closing(Database(parse_url(str(shared)))) as reader:
+        with pytest.raises(DatabaseUnavailable, match="changed while it was read; ask again"):
+            _read_while_it_changes(reader, shared)
+        with reader.read() as connection:
+            assert connection.execute(NAMES).scalars().all()
+
+
+def _read_while_it_changes(reader: Database, path: Path) -> None:
+    with reader.read() as connection:
+        assert connection.execute(NAMES).scalars().all()
+        os.seteuid(0)
+        os.utime(path, ns=(1, 1))
+        os.seteuid(NOBODY)
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(sqlite_catalog: Catalog) -> None:
+    database = Database(sqlite_catalog.database.url)
+    with database.read() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar()
+    event.listen(database.engine, "connect", lambda link, _: link.execute(f"PRAGMA max_page_count={pages}"))
+    database.close()
+    with pytest.raises(
+        DatabaseUnavailable, match=r"catalog\.sqlite cannot be used: .* full; make room on its disk, then run"
+    ):
+        add(database, "x" * 200_000)
+    database.close()
 
 
 # -- transactions

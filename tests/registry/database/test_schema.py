@@ -26,7 +26,8 @@ from seenat.registry.database.engine import HEAD, Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables.catalog import aliases, batches, suites
 from seenat.registry.database.tables.complete import metadata
-from seenat.registry.database.tables.results import onset_counts
+from seenat.registry.database.tables.jobs import measurements
+from seenat.registry.database.tables.results import blocks, onset_counts
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, StaleSchema
 from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.suites.read import stored_suite
@@ -202,6 +203,28 @@ def test_onsets_that_are_there_are_counted_by_an_upgrade(database: Database) -> 
             (1, 3, 3, 1, 0),
             (2, 3, 3, 1, 1),
         ]
+
+
+def test_blocks_that_are_there_are_of_the_first_format_and_of_no_known_origin(database: Database) -> None:
+    with database.write() as connection:
+        command.upgrade(alembic_config(connection), "0004")
+        for statement in (
+            "INSERT INTO suites VALUES (1, 'old', '/old/SUITE.toml', '{}')",
+            "INSERT INTO orders VALUES (1, 1, 'old-order', 8, 96, 4, 'uint16', 50, 0, 'raw', '/old', NULL, NULL)",
+            "INSERT INTO models VALUES (1, 1, 'old-model', NULL, NULL, 1, 4, 24, 1, 'step{label}', NULL, '/old', 10, 5, '{}', '{}', NULL, NULL, NULL, NULL)",
+            "INSERT INTO protocols VALUES (1, 'sha256:ab', '{}')",
+            "INSERT INTO measurements VALUES (1, 1, 1, 'sha256:ef', 96, 24, 'a', false)",
+            "INSERT INTO blocks VALUES (1, 0, 0, 24, 5, 100, 'sha256:01'), (1, 0, 3, 24, 0, 90, 'sha256:02')",
+        ):
+            connection.exec_driver_sql(statement)
+        command.upgrade(alembic_config(connection), "head")
+        assert connection.execute(select(measurements.c.format, measurements.c.onsets_stale)).all() == [(1, False)]
+        rows = [tuple(row) for row in connection.execute(select(blocks).order_by(blocks.c.block))]
+        assert rows == [
+            (1, 0, 0, 24, 5, 100, "sha256:01", *[None] * 5),
+            (1, 0, 3, 24, 0, 90, "sha256:02", *[None] * 5),
+        ]
+        assert [column.name for column in blocks.c][-5:] == ["device", "dtype", "seenat", "torch", "transformers"]
 
 
 def test_upgrading_twice_changes_nothing(database: Database, dump: Dump) -> None:

@@ -282,13 +282,13 @@ def full_disk() -> Iterator[None]:
 
 @pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
 def test_a_full_disk_leaves_nothing(order: Order, tmp_path: Path, full_disk: None, form: str) -> None:
-    with pytest.raises(NoRoom, match=r"out was not written: .*; free some room there, or write to another place\.$"):
+    with pytest.raises(NoRoom, match=r"out cannot be written: .*; make room on its disk, then run the same command again\.$"):
         export_batches(order, BatchRange(0, 8), tmp_path / "out", format_=form)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing_of_an_array(tmp_path: Path, full_disk: None) -> None:
-    with pytest.raises(NoRoom, match=r"out\.npy was not written: "):
+    with pytest.raises(NoRoom, match=r"out\.npy cannot be written: "):
         write_array(tmp_path / "out.npy", np.zeros((10, 100), np.uint16))
     with pytest.raises(OSError, match="File too large"):
         write_atomic(tmp_path / "out.svg", bytes(1_000))

@@ -1,0 +1,7 @@
+"""How the arrays of a measurement lie in files.
+
+format        its number, and what each means
+layout        how values become bytes, by format
+origin        what measured a block: device, type, versions
+description   what an array says of itself, in Zarr's words: made, written, read
+"""
