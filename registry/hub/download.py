@@ -32,7 +32,7 @@ __all__ = ["DownloadObserver", "fetch_checkpoint", "fetch_file"]
 
 _TIMEOUT = 5.0
 # What is silent for as long as one look-up may take is not asked again.
-_RETRY = RetryPolicy(delays=(0.5, 1.0), longest_silence=4.0)
+_RETRY = RetryPolicy(delays=(0.25, 0.5), longest_silence=4.0)
 _AT_ONCE = replace(_RETRY, delays=())
 # The largest tokenizers take 40 MB.
 _LARGEST_SINGLE_FILE = 256 << 20

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.extents import Extent, ExtentMap
@@ -131,7 +131,7 @@ def _end_of(piece: Extent) -> Extent:
     return Extent(piece.file, piece.offset + piece.length, 0)
 
 
-def _hint(pieces: Sequence[Extent], file: Path) -> str:
+def _hint(pieces: Sequence[Extent], file: PurePath) -> str:
     """What a headerless file of the wrong length may be instead of ids, such as a pointer or an archive."""
-    kind = None if pieces[0].offset else signature_of(head_of(file))
+    kind = None if pieces[0].offset else signature_of(head_of(Path(file)))
     return f" (it looks like {kind})" if kind else ""

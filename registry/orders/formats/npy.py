@@ -98,7 +98,7 @@ def _check_array(path: Path, shape: tuple[int, ...], fortran_order: bool, dtype:
 
 
 def _check_length(piece: Extent) -> None:
-    length, due = length_of(piece.file), piece.offset + piece.length
+    length, due = length_of(Path(piece.file)), piece.offset + piece.length
     if length != due:
         raise CorruptFile(
             f"{piece.file}, byte {min(length, due)}: by its header the file has {due} bytes, and it has {length}; "
