@@ -32,6 +32,7 @@ __all__ = [
     "reading_answers",
     "shortened",
     "text_in",
+    "top_name_in",
 ]
 
 MOST_BYTES = 2**63 - 1
@@ -160,11 +161,16 @@ def text_in(value: object, subject: str, what: str) -> str:
 
 
 def name_in(value: object, subject: str) -> str:
-    """The path of a file within a repository: it leads to nowhere else, on any system."""
-    name = text_in(value, subject, "the name of a file")
-    if "\\" in name or ":" in name or any(part in ("", ".", "..") for part in name.split("/")):
-        not_a_hub(subject, f"the name of a file is {shortened(name)}")
-    return name
+    """The path of a file within a repository; it leads to nowhere else."""
+    if not isinstance(value, str) or any(part in ("", ".", "..") for part in value.split("/")):
+        not_a_hub(subject, f"the name of a file is {shortened(value)}")
+    return value
+
+
+def top_name_in(value: object, subject: str) -> str | None:
+    """The name of a file at the top of a repository, None of any other; it can be a file's name on every system."""
+    name = name_in(value, subject)
+    return None if "/" in name or "\\" in name or ":" in name else text_in(name, subject, "the name of a file")
 
 
 def members_in(value: object, subject: str, what: str) -> Mapping[str, Any]:

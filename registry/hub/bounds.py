@@ -5,8 +5,9 @@ much this thread may still read and how long it may still wait. So one place bou
 where huggingface_hub sends requests of its own. Outside of `bounded` the session does what it does without seenat.
 
 * A request may receive `most` bytes, and all requests together eight times that: a transfer that breaks off begins anew.
-* Only waiting counts, not what seenat does with the bytes. The hub has `_GRACE` seconds, a second more for each
-  `_SLOWEST` bytes, and loses one with each request, so that neither a byte a second nor endless breaks keep it alive.
+* Only waiting counts, not what seenat does with the bytes. The hub has the seconds of the policy's patience, a second more
+  for each `_SLOWEST` bytes, and loses one with each request, so that neither a byte a second nor endless breaks keep it
+  alive.
 * A head that no hub sends is refused before huggingface_hub acts on it: it names files of the cache after heads, and sleeps
   as long as a head says.
 """
@@ -19,13 +20,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from http.cookiejar import Cookie, DefaultCookiePolicy
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.errors import CorruptFile, HubUnavailable
 from seenat.registry.hub.answers import check_head, hub_name
+from seenat.registry.hub.retry import RetryPolicy
 
 if TYPE_CHECKING:
+    from urllib.request import Request as HttpRequest
+
     from httpx2 import Client, Request, Response
 
 __all__ = ["SMALL", "Bounds", "bounded", "unread_bytes"]
@@ -35,8 +40,9 @@ SMALL = 16 << 20
 # Heads, redirects and error pages on the way to an answer; h11 ends a head after 100 KiB.
 _HEADS = 256 << 10
 _TRIES = 8
-_GRACE = 30.0
 _SLOWEST = 16 << 10
+# Seconds; a wait of less is none.
+_TICK = 0.01
 # As h11 finds it: lines may end in a line feed alone.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 
@@ -52,6 +58,8 @@ class Bounds:
     """Bytes of one answer."""
     silence: float
     """Seconds without a byte that end a try."""
+    seconds: float
+    """Seconds of waiting that even the slowest hub has."""
     commit: str | None = None
     """The commit at which something is asked for; an answer of another one is refused."""
     waited: float = 0.0
@@ -65,8 +73,8 @@ class Bounds:
 
     def patience(self, wanted: float | None) -> float:
         """Seconds to wait for the next bytes; raises `HubUnavailable` when none are left."""
-        left = _GRACE + self.received / _SLOWEST - self.waited
-        if left <= 0:
+        left = self.seconds + self.received / _SLOWEST - self.waited
+        if left <= _TICK:
             raise HubUnavailable(
                 f"{hub_name()} sends {self.subject} too slowly: {self.received:,} bytes in {self.waited:.0f} seconds; "
                 "try again later."
@@ -87,14 +95,18 @@ _BOUNDS: ContextVar[Bounds | None] = ContextVar("bounds", default=None)
 
 
 @contextmanager
-def bounded(subject: str, *, most: int = SMALL, silence: float, commit: str | None = None) -> Iterator[Bounds]:
+def bounded(
+    subject: str, retry: RetryPolicy, *, most: int = SMALL, commit: str | None = None, silence: float | None = None
+) -> Iterator[Bounds]:
     """Bound what the session receives in this thread about one thing; everything is counted anew in each context.
+
+    `silence` is shorter or longer than the policy's where it is given.
 
     Within, requests raise `HubUnavailable` for an answer that is too slow or not a hub's, and `CorruptFile` for one that is
     too long.
     """
     _install()
-    bounds = Bounds(subject, most, silence, commit)
+    bounds = Bounds(subject, most, retry.timeout_or_default() if silence is None else silence, retry.patience, commit)
     token = _BOUNDS.set(bounds)
     try:
         yield bounds
@@ -138,6 +150,7 @@ class _Clients:
             "request": [*hooks["request"], _begin_request],
             "response": [_check_response, *hooks["response"]],
         }
+        client.cookies.jar.set_policy(_NoCookies())
         # httpx2 has no setting for the time or bytes of a whole answer, nor for its pools' sockets, which its own
         # pool takes as an argument.
         for transport in (client._transport, *client._mounts.values()):
@@ -145,6 +158,14 @@ class _Clients:
             if pool is not None:
                 pool._network_backend = _Backend(pool._network_backend)
         return client
+
+
+class _NoCookies(DefaultCookiePolicy):
+    """Keeps no cookies: hubs need none, and one that cannot be sent back would end every later request."""
+
+    def set_ok(self, cookie: Cookie, request: HttpRequest) -> bool:
+        """Whether to keep a cookie."""
+        return _BOUNDS.get() is None and super().set_ok(cookie, request)
 
 
 def _begin_request(request: Request) -> None:
@@ -197,11 +218,16 @@ class _Stream:
         bounds = _BOUNDS.get()
         if bounds is None:
             return bytes(self._stream.read(max_bytes, timeout))
+        from httpcore2 import TimeoutException
+
         patience, began = bounds.patience(timeout), monotonic()
         try:
             data = bytes(self._stream.read(max_bytes, patience))
-        finally:
+        except TimeoutException:
             bounds.waited += monotonic() - began
+            bounds.patience(timeout)  # It may be all that was left, and says more then.
+            raise
+        bounds.waited += monotonic() - began
         bounds.count(len(data))
         self._find_head(data)
         return data

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from seenat.registry.checkpoints.files import CONFIG, INDEX_SUFFIX, weight_and_config_files, weight_files_among
 from seenat.registry.errors import CorruptFile, SeenatError, UnknownCheckpoint
-from seenat.registry.hub.answers import commit_in, count_in, digest_in, is_commit, name_in, not_a_hub, reading_answers
+from seenat.registry.hub.answers import commit_in, count_in, digest_in, is_commit, not_a_hub, reading_answers
 from seenat.registry.hub.bounds import SMALL, bounded
 from seenat.registry.hub.cache import cached_file, ensure_disk_space, keep_if_content, note_commit
 from seenat.registry.hub.errors import hub_errors, is_unreachable
@@ -33,7 +33,6 @@ __all__ = ["DownloadObserver", "fetch_checkpoint", "fetch_file"]
 _TIMEOUT = 5.0
 # What is silent for as long as one look-up may take is not asked again.
 _RETRY = RetryPolicy(delays=(0.25, 0.5), longest_silence=4.0)
-_AT_ONCE = replace(_RETRY, delays=())
 # The largest tokenizers take 40 MB.
 _LARGEST_SINGLE_FILE = 256 << 20
 
@@ -53,7 +52,12 @@ class DownloadObserver:
 
 
 def fetch_checkpoint(
-    repository: str, revision: str, commit: str | None = None, *, watch: DownloadObserver | None = None
+    repository: str,
+    revision: str,
+    commit: str | None = None,
+    *,
+    watch: DownloadObserver | None = None,
+    retry: RetryPolicy = _RETRY,
 ) -> Path:
     """Fetch the files that determine a checkpoint's numbers; returns their folder, named after the commit.
 
@@ -66,20 +70,20 @@ def fetch_checkpoint(
         cached = _cached_folder(repository, wanted)
         if cached is not None and commit:
             return cached
-        return _or_cached(cached, lambda retry: _Download(repository, wanted, retry, watch).checkpoint())
+        return _or_cached(cached, retry, lambda policy: _Download(repository, wanted, policy, watch).checkpoint())
 
 
 def fetch_file(repository: str, name: str, revision: str = "main") -> Path:
     """Fetch one file of a repository, such as a tokenizer; raises as `fetch_checkpoint` does."""
     with hub_errors(f"{name} of {repository}"):
         cached = cached_file(repository, name, revision)
-        return _or_cached(cached, lambda retry: _Download(repository, revision, retry).single(name))
+        return _or_cached(cached, _RETRY, lambda policy: _Download(repository, revision, policy).single(name))
 
 
-def _or_cached(cached: Path | None, fetch: Callable[[RetryPolicy], Path]) -> Path:
+def _or_cached(cached: Path | None, retry: RetryPolicy, fetch: Callable[[RetryPolicy], Path]) -> Path:
     """What is fetched, or what is in the cache when the hub cannot be reached."""
     try:
-        return fetch(_RETRY if cached is None else _AT_ONCE)
+        return fetch(retry if cached is None else replace(retry, delays=()))
     except Exception as error:
         if cached is None or not is_unreachable(error):
             raise
@@ -144,13 +148,11 @@ class _Download:
         pinned = revision if is_commit(revision) else None
         found = self._request(lambda: get_hf_file_metadata(url, timeout=_TIMEOUT), pinned)
         size = None if found.size is None else count_in(found.size, subject, f"the length of {name}")
-        return commit_in(found.commit_hash, subject), RepositoryFile(
-            name_in(name, subject), digest_in(found.etag, subject), size
-        )
+        return commit_in(found.commit_hash, subject), RepositoryFile(name, digest_in(found.etag, subject), size)
 
     def _fetch(self, file: RepositoryFile, commit: str, most: int | None) -> Path:
         """Bring one file into the cache, unless it is there; `most` bytes, or as many as the hub says."""
-        from huggingface_hub import constants, hf_hub_download
+        from huggingface_hub import hf_hub_download
 
         cached = cached_file(self.repository, file.name, commit)
         if cached is not None:
@@ -165,7 +167,7 @@ class _Download:
             ),
             commit,
             due,
-            constants.HF_HUB_DOWNLOAD_TIMEOUT,
+            self.retry.timeout_or_default(),
         )
         fetched = keep_if_content(Path(path), file)
         if self.watch is not None:
@@ -183,13 +185,15 @@ class _Download:
         return most if file.bytes is None and most is not None else file.bytes or 0
 
     def _request(
-        self, request: Callable[[], _Result], commit: str | None, most: int = SMALL, silence: float = _TIMEOUT
+        self, request: Callable[[], _Result], commit: str | None, most: int = SMALL, silence: float | None = None
     ) -> _Result:
         """The result of a request, within bounds and tried again while that may help."""
         from huggingface_hub.errors import LocalEntryNotFoundError
 
         def once() -> _Result:
-            with bounded(self.subject, most=most, silence=silence, commit=commit), reading_answers(self.subject):
+            seconds = silence or self.retry.timeout or _TIMEOUT
+            bounds = bounded(self.subject, self.retry, most=most, commit=commit, silence=seconds)
+            with bounds, reading_answers(self.subject):
                 try:
                     return request()
                 except LocalEntryNotFoundError as error:

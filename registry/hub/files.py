@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seenat.registry.hub.answers import commit_in, count_in, digest_in, members_in, name_in, not_a_hub
+from seenat.registry.hub.answers import commit_in, count_in, digest_in, members_in, not_a_hub, text_in, top_name_in
 
 __all__ = ["CommitFiles", "RepositoryFile", "list_files"]
 
@@ -50,16 +50,17 @@ def list_files(repository: str, commit: str, timeout: float) -> CommitFiles:
         not_a_hub(subject, f"it lists the files of {info.sha}")
     if info.siblings is None:
         not_a_hub(subject, "it lists no files")
-    files = [_file(one, subject) for one in info.siblings if "/" not in str(one.rfilename)]
+    names = [(top_name_in(listed.rfilename, subject), listed) for listed in info.siblings]
+    files = [_file(name, listed, subject) for name, listed in names if name is not None]
     counted = None if info.safetensors is None else members_in(info.safetensors.parameters, subject, "what it counts")
     elements = counted and {
-        name_in(kind, subject): count_in(number, subject, f"the count of {kind}") for kind, number in counted.items()
+        text_in(kind, subject, "a type"): count_in(number, subject, f"the count of {kind}")
+        for kind, number in counted.items()
     }
     return CommitFiles({file.name: file for file in files}, elements)
 
 
-def _file(listed: Any, subject: str) -> RepositoryFile:
-    name = name_in(listed.rfilename, subject)
+def _file(name: str, listed: Any, subject: str) -> RepositoryFile:
     digest = digest_in(listed.blob_id if listed.lfs is None else listed.lfs.sha256, subject)
     size = listed.size if listed.lfs is None else listed.lfs.size
     file = RepositoryFile(name, digest, None if size is None else count_in(size, subject, f"the length of {name}"))

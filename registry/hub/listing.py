@@ -90,9 +90,19 @@ class RepositoryListing:
 
     def _determining(self, commit: str, present: Mapping[str, RepositoryFile]) -> set[str]:
         """The names of the files that determine the numbers; empty where they are not all there."""
+        read: list[bytes] = []
+
+        def index(name: str) -> bytes:
+            read.append(self._content(commit, present[name]))
+            return read[-1]
+
         try:
-            weights = weight_files_among(set(present), lambda name: self._content(commit, present[name]))
-        except CorruptFile:  # A broken index means that this commit holds no checkpoint; others still may.
+            weights = weight_files_among(set(present), index)
+        except CorruptFile:
+            # A broken index means that this commit holds no checkpoint; others still may. An index that could not be read
+            # means nothing.
+            if not read:
+                raise
             return set()
         names = {CONFIG, *weights}
         return names if weights and names <= present.keys() else set()
@@ -132,8 +142,7 @@ class RepositoryListing:
 
     def _request(self, subject: str, request: Callable[[], _Result], commit: str | None = None) -> _Result:
         def once() -> _Result:
-            silence = self._retry.timeout_or_default()
-            with bounded(subject, silence=silence, commit=commit), reading_answers(subject):
+            with bounded(subject, self._retry, commit=commit), reading_answers(subject):
                 return request()
 
         with hub_errors(subject):

@@ -40,6 +40,8 @@ class RetryPolicy:
     """Seconds after which no further try begins, unless the hub has asked to wait."""
     margin: float = 0.0
     """Seconds added to the wait in the hub's report of its limit, which is in whole seconds."""
+    patience: float = 30.0
+    """Seconds that an answer may take, and longer only while its bytes come fast enough; see `bounds`."""
     timeout: float | None = None
     """Seconds of silence that end a try; None for huggingface_hub's own setting, 10 seconds unless it is changed."""
 

@@ -202,8 +202,7 @@ class HubRanges:
         name = self._name(file)
 
         def once() -> _Result:
-            silence = self.retry.timeout_or_default()
-            with bounded(name, most=most, silence=silence, commit=commit), reading_answers(name):
+            with bounded(name, self.retry, most=most, commit=commit), reading_answers(name):
                 return request()
 
         with hub_errors(name, UnknownOrder):
