@@ -211,7 +211,7 @@ BAD_FILES = [
     FILE | {"rfilename": "a\x00b.bin"}, FILE | {"rfilename": "\ud800.bin"}, FILE | {"rfilename": "n" * 300},
     FILE | {"size": -1}, FILE | {"size": 10**30}, FILE | {"size": "5"}, FILE | {"size": 5.5}, FILE | {"size": True},
     FILE | {"blobId": "../../x"}, FILE | {"blobId": None}, FILE | {"blobId": "0" * 64}, FILE | {"lfs": {"size": 5}}, FILE | {"lfs": 5},
-    FILE | {"lfs": LARGE | {"sha256": "0" * 40}}, FILE | {"lfs": LARGE | {"size": None}, "size": -1},
+    FILE | {"lfs": LARGE | {"sha256": "0" * 40}}, FILE | {"lfs": LARGE | {"size": -1}},
 ]  # fmt: skip
 LISTED = {"id": "org/one", "sha": COMMIT, "siblings": [FILE]}
 BAD_LISTINGS = [
