@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
-from seenat.registry.orders.extents import Extent, ExtentMap
+from seenat.registry.orders.extents import Extent, ExtentMap, HubPath
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import FLAT_FORMATS, PACKED, OrderFiles
 from seenat.registry.storage.file_state import FileState, state_of
@@ -153,8 +153,9 @@ class Order:
 
     @cached_property
     def _pieces(self) -> ExtentMap:
+        place = Path if self.is_local else HubPath
         return ExtentMap(
-            Extent(Path(self.location, file.name), file.data_offset, file.bytes - file.data_offset)
+            Extent(place(self.location, file.name), file.data_offset, file.bytes - file.data_offset)
             for file in self.files
             if file.role == "tokens"
         )

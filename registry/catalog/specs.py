@@ -27,8 +27,10 @@ __all__ = [
     "SuiteSpec",
 ]
 
-# A location whose content cannot change: a repository at a commit, in full or shortened as git does.
-_AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{7,40}")
+# A location whose content cannot change: a repository at a commit.
+_AT_COMMIT = re.compile(r"hf://[^@]+@[0-9a-f]{40}")
+# Catalogs hold results on this commit under a digest in which it was named by 7 digits; they stay results on it.
+_NAMED_BEFORE = {"bac79b6820adb34e451f9a02cc1dc7cd920febf0": "bac79b6"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,9 @@ class OrderSpec:
         """
         geometry = f"{self.sequences} {self.tokens_per_sequence} {self.dtype}"
         if _AT_COMMIT.fullmatch(self.location):
-            return sha256_of_bytes("\n".join([geometry, self.location, *(file.name for file in self.files)]).encode())
+            repository, _, commit = self.location.rpartition("@")
+            location = f"{repository}@{_NAMED_BEFORE.get(commit, commit)}"
+            return sha256_of_bytes("\n".join([geometry, location, *(file.name for file in self.files)]).encode())
         # Where ids lie flat, an index only repeats the geometry; index maps and the documents' index are the order.
         deciding = [file for file in self.files if file.role == "tokens" or self.format == INDEX_MAP]
         if not deciding or any(file.sha256 is None for file in deciding):

@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from seenat.registry.errors import HubUnavailable, InvalidValue, NotFound, SeenatError, UnknownCheckpoint
+from seenat.registry.hub.answers import hub_name
 
 __all__ = ["hub_errors", "is_unreachable"]
+
+# Characters of an error of huggingface_hub's: it may hold a whole head of the hub's.
+_LONGEST_LINE = 300
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def hub_errors(subject: str, unknown: type[NotFound] = UnknownCheckpoint) -> Ite
         # Errors of the disk have a number; huggingface_hub's own, such as an incomplete transfer, have none.
         if error.errno is not None:
             raise
-        raise HubUnavailable(f"{_hub()} did not send all of {subject}: {_first_line(error)}") from error
+        raise HubUnavailable(f"{hub_name()} did not send all of {subject}: {_first_line(error)}.") from error
 
 
 def is_unreachable(error: Exception) -> bool:
@@ -42,7 +46,7 @@ def is_unreachable(error: Exception) -> bool:
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     failed = isinstance(error, HfHubHTTPError) and error.response.status_code >= 500
-    return failed or isinstance(error, TransportError | OfflineModeIsEnabled)
+    return failed or isinstance(error, TransportError | OfflineModeIsEnabled | HubUnavailable)
 
 
 def _translated(subject: str, error: Exception, unknown: type[NotFound]) -> SeenatError:
@@ -55,29 +59,27 @@ def _translated(subject: str, error: Exception, unknown: type[NotFound]) -> Seen
         return HubUnavailable(f"{subject} is not in the cache, and HF_HUB_OFFLINE is set; unset it to fetch it.")
     # A gated repository is also "not found" by its class, so it comes first.
     if isinstance(error, errors.GatedRepoError):
-        return HubUnavailable(f"{_hub()} keeps {subject} gated; ask for access on its page, then set HF_TOKEN.")
+        return HubUnavailable(f"{hub_name()} keeps {subject} gated; ask for access on its page, then set HF_TOKEN.")
     if isinstance(error, errors.RepositoryNotFoundError):
-        return unknown(f"{_hub()} shows no repository for {subject}; check the name, or set HF_TOKEN if it is private.")
+        return unknown(
+            f"{hub_name()} shows no repository for {subject}; check the name, or set HF_TOKEN if it is private."
+        )
     if isinstance(error, errors.RevisionNotFoundError):
-        return unknown(f"{_hub()} has no such revision: {subject}.")
+        return unknown(f"{hub_name()} has no such revision: {subject}.")
     if isinstance(error, errors.HfHubHTTPError):
         return _of_status(subject, error.response.status_code, unknown)
-    return HubUnavailable(f"{_hub()} cannot be reached for {subject} ({type(error).__name__}); try again later.")
+    return HubUnavailable(f"{hub_name()} cannot be reached for {subject} ({type(error).__name__}); try again later.")
 
 
 def _of_status(subject: str, status: int, unknown: type[NotFound]) -> SeenatError:
     if status == 404:
-        return unknown(f"{_hub()} has no file that {subject} needs.")
+        return unknown(f"{hub_name()} has no file that {subject} needs.")
     if status in (401, 403):
-        return HubUnavailable(f"{_hub()} refuses {subject} ({status}); check that HF_TOKEN is valid and may read it.")
-    return HubUnavailable(f"{_hub()} failed on {subject} ({status}); try again later.")
-
-
-def _hub() -> str:
-    from huggingface_hub import constants
-
-    return f"The hub at {constants.ENDPOINT}"
+        return HubUnavailable(
+            f"{hub_name()} refuses {subject} ({status}); check that HF_TOKEN is valid and may read it."
+        )
+    return HubUnavailable(f"{hub_name()} failed on {subject} ({status}); try again later.")
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return str(error).strip().partition("\n")[0].rstrip(".")[:_LONGEST_LINE]

@@ -11,16 +11,17 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from seenat.registry.checkpoints.files import CONFIG, FileRecord, checkpoint_digest, weight_files_among
 from seenat.registry.errors import CorruptFile
+from seenat.registry.hub.answers import commit_in, reading_answers, text_in
+from seenat.registry.hub.bounds import bounded
+from seenat.registry.hub.cache import git_blob_id
 from seenat.registry.hub.errors import hub_errors
+from seenat.registry.hub.files import RepositoryFile, list_files
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.storage.digests import sha256_of_bytes
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import RepoSibling
 
 __all__ = ["Listing", "RepositoryListing", "is_weights"]
 
@@ -29,6 +30,8 @@ _Result = TypeVar("_Result")
 # The hub needs some seconds to list many files. A sync sends many requests, so it is likely to meet the limit: it waits a
 # second more than the hub says, up to a whole window of 300 seconds and that margin.
 _RETRY = RetryPolicy(timeout=20.0, margin=1.0, longest_wait=310.0)
+# Bytes of small files that are kept: most commits share them.
+_KEPT = 64 << 20
 _WEIGHTS = (".safetensors", ".bin")
 _NOT_WEIGHTS = ("training_args.bin", "optimizer.bin", "scheduler.bin", "random_states")
 
@@ -59,20 +62,21 @@ class RepositoryListing:
         """The commit of every branch and tag; a branch takes precedence over a tag of the same name."""
         from huggingface_hub import HfApi
 
-        refs = self._request(self.repository, lambda: HfApi().list_repo_refs(self.repository))
-        return {ref.name: ref.target_commit for ref in (*refs.tags, *refs.branches)}
+        subject = self.repository
+        refs = self._request(subject, lambda: HfApi().list_repo_refs(self.repository))
+        return {
+            text_in(ref.name, subject, "the name of a revision"): commit_in(ref.target_commit, subject)
+            for ref in (*refs.tags, *refs.branches)
+        }
 
     def files(self, commit: str) -> Listing:
         """The files of a commit; also raises `CorruptFile` for broken answers."""
-        from huggingface_hub import HfApi
-
-        info = self._request(
+        listed = self._request(
             f"{self.repository}@{commit}",
-            lambda: HfApi().model_info(
-                self.repository, revision=commit, files_metadata=True, timeout=self._retry.timeout_or_default()
-            ),
+            lambda: list_files(self.repository, commit, self._retry.timeout_or_default()),
+            commit,
         )
-        present = {file.rfilename: file for file in info.siblings or []}
+        present = listed.files
         determining = self._determining(commit, present)
         names = sorted({*determining, *filter(is_weights, present)})
         files = tuple(self._described(commit, present[name], name in determining) for name in names)
@@ -81,40 +85,50 @@ class RepositoryListing:
             commit=commit,
             files=files,
             digest=checkpoint_digest(digests) if determining and len(digests) == len(determining) else None,
-            elements=dict(info.safetensors.parameters) if info.safetensors else None,
+            elements=listed.elements,
         )
 
-    def _determining(self, commit: str, present: Mapping[str, RepoSibling]) -> set[str]:
+    def _determining(self, commit: str, present: Mapping[str, RepositoryFile]) -> set[str]:
         """The names of the files that determine the numbers; empty where they are not all there."""
+        read: list[bytes] = []
+
+        def index(name: str) -> bytes:
+            read.append(self._content(commit, present[name]))
+            return read[-1]
+
         try:
-            weights = weight_files_among(set(present), lambda name: self._content(commit, present[name]))
-        except CorruptFile:  # A broken index means that this commit holds no checkpoint; others still may.
+            weights = weight_files_among(set(present), index)
+        except CorruptFile:
+            # A broken index means that this commit holds no checkpoint; others still may. An index that could not be read
+            # means nothing.
+            if not read:
+                raise
             return set()
         names = {CONFIG, *weights}
         return names if weights and names <= present.keys() else set()
 
-    def _described(self, commit: str, file: RepoSibling, determining: bool) -> FileRecord:
-        sha256 = f"sha256:{file.lfs.sha256}" if file.lfs else None
+    def _described(self, commit: str, file: RepositoryFile, determining: bool) -> FileRecord:
+        sha256 = f"sha256:{file.digest}" if file.is_large else None
         if sha256 is None and determining:
             sha256 = sha256_of_bytes(self._content(commit, file))
-        size = file.lfs.size if file.lfs else file.size
-        return FileRecord(name=file.rfilename, bytes=size or 0, sha256=sha256)
+        return FileRecord(name=file.name, bytes=file.bytes or 0, sha256=sha256)
 
-    def _content(self, commit: str, file: RepoSibling) -> bytes:
+    def _content(self, commit: str, file: RepositoryFile) -> bytes:
         """The content of a small file, checked against the digest in the listing."""
-        digest = file.lfs.sha256 if file.lfs else str(file.blob_id)
         # One thread fetches while the others wait, so that a content that all commits share is fetched once.
         with self._fetching:
-            if digest not in self._contents:
-                content = self._request(f"{self.repository}@{commit}", lambda: self._fetch(commit, file.rfilename))
-                actual = hashlib.sha256(content).hexdigest() if file.lfs else _blob_id(content)
-                if actual != digest:
+            if file.digest not in self._contents:
+                content = self._request(f"{self.repository}@{commit}", lambda: self._fetch(commit, file.name), commit)
+                actual = hashlib.sha256(content).hexdigest() if file.is_large else git_blob_id(content)
+                if actual != file.digest:
                     raise CorruptFile(
-                        f"{file.rfilename} of {self.repository}@{commit} arrived as {actual}, but the hub lists {digest}; "
+                        f"{file.name} of {self.repository}@{commit} arrived as {actual}, but the hub lists {file.digest}; "
                         "sync again."
                     )
-                self._contents[digest] = content
-            return self._contents[digest]
+                if sum(map(len, self._contents.values())) > _KEPT:
+                    self._contents.clear()
+                self._contents[file.digest] = content
+            return self._contents[file.digest]
 
     def _fetch(self, commit: str, name: str) -> bytes:
         from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
@@ -126,16 +140,15 @@ class RepositoryListing:
         content: bytes = response.content
         return content
 
-    def _request(self, subject: str, request: Callable[[], _Result]) -> _Result:
+    def _request(self, subject: str, request: Callable[[], _Result], commit: str | None = None) -> _Result:
+        def once() -> _Result:
+            with bounded(subject, self._retry, commit=commit), reading_answers(subject):
+                return request()
+
         with hub_errors(subject):
-            return self._retry.call(subject, request)
+            return self._retry.call(subject, once)
 
 
 def is_weights(name: str) -> bool:
     """Whether a file of a checkpoint holds weights, in any form."""
     return name.endswith(_WEIGHTS) and "/" not in name and not name.startswith(_NOT_WEIGHTS)
-
-
-def _blob_id(content: bytes) -> str:
-    """The name that git gives a content."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

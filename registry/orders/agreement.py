@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.extents import Extent, ExtentMap
@@ -89,8 +89,8 @@ def shared_sequence(order: OrderFiles, source: TokenSource) -> str | None:
         sequence, rest = divmod(end, source.geometry.sequence_bytes)
         if rest:
             return (
-                f"Order {order.name}: {pieces[number].file.name} ends {rest} bytes into sequence {sequence}, which goes on in "
-                f"{pieces[number + 1].file.name}; if the run read each file by itself and left such rests out, that sequence and "
+                f"Order {order.name}: {PurePath(pieces[number].file).name} ends {rest} bytes into sequence {sequence}, which goes on in "
+                f"{PurePath(pieces[number + 1].file).name}; if the run read each file by itself and left such rests out, that sequence and "
                 "all after it are wrong: cut each file after its last whole sequence and register again."
             )
     return None
@@ -155,7 +155,7 @@ def _end_of(piece: Extent) -> Extent:
     return Extent(piece.file, piece.offset + piece.length, 0)
 
 
-def _hint(pieces: Sequence[Extent], file: Path) -> str:
+def _hint(pieces: Sequence[Extent], file: PurePath) -> str:
     """What a headerless file of the wrong length may be instead of ids, such as a pointer or an archive."""
-    kind = None if pieces[0].offset else signature_of(head_of(file))
+    kind = None if pieces[0].offset else signature_of(head_of(Path(file)))
     return f" (it looks like {kind})" if kind else ""

@@ -77,10 +77,8 @@ def _load(tokenizer: str) -> Any:
 
 
 def _from_hub(repository: str) -> Any:
-    from huggingface_hub import hf_hub_download
     from tokenizers import Tokenizer
 
-    from seenat.registry.hub.errors import hub_errors
+    from seenat.registry.hub.download import fetch_file
 
-    with hub_errors(f"the tokenizer {repository}"):
-        return Tokenizer.from_file(hf_hub_download(repository, "tokenizer.json"))
+    return Tokenizer.from_file(str(fetch_file(repository, "tokenizer.json")))

@@ -11,19 +11,27 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from seenat.registry.orders.geometry import ByteRange
 
-__all__ = ["Extent", "ExtentMap"]
+__all__ = ["Extent", "ExtentMap", "HubPath"]
+
+
+class HubPath(PurePosixPath):
+    """The address of a file on a hub, `hf://datasets/ORG/NAME@REVISION/FILE`, as fsspec opens it."""
+
+    def __str__(self) -> str:
+        # A path has no two slashes in a row, and an address begins with them.
+        return super().__str__().replace("hf:/", "hf://", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
     """A run of bytes in one file."""
 
-    file: Path
-    """The file, absolute."""
+    file: Path | HubPath
+    """The file, absolute, or its address on a hub."""
     offset: int
     """Its first byte, from the beginning of the file."""
     length: int

@@ -73,8 +73,8 @@ class Formula:
     """Further names of the commit."""
 
     def is_called(self, revision: str) -> bool:
-        """Whether a revision names this commit: a name, or its first digits."""
-        return revision in self.revisions or (len(revision) >= 7 and self.commit.startswith(revision))
+        """Whether a revision names this commit: a name, or all its digits."""
+        return revision in (*self.revisions, self.commit)
 
 
 @dataclass

@@ -101,15 +101,6 @@ class PieceCache:
         except OSError as error:
             _log.warning("%s cannot be kept in %s: %s.", key.file, self.folder, error.strerror)
 
-    def commit_beginning_with(self, repository: str, digits: str) -> str | None:
-        """The commit of a repository that begins with these digits, if the cache has pieces of exactly one."""
-        try:
-            commits = [path.name for path in (self.folder / _quoted(repository)).iterdir()]
-        except OSError:
-            return None
-        matching = [commit for commit in commits if commit.startswith(digits)]
-        return matching[0] if len(matching) == 1 else None
-
     def _make_room(self) -> None:
         pieces = sorted(self._pieces(), key=lambda piece: piece.used_ns)
         total = sum(piece.size for piece in pieces)
@@ -149,4 +140,5 @@ def _size_on_disk(length: int) -> int:
 
 
 def _quoted(name: str) -> str:
-    return quote(name, safe="")
+    """A name as that of one file or folder; `.` and `..` alone lead elsewhere."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")

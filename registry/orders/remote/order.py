@@ -14,7 +14,6 @@ up once a reader, and a commit never.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,8 +46,6 @@ _PIECE = 4 << 20
 _LARGEST_PIECE = 64 << 20
 # Requests in flight for scattered sequences. Each waits for two answers, and the hub limits how many it counts.
 _AT_ONCE = 4
-# The first digits of a commit; git abbreviates to no fewer than 7.
-_BEGINNING_OF_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -247,12 +244,7 @@ class RemoteOrder(FlatOrder):
     def _commit(self) -> str:
         """The commit at which everything is read."""
         location = self._hub.location
-        if location.commit is not None:
-            return location.commit
-        cached = None
-        if _BEGINNING_OF_COMMIT.fullmatch(location.revision):
-            cached = self._cache.commit_beginning_with(location.repository, location.revision)
-        return cached or self._hub.find_commit(next(iter(self._files.values())))
+        return location.commit or self._hub.find_commit(next(iter(self._files.values())))
 
 
 def _sequences_per_piece(geometry: Geometry, sequences_per_batch: int) -> int:

@@ -40,6 +40,8 @@ __all__ = ["ModelManifest", "OrderManifest", "SuiteManifest", "read_manifest"]
 
 _HEADERS = {"suite": "[suite]", "order": "[[order]]", "model": "[[model]]"}
 _GEOMETRY = ("tokens_per_sequence", "sequences", "dtype")
+# As git abbreviates commits, to no fewer than 7 digits.
+_SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 # Steps that one message names before it counts the rest.
 _NAMED_STEPS = 8
@@ -325,6 +327,8 @@ def _check_template(model: Table, key: str) -> bool:
     used = set(_PLACEHOLDER.findall(template))
     if strange := sorted(used - {"{step}", "{label}"}):
         model.mistake(f"{listed(strange, 'and')} cannot be filled in; write {{step}} or {{label}}", key)
+    elif key == "revision" and _SHORT_COMMIT.fullmatch(template):
+        model.mistake(f"{shown(template)} is a part of a commit, and hubs want all 40 digits; write the whole", key)
     elif len(steps) > 1 and not used:
         model.mistake(f"{len(steps)} steps cannot share {shown(template)}; write {key} = {MODEL_KEYS[key].advice}", key)
     return not strange and (bool(used) or len(steps) <= 1)

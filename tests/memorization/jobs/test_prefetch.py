@@ -90,7 +90,9 @@ def on_disk(cache: Path) -> set[int]:
     """The steps whose weights are in the cache, whole."""
     whole = [path for path in cache.glob("*/refs/*") if path.suffix != ".tmp"]  # A fetch may be writing another.
     refs = {path.read_text(): int(path.name.removeprefix("step")) for path in whole}
-    return {refs[path.parent.name] for path in cache.glob("*/snapshots/*/model.safetensors") if path.exists()}
+    found = {path.parent.name for path in cache.glob("*/snapshots/*/model.safetensors") if path.exists()}
+    # A revision is noted once all its files are there.
+    return {refs[commit] for commit in found & refs.keys()}
 
 
 def transfers(hub: HubServer) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -131,6 +132,18 @@ def test_a_sequence_that_straddles_two_files(shared_catalog: Catalog) -> None:
     assert (first.file, second.file) == ("document-00000-of-00020.bin", "document-00001-of-00020.bin")
     assert first.length == 30_000_000_000 - sequence * 4098
     assert first.length + second.length == 4098
+
+
+def test_the_extents_of_an_order_on_a_hub_are_addresses(shared_catalog: Catalog) -> None:
+    order = shared_catalog.order("pile")
+    (extent,) = order.batch(0).extents()
+    assert str(extent.file) == f"{order.location}/document-00000-of-00020.bin"
+    assert str(extent.file).startswith("hf://datasets/EleutherAI/pile-standard-pythia-preshuffled@bac79b6820adb34e451f")
+    assert os.fspath(extent.file) == str(extent.file)
+    assert f"'{extent.file}'" in repr(extent)
+    assert (extent.file.name, extent.file.suffix) == ("document-00000-of-00020.bin", ".bin")
+    (shown,) = BatchAnswer.of(order.batch(0)).bytes
+    assert shown.file == "document-00000-of-00020.bin"
 
 
 def test_a_sequence_that_is_not_what_the_run_saw(shared_catalog: Catalog) -> None:

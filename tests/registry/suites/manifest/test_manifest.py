@@ -315,6 +315,12 @@ MISTAKES = [
     (CHECKPOINTS, f'{CHECKPOINTS}\nrepository = "a/b"', 21, f"{MODEL}: repository: checkpoints says where they are"),
     (CHECKPOINTS, f'{CHECKPOINTS}\nrevision = "a{{step}}"', 21, f"{MODEL}: revision: the folders of checkpoints have"),
     (CHECKPOINTS, 'repository = "a/b/c"', 20, f'{MODEL}: repository: "a/b/c" is no repository of the hub; write repo'),
+    (
+        CHECKPOINTS,
+        'repository = "a/b"\nrevision = "bac79b6"',
+        21,
+        f'{MODEL}: revision: "bac79b6" is a part of a commit, and',
+    ),
     (CHECKPOINTS, 'repository = "a/b"\nrevision = "main"', 21, f'{MODEL}: revision: 5 steps cannot share "main";'),
     ("/step{step}", "/step0", 20, f'{MODEL}: checkpoints: 5 steps cannot share "models/mine-small/step0"; write check'),
     ("/step{step}", "/step{step:06d}", 20, f"{MODEL}: checkpoints: {{step:06d}} cannot be filled in; write {{step}}"),
