@@ -39,6 +39,7 @@ LIGHT = {
     "seenat.memorize",
     "seenat.registry.answer",
     "seenat.registry.errors",
+    "seenat.registry.printable",
     "seenat.registry.settings",
     "seenat.registry.storage.local",
     "seenat.registry.units",

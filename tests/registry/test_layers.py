@@ -10,7 +10,18 @@ ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "registry"
 
 LAYERS = (
-    ("errors", "settings", "units", "schedule", "learning_rate", "answer", "closing", "notebook", "optional"),
+    (
+        "errors",
+        "settings",
+        "printable",
+        "units",
+        "schedule",
+        "learning_rate",
+        "answer",
+        "closing",
+        "notebook",
+        "optional",
+    ),
     ("storage",),
     ("checkpoints",),
     ("hub", "database"),
