@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.published.result_sets import CONTINUATION
+from seenat.registry import settings
 from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
 from seenat.registry.hub.errors import hub_errors
 
@@ -125,7 +126,7 @@ def _datasets_or_refuse() -> Any:
 
 
 def _load(datasets: Any, source: str) -> _Loaded:
-    path = Path(source).expanduser()
+    path = settings.expand(source, "The source") if source.startswith("~") else Path(source)
     if path.exists():
         try:
             return _load_local(datasets, path.absolute())
