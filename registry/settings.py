@@ -30,10 +30,12 @@ def home() -> Path:
         return expand(chosen, "SEENAT_HOME")
     import platformdirs
 
-    folder = Path(platformdirs.user_data_dir("seenat", appauthor=False))
-    if folder.parts[0].startswith(
-        "~"
-    ):  # Python leaves it as it is where it knows no home: a folder named ~ would be made.
+    try:
+        folder = Path(platformdirs.user_data_dir("seenat", appauthor=False))
+    except RuntimeError:
+        folder = Path("~")
+    # Older versions of platformdirs leave the ~ as it is where Python knows no home: a folder of that name would be made.
+    if folder.parts[0].startswith("~"):
         raise InvalidValue("This user has no home folder; set SEENAT_HOME to a folder for the catalog and the results.")
     return folder.absolute()
 

@@ -259,7 +259,7 @@ def _effects_title(altair: Any, profiles: Sequence[CounterfactualProfile]) -> An
         if profile.parallel is False
     ]
     return altair.TitleParams(
-        f"Difference between trained on and not, no effect: {label}", subtitle=remarks, subtitleColor="#d62728"
+        f"Difference between trained on and not: {label}", subtitle=remarks, subtitleColor="#d62728"
     )
 
 

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from seenat.memorization.published.columns import Columns, flags_of, indices_of, read_columns, scores_of
 from seenat.memorization.published.parquet_files import column_names, files_by_split, readable, rows_of
 from seenat.memorization.published.result_sets import CONTINUATION
+from seenat.registry import settings
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.hub.errors import hub_errors
 from seenat.registry.optional import arrow, datasets_or_refuse
@@ -122,10 +123,7 @@ def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
 
 
 def _path_of(source: str) -> Path:
-    try:
-        return Path(source).expanduser()
-    except RuntimeError as error:
-        raise InvalidValue(f"{source} does not exist: {_line(error)}; write the path in full.") from error
+    return settings.expand(source, "The source") if source.startswith("~") else Path(source)
 
 
 def _published(source: str, splits: Mapping[str, _Split]) -> tuple[PublishedData, ...]:

@@ -182,8 +182,8 @@ def _not_measured(
 
 def _told_apart(several: list[Measurement]) -> str:
     """What `seenat memorize` was asked for each: `1b30 is of --measure score`."""
-    asked = {each.protocol.id: each.protocol.options.strip() or "no option" for each in several}
-    return ", ".join(f"{id_} is of {options}" for id_, options in asked.items())
+    asked = {each.protocol.id: each.protocol.options.strip() for each in several}
+    return ", ".join(f"{id_} is {f'of {options}' if options else 'the default'}" for id_, options in asked.items())
 
 
 def measurement_by_id(connection: Connection, id_: int) -> Measurement:

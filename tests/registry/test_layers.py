@@ -13,6 +13,7 @@ LAYERS = (
     (
         "errors",
         "settings",
+        "printable",
         "units",
         "schedule",
         "learning_rate",
@@ -20,7 +21,6 @@ LAYERS = (
         "closing",
         "notebook",
         "optional",
-        "printable",
     ),
     ("storage",),
     ("checkpoints",),

@@ -180,7 +180,7 @@ def test_a_name_is_text_in_every_format(tmp_path: Path) -> None:
         save(chart, tmp_path / f"chart.{ending}")
     shown = "</script><script>alert(1)</script><!--\\x1b[2J\\u202e\\u2028\\udcff\\x00"
     svg = ElementTree.parse(tmp_path / "chart.svg").getroot()
-    assert "".join(svg.itertext()).count(shown) == 2
+    assert "".join(svg.itertext()).endswith(shown)  # The title; a legend's labels are cut to its width.
     page = (tmp_path / "chart.html").read_text()
     scripts: list[str] = []
     parser = HTMLParser()

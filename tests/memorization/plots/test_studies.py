@@ -227,7 +227,7 @@ def test_what_is_no_effect_is_not_called_one(found: dict[str, Any], tmp_path: Pa
     assert "effect (nats" in effect
     assert "NOT parallel" not in effect
     difference = svg_of(charts.counterfactual_chart([parallel, differs]), tmp_path)
-    assert "Difference between trained on and not, no effect: " in difference
+    assert "Difference between trained on and not: " in difference
     assert "pocket-660k: trends were NOT parallel before training, so these are no effects" in difference
     assert "pocket-230k: trends" not in difference
     assert ">effect (" not in difference
