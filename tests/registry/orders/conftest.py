@@ -172,7 +172,7 @@ def write_index_map(folder: Path, parts: list[np.ndarray], length: int) -> Order
     np.save(folder / "doc_idx.npy", documents.astype(np.int32))
     np.save(folder / "sample_idx.npy", sample_idx)
     np.save(folder / "shuffle_idx.npy", np.arange(len(sample_idx) - 1, dtype=np.uint32))
-    return OrderFiles(name="map", format="neox-index-map", files=files, **map_files(folder))
+    return OrderFiles(name="map", format="neox-index-map", files=files, pack_impl="packed", **map_files(folder))
 
 
 LAYOUT_COLUMNS = {"plain": ("tokens", "sequence", "batch"), "published": ("token_ids", "uid", "batch_idx")}
