@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cli import Call
@@ -73,6 +74,19 @@ def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):
         exec(compile(block, page, "exec"), {})  # noqa: S102 - our own documents, as their readers run them.
+
+
+def test_results_open_as_the_page_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block, of the results that are there."""
+    monkeypatch.chdir(home)
+    results = Path("catalog.sqlite.results", "pocket-230k")
+    array = next(results.glob("243582cf555b-*[!s].zarr"))
+    first = blocks("docs/memorization.md", "python")[0]
+    block = re.sub(r'"catalog\.sqlite\.results/.*?"', repr(str(array)), first)
+    names: dict[str, Any] = {}
+    exec(compile(block, "docs/memorization.md", "exec"), names)  # noqa: S102 - as its readers run it.
+    # Step 0 had seen nothing to be measured, unless a page before has asked for unseen sequences.
+    assert names["measured"].sizes["checkpoint"] in (12, 13)
 
 
 def test_the_tour_of_the_library_runs(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
