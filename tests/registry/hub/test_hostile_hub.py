@@ -174,8 +174,10 @@ SENT = {
 @pytest.mark.parametrize("name", SENT)
 def test_what_is_cut_or_endless_ends(hub: HostileHub, disk: Disk, name: str) -> None:
     # huggingface_hub resumes each transfer that breaks off five times, a second apart, so that one is enough.
-    kinds = ["refs", "listing", "head config", "range", "body part" if "head" in name else "body config"]
-    if name == "endless early answers":
+    kinds = ["refs", "listing", "head config", "range", "body config"]
+    if name == "endless head":
+        kinds.pop()
+    elif name == "endless early answers":
         kinds = ["range"]
     elif name in ("endless body", "endless chunks"):
         kinds = [kind for kind in BODIES if kind != "body index"]
@@ -265,7 +267,7 @@ def test_no_header_leads_outside_or_is_believed(hub: HostileHub, disk: Disk, hea
     for kind, ask in (("head config", checkpoint), ("body config", checkpoint), ("head part", checkpoint),
                       ("listing", listed), ("range", ranged)):  # fmt: skip
         # What makes a client wait for bytes that do not come costs seconds.
-        for value in values[:3] if header in ("Content-Length", "Transfer-Encoding") else values:
+        for value in values[:1] if header in ("Content-Length", "Transfer-Encoding") else values:
             hub.attack = Attack(kind, lambda answer, value=value: answer.with_header(header, value))
             check_ends(ask, disk)
 
@@ -312,7 +314,7 @@ PLACES = ("", "..", "http://[", "http://:99999999/", "file:///etc/passwd", "ftp:
 
 @pytest.mark.parametrize("status", ["302 Found", "300 Choices"])
 def test_a_redirect_leads_nowhere_wrong(hub: HostileHub, disk: Disk, status: str) -> None:
-    for kind, ask in (("listing", listed), ("head config", checkpoint), ("body part", checkpoint), ("range", ranged)):
+    for kind, ask in (("listing", listed), ("head config", checkpoint), ("range", ranged)):
         for place in PLACES:
             hub.attack = Attack(
                 kind,
