@@ -9,6 +9,7 @@ reading of the batch records it then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
@@ -23,9 +24,9 @@ from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
-    from seenat.registry.orders.source import Tokens
+    from seenat.registry.orders.source import Tokens, TokenSource
 
-__all__ = ["read_sequences", "verify_batch"]
+__all__ = ["read_sequences", "reread_batches", "verify_batch"]
 
 
 def read_sequences(catalog: Catalog, order: Order, sequences: SequenceRange, *, record: bool = True) -> Tokens:
@@ -34,14 +35,52 @@ def read_sequences(catalog: Catalog, order: Order, sequences: SequenceRange, *, 
     Every batch of the order that lies wholly within them is checked against what the catalog knows and, if `record` is true,
     recorded there; a schedule may cut the order otherwise. Raises as `Order.source`, `TokenSource.tokens` and `verify_batch`.
     """
-    tokens = order.source().tokens(sequences)
+    source = order.source()
+    tokens = source.tokens(sequences)
     for batch in range(-(-sequences.start // order.sequences_per_batch), order.batches.stop):
         whole = order.batch(batch).sequences
         if whole.stop > sequences.stop:
             break
         ids = tokens[whole.start - sequences.start : whole.stop - sequences.start]
-        verify_batch(catalog, order, batch, ids, record=record)
+        try:
+            verify_batch(catalog, order, batch, ids, record=record)
+        except CorruptFile:
+            if order.is_local:
+                raise
+            # What is kept of it may have been damaged before it was kept: the digest decides, so it is fetched once more.
+            ids[:] = _fetched_anew(source, whole)
+            verify_batch(catalog, order, batch, ids, record=record)
     return tokens
+
+
+def reread_batches(
+    catalog: Catalog, order: Order, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> tuple[CorruptFile, ...]:
+    """Read every batch with a known digest again, from its files or from the hub, never from what is kept of it.
+
+    Returns an error for each batch that reads otherwise; `progress` gets how many are done, and of how many. Raises as
+    `Order.source` and `TokenSource.tokens`.
+    """
+    known = (batches.c.order_id == order.id, batches.c.digest.is_not(None))
+    with catalog.database.read() as connection:
+        numbers = list(connection.execute(select(batches.c.batch).where(*known).order_by(batches.c.batch)).scalars())
+    source, faults = order.source(), []
+    for done, number in enumerate(numbers, start=1):
+        try:
+            verify_batch(catalog, order, number, _fetched_anew(source, order.batch(number).sequences), record=False)
+        except CorruptFile as fault:
+            faults.append(fault)
+        progress(done, len(numbers))
+    return tuple(faults)
+
+
+def _fetched_anew(source: TokenSource, sequences: SequenceRange) -> Tokens:
+    """The ids of sequences, from the hub where they are there."""
+    from seenat.registry.orders.remote.order import RemoteOrder
+
+    if isinstance(source, RemoteOrder):
+        source.forget(sequences)
+    return source.tokens(sequences)
 
 
 def verify_batch(catalog: Catalog, order: Order, batch: int, tokens: Tokens, *, record: bool = True) -> BatchContent:

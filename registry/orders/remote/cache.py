@@ -101,6 +101,11 @@ class PieceCache:
         except OSError as error:
             _log.warning("%s cannot be kept in %s: %s.", key.file, self.folder, error.strerror)
 
+    def forget(self, key: PieceKey) -> None:
+        """Delete a piece, if it is there."""
+        with suppress(OSError):
+            (self.folder / key.path).unlink()
+
     def _make_room(self) -> None:
         pieces = sorted(self._pieces(), key=lambda piece: piece.used_ns)
         total = sum(piece.size for piece in pieces)

@@ -125,6 +125,13 @@ class RemoteOrder(FlatOrder):
         size = self._sequences_per_batch
         return SequenceRange(batch * size, min((batch + 1) * size, self._geometry.sequences))
 
+    def forget(self, sequences: SequenceRange) -> None:
+        """Delete what is kept of consecutive sequences, as far as `tokens` would read it: it then asks the hub."""
+        for part, piece in self._parts(self._geometry.bytes_of(sequences)):
+            for span in {part, piece}:
+                for number, within in self._pieces.cut(span):
+                    self._cache.forget(self._key(number, within))
+
     def place(self, sequence: int, position: int) -> str:
         """File, repository and byte of one id; see `TokenSource.place`."""
         return super().place(sequence, position).replace(", byte ", f" of {self._hub.location}, byte ")
@@ -132,13 +139,19 @@ class RemoteOrder(FlatOrder):
     # -- the bytes that the flat reader needs
 
     def _read(self, span: ByteRange) -> _Bytes:
-        data, position = np.empty(len(span), np.uint8), span.start
+        data = np.empty(len(span), np.uint8)
+        for part, piece in self._parts(span):
+            self._load(part, piece, data[part.start - span.start : part.stop - span.start])
+        return data
+
+    def _parts(self, span: ByteRange) -> Iterator[tuple[ByteRange, ByteRange]]:
+        """A span cut where pieces end; each part with its piece."""
+        position = span.start
         while position < span.stop:
             piece = self._piece_of(position // self._geometry.sequence_bytes)
             part = ByteRange(position, min(piece.stop, span.stop))
-            self._load(part, piece, data[part.start - span.start : part.stop - span.start])
+            yield part, piece
             position = part.stop
-        return data
 
     def _gather(self, indices: Sequences, columns: ByteRange, data: _Bytes) -> None:
         """Fill row r of `data` with the bytes `columns` of sequence `indices[r]`, several pieces at a time."""

@@ -6,7 +6,6 @@ cache, and nothing in it is anything but what the hub holds under its digest.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from huggingface_hub import constants
 from support import hostile_hub
 from support.fake_hub import client_of
 from support.hostile_hub import COMMIT, FILES, IDS, Answer, Attack, HostileHub, serve_hostile
+from support.hostile_listings import JSONS
 
 from seenat.registry.errors import CorruptFile, HubUnavailable, SeenatError
 from seenat.registry.hub.download import fetch_checkpoint
@@ -174,8 +174,10 @@ SENT = {
 @pytest.mark.parametrize("name", SENT)
 def test_what_is_cut_or_endless_ends(hub: HostileHub, disk: Disk, name: str) -> None:
     # huggingface_hub resumes each transfer that breaks off five times, a second apart, so that one is enough.
-    kinds = ["refs", "listing", "head config", "range", "body part" if "head" in name else "body config"]
-    if name == "endless early answers":
+    kinds = ["refs", "listing", "head config", "range", "body config"]
+    if name == "endless head":
+        kinds.pop()
+    elif name == "endless early answers":
         kinds = ["range"]
     elif name in ("endless body", "endless chunks"):
         kinds = [kind for kind in BODIES if kind != "body index"]
@@ -202,42 +204,6 @@ def test_a_body_of_a_byte_at_a_time_is_too_slow(hub: HostileHub, disk: Disk, kin
 
 
 # -- answers of another kind
-
-NO_OBJECTS = [b"null", b"{}", b"[]", b"3", b'"text"', b"", b"{", b"[" * 100_000, b"\xff\xfe", b"NaN", b"9" * 5_000]
-FILE = {"rfilename": "m.bin", "size": 5, "blobId": "0" * 40}
-LARGE = {"sha256": "0" * 64, "size": 1, "pointerSize": 134}
-BAD_FILES = [
-    None, {}, FILE | {"rfilename": "../x.safetensors"}, FILE | {"rfilename": "/x"}, FILE | {"rfilename": 5},
-    FILE | {"rfilename": "a\x00b.bin"}, FILE | {"rfilename": "\ud800.bin"}, FILE | {"rfilename": "n" * 300},
-    FILE | {"size": -1}, FILE | {"size": 10**30}, FILE | {"size": "5"}, FILE | {"size": 5.5}, FILE | {"size": True},
-    FILE | {"blobId": "../../x"}, FILE | {"blobId": None}, FILE | {"blobId": "0" * 64}, FILE | {"lfs": {"size": 5}}, FILE | {"lfs": 5},
-    FILE | {"lfs": LARGE | {"sha256": "0" * 40}}, FILE | {"lfs": LARGE | {"size": -1}},
-]  # fmt: skip
-LISTED = {"id": "org/one", "sha": COMMIT, "siblings": [FILE]}
-BAD_LISTINGS = [
-    *(LISTED | {"siblings": [file]} for file in BAD_FILES),
-    *(LISTED | {"siblings": files} for files in (None, 5, "x", {"a": 1})),
-    *(LISTED | {"sha": sha} for sha in ("../../x", None, 5, "1" * 40, COMMIT.upper())),
-    *(LISTED | {"safetensors": {"parameters": counted, "total": 1}} for counted in ([1], 5, {"F16": -1}, {"F16": "x"})),
-    *(LISTED | {"safetensors": counted} for counted in (5, "x", [1])),
-]
-BRANCH = {"name": "main", "ref": "refs/heads/main", "targetCommit": COMMIT}
-REFS = {"branches": [BRANCH], "tags": [], "converts": []}
-BAD_REFS = [
-    *(REFS | {"branches": branches} for branches in (None, 5, "x", [None], [{}], [5])),
-    *(
-        REFS | {"branches": [BRANCH | {"targetCommit": commit}]}
-        for commit in ("../..", None, 5, COMMIT[:7], COMMIT + "0")
-    ),
-    *(
-        REFS | {"branches": [BRANCH | {"name": name}]}
-        for name in (None, 5, "", "a\x1b[31m", "\ud800", "n" * 300, "a\x00")
-    ),
-]
-JSONS = {
-    "refs": [*NO_OBJECTS, *(json.dumps(refs).encode() for refs in BAD_REFS)],
-    "listing": [*NO_OBJECTS, *(json.dumps(listing).encode() for listing in BAD_LISTINGS)],
-}
 
 
 @pytest.mark.parametrize("kind", JSONS)
@@ -301,7 +267,7 @@ def test_no_header_leads_outside_or_is_believed(hub: HostileHub, disk: Disk, hea
     for kind, ask in (("head config", checkpoint), ("body config", checkpoint), ("head part", checkpoint),
                       ("listing", listed), ("range", ranged)):  # fmt: skip
         # What makes a client wait for bytes that do not come costs seconds.
-        for value in values[:3] if header in ("Content-Length", "Transfer-Encoding") else values:
+        for value in values[:1] if header in ("Content-Length", "Transfer-Encoding") else values:
             hub.attack = Attack(kind, lambda answer, value=value: answer.with_header(header, value))
             check_ends(ask, disk)
 
@@ -348,7 +314,7 @@ PLACES = ("", "..", "http://[", "http://:99999999/", "file:///etc/passwd", "ftp:
 
 @pytest.mark.parametrize("status", ["302 Found", "300 Choices"])
 def test_a_redirect_leads_nowhere_wrong(hub: HostileHub, disk: Disk, status: str) -> None:
-    for kind, ask in each(list(KINDS)):
+    for kind, ask in (("listing", listed), ("head config", checkpoint), ("range", ranged)):
         for place in PLACES:
             hub.attack = Attack(
                 kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from dataclasses import replace
@@ -17,7 +18,7 @@ from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
-from seenat.registry.integrity.batch_digests import read_sequences, verify_batch
+from seenat.registry.integrity.batch_digests import read_sequences, reread_batches, verify_batch
 from seenat.registry.orders.remote.order import token_cache
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange
@@ -132,6 +133,42 @@ def test_bytes_that_change_at_the_hub_are_noticed(
         shutil.rmtree(token_cache().folder)
         with pytest.raises(CorruptFile, match=f"the catalog knows {DIGEST}; delete {token_cache().folder} and read it"):
             read_sequences(sqlite_catalog, order, batch)
+
+
+def keep_other_bytes(rows: np.ndarray) -> None:
+    """Put other bytes, with a digest of their own, where the one piece of the cache lies."""
+    (piece,) = (path for path in token_cache().folder.rglob("*") if path.is_file())
+    piece.write_bytes(hashlib.sha256(rows.tobytes()).digest() + rows.tobytes())
+
+
+def test_what_was_kept_wrongly_is_fetched_once_more(sqlite_catalog: Catalog, hub: HubServer) -> None:
+    order = sqlite_catalog.order("pile-deduped")
+    batch = order.batch(8).sequences
+    publish(hub, order, ROWS)
+    with client_of(hub):
+        read_sequences(sqlite_catalog, order, batch)
+        keep_other_bytes(ROWS[::-1])
+        for _ in range(2):
+            np.testing.assert_array_equal(read_sequences(sqlite_catalog, order, batch), ROWS)
+        assert len([line for line in hub.requests if line.startswith("GET /large/")]) == 2
+
+
+def test_batches_are_read_again_from_the_hub_and_not_from_what_is_kept(sqlite_catalog: Catalog, hub: HubServer) -> None:
+    order = sqlite_catalog.order("pile-deduped")
+    with sqlite_catalog.database.write() as connection:
+        connection.execute(update(batches).where(batches.c.order_id == order.id).values(digest=None))
+    publish(hub, order, ROWS)
+    with client_of(hub):
+        for batch in (8, 9):
+            read_sequences(sqlite_catalog, order, order.batch(batch).sequences)
+        moments: list[tuple[int, int]] = []
+        assert reread_batches(sqlite_catalog, order, lambda done, total: moments.append((done, total))) == ()
+        assert moments == [(1, 2), (2, 2)]
+        publish(hub, order, ROWS[::-1])
+        np.testing.assert_array_equal(read_sequences(sqlite_catalog, order, order.batch(8).sequences), ROWS)
+        faults = reread_batches(sqlite_catalog, order)
+    assert [str(fault).partition(" of ")[0] for fault in faults] == ["Batch 8", "Batch 9"]
+    assert stored(sqlite_catalog, order, 8) == (DIGEST, ZEROS)
 
 
 def test_only_flat_formats_are_read_from_the_hub(sqlite_catalog: Catalog) -> None:

@@ -63,6 +63,13 @@ def test_what_a_new_catalog_holds(shared_catalog: Catalog) -> None:
     assert saved == dict.fromkeys(MAIN, 154)
 
 
+def test_results_on_the_pile_stay_results_on_it() -> None:
+    """Catalogs named its commit by 7 digits once."""
+    (pile,) = (order for suite in builtin_suites() for order in suite.orders if order.name == "pile")
+    assert pile.location.endswith("@bac79b6820adb34e451f9a02cc1dc7cd920febf0")
+    assert pile.digest == "sha256:94b9dc9b30ec8d258072e33084ea6b2600df96f45d8a24ff016057ac428d6c47"
+
+
 @pytest.mark.parametrize("name", MAIN)
 def test_the_sixteen_main_models(name: str) -> None:
     model, size = MODELS[name], name.split("-")[1]
