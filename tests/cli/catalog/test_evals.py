@@ -129,7 +129,6 @@ def test_evaluations_as_tables_and_json(run: Run) -> None:
         "stderr",
         "file",
         "repetitions",
-        "series",
     }
     assert (found["results"][2]["value"], found["results"][2]["stderr"]) == tuple(stated.values())
     both = answer(run, "evals", "pythia-70m", "pythia-v1.1-70m-deduped")
