@@ -108,6 +108,7 @@ def import_memorized(
     out = Output(as_json)
     if not out.data(sets):
         _show_sets(out, sets)
+    out.talk_all(dict.fromkeys(remark for imported in sets for remark in imported.remarks))
 
 
 @click.command()
@@ -191,8 +192,7 @@ def _show_sets(out: Output, sets: Sequence[ImportedSet]) -> None:
         ),
         spare=("kind", "marked", "beyond", "repeated"),
     )
-    notes = [note for imported in sets for note in (imported.note, *imported.remarks) if note]
-    for note in dict.fromkeys(notes):
+    for note in dict.fromkeys(imported.note for imported in sets if imported.note):
         out.line(note)
 
 

@@ -57,6 +57,22 @@ Progress = Callable[[str, int], None]
 class ImportedSet(Answer):
     """The result of importing one result set."""
 
+    json_names = (
+        "name",
+        "model",
+        "step",
+        "kind",
+        "sequences",
+        "memorized",
+        "read",
+        "repeated",
+        "beyond",
+        "marked",
+        "bytes",
+        "outcome",
+        "note",
+    )
+
     name: str
     model: str
     step: int

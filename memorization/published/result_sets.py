@@ -9,9 +9,9 @@ banned, half precision (`predictable-memorization/eval_memorization.py` of https
 set is empty: nobody stated it.
 
 The file is an .npz of `gaps` (each sequence minus the one before it, uint32 or uint64), `scores` (uint8, of 32) or `flags` for a
-sample, `covers` (start and stop, equal where a list covers nothing else) for a list, `marked_from` and `counts` (rows read, repeated,
-beyond). The catalog knows its digest. Files of earlier versions lack `covers`; their lists cover everything where the set is one
-of Pythia's own by its name.
+sample, `covers` (start and stop) for a list of which that was stated, `marked_from` and `counts` (rows read, repeated, beyond). A
+list without `covers` covers everything where it is one of Pythia's own by its name, else nothing but its sequences. The
+catalog knows the file's digest.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class SetContent:
             counts=np.array([self.read, self.repeated, self.beyond], np.int64),
             **({} if self.scores is None else {"scores": self.scores}),
             **({} if self.flags is None else {"flags": self.flags}),
-            **({} if self.covers is None else {"covers": np.array([self.covers.start, self.covers.stop], np.int64)}),
+            **({"covers": np.array([self.covers.start, self.covers.stop], np.int64)} if self.covers else {}),
         )
         return buffer.getvalue()
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import ClassVar
 
 from sqlalchemy import Connection, select
 
@@ -42,6 +43,7 @@ class BenchmarkValue(Answer):
     """One number of one checkpoint."""
 
     json_names = ("task", "metric", "shots", "step", "value", "stderr=error", "file", "repetitions", "series")
+    json_only_with: ClassVar[Mapping[str, str]] = {"series": "series"}
 
     task: str
     metric: str

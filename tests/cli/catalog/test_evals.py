@@ -129,7 +129,6 @@ def test_evaluations_as_tables_and_json(run: Run) -> None:
         "stderr",
         "file",
         "repetitions",
-        "series",
     }
     assert (found["results"][2]["value"], found["results"][2]["stderr"]) == tuple(stated.values())
     both = answer(run, "evals", "pythia-70m", "pythia-v1.1-70m-deduped")
@@ -160,13 +159,14 @@ def test_importing_memorized_sequences(run: Run) -> None:
     assert "Most likely results of the -v0 model" in printed
 
 
-def test_importing_a_list_that_covers_a_part(run: Run) -> None:
-    where = ("import", "memorized", "my.parquet", "--model", "pythia-70m")
-    (listed,) = answer(run, *where)
-    assert (listed["covers"], listed["outcome"]) == ({"start": 0, "stop": 0}, "added")
-    assert "import it again with --sequences A:B" in run(*where)
-    (covering,) = answer(run, *where, "--sequences", "0:5000")
-    assert (covering["covers"], covering["remarks"][1:]) == ({"start": 0, "stop": 5000}, [])
+def test_importing_a_list_that_covers_a_part(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["import", "memorized", "my.parquet", "--model", "pythia-70m"]
+    COMMANDS.main(where, prog_name="seenat", standalone_mode=False)
+    assert "import it again with --sequences A:B" in capsys.readouterr().err
+    COMMANDS.main([*where, "--sequences", "0:5000"], prog_name="seenat", standalone_mode=False)
+    said = capsys.readouterr()
+    assert "replaced" in said.out
+    assert "--sequences" not in said.err
 
 
 def test_comparing_where_nothing_was_measured(run: Run) -> None:
