@@ -78,7 +78,8 @@ def read_index(index: str, content: bytes, suffix: str) -> dict[str, str]:
     for name in file_of.values():
         # An index comes from a stranger: `../x` or `C:\x` would make us read or overwrite files elsewhere.
         if not isinstance(name, str) or Path(name).name != name or "\\" in name or not name.endswith(suffix):
+            told = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
             raise CorruptFile(
-                f"{index} leads to {one_line(repr(name), 100)}, which is not the name of a {suffix} file beside it."
+                f"{index} leads to {one_line(told, 100)}, which is not the name of a {suffix} file beside it."
             )
     return file_of

@@ -41,8 +41,9 @@ def architecture_of(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in stated.items():
         parts = value if isinstance(value, list) and key not in _WORDS and len(value) <= _MOST_LAYERS else [value]
         if not all(_is_plain(part) for part in parts):
+            told = f"a {type(value).__name__}" if isinstance(value, list | dict) else repr(value)
             raise CorruptFile(
-                f"{folder / CONFIG} says {key} is {one_line(repr(value), 100)}, which describes no model; copy or "
+                f"{folder / CONFIG} says {key} is {one_line(told, 100)}, which describes no model; copy or "
                 "download it again."
             )
     return {_NAMES[key]: value for key, value in stated.items()}

@@ -16,6 +16,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,24 +68,37 @@ def read_configuration(folder: Path, tensors: int) -> Any:
     return config
 
 
-def _described(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _described(value: Any) -> Any:
     """What is left of a configuration, or of a part of one."""
-    return {key: _described(value) if isinstance(value, dict) else value for key, value in raw.items() if _is_kept(key)}
+    if isinstance(value, list):
+        return [_described(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _described(part) for key, part in value.items() if _is_kept(key)}
+    return value
 
 
 def _is_kept(key: str) -> bool:
+    return not key.startswith("_") and key not in _OURS and key not in _attributes()
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    """What a configuration's class has beside the keys of its file: methods, properties, plans of distribution."""
     from transformers import PreTrainedConfig
 
-    is_attribute = hasattr(PreTrainedConfig, key) and key not in {field.name for field in fields(PreTrainedConfig)}
-    return not key.startswith("_") and key not in _OURS and (key in _KEYS_TOO or not is_attribute)
+    return frozenset(dir(PreTrainedConfig)) - {field.name for field in fields(PreTrainedConfig)} - _KEYS_TOO
 
 
-def _numbers(described: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for key, value in described.items():
-        if isinstance(value, dict):
-            yield from _numbers(value)
-        elif isinstance(value, int | float):
-            yield key, value
+def _numbers(described: Any, key: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in a configuration, with its key."""
+    if isinstance(described, dict):
+        for name, value in described.items():
+            yield from _numbers(value, name)
+    elif isinstance(described, list):
+        for part in described:
+            yield from _numbers(part, key)
+    elif isinstance(described, int | float):
+        yield key, described
 
 
 def _by_transformers(path: Path, described: Mapping[str, Any]) -> Any:

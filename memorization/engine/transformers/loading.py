@@ -51,10 +51,11 @@ def load_checkpoint(location: CheckpointLocation, *, dtype: str = "float32", dev
     _require_packages()
     folder = location.fetch()
     weight_and_config_files(folder)  # Raises for whatever is not there.
-    with _quiet():
+    with _quiet(), buildable(f"The checkpoint in {folder}"):
         tensors = read_tensors(folder)
         config = read_configuration(folder, len(tensors))
-        model: PreTrainedModel = _build(folder, config, tensors, dtype).to(device)
+        built = _build(folder, config, tensors, dtype)
+    model: PreTrainedModel = built.to(device)
     return model
 
 
@@ -118,17 +119,16 @@ def _build(folder: Path, config: Any, tensors: dict[str, Any], dtype: str) -> An
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    with buildable(f"The checkpoint in {folder}"):
-        _check_size(folder, architecture, config, tensors)
-        model, report = architecture.from_pretrained(
-            None,
-            config=config,
-            state_dict=tensors,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
+    _check_size(folder, architecture, config, tensors)
+    model, report = architecture.from_pretrained(
+        None,
+        config=config,
+        state_dict=tensors,
+        dtype=getattr(torch, dtype),
+        local_files_only=True,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
     for key, meaning in {
         "missing": "lacks",
         "unexpected": "holds, without a place for it,",

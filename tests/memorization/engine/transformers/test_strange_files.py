@@ -132,6 +132,7 @@ def test_kernels_are_not_chosen_in_a_part_either() -> None:
     part = {"model_type": "llama", "attn_implementation": "a/b", "rope_parameters": {"rope_type": "default"}}
     kept = {"model_type": "llama", "rope_parameters": {"rope_type": "default"}}
     assert _described({"text_config": part, "num_labels": 3}) == {"text_config": kept}
+    assert _described({"per_layer_config": [part, 5]}) == {"per_layer_config": [kept, 5]}
 
 
 # -- what no model can be made of
@@ -164,6 +165,7 @@ STRANGE: list[dict[str, Any]] = [
     {"layer_norm_eps": "small"},
     {"tie_word_embeddings": "\ud800"},
     {"text_config": 5, "vision_config": []},
+    {"rope_parameters": "DEEP"},
     {"rope_theta": float("nan"), "hidden_size": float("inf")},
 ]
 
@@ -171,6 +173,8 @@ STRANGE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("values", STRANGE, ids=ascii)
 def test_a_strange_configuration_is_a_corrupt_file_and_takes_no_memory(folder: Path, values: dict[str, Any]) -> None:
     _configure(folder, **values)
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace('"DEEP"', "[" * 900 + "]" * 900))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(CorruptFile) as caught:
         _load(folder)
