@@ -156,7 +156,8 @@ def _parse_index(data: bytes, folder: Path) -> None:
         tensors = _tensors()
         for part in (0, 1):
             held = {name: tensor for number, (name, tensor) in enumerate(tensors.items()) if number % 2 == part}
-            save_file(held | {"stale": np.ones(2)}, folder / f"model-0000{1 + part}-of-00002.safetensors")
+            held |= {"unnamed": np.ones(2)} if part else {list(tensors)[1]: np.ones(2)}  # The latter is a stale copy.
+            save_file(held, folder / f"model-0000{1 + part}-of-00002.safetensors")
     (folder / "model.safetensors.index.json").write_bytes(data)
     _read_weights(folder)
 
