@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,6 +55,12 @@ _OLD_CONFIG = {
 }
 
 
+def _read_once(parse: Callable[[bytes, Path], object], folder: Path, samples: list[bytes]) -> list[bytes]:
+    """The samples, the first of them read: importing torch takes seconds, and no input is to be charged with it."""
+    parse(samples[0], folder)
+    return samples
+
+
 def _tensors() -> dict[str, Any]:
     d, layer = _WIDTH, "gpt_neox.layers.0"
     shapes: dict[str, tuple[int, ...]] = {
@@ -79,8 +85,8 @@ def _tensors() -> dict[str, Any]:
 # -- config.json
 
 
-def _configs(_folder: Path) -> list[bytes]:
-    return [json.dumps(config).encode() for config in (_CONFIG, _OLD_CONFIG)]
+def _configs(folder: Path) -> list[bytes]:
+    return _read_once(_parse_config, folder, [json.dumps(config).encode() for config in (_CONFIG, _OLD_CONFIG)])
 
 
 def _parse_config(data: bytes, folder: Path) -> None:
@@ -98,10 +104,11 @@ def _parse_config(data: bytes, folder: Path) -> None:
 # -- weights
 
 
-def _weights(_folder: Path) -> list[bytes]:
+def _weights(folder: Path) -> list[bytes]:
     tensors = _tensors()
     few = {"a": np.ones(3, np.float32), "b": np.zeros((2, 2), np.uint8), "c": np.ones(0, np.float64)}
-    return [save(tensors), save(few, {"format": "pt"}), save({"bias": np.ones((), np.float32)})]
+    samples = [save(tensors), save(few, {"format": "pt"}), save({"bias": np.ones((), np.float32)})]
+    return _read_once(_parse_weights, folder, samples)
 
 
 def _damage_header(sample: bytes, random: Random, others: Sequence[bytes]) -> bytes:
@@ -135,11 +142,12 @@ def _write_new(path: Path, data: bytes) -> None:
 # -- the index of weights
 
 
-def _indexes(_folder: Path) -> list[bytes]:
+def _indexes(folder: Path) -> list[bytes]:
     names = list(_tensors())
     file_of = {name: f"model-0000{1 + number % 2}-of-00002.safetensors" for number, name in enumerate(names)}
     whole = {"metadata": {"total_size": 1234}, "weight_map": file_of}
-    return [json.dumps(whole).encode(), json.dumps({"weight_map": {names[0]: file_of[names[0]]}}).encode()]
+    samples = [json.dumps(whole).encode(), json.dumps({"weight_map": {names[0]: file_of[names[0]]}}).encode()]
+    return _read_once(_parse_index, folder, samples)
 
 
 def _parse_index(data: bytes, folder: Path) -> None:
@@ -148,7 +156,8 @@ def _parse_index(data: bytes, folder: Path) -> None:
         tensors = _tensors()
         for part in (0, 1):
             held = {name: tensor for number, (name, tensor) in enumerate(tensors.items()) if number % 2 == part}
-            save_file(held | {"stale": np.ones(2)}, folder / f"model-0000{1 + part}-of-00002.safetensors")
+            held |= {"unnamed": np.ones(2)} if part else {list(tensors)[1]: np.ones(2)}  # The latter is a stale copy.
+            save_file(held, folder / f"model-0000{1 + part}-of-00002.safetensors")
     (folder / "model.safetensors.index.json").write_bytes(data)
     _read_weights(folder)
 
