@@ -186,10 +186,14 @@ def _few(names: Sequence[str]) -> str:
 def _show_order(out: Output, verified: OrderVerification) -> None:
     from seenat.registry.errors import CorruptFile
 
-    if not out.data(verified):
+    if not out.data(verified) and verified.files:
         out.table(
             ("<file", "<state", ">bytes"), [(file.name, file.state, count(file.bytes)) for file in verified.files]
         )
+    if verified.batches:
+        out.talk(f"Batches of {verified.order} read again from {verified.location}: {count(verified.batches)}.")
+    elif not verified.files:
+        out.talk(f"No batch of {verified.order} was read before, so there is nothing to compare.")
     if verified.faults:
         raise CorruptFile(
             f"The order {verified.order} is not what was recorded: {'; '.join(verified.faults)}; restore the files, or "

@@ -7,9 +7,10 @@ no status. Weights with another number of parameters than the model are wrong in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
@@ -55,6 +56,7 @@ class Verification(Answer):
     """What verifying one checkpoint found."""
 
     json_names = ("model", "step", "folder", "verified", "faults", "parameters", "files", "unused")
+    json_only_with: ClassVar[Mapping[str, str]] = {"unused": "unused"}
 
     model: str
     step: int
@@ -66,8 +68,8 @@ class Verification(Answer):
     """What its headers hold; None where they cannot be counted."""
     faults: tuple[str, ...]
     """A sentence for everything that is not as it should be."""
-    unused: tuple[str, ...] = ()
-    """Files in the folder that look like weights of it, such as a second set, and are neither read nor compared."""
+    unused: tuple[str, ...] | None = None
+    """Files in the folder that look like weights of it, such as a second set, and are neither read nor compared; if any."""
 
     @property
     def is_comparable(self) -> bool:
@@ -122,7 +124,7 @@ def verify_checkpoint(
         files=files,
         parameters=parameters,
         faults=tuple(sentence for sentence in (*faults, fault if not faults else None, miscounted) if sentence),
-        unused=() if fault else unused_weights(folder),
+        unused=None if fault else unused_weights(folder) or None,
     )
     _record(catalog, checkpoint, verification, miscounted, states)
     return verification

@@ -307,22 +307,15 @@ class Catalog(Lookups, ClosesOnExit):
         return Answers(verifications)
 
     def verify_order(self, order: str | Order, *, progress: Progress | None = None) -> OrderVerification:
-        """Read the token files of an order in a folder, and compare them with the recorded digests.
+        """Read an order's files in a folder, or its known batches on a hub, and compare them with the recorded digests.
 
-        `faults` of the answer says what differs. `progress` gets (bytes read, all). Raises `UnknownOrder`, and `InvalidValue`
-        for an order on a hub.
+        `faults` of the answer says what differs. `progress` gets (bytes read, all), on a hub (batches read, all). Raises
+        `UnknownOrder`, and `HubUnavailable` where a hub does not answer.
         """
         from seenat.registry.integrity.verify_order import verify_order
 
         chosen = self._registry.order(order) if isinstance(order, str) else order
-        total, done = sum(file.bytes for file in chosen.files), 0
-
-        def read(piece: int) -> None:
-            nonlocal done
-            done += piece
-            (progress or _silent)(done, total)
-
-        return verify_order(self._registry, chosen, read)
+        return verify_order(self._registry, chosen, progress or _silent)
 
     def _count_onsets_anew(self) -> None:
         """Derive onsets anew where files of checkpoints were replaced; readers refuse what is stale and never write."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -99,15 +100,10 @@ def test_names_that_are_no_utf8(call: Call) -> None:
         called = call(*args)
         assert (called.code, called.out) == (code, ""), called
         assert called.err.startswith("Error: ")
-        assert "\\udcff\\x1b[2J" in called.err
+        assert re.search(
+            r"\\(udc|x)ff\\x1b\[2J", called.err
+        )  # As Python escapes it in a name, or the terminal in a text.
         assert called.err.count("\n") == 1
-
-
-def test_a_plot_whose_name_is_no_utf8(call: Call, tmp_path: Path) -> None:
-    called = call("trajectory", "pocket-230k", "84", "--plot", os.fsdecode(b"\xff.svg"), "--json")
-    assert called.code == 0
-    assert "Drawn to \\udcff.svg" in called.err
-    assert (tmp_path / os.fsdecode(b"\xff.svg")).exists()
 
 
 def test_no_home_and_no_user(pythia_home: Path, tmp_path: Path) -> None:

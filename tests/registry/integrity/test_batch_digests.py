@@ -19,6 +19,7 @@ from seenat.registry.database.engine import Database
 from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.integrity.batch_digests import read_sequences, reread_batches, verify_batch
+from seenat.registry.integrity.verify_order import verify_order
 from seenat.registry.orders.remote.order import token_cache
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.units import SequenceRange
@@ -167,8 +168,19 @@ def test_batches_are_read_again_from_the_hub_and_not_from_what_is_kept(sqlite_ca
         publish(hub, order, ROWS[::-1])
         np.testing.assert_array_equal(read_sequences(sqlite_catalog, order, order.batch(8).sequences), ROWS)
         faults = reread_batches(sqlite_catalog, order)
+        verification = verify_order(sqlite_catalog, order)
+    assert (verification.batches, verification.verified) == (2, False)
+    assert verification.faults == tuple(str(fault) for fault in faults)
     assert [str(fault).partition(" of ")[0] for fault in faults] == ["Batch 8", "Batch 9"]
     assert stored(sqlite_catalog, order, 8) == (DIGEST, ZEROS)
+
+
+def test_of_an_order_of_which_no_batch_is_known_nothing_is_compared(sqlite_catalog: Catalog) -> None:
+    order = sqlite_catalog.order("pile-deduped")
+    with sqlite_catalog.database.write() as connection:
+        connection.execute(update(batches).where(batches.c.order_id == order.id).values(digest=None))
+    verification = verify_order(sqlite_catalog, order)
+    assert (verification.batches, verification.verified) == (0, None)
 
 
 def test_only_flat_formats_are_read_from_the_hub(sqlite_catalog: Catalog) -> None:

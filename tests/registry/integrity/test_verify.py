@@ -22,7 +22,7 @@ from seenat.registry.checkpoints.parameters import count_parameters
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables.catalog import checkpoint_files
-from seenat.registry.errors import InvalidValue, UnknownCheckpoint
+from seenat.registry.errors import UnknownCheckpoint
 from seenat.registry.hub.download import fetch_checkpoint
 from seenat.registry.integrity.sync import sync_model
 from seenat.registry.integrity.verify import Verification, verify_checkpoint
@@ -150,13 +150,14 @@ def test_a_second_set_of_weights_is_told_and_is_no_fault(local: Catalog, small_s
 
 
 def test_an_order_as_it_was_registered_is_verified(local: Catalog) -> None:
-    read: list[int] = []
-    verification = verify_order(local, local.order("mine-order"), read.append)
+    moments: list[tuple[int, int]] = []
+    verification = verify_order(local, local.order("mine-order"), lambda done, total: moments.append((done, total)))
     assert (verification.faults, verification.verified) == ((), True)
     assert {file.name: file.state for file in verification.files} == dict.fromkeys(
         ("a.bin", "b.bin", "document.idx"), "same"
     )
-    assert sum(read) == sum(file.bytes or 0 for file in verification.files)
+    total = sum(file.bytes or 0 for file in verification.files)
+    assert (moments[-1], {total for _, total in moments}) == ((total, total), {total})
 
 
 def test_token_files_are_read_whatever_state_they_are_in(local: Catalog, small_suite: Any) -> None:
@@ -178,11 +179,6 @@ def test_the_state_of_a_copied_token_file_is_recorded(local: Catalog, small_suit
     path.with_name("copy").rename(path)
     assert verify_order(local, local.order("mine-order")).verified
     assert local.order("mine-order").files[0].state == state_of(path)
-
-
-def test_an_order_on_a_hub_is_not_in_a_folder(sqlite_catalog: Catalog) -> None:
-    with pytest.raises(InvalidValue, match="pile-deduped lies at hf://"):
-        verify_order(sqlite_catalog, sqlite_catalog.order("pile-deduped"))
 
 
 # -- fetched copies
