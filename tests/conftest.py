@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,11 @@ pytest_plugins = [
     "support.studied",
     "support.slowest",
 ]
+
+# nohup and the background jobs of a shell ignore them, and so would every process that a test starts and interrupts.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 CACHE = Path(__file__).parents[1] / ".cache"
 """Survives between runs; deleting it costs a minute."""

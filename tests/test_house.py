@@ -117,7 +117,7 @@ def test_the_command_is_installed() -> None:
     from importlib.metadata import entry_points
 
     (script,) = (entry for entry in entry_points(group="console_scripts") if entry.name == "seenat")
-    assert script.value == "seenat.cli.main:main"
+    assert script.value == "seenat.__main__:main"
 
 
 # -- imports

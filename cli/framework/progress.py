@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from seenat.cli.framework.signals import end_if_asked
 from seenat.cli.framework.terminal import is_terminal, say
 from seenat.registry.printable import one_line, shorten
 
@@ -53,10 +54,10 @@ def progress(
     """
     bars = _bars() if is_terminal(sys.stderr) else None
     if bars is None:
-        yield _log(seconds_between_lines, seconds_before_guess)
+        yield _until_asked_to_end(_log(seconds_between_lines, seconds_before_guess))
         return
     with bars:
-        yield _moving(bars, seconds_before_guess)
+        yield _until_asked_to_end(_moving(bars, seconds_before_guess))
 
 
 @contextmanager
@@ -90,6 +91,14 @@ def _bars() -> Progress | None:
         return None
     columns = (_text("{task.description}"), BarColumn(bar_width=16), _text("{task.fields[words]}"))
     return Progress(*columns, console=console, transient=True)
+
+
+def _until_asked_to_end(show: Show) -> Show:
+    def checked(now: Moment) -> None:
+        end_if_asked()
+        show(now)
+
+    return checked
 
 
 def _moving(bars: Progress, seconds_before_guess: float) -> Show:

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["EndedError", "ended_tidily", "exit_code"]
+__all__ = ["EndedError", "end_if_asked", "ended_tidily", "exit_code"]
 
 _SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+
+
+_asked: list[int] = []
+"""The signal that asked for the end, until the command ends or `end_if_asked` repeats it."""
 
 
 class EndedError(KeyboardInterrupt):
@@ -39,12 +43,23 @@ def ended_tidily() -> Iterator[None]:
     try:
         yield
     finally:
+        _asked.clear()
         for number, handler in before.items():
             if handler is not None:  # One that was set by C code cannot be set back from here.
                 signal.signal(number, handler)
 
 
+def end_if_asked() -> None:
+    """Raise `EndedError` once more where a signal came and the work goes on.
+
+    Python drops what is raised while it collects garbage or runs a callback of C code, and a signal may come just then.
+    """
+    if _asked:
+        raise EndedError(_asked.pop())
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
+    _asked[:] = [number]
     if number != signal.SIGINT:  # Whoever asks every second must not break into the cleaning up; a person may.
         signal.signal(number, signal.SIG_IGN)
     raise EndedError(number)

@@ -93,7 +93,7 @@ def import_memorized(
     \b
     Examples:
       seenat import memorized memorized-evals --split duped.70m
-      seenat import memorized my.parquet --model pythia-70m --step 143000 --sequences 0:5000
+      seenat import memorized my.parquet --model pythia-70m --step 143000
     """
     with open_catalog() as catalog, progress() as show:
         sets = catalog.import_results(

@@ -47,7 +47,9 @@ def median_seconds(home: Path, args: list[str], more: Mapping[str, str] | None =
     return statistics.median(processor_seconds(home, args, more or {}) for _ in range(RUNS))
 
 
-LIST_OF_COMMANDS = {"seenat.cli.main", "seenat.cli.framework", "seenat.cli.framework.lazy_group"}
+LIST_OF_COMMANDS = {"seenat.cli.main", "seenat.cli.framework"} | {
+    f"seenat.cli.framework.{name}" for name in ("lazy_group", "signals", "terminal")
+}
 
 
 def imported(home: Path, args: list[str], more: Mapping[str, str] | None = None) -> set[str]:

@@ -11,10 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from support.cli import Call, environment, run_process
+
+from seenat.cli.framework.progress import Moment, progress
+from seenat.cli.framework.signals import EndedError, ended_tidily
 
 COMMANDS = ["models", "models --json", "db check", "--help"]
 
@@ -182,6 +186,15 @@ def test_a_signal_while_modules_are_imported(tmp_path: Path, number: int, module
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         assert process.stderr.read().strip() == ""
+
+
+def test_a_signal_whose_exception_was_dropped_ends_the_work_at_its_next_moment() -> None:
+    with ended_tidily(), progress() as show:
+        with suppress(KeyboardInterrupt):  # As Python does with what is raised while it collects garbage.
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(EndedError) as ended:
+            show(Moment(task="measured", done=1, total=2))
+    assert ended.value.number == signal.SIGTERM
 
 
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:

@@ -117,7 +117,6 @@ def test_a_checkpoint_that_does_not_load_fails_its_shards(own, measured):
         ({"architectures": 5}, "describes 5, not a causal language model"),
         ({"num_attention_heads": 5}, "not divisible by the number of attention heads"),
         ({"max_position_embeddings": -1}, "has -1 positions"),
-        ({"hidden_act": "\ud800"}, "KeyError: "),
         ({"attention_dropout": "\ud800"}, "no model's configuration: "),
     ],
     ids=ascii,

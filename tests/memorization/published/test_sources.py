@@ -41,9 +41,11 @@ def test_a_missing_file_is_not_looked_for_on_a_hub(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    for name in ("my.parquet", "data/missing", "mine/my.csv", "./missing", "~nobody-here/my.parquet"):
+    for name in ("my.parquet", "data/missing", "mine/my.csv", "./missing"):
         with pytest.raises(InvalidValue, match=f"{name} does not exist"):
             import_published(sqlite_catalog, name, model="pythia-70m")
+    with pytest.raises(InvalidValue, match="no home folder of that user is known"):
+        import_published(sqlite_catalog, "~nobody-here/my.parquet", model="pythia-70m")
 
 
 def test_an_index_that_cannot_be_is_refused(sqlite_catalog: Catalog, tmp_path: Path) -> None:

@@ -151,7 +151,9 @@ def test_a_point_tells_the_quantities_of_its_measure(mine_catalog, measured):
     assert scored["points"][0]["prefix"] == scored["points"][0]["score"]
     assert set(read["points"][0]) == {"step", "seen", "prompt", "continuation", "min_k", "rank"}
     assert (read["onset"], read["forgotten"], read["relearned"]) == (None, [], [])
-    with pytest.raises(NotMeasured, match=r"run `seenat memorize mine-a --measure loss --sequences 30:31`\.$"):
+    with pytest.raises(
+        NotMeasured, match=r"run `seenat memorize mine-a --measure loss --prompt 8 --sequences 30:31`\.$"
+    ):
         trajectory(mine_catalog, model, 30, loss.id)
     both = measured_trajectories(mine_catalog, model.order, 15)
     assert [one.to_json() for one in both] == [scored, read]
