@@ -182,7 +182,7 @@ def _case(kept: Answer) -> Any:
     return pytest.param(kept, id=" ".join(kept.args), marks=marks)
 
 
-@pytest.mark.parametrize("kept", map(_case, ANSWERS))
+@pytest.mark.parametrize("kept", [_case(kept) for kept in ANSWERS])
 def test_a_command_answers_as_it_did(kept: Answer, ask: Call, work: Path) -> None:
     code, stdout = ask(*kept.args)
     assert code == kept.code, f"seenat {' '.join(kept.args)}: exit code {code} instead of {kept.code}"
