@@ -13,7 +13,7 @@ import click
 
 from seenat import __version__
 from seenat.cli.framework.lazy_group import LazyCommand, LazyGroup
-from seenat.cli.framework.signals import ended_tidily, exit_code
+from seenat.cli.framework.signals import EndedError, asked_to_end, ended_tidily, exit_code
 from seenat.cli.framework.terminal import STDOUT, discard_output, open_closed_streams, say, write
 from seenat.registry import settings
 from seenat.registry.errors import SeenatError
@@ -103,14 +103,20 @@ def _run() -> int:
     except BrokenPipeError:
         discard_output()  # The reader of our output is gone.
         return 0
-    except SeenatError as error:
-        return _refuse(error, error.exit_code, str(error))
-    except OSError as error:
-        return _refuse(error, 1, _culprit(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one sentence and no traceback.
-        text = f"{type(error).__name__}: {error}. This is a fault in seenat; SEENAT_DEBUG=1 shows where."
-        return _refuse(error, 1, text)
+        # A library that a signal broke off may fail in its own way: SQLAlchemy says that a transaction is invalid.
+        number = asked_to_end()
+        return _refuse_any(error) if number is None else exit_code(EndedError(number))
     return 0
+
+
+def _refuse_any(error: Exception) -> int:
+    if isinstance(error, SeenatError):
+        return _refuse(error, error.exit_code, str(error))
+    if isinstance(error, OSError):
+        return _refuse(error, 1, _culprit(error))
+    text = f"{type(error).__name__}: {error}. This is a fault in seenat; SEENAT_DEBUG=1 shows where."
+    return _refuse(error, 1, text)
 
 
 def _refuse(error: Exception, code: int, text: str) -> int:

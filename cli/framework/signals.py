@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["EndedError", "end_if_asked", "ended_tidily", "exit_code"]
+__all__ = ["EndedError", "asked_to_end", "end_if_asked", "ended_tidily", "exit_code"]
 
 _SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
 
 _asked: list[int] = []
-"""The signal that asked for the end, until the command ends or `end_if_asked` repeats it."""
+"""The signal that asked for the end, until the command ends or `asked_to_end` has told it."""
 
 
 class EndedError(KeyboardInterrupt):
@@ -40,9 +41,12 @@ def ended_tidily() -> Iterator[None]:
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, _end)
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda dropped: None if isinstance(dropped.exc_value, EndedError) else report(dropped)
     try:
         yield
     finally:
+        sys.unraisablehook = report
         _asked.clear()
         for number, handler in before.items():
             if handler is not None:  # One that was set by C code cannot be set back from here.
@@ -50,12 +54,17 @@ def ended_tidily() -> Iterator[None]:
 
 
 def end_if_asked() -> None:
-    """Raise `EndedError` once more where a signal came and the work goes on.
+    """Raise `EndedError` once more where a signal came and the work continues.
 
     Python drops what is raised while it collects garbage or runs a callback of C code, and a signal may come just then.
     """
-    if _asked:
-        raise EndedError(_asked.pop())
+    if (number := asked_to_end()) is not None:
+        raise EndedError(number)
+
+
+def asked_to_end() -> int | None:
+    """The signal that asked this command to end; None where none did. It answers once for each signal."""
+    return _asked.pop() if _asked else None
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

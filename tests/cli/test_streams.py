@@ -15,8 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.cli import Call, environment, run_process
+from sqlalchemy.exc import PendingRollbackError
+from support.cli import Call, Called, environment, run_process
 
+import seenat
 from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.signals import EndedError, ended_tidily
 
@@ -195,6 +197,16 @@ def test_a_signal_whose_exception_was_dropped_ends_the_work_at_its_next_moment()
         with pytest.raises(EndedError) as ended:
             show(Moment(task="measured", done=1, total=2))
     assert ended.value.number == signal.SIGTERM
+
+
+def test_what_fails_because_of_a_signal_is_no_fault(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    def broken_off(*_: object, **_conditions: object) -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
+
+    monkeypatch.setattr(seenat.Catalog, "models", broken_off)
+    assert call("models") == Called(143, "", "")
 
 
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:

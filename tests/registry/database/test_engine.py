@@ -313,12 +313,12 @@ def test_the_right_to_write_one_is_not_enough(shared: Path, place: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
 def test_a_read_only_catalog_is_as_committed_while_somebody_writes(shared: Path) -> None:
-    writer = Database(parse_url(str(shared)))
-    add(writer, "first")
-    for path in shared.parent.iterdir():
-        path.chmod(0o444)
-    with powerless(shared.parent), open_catalog(str(shared)) as catalog, catalog.database.read() as connection:
-        assert "first" in connection.execute(NAMES).scalars().all()
+    with closing(Database(parse_url(str(shared)))) as writer:
+        add(writer, "first")
+        for path in shared.parent.iterdir():
+            path.chmod(0o444)
+        with powerless(shared.parent), open_catalog(str(shared)) as catalog, catalog.database.read() as connection:
+            assert "first" in connection.execute(NAMES).scalars().all()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
