@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from support.cli import Call
 
+import seenat
+
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
 TOUR = "docs/python.md"
@@ -46,6 +48,18 @@ def commands(page: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in found if not line.startswith(ELSEWHERE)]
 
 
+def run(program: list[str], page: str) -> dict[str, Any]:
+    """Run blocks as one program, close the catalogs that it left open, and return its names."""
+    names: dict[str, Any] = {}
+    try:
+        for block in program:
+            exec(compile(block, page, "exec"), names)  # noqa: S102 - our own documents, as their readers run them.
+    finally:
+        for catalog in [value for value in names.values() if isinstance(value, seenat.Catalog)]:
+            catalog.close()
+    return names
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_tells_to_type_works(page: str, call: Call, home: Path, tmp_path: Path) -> None:
     manifest = next(home.glob("pocket-*")) / "SUITE.toml"
@@ -73,7 +87,7 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):
-        exec(compile(block, page, "exec"), {})  # noqa: S102 - our own documents, as their readers run them.
+        run([block], page)
 
 
 def test_results_open_as_the_page_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,8 +97,7 @@ def test_results_open_as_the_page_says(home: Path, monkeypatch: pytest.MonkeyPat
     array = next(results.glob("243582cf555b-*[!s].zarr"))
     first = blocks("docs/memorization.md", "python")[0]
     block = re.sub(r'"catalog\.sqlite\.results/.*?"', repr(str(array)), first)
-    names: dict[str, Any] = {}
-    exec(compile(block, "docs/memorization.md", "exec"), names)  # noqa: S102 - as its readers run it.
+    names = run([block], "docs/memorization.md")
     # Step 0 had seen nothing to be measured, unless a page before has asked for unseen sequences.
     assert names["measured"].sizes["checkpoint"] in (12, 13)
 
@@ -93,9 +106,7 @@ def test_the_tour_of_the_library_runs(home: Path, tmp_path: Path, monkeypatch: p
     """Its blocks are one program: later ones use the names of earlier ones."""
     monkeypatch.setenv("SEENAT_HOME", str(home))
     monkeypatch.chdir(tmp_path)
-    program: dict[str, object] = {}
-    for block in blocks(TOUR, "python"):
-        exec(compile(block, TOUR, "exec"), program)  # noqa: S102 - our own documents, as their readers run them.
+    run(blocks(TOUR, "python"), TOUR)
 
 
 def test_no_page_teaches_a_path_below_seenat() -> None:
