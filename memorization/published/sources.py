@@ -29,7 +29,9 @@ from seenat.memorization.published.parquet_files import column_names, files_by_s
 from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry import settings
 from seenat.registry.errors import CorruptFile, InvalidValue
+from seenat.registry.hub.bounds import bounded
 from seenat.registry.hub.errors import hub_errors
+from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.optional import arrow, datasets_or_refuse
 
 __all__ = ["Piece", "PublishedData", "open_published"]
@@ -171,7 +173,8 @@ def _of_hub(datasets: Any, source: str, path: Path) -> tuple[str, dict[str, _Spl
     with _hub_errors(source):
         from huggingface_hub import HfApi
 
-        commit = HfApi().dataset_info(source, timeout=_HUB_SECONDS).sha
+        with bounded(f"the data set {source}", RetryPolicy(), silence=_HUB_SECONDS):
+            commit = HfApi().dataset_info(source, timeout=_HUB_SECONDS).sha
         load = partial(datasets.load_dataset, source, revision=commit, streaming=True)
         splits = {name: list(rows.column_names or []) for name, rows in load().items()}
     return f"hf://datasets/{source}@{commit}", {

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import hostile_hub
+from support.fake_hub import client_of
+from support.hostile_hub import Attack, serve_hostile
 from support.published import write_memorized
 
 from seenat.memorization.published.importer import import_published
 from seenat.memorization.published.sources import open_published
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
+from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, MissingExtra
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,10 @@ def test_without_datasets_it_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtra, match=r"seenat\[data\]"):
         import_published(sqlite_catalog, str(tmp_path))
+
+
+def test_a_hub_that_never_ends_its_answer_is_given_up(sqlite_catalog: Catalog) -> None:
+    with serve_hostile() as hub, client_of(hub):
+        hub.attack = Attack("listing", send=hostile_hub.endless_body)
+        with pytest.raises((CorruptFile, HubUnavailable), match="data set org/sets"):
+            import_published(sqlite_catalog, "org/sets", model="pythia-70m")
