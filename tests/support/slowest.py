@@ -2,7 +2,7 @@
 
     make slowest     runs the whole and writes tests/slowest.txt
 
-Time on the clock depends on what else the machine does; processor time hardly does. What a shared fixture takes counts for
+What commands take that are forked from a loaded process (`command_server`) is not in it. Time on the clock depends on what else the machine does; processor time hardly does. What a shared fixture takes counts for
 the setup of the first test that asks for it.
 """
 
