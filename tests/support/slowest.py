@@ -2,8 +2,8 @@
 
     make slowest     runs the whole and writes tests/slowest.txt
 
-What commands take that are forked from a loaded process (`command_server`) is not in it. Time on the clock depends on what else the machine does; processor time hardly does. What a shared fixture takes counts for
-the setup of the first test that asks for it.
+Time on the clock depends on what else the machine does; processor time hardly does. What a shared fixture takes counts for
+the setup of the first test that asks for it. Commands that are forked from a loaded process (`command_server`) are not in it.
 """
 
 from __future__ import annotations
