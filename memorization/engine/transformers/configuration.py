@@ -6,6 +6,7 @@ fetched from a hub and run; which other file to read instead; its own methods. W
 * What decides how it is computed and what is returned is ours to choose, and is left out at every depth.
 * Labels are left out: a language model has none, and a name is made for each of `num_labels`.
 * Counts of layers, experts and the like are held against the number of tensors before a loop runs over them.
+* What is a number by its name is one, or a list of them.
 * No other file is read: transformers gets a folder that holds the rest alone.
 """
 
@@ -46,6 +47,11 @@ _COUNT = re.compile(r"((n|num|num_hidden|encoder|decoder)_)?(\w+_)?(layers?|bloc
 # A count may be as large in any case: one matrix can hold many experts or heads.
 _FEW = 1024
 
+# Names of numbers that architectures multiply with each other: a text times a width is a text of gigabytes.
+_NUMBER = re.compile(r"(n|num)_\w+|(\w+_)?(size|dim|pct|factor|theta|base|ratio|eps|epsilon)")
+# Of these, those that are never one number a layer or a frequency.
+_ONE_NUMBER = re.compile(r"(?!layer_)(\w+_)?(pct|theta|base|ratio)|partial_rotary_factor|factor")
+
 
 def read_configuration(folder: Path, tensors: int) -> Any:
     """The configuration in a folder whose weights are so many tensors.
@@ -57,6 +63,7 @@ def read_configuration(folder: Path, tensors: int) -> Any:
         if raw.get(key) is not None:
             raise CorruptFile(f"{path} asks for {meaning} ({key}), which cannot be measured faithfully.")
     described = _described(raw)
+    _check_types(path, described)
     for key, value in _numbers(described):
         if value > max(_FEW, tensors) and _COUNT.fullmatch(key):
             raise CorruptFile(
@@ -87,6 +94,23 @@ def _attributes() -> frozenset[str]:
     from transformers import PreTrainedConfig
 
     return frozenset(dir(PreTrainedConfig)) - {field.name for field in fields(PreTrainedConfig)} - _KEYS_TOO
+
+
+def _check_types(path: Path, described: Any) -> None:
+    """Raise `CorruptFile` for a text, or a list where one number is due, under the name of a number."""
+    for key, value in described.items() if isinstance(described, dict) else ():
+        parts = value if isinstance(value, list) else [value]
+        is_list = isinstance(value, list) and _ONE_NUMBER.fullmatch(key) is not None
+        if _NUMBER.fullmatch(key) and (is_list or _holds_text(value)):
+            raise CorruptFile(
+                f"{path} says {one_line(key, 100)} is {one_line(repr(value), 100)}, which is no number; copy or download it again."
+            )
+        for part in parts:
+            _check_types(path, part)
+
+
+def _holds_text(value: Any) -> bool:
+    return any(map(_holds_text, value)) if isinstance(value, list) else isinstance(value, str)
 
 
 def _numbers(described: Any, key: str = "") -> Iterator[tuple[str, float]]:

@@ -206,7 +206,7 @@ def test_a_pickle_of_something_else_is_refused(folder: Path) -> None:
     [
         ({"model_type": "no_such"}, "is no model's configuration"),
         ({"model_type": None}, "is no model's configuration"),
-        ({"hidden_size": "wide"}, "is no model's configuration"),
+        ({"hidden_size": "wide"}, "hidden_size is .wide., which is no number"),
         ({"num_attention_heads": 7}, "is no model's configuration"),
         ({"architectures": ["GPTNeoXForTokenClassification"]}, "describes GPTNeoXForTokenClassification, not a causal"),
         ({"model_type": "vit", "architectures": ["ViTModel"]}, "describes ViTModel, not a causal"),
