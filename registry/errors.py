@@ -62,7 +62,6 @@ __all__ = [
     "UnknownOrder",
     "UnknownSequence",
     "Unreachable",
-    "one_line",
 ]
 
 
@@ -211,15 +210,3 @@ class HubUnavailable(Unreachable):
 
 class DatabaseUnavailable(Unreachable):
     """The catalog's database refused or did not answer."""
-
-
-def one_line(told: object, most: int = 1000) -> str:
-    """What others wrote (an error's message, a name in a file) as a part of a sentence.
-
-    One line of at most about `most` characters, without a full stop at its end. What no terminal or database should get is
-    escaped: control characters and halves of surrogate pairs. An error without a message is its class.
-    """
-    text = " ".join(str(told).split()).rstrip(".") or type(told).__name__
-    if len(text) > most:
-        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["one_line", "printable", "printable_json", "shorten"]
+__all__ = ["in_a_sentence", "one_line", "printable", "printable_json", "shorten"]
 
 # Characters of a message. Its beginning says what is wrong and its end what to do; a value of 10 MB stands between.
 _LONGEST = 2000
@@ -21,6 +21,18 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """As `printable`, line ends and tabs escaped as well: a value cannot look like a line of ours."""
     return _escaped(text, "")
+
+
+def in_a_sentence(told: object, most: int = 1000) -> str:
+    """What others wrote (an error's message, a name in a file) as a part of a sentence.
+
+    One line of at most about `most` characters, without a full stop at its end. What no terminal or database should get is
+    escaped: control characters and halves of surrogate pairs. An error without a message is its class.
+    """
+    text = " ".join(str(told).split()).rstrip(".") or type(told).__name__
+    if len(text) > most:
+        text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    return one_line(text)
 
 
 def printable_json(document: str) -> str:

@@ -24,7 +24,8 @@ from seenat.memorization.jobs.shard_table import (
     release_shards,
 )
 from seenat.registry.database.engine import Database
-from seenat.registry.errors import SeenatError, one_line
+from seenat.registry.errors import SeenatError
+from seenat.registry.printable import in_a_sentence
 
 __all__ = ["ShardLeases"]
 
@@ -64,7 +65,7 @@ class ShardLeases:
                 connection,
                 self._job_ids,
                 checkpoint_id,
-                f"{one_line(error, 4000)}.",
+                f"{in_a_sentence(error, 4000)}.",
                 owner=self._owner,
                 open_at=open_at,
             )

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.checkpoints.weight_index import LARGEST_INDEX, TensorPlaces, read_index
-from seenat.registry.errors import CorruptFile, UnknownCheckpoint, one_line
+from seenat.registry.errors import CorruptFile, UnknownCheckpoint
+from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.digests import sha256_of_bytes, sha256_of_file
 
 __all__ = [
@@ -108,7 +109,7 @@ def weight_files(folder: Path) -> tuple[str, ...]:
     missing = sorted(set(names) - present)
     if missing:
         raise CorruptFile(
-            f"{folder / names[0]} names {one_line(missing[0], 100)}, which is not there; copy or download the folder again."
+            f"{folder / names[0]} names {in_a_sentence(missing[0], 100)}, which is not there; copy or download the folder again."
         )
     return names
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from seenat.registry.errors import CorruptFile, one_line
+from seenat.registry.errors import CorruptFile
+from seenat.registry.printable import in_a_sentence
 
 __all__ = ["LARGEST_INDEX", "TensorPlaces", "read_index"]
 
@@ -47,7 +48,7 @@ class TensorPlaces:
                     continue
                 if name in taken:
                     raise CorruptFile(
-                        f"Two files in {self.folder} hold {one_line(name, 100)}, and {self.index} names neither; copy or "
+                        f"Two files in {self.folder} hold {in_a_sentence(name, 100)}, and {self.index} names neither; copy or "
                         "download the folder again."
                     )
                 taken[name] = held[name]
@@ -57,7 +58,7 @@ class TensorPlaces:
         lacking = next((name for name, place in self.file_of.items() if place == file and name not in held), None)
         if lacking is not None:
             raise CorruptFile(
-                f"{self.folder / file} does not hold {one_line(lacking, 100)}, which {self.index} says it does; copy or "
+                f"{self.folder / file} does not hold {in_a_sentence(lacking, 100)}, which {self.index} says it does; copy or "
                 "download the folder again."
             )
 
@@ -80,6 +81,6 @@ def read_index(index: str, content: bytes, suffix: str) -> dict[str, str]:
         if not isinstance(name, str) or Path(name).name != name or "\\" in name or not name.endswith(suffix):
             told = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
             raise CorruptFile(
-                f"{index} leads to {one_line(told, 100)}, which is not the name of a {suffix} file beside it."
+                f"{index} leads to {in_a_sentence(told, 100)}, which is not the name of a {suffix} file beside it."
             )
     return file_of

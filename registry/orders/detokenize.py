@@ -6,8 +6,9 @@ from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, SeenatError, one_line
+from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, SeenatError
 from seenat.registry.orders.source import Tokens
+from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
 __all__ = ["decode"]
@@ -35,7 +36,7 @@ def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
         raise
     except Exception as error:  # The library raises whatever it likes for an id or a decoder that it cannot follow.
         raise CorruptFile(
-            f"The tokenizer {tokenizer} cannot decode ids of {order}: {one_line(error)}; correct it, or `tokenizer` in the "
+            f"The tokenizer {tokenizer} cannot decode ids of {order}: {in_a_sentence(error)}; correct it, or `tokenizer` in the "
             "SUITE.toml of the order."
         ) from error
 
@@ -73,7 +74,7 @@ def _load(tokenizer: str) -> Any:
         with panics_as_errors():
             return Tokenizer.from_file(str(file))
     except Exception as error:  # The library raises bare Exception for whatever is wrong with a file.
-        raise CorruptFile(f"{file} is not a tokenizer that can be read: {one_line(error)}.") from error
+        raise CorruptFile(f"{file} is not a tokenizer that can be read: {in_a_sentence(error)}.") from error
 
 
 def _from_hub(repository: str) -> Any:

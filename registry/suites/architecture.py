@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.checkpoints.files import CONFIG
-from seenat.registry.errors import CorruptFile, one_line
+from seenat.registry.errors import CorruptFile
+from seenat.registry.printable import in_a_sentence
 
 __all__ = ["architecture_of"]
 
@@ -43,7 +44,7 @@ def architecture_of(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         if not all(_is_plain(part) for part in parts):
             told = f"a {type(value).__name__}" if isinstance(value, list | dict) else repr(value)
             raise CorruptFile(
-                f"{folder / CONFIG} says {key} is {one_line(told, 100)}, which describes no model; copy or "
+                f"{folder / CONFIG} says {key} is {in_a_sentence(told, 100)}, which describes no model; copy or "
                 "download it again."
             )
     return {_NAMES[key]: value for key, value in stated.items()}

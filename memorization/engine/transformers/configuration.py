@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from seenat.registry.checkpoints.files import CONFIG, read_config
-from seenat.registry.errors import CorruptFile, one_line
+from seenat.registry.errors import CorruptFile
+from seenat.registry.printable import in_a_sentence
 
 __all__ = ["read_configuration"]
 
@@ -67,7 +68,7 @@ def read_configuration(folder: Path, tensors: int) -> Any:
     for key, value in _numbers(described):
         if value > max(_FEW, tensors) and _COUNT.fullmatch(key):
             raise CorruptFile(
-                f"{path} says {one_line(key, 100)} is {one_line(value, 100)}, and the weights are {tensors} tensors; copy or "
+                f"{path} says {in_a_sentence(key, 100)} is {in_a_sentence(value, 100)}, and the weights are {tensors} tensors; copy or "
                 "download it again."
             )
     config = _by_transformers(path, described)
@@ -103,7 +104,7 @@ def _check_types(path: Path, described: Any) -> None:
         is_list = isinstance(value, list) and _ONE_NUMBER.fullmatch(key) is not None
         if _NUMBER.fullmatch(key) and (is_list or _holds_text(value)):
             raise CorruptFile(
-                f"{path} says {one_line(key, 100)} is {one_line(repr(value), 100)}, which is no number; copy or download it again."
+                f"{path} says {in_a_sentence(key, 100)} is {in_a_sentence(repr(value), 100)}, which is no number; copy or download it again."
             )
         for part in parts:
             _check_types(path, part)
@@ -133,7 +134,7 @@ def _by_transformers(path: Path, described: Mapping[str, Any]) -> Any:
         try:
             return AutoConfig.from_pretrained(alone, local_files_only=True, trust_remote_code=False)
         except Exception as error:  # Every architecture validates in its own way.
-            reason = one_line(str(error).replace(alone, str(path.parent)) or type(error).__name__)
+            reason = in_a_sentence(str(error).replace(alone, str(path.parent)) or type(error).__name__)
             raise CorruptFile(f"{path} is no model's configuration: {reason}.") from error
 
 
@@ -144,5 +145,5 @@ def _check_causal(path: Path, config: Any, architectures: object) -> None:
     named = [name for name in named if name]
     causal = not named or any("CausalLM" in name or "LMHead" in name for name in named)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or not causal:
-        told = one_line(", ".join(named) or config.model_type, 200)
+        told = in_a_sentence(", ".join(named) or config.model_type, 200)
         raise CorruptFile(f"{path} describes {told}, not a causal language model.")

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from seenat.memorization.engine.transformers.configuration import read_configuration
 from seenat.registry.checkpoints.files import tensor_places, weight_and_config_files
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, OutOfMemory, SeenatError, one_line
+from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, OutOfMemory, SeenatError
 from seenat.registry.hub.location import CheckpointLocation
+from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _held(file: Path) -> dict[str, Any]:
             return _read_safetensors(file) if file.suffix == ".safetensors" else _read_pickle(file)
     except Exception as error:  # The readers raise their own classes, OSError, EOFError, RuntimeError, ...
         raise CorruptFile(
-            f"{file} is not a whole file of weights: {one_line(error)}; copy or fetch it again."
+            f"{file} is not a whole file of weights: {in_a_sentence(error)}; copy or fetch it again."
         ) from error
 
 
@@ -170,7 +171,7 @@ def buildable(what: str) -> Iterator[None]:
         raise OutOfMemory(f"{what} does not fit into the memory of this machine; free some of it.") from error
     except Exception as error:
         raise CorruptFile(
-            f"{what} makes no model: {type(error).__name__}: {one_line(error)}; correct its config.json."
+            f"{what} makes no model: {type(error).__name__}: {in_a_sentence(error)}; correct its config.json."
         ) from error
 
 
@@ -194,5 +195,5 @@ def _quiet() -> Iterator[None]:
 
 
 def _few(names: list[str]) -> str:
-    first = one_line(names[0], 100)
+    first = in_a_sentence(names[0], 100)
     return first if len(names) == 1 else f"{first} and {len(names) - 1} more tensors"
