@@ -167,9 +167,7 @@ STRANGE: list[dict[str, Any]] = [
     {"text_config": 5, "vision_config": []},
     {"rope_parameters": "DEEP"},
     {"rope_theta": float("nan"), "hidden_size": float("inf")},
-    {"hidden_size": 2**31, "rotary_pct": "nan"},
-    {"hidden_size": 2**28, "rotary_pct": [0.25]},
-    {"rope_parameters": {"rope_type": "default", "rope_theta": "10000", "partial_rotary_factor": "x"}},
+    {"hidden_size": 2**31, "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": "nan"}},
 ]
 
 
