@@ -20,7 +20,7 @@ import pytest
 import seenat
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("registry", "memorization", "migrations", "cli")
+ROOMS = ("registry", "memorization", "attribution", "migrations", "cli")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
@@ -146,9 +146,10 @@ def is_within(module: str, packages: set[str]) -> bool:
 @pytest.mark.parametrize(
     ("room", "above"),
     [
-        ("registry", {"seenat.memorization", "seenat.cli", *PUBLIC}),
-        ("memorization", {"seenat.cli", *PUBLIC}),
-        ("migrations", {"seenat.memorization", "seenat.cli", *PUBLIC}),
+        ("registry", {"seenat.memorization", "seenat.attribution", "seenat.cli", *PUBLIC}),
+        ("memorization", {"seenat.attribution", "seenat.cli", *PUBLIC}),
+        ("attribution", {"seenat.cli", *PUBLIC}),
+        ("migrations", {"seenat.memorization", "seenat.attribution", "seenat.cli", *PUBLIC}),
         ("migrations/versions", {"seenat"}),
     ],
 )

@@ -10,6 +10,7 @@ An order is N sequences of T ids of one type, in most formats laid out one after
     agreement            whether the description, the headers and the lengths of the files agree on one geometry
     bounds               refuses sequences and positions that an order does not have
     vocabulary           refuses ids that the vocabulary cannot hold
+    windows              ids from a position of its own in each of many sequences
     scan                 one pass over a whole order: digest, separators and largest id of each batch
     duplicate_sequences  which sequences of an order hold the same ids
     detokenize           ids back to text

@@ -40,6 +40,13 @@ class TokenSource(Protocol):
         `InvalidValue` for positions beyond a sequence, `CorruptFile` on an id beyond the vocabulary.
         """
 
+    def windows(self, indices: Sequences, offsets: Sequences, length: int) -> Tokens:
+        """`length` ids of each given sequence from a position of its own on, `[len(indices), length]`, in their order.
+
+        They are not compared with the vocabulary. Raises `UnknownSequence` beyond the order, `InvalidValue` for positions beyond
+        a sequence.
+        """
+
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Where the bytes of consecutive sequences lie, in order; several where files are cut within them.
 

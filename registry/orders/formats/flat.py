@@ -21,6 +21,7 @@ from seenat.registry.orders.extents import Extent, ExtentMap
 from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.vocabulary import check_ids
+from seenat.registry.orders.windows import checked_windows
 from seenat.registry.units import SequenceRange
 
 __all__ = ["MAX_MAPS", "FlatOrder"]
@@ -75,6 +76,16 @@ class FlatOrder:
         check_ids(self, tokens, indices, start, self._vocab_size)
         return tokens
 
+    def windows(self, indices: Sequences, offsets: Sequences, length: int) -> Tokens:
+        """Ids at a position of its own in each sequence; see `TokenSource.windows`."""
+        indices, offsets = checked_windows(self, indices, offsets, length)
+        width = length * self._geometry.id_bytes
+        first_bytes = indices * self._geometry.sequence_bytes + offsets * self._geometry.id_bytes
+        data = np.empty(len(indices), f"V{width}") if width else np.empty((len(indices), 0), np.uint8)
+        if data.size:
+            self._gather_runs(first_bytes, width, data)
+        return self._ids(data.view(np.uint8), len(indices), length)
+
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Where the bytes of consecutive sequences lie; see `TokenSource.extents`."""
         return self._pieces.extents(self._geometry.bytes_of(sequences))
@@ -112,6 +123,21 @@ class FlatOrder:
             for row in rows[~inside]:
                 first = int(first_bytes[row])
                 data[row] = self._read(ByteRange(first, first + len(columns)))
+
+    def _gather_runs(self, first_bytes: Sequences, width: int, data: npt.NDArray[np.void]) -> None:
+        """Fill row r of `data` with the `width` bytes of the order from `first_bytes[r]` on."""
+        numbers = np.searchsorted(self._pieces.starts, first_bytes, side="right") - 1
+        for number in np.unique(numbers):
+            start, stop = self._pieces.starts[number], self._pieces.starts[number + 1]
+            rows = np.flatnonzero(numbers == number)
+            inside = first_bytes[rows] + width <= stop
+            if inside.any():
+                # One run of bytes for each byte of the piece at which one can begin; nothing is read by making it.
+                runs = np.ndarray((stop - start - width + 1,), data.dtype, self._bytes(int(number)), strides=(1,))
+                data[rows[inside]] = runs[first_bytes[rows[inside]] - start]
+            for row in rows[~inside]:
+                first = int(first_bytes[row])
+                data[row] = self._read(ByteRange(first, first + width)).tobytes()
 
     def _whole_within(self, number: int, columns: ByteRange) -> SequenceRange:
         """The sequences whose `columns` lie wholly within a piece."""

@@ -10,6 +10,7 @@ from seenat.registry.orders.bounds import check_positions, checked_indices
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.source import Sequences, Tokens
+from seenat.registry.orders.windows import windows_by_sequence
 from seenat.registry.units import SequenceRange
 
 __all__ = ["GatheredOrder"]
@@ -37,6 +38,10 @@ class GatheredOrder(ABC):
         indices = checked_indices(self._geometry, indices)
         check_positions(self._geometry, start, stop)
         return self._take(indices, start, stop)
+
+    def windows(self, indices: Sequences, offsets: Sequences, length: int) -> Tokens:
+        """Ids at a position of its own in each sequence; see `TokenSource.windows`."""
+        return windows_by_sequence(self, indices, offsets, length)
 
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:
         """Always empty; see `TokenSource.extents`."""

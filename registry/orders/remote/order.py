@@ -34,6 +34,7 @@ from seenat.registry.orders.geometry import ByteRange, Geometry
 from seenat.registry.orders.remote.cache import PieceCache, PieceKey
 from seenat.registry.orders.remote.range_requests import HubFile, HubLocation, HubRanges
 from seenat.registry.orders.source import Sequences, Tokens
+from seenat.registry.orders.windows import windows_by_sequence
 from seenat.registry.units import SequenceRange
 
 __all__ = ["RemoteOrder", "open_remote", "token_cache"]
@@ -131,6 +132,10 @@ class RemoteOrder(FlatOrder):
             for span in {part, piece}:
                 for number, within in self._pieces.cut(span):
                     self._cache.forget(self._key(number, within))
+
+    def windows(self, indices: Sequences, offsets: Sequences, length: int) -> Tokens:
+        """Ids at a position of its own in each sequence, which are fetched whole; see `TokenSource.windows`."""
+        return windows_by_sequence(self, indices, offsets, length)
 
     def place(self, sequence: int, position: int) -> str:
         """File, repository and byte of one id; see `TokenSource.place`."""

@@ -14,7 +14,7 @@ from seenat.registry.database.generation import COUNTED_TABLES
 from seenat.registry.database.tables.complete import metadata
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("registry", "memorization", "cli", "src/seenat")
+ROOMS = ("registry", "memorization", "attribution", "cli", "src/seenat")
 
 WRITERS = {"insert": 0, "update": 0, "delete": 0, "bulk_insert": 1, "insert_rows": 1, "upsert": 1}
 """Functions that write to a table, and which of their arguments it is."""

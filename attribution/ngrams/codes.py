@@ -1,0 +1,39 @@
+"""Ids as 16-bit codes, and how rare each code is.
+
+The index knows codes only. Ids of at most 16 bits are their own codes; larger ones share 65,536 codes by a hash. Two ids of
+one code cost a look-up some time and never change its answer, because what is found is compared with the ids themselves.
+So too with the ranks: any table of ranks gives the same answers, and one that fits the order gives them fast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CODES", "Codes", "Ids", "code_ranks", "codes_of"]
+
+CODES = 1 << 16
+"""How many codes there are."""
+
+Ids = npt.NDArray[np.integer[Any]]
+Codes = npt.NDArray[np.uint16]
+
+# The golden ratio times 2^32: multiplying by it spreads consecutive ids over all codes.
+_SPREAD = np.uint32(0x9E3779B1)
+
+
+def codes_of(ids: Ids) -> Codes:
+    """The code of each id, in the same shape."""
+    if ids.dtype.itemsize <= 2:
+        return ids.astype(np.uint16, copy=False)
+    return (ids.astype(np.uint32) * _SPREAD >> np.uint32(16)).astype(np.uint16)
+
+
+def code_ranks(codes: Codes) -> Codes:
+    """The rank of each code by how often it stands in a sample of codes, `[65536]`: 0 is the rarest, ties go by code."""
+    counts = np.bincount(codes.reshape(-1), minlength=CODES)
+    ranks = np.empty(CODES, np.uint16)
+    ranks[np.argsort(counts, kind="stable")] = np.arange(CODES, dtype=np.uint16)
+    return ranks

@@ -1,0 +1,132 @@
+"""An index that is open: from what a query looks for to the positions in the order that may hold it.
+
+All shards are searched together: their starts and middles stand side by side, so a look-up bisects all of them in one
+vectorised step, and only shards with candidates are read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.attribution.ngrams.codes import Codes, Ids, codes_of
+from seenat.attribution.ngrams.directory import Directory, IndexedShard, open_directory
+from seenat.attribution.ngrams.keys import Lookups, fingerprints_of
+from seenat.attribution.ngrams.shard_file import SAMPLES_A_MIDDLE
+from seenat.registry.closing import ClosesOnExit
+from seenat.registry.errors import CorruptFile
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Candidates", "NgramIndex", "SampleRanges"]
+
+# Most files that are open at a time; some systems allow a process 256.
+_MOST_OPEN = 128
+
+_Numbers = npt.NDArray[np.int64]
+Candidates = tuple[_Numbers, _Numbers]
+"""Sequences, and positions in them, in the order of the shards."""
+SampleRanges = tuple[_Numbers, _Numbers]
+"""The first samples and the ends, `[lookups, shards]`; within each shard."""
+
+
+class NgramIndex(ClosesOnExit):
+    """The shards of one index. Threads may share it; `close` gives back its files."""
+
+    def __init__(self, folder: Path, shards: Sequence[IndexedShard], ranks: Codes, tokens_per_sequence: int) -> None:
+        self.shards = tuple(shards)
+        self.window, self.bits = shards[0].layout.window, shards[0].layout.bits
+        self._ranks = ranks
+        self._length = tokens_per_sequence
+        self._directory: Directory = open_directory(folder, shards)
+        self._firsts = np.array([shard.layout.first_sequence for shard in shards], np.int64)
+        self._files: dict[int, int] = {}
+
+    def close(self) -> None:
+        """Give back the open files."""
+        while self._files:
+            os.close(self._files.popitem()[1])
+
+    @property
+    def covered(self) -> tuple[SequenceRange, ...]:
+        """The sequences of each shard, ascending."""
+        layouts = [shard.layout for shard in self.shards]
+        return tuple(
+            SequenceRange(layout.first_sequence, layout.first_sequence + layout.sequences) for layout in layouts
+        )
+
+    def ranks(self, ids: Ids) -> Codes:
+        """How rare each id is, 0 the rarest."""
+        return self._ranks[codes_of(ids)]
+
+    def ranges(self, wanted: Lookups) -> SampleRanges:
+        """Which samples of each shard may be looked for; a few around them are not."""
+        codes = wanted.codes.astype(np.intp)
+        low = self._directory.starts[codes].astype(np.int64)
+        high = self._directory.starts[codes + 1].astype(np.int64)
+        # The middles of samples that all have the first code; of a code with few samples there is none.
+        first, last = -(-low // SAMPLES_A_MIDDLE), -(-high // SAMPLES_A_MIDDLE)
+        below = self._bisected(first, last, wanted.lowest[:, None])
+        above = self._bisected(first, last, wanted.highest[:, None] + 1)
+        start = np.where(below > first, (below - 1) * SAMPLES_A_MIDDLE, low)
+        stop = np.where(above < last, above * SAMPLES_A_MIDDLE, high)
+        return np.maximum(start, low), np.maximum(np.minimum(stop, high), np.maximum(start, low))
+
+    def _bisected(self, first: _Numbers, last: _Numbers, middle: _Numbers) -> _Numbers:
+        """The first of each shard's middles in `[first, last)` that is not below the given one."""
+        directory, first, last = self._directory, first.copy(), last.copy()
+        at_most = max(0, len(directory.middles) - 1)
+        searching = first < last
+        while searching.any():
+            half = (first + last) >> 1
+            smaller = directory.middles[np.minimum(directory.first_middles + half, at_most)] < middle
+            first = np.where(searching & smaller, half + 1, first)
+            last = np.where(searching & ~smaller, half, last)
+            searching = first < last
+        return first
+
+    def candidates(self, shards: npt.NDArray[np.intp], start: _Numbers, stop: _Numbers, wanted: Lookups) -> Candidates:
+        """The places of the samples `[start, stop)` of some shards, without those of another fingerprint.
+
+        `wanted` is the one look-up that they are samples of. Raises `CorruptFile` for a shard that cannot be read.
+        """
+        positions = [self._positions(int(shard), int(a), int(b), wanted) for shard, a, b in zip(shards, start, stop)]  # noqa: B905
+        counts = np.fromiter(map(len, positions), np.int64, len(positions))
+        joined = np.concatenate(positions) if positions else np.empty(0, np.uint32)
+        rows, offsets = np.divmod(joined.astype(np.int64), self._length)
+        return rows + np.repeat(self._firsts[shards], counts), offsets
+
+    def _positions(self, shard: int, start: int, stop: int, wanted: Lookups) -> npt.NDArray[np.uint32]:
+        layout = self.shards[shard].layout
+        positions = np.frombuffer(self._read(shard, layout.positions_at + 4 * start, 4 * (stop - start)), "<u4")
+        if layout.fingerprints and wanted.exact[0]:
+            bytes_ = np.frombuffer(self._read(shard, layout.fingerprints_at + start, stop - start), np.uint8)
+            positions = positions[bytes_ == fingerprints_of(wanted.lowest.astype(np.uint32))[0]]
+        if len(positions) and int(positions.max()) >= layout.sequences * self._length:
+            raise CorruptFile(
+                f"{self.shards[shard].path} is damaged: it has positions beyond its sequences; run `seenat index verify "
+                "--repair` to build it again."
+            )
+        return positions
+
+    def _read(self, shard: int, offset: int, count: int) -> bytes:
+        try:
+            data = os.pread(self._file(shard), count, offset)
+        except OSError as error:
+            raise CorruptFile(f"{self.shards[shard].path} cannot be read: {error.strerror}.") from error
+        if len(data) != count:
+            raise CorruptFile(
+                f"{self.shards[shard].path} ended while it was read; run `seenat index verify --repair` to build it again."
+            )
+        return data
+
+    def _file(self, shard: int) -> int:
+        descriptor = self._files.get(shard)
+        if descriptor is None:
+            if len(self._files) >= _MOST_OPEN:
+                os.close(self._files.pop(next(iter(self._files))))
+            descriptor = self._files[shard] = os.open(self.shards[shard].path, os.O_RDONLY)
+        return descriptor

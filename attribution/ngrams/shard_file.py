@@ -1,0 +1,139 @@
+"""One shard: the samples of consecutive sequences, in one file.
+
+    header        512 bytes of JSON, padded with blanks
+    starts        uint32 [65,537]: the first sample of each code, and the number of samples
+    middles       uint32: the middle of the key of every 64th sample
+    positions     uint32: the position of each sample in the shard, in the order of the keys
+    fingerprints  uint8: one a sample; in indexes that keep them
+
+All little-endian. A position is (sequence - first sequence) * ids in a sequence + place in the sequence. The catalog
+records the digest of the file, and the state in which the file system had it: a file in another state is refused until
+`seenat index verify` has read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.attribution.ngrams.codes import CODES
+from seenat.attribution.ngrams.keys import Keys, fingerprints_of, middles_of, positions_of
+from seenat.registry.errors import CorruptFile
+from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
+
+__all__ = ["SAMPLES_A_MIDDLE", "ShardLayout", "write_shard"]
+
+SAMPLES_A_MIDDLE = 64
+"""One middle is kept for so many samples: 1/16 byte a sample."""
+
+_HEADER = 512
+_FORMAT = "seenat-ngrams-1"
+# Samples that are converted and written together, 8 MiB of keys.
+_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardLayout:
+    """Where the parts of a shard's file begin; all follows from the header's numbers."""
+
+    first_sequence: int
+    sequences: int
+    window: int
+    bits: int
+    """B, the bits of a position."""
+    samples: int
+    fingerprints: bool
+
+    @property
+    def middles(self) -> int:
+        """How many middles there are."""
+        return -(-self.samples // SAMPLES_A_MIDDLE)
+
+    @property
+    def starts_at(self) -> int:
+        """First byte of `starts`."""
+        return _HEADER
+
+    @property
+    def middles_at(self) -> int:
+        """First byte of `middles`."""
+        return self.starts_at + 4 * (CODES + 1)
+
+    @property
+    def positions_at(self) -> int:
+        """First byte of `positions`."""
+        return self.middles_at + 4 * self.middles
+
+    @property
+    def fingerprints_at(self) -> int:
+        """First byte of `fingerprints`."""
+        return self.positions_at + 4 * self.samples
+
+    @property
+    def bytes(self) -> int:
+        """Length of the file."""
+        return self.fingerprints_at + (self.samples if self.fingerprints else 0)
+
+    def header(self) -> bytes:
+        """The first bytes of the file."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, sort_keys=True).encode().ljust(_HEADER)
+
+    def check(self, path: Path) -> None:
+        """Raise `CorruptFile` unless the file has this header and length."""
+        try:
+            with path.open("rb") as file:
+                header, length = file.read(_HEADER), os.fstat(file.fileno()).st_size
+        except OSError as error:
+            raise CorruptFile(f"{path} cannot be read: {error.strerror}; {_REPAIR}") from error
+        if length != self.bytes or header != self.header():
+            raise CorruptFile(f"{path} is damaged: it is not the shard that the catalog has recorded; {_REPAIR}")
+
+
+_REPAIR = "run `seenat index verify --repair` to build it again."
+
+
+def write_shard(path: Path, layout: ShardLayout, keys: Keys) -> str:
+    """Write a shard from its sorted keys, so that it is whole or absent; returns its digest."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    with full_disk_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                digest = _write_parts(file, _parts(layout, keys))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    return digest
+
+
+def _write_parts(file: IO[bytes], parts: Iterator[bytes | npt.NDArray[Any]]) -> str:
+    hasher = hashlib.sha256()
+    for part in parts:
+        hasher.update(part)
+        file.write(part)
+    return "sha256:" + hasher.hexdigest()
+
+
+def _parts(layout: ShardLayout, keys: Keys) -> Iterator[bytes | npt.NDArray[Any]]:
+    yield layout.header()
+    first_keys = np.arange(CODES, dtype=np.uint64) << np.uint64(48)
+    yield np.append(np.searchsorted(keys, first_keys), len(keys)).astype("<u4")
+    yield middles_of(keys[::SAMPLES_A_MIDDLE], layout.bits).astype("<u4", copy=False)
+    pieces = [slice(first, first + _AT_ONCE) for first in range(0, len(keys), _AT_ONCE)]
+    for piece in pieces:
+        yield positions_of(keys[piece], layout.bits).astype("<u4", copy=False)
+    if layout.fingerprints:
+        for piece in pieces:
+            yield fingerprints_of(middles_of(keys[piece], layout.bits))
