@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Codes, Ids, codes_of
-from seenat.attribution.ngrams.directory import Directory, IndexedShard, open_directory
+from seenat.attribution.ngrams.files.directory import Directory, IndexedShard, open_directory
+from seenat.attribution.ngrams.files.shard_file import SAMPLES_A_MIDDLE
 from seenat.attribution.ngrams.keys import Lookups, fingerprints_of
-from seenat.attribution.ngrams.shard_file import SAMPLES_A_MIDDLE
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import CorruptFile
 from seenat.registry.units import SequenceRange

@@ -63,7 +63,8 @@ class Region:
     def holds(self, places: Places) -> npt.NDArray[np.bool_]:
         """Which places lie in it."""
         after = (places.sequences > self.start) | ((places.sequences == self.start) & (places.offsets >= self.offset))
-        return after & (places.sequences < self.stop)
+        inside: npt.NDArray[np.bool_] = after & (places.sequences < self.stop)
+        return inside
 
 
 def is_exact(index: NgramIndex, ids: Ids) -> bool:
@@ -152,7 +153,7 @@ def _lower_bound(index: NgramIndex, source: TokenSource, ids: Ids, region: Regio
     length, found = source.geometry.tokens_per_sequence, [np.empty(0, np.int64)]
     for place in range(len(ids)):
         for portion in _through(index, source, ids, region, np.array([place])):
-            found.append(portion.sequences * length + portion.offsets)
+            found.append(portion.sequences * length + portion.offsets)  # noqa: PERF401
     yield Places(*np.divmod(np.unique(np.concatenate(found)), length))
 
 
