@@ -27,10 +27,12 @@ __all__ = [
     "ShardRecord",
     "add_index",
     "add_shard",
+    "folder_name",
     "indexes_folder",
     "indexes_of",
     "record_state",
     "remove_index",
+    "shard_name",
     "shards_of",
 ]
 
@@ -76,6 +78,11 @@ def shard_name(sequences: SequenceRange) -> str:
     return f"{sequences.start:011d}-{sequences.stop:011d}.ngrams"
 
 
+def folder_name(order_digest: str, window: int) -> str:
+    """The folder of an index within that of all."""
+    return f"{order_digest.removeprefix('sha256:')[:16]}-w{window}"
+
+
 def indexes_folder(database: Database) -> Path:
     """Where the indexes of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database."""
     if database.is_sqlite:
@@ -111,7 +118,7 @@ def add_index(
             fingerprints=fingerprints,
             shard_sequences=shard_sequences,
             ranks_digest=ranks_digest,
-            folder=f"{order_digest.removeprefix('sha256:')[:16]}-w{window}",
+            folder=folder_name(order_digest, window),
         )
     )
     return next(index for index in indexes_of(connection, order_digest) if index.window == window)

@@ -62,7 +62,7 @@ def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[Sh
                 f"{file.path}, of the index of {order.name}, is not as it was when it was built; see whether it is whole with "
                 f"`seenat index verify {order.name}`, or with --repair build it again."
             )
-    ranks = read_ranks(folder, index.ranks_digest)
+    ranks = read_ranks(folder / index.folder, index.ranks_digest)
     return NgramIndex(folder / index.folder, files, ranks, order.geometry.tokens_per_sequence)
 
 

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job, ShardRecord
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
         NoRoom,
         NotFound,
         NothingToDraw,
+        NotIndexed,
         NotMeasured,
         OutOfMemory,
         PlanChanged,
@@ -172,6 +174,9 @@ __all__ = [
     "FirstMemorized",
     "HubUnavailable",
     "ImportedSet",
+    "IndexStatus",
+    "IndexVerification",
+    "Indexes",
     "InvalidManifest",
     "InvalidValue",
     "Job",
@@ -190,6 +195,7 @@ __all__ = [
     "Models",
     "NoRoom",
     "NotFound",
+    "NotIndexed",
     "NotMeasured",
     "NothingToDraw",
     "Onset",
@@ -269,13 +275,14 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
+    "indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.batches": "Exported",

@@ -16,6 +16,7 @@ from seenat.registry.closing import ClosesOnExit
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.indexes import Indexes
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -188,6 +189,15 @@ class Catalog(Lookups, ClosesOnExit):
 
         order, model = self._registry.order_or_model(name)
         return export_batches(order, model, Path(path), batches, steps, format, columns, progress)
+
+    # -- from text back to training
+
+    @property
+    def index(self) -> Indexes:
+        """Indexes of orders, which `find` and `trace` search: `build`, `status`, `verify`, `remove`."""
+        from seenat.indexes import Indexes
+
+        return Indexes(self._registry)
 
     # -- what others measured
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seenat.attribution.ngrams.build.shard_builder import ShardRecipe
+from seenat.attribution.ngrams.build.shard_builder import ShardRecipe, Task
 from seenat.attribution.ngrams.build.sort_setting import worker_environment
-from seenat.attribution.ngrams.build.worker import Task
 from seenat.attribution.ngrams.build.workers import ShardRequest, build_shards
 from seenat.attribution.ngrams.codes import Codes, code_ranks, codes_of
 from seenat.attribution.ngrams.files.directory import write_directory
@@ -23,6 +22,7 @@ from seenat.attribution.ngrams.index_table import (
     IndexRecord,
     add_index,
     add_shard,
+    folder_name,
     indexes_folder,
     indexes_of,
     shard_name,
@@ -103,7 +103,7 @@ def _build(
         window=index.window,
         bits=index.bits,
         fingerprints=index.fingerprints,
-        ranks=read_ranks(folder, index.ranks_digest),
+        ranks=read_ranks(folder / index.folder, index.ranks_digest),
     )
     task = Task(order=order, recipe=recipe, folder=folder / index.folder)
     _delete_partial(task.folder)
@@ -160,7 +160,7 @@ def _ensure_index(database: Database, order: Order, request: BuildRequest, seque
         raise InvalidValue(
             f"A shard holds at most {1 << LARGEST_BITS:,} ids, not {ids:,}; take fewer batches with --shard-batches."
         )
-    digest = write_ranks(indexes_folder(database), _ranks(order, sequences))
+    digest = write_ranks(indexes_folder(database) / folder_name(order.digest, window), _ranks(order, sequences))
     with database.write() as connection:
         return add_index(
             connection,
@@ -177,7 +177,7 @@ def _shard_batches(order: Order, asked: int | None) -> int:
     if asked is not None and asked < 1:
         raise InvalidValue(f"A shard holds at least 1 batch, not {asked}.")
     batch = order.sequences_per_batch * order.geometry.tokens_per_sequence
-    return asked or max(1, round(_SHARD_IDS / batch))
+    return asked or min(order.batches.stop, max(1, round(_SHARD_IDS / batch)))
 
 
 def _check_same(order: Order, index: IndexRecord, request: BuildRequest) -> None:

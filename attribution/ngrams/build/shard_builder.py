@@ -17,10 +17,11 @@ from seenat.attribution.ngrams.codes import Codes, codes_of
 from seenat.attribution.ngrams.files.shard_file import BuiltShard, ShardLayout, write_shard
 from seenat.attribution.ngrams.keys import KEY_CODES, Keys, sample_keys
 from seenat.attribution.ngrams.sampling import is_sampled
+from seenat.registry.catalog.orders import Order
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 
-__all__ = ["ShardRecipe", "build_shard"]
+__all__ = ["ShardRecipe", "Task", "build_shard"]
 
 # Ids that are looked at together: 512 KB of codes, which stay in the processor's cache. 2^20 took 3.6 times as long.
 _IDS_AT_ONCE = 1 << 18
@@ -34,6 +35,15 @@ class ShardRecipe:
     bits: int
     fingerprints: bool
     ranks: Codes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The order that shards are built of, how, and where they are written."""
+
+    order: Order
+    recipe: ShardRecipe
+    folder: Path
 
 
 def build_shard(

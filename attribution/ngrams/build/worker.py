@@ -13,31 +13,19 @@ import pickle
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TextIO
 
 import numpy as np
 
-from seenat.attribution.ngrams.build.shard_builder import ShardRecipe, build_shard
-from seenat.registry.catalog.orders import Order
+from seenat.attribution.ngrams.build.shard_builder import Task, build_shard
 from seenat.registry.errors import SeenatError
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Task", "main"]
+__all__ = ["main"]
 
 # Keys that are sorted to see how fast that is: 8 MB, 10 to 60 ms.
 _TRIAL_KEYS = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What a worker builds shards of, and where it writes them."""
-
-    order: Order
-    recipe: ShardRecipe
-    folder: Path
 
 
 def main() -> None:

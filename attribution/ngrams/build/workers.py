@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import IO, Any
 
+from seenat.attribution.ngrams.build.shard_builder import Task
 from seenat.attribution.ngrams.build.sort_setting import WORKER
-from seenat.attribution.ngrams.build.worker import Task
 from seenat.attribution.ngrams.files.shard_file import BuiltShard
 from seenat.registry import errors
 from seenat.registry.errors import JobFailed

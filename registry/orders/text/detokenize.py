@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra, SeenatError
+from seenat.registry.errors import CorruptFile, SeenatError
 from seenat.registry.orders.source import Tokens
+from seenat.registry.orders.text.tokenizer import load_tokenizer
 from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
@@ -23,13 +23,9 @@ def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
     `tokenizer` is what the order of this name says: an absolute path of a file or folder, or a repository on the hub. Nothing
     is added between documents. Raises `InvalidValue` for an order without a tokenizer and `CorruptFile` for a broken one.
     """
-    if tokenizer is None:
-        raise InvalidValue(
-            f"The order {order} names no tokenizer, so its ids cannot be decoded; add `tokenizer` to its SUITE.toml."
-        )
+    loaded = load_tokenizer(tokenizer, order=order)
     try:
         with panics_as_errors(silent=True):
-            loaded = _load(tokenizer)
             before = _id_before(loaded)
             return [_text(loaded, ids.tolist(), before) for ids in tokens]
     except SeenatError:
@@ -59,27 +55,3 @@ def _id_before(tokenizer: Any) -> int | None:
     if decoder is None or not any(kind in decoder.__getstate__() for kind in _TAKING_A_BLANK):
         return None
     return next((id_ for letter in ascii_letters if (id_ := tokenizer.token_to_id(letter)) is not None), None)
-
-
-def _load(tokenizer: str) -> Any:
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise MissingExtra("Decoding needs tokenizers; run `pip install 'seenat[jobs]'`.") from error
-    path = Path(tokenizer)
-    if not path.is_absolute():
-        return _from_hub(tokenizer)
-    file = path / "tokenizer.json" if path.is_dir() else path
-    try:
-        with panics_as_errors():
-            return Tokenizer.from_file(str(file))
-    except Exception as error:  # The library raises bare Exception for whatever is wrong with a file.
-        raise CorruptFile(f"{file} is not a tokenizer that can be read: {in_a_sentence(error)}.") from error
-
-
-def _from_hub(repository: str) -> Any:
-    from tokenizers import Tokenizer
-
-    from seenat.registry.hub.download import fetch_file
-
-    return Tokenizer.from_file(str(fetch_file(repository, "tokenizer.json")))
