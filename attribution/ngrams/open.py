@@ -14,9 +14,9 @@ from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.storage.file_state import state_of
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import SequenceRange, merged_ranges
 
-__all__ = ["OpenIndexes", "merged_ranges", "open_indexes"]
+__all__ = ["OpenIndexes", "open_indexes"]
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,3 @@ def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[Sh
             )
     ranks = read_ranks(folder / index.folder, index.ranks_digest)
     return NgramIndex(folder / index.folder, files, ranks, order.geometry.tokens_per_sequence)
-
-
-def merged_ranges(ranges: Iterator[SequenceRange]) -> tuple[SequenceRange, ...]:
-    """Ranges as few as hold the same sequences, ascending."""
-    merged: list[SequenceRange] = []
-    for part in sorted(ranges):
-        if merged and part.start <= merged[-1].stop:
-            merged[-1] = SequenceRange(merged[-1].start, max(part.stop, merged[-1].stop))
-        else:
-            merged.append(part)
-    return tuple(merged)

@@ -20,7 +20,7 @@ from seenat.attribution.ngrams.sampling import anchors
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Places", "Region", "find_by_index", "find_by_reading", "is_exact"]
+__all__ = ["Places", "Region", "equal_at", "find_by_index", "find_by_reading", "is_exact"]
 
 # Candidates that are compared together: of 64 uint16 ids each, 8 MiB. The first page of a frequent query costs one such portion.
 _AT_ONCE = 1 << 14
@@ -42,7 +42,7 @@ class Places:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_] | slice) -> Places:
+    def __getitem__(self, chosen: npt.NDArray[np.bool_ | np.intp] | slice) -> Places:
         return Places(self.sequences[chosen], self.offsets[chosen])
 
     @classmethod
@@ -131,16 +131,18 @@ def _occurrences(
     for first in range(0, len(places), _AT_ONCE):
         found = Places(*np.divmod(places[first : first + _AT_ONCE], length))
         found = found[region.holds(found)]
-        found = found[_equal(source, found, ids, anchor, min(4, len(ids) - anchor))]
-        yield found[_equal(source, found, ids, 0, len(ids))]
+        found = found[equal_at(source, found, ids, anchor, anchor + 4)]
+        yield found[equal_at(source, found, ids)]
 
 
-def _equal(source: TokenSource, places: Places, ids: Ids, start: int, length: int) -> npt.NDArray[np.bool_]:
-    """At which places the query's ids `[start, start + length)` stand."""
+def equal_at(
+    source: TokenSource, places: Places, ids: Ids, start: int = 0, stop: int | None = None
+) -> npt.NDArray[np.bool_]:
+    """At which places the ids `[start, stop)` of a query, or all of them, stand; within their sequence."""
     if not len(places):
         return np.zeros(0, np.bool_)
-    windows = source.windows(places.sequences, places.offsets + start, length)
-    due = ids[start : start + length].astype(windows.dtype)
+    due = ids[start:stop].astype(source.geometry.dtype)
+    windows = source.windows(places.sequences, places.offsets + start, len(due))
     # As few and as wide numbers as fit are compared: a row of 32 uint16 ids is 8 of them.
     width = next(size for size in (8, 4, 2, 1) if due.nbytes % size == 0)
     rows = windows.view(f"u{width}").reshape(len(windows), -1)

@@ -1,4 +1,5 @@
 """Commands that go from text back to training.
 
+find    every exposure of a text
 index   build, list, verify and remove the indexes of orders
 """

@@ -25,6 +25,11 @@ What it has memorized, and when:
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
 
+From a text back to training:
+
+    catalog.index.build("pocket-order")             indexes an order
+    catalog.find("some text", model="pocket-2m")    every exposure, with batch, step and the checkpoints around it
+
 Your own runs, and what others have:
 
     catalog.register("SUITE.toml")                  adds a training run of your own
@@ -71,6 +76,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
@@ -141,6 +147,7 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
+    from seenat.texts import FindOptions, Texts
     from seenat.which import Which
 
 __all__ = [
@@ -162,16 +169,22 @@ __all__ = [
     "ClassOutcome",
     "Compaction",
     "Comparison",
+    "Context",
     "CorruptFile",
     "CounterfactualProfile",
+    "Coverage",
     "Curve",
     "DatabaseUnavailable",
     "EvaluationImport",
     "Evidence",
     "Exported",
+    "Exposure",
     "ExposureOnsets",
     "FileAnswer",
+    "FindOptions",
     "FirstMemorized",
+    "Found",
+    "FoundVariant",
     "HubUnavailable",
     "ImportedSet",
     "IndexStatus",
@@ -203,6 +216,7 @@ __all__ = [
     "Order",
     "OrderVerification",
     "OutOfMemory",
+    "Place",
     "PlanChanged",
     "Predictions",
     "Protocol",
@@ -226,6 +240,7 @@ __all__ = [
     "SuiteManifest",
     "SyncAnswer",
     "TableAnswer",
+    "Texts",
     "Trajectory",
     "UnknownBatch",
     "UnknownCheckpoint",
@@ -275,6 +290,7 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
+    "attribution.find.answers": "Context Coverage Exposure Found FoundVariant Place",
     "indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
@@ -294,6 +310,7 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "studies": "Studies",
+    "texts": "FindOptions Texts",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}

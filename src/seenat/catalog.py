@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Unpack
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
+from seenat.texts import Texts
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
-    from seenat.indexes import Indexes
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, ClosesOnExit):
+class Catalog(Lookups, Texts, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -189,15 +189,6 @@ class Catalog(Lookups, ClosesOnExit):
 
         order, model = self._registry.order_or_model(name)
         return export_batches(order, model, Path(path), batches, steps, format, columns, progress)
-
-    # -- from text back to training
-
-    @property
-    def index(self) -> Indexes:
-        """Indexes of orders, which `find` and `trace` search: `build`, `status`, `verify`, `remove`."""
-        from seenat.indexes import Indexes
-
-        return Indexes(self._registry)
 
     # -- what others measured
 

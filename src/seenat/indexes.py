@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from seenat.lookups import CatalogSection
 from seenat.registry.answer import Answer, Answers, TableAnswer
-from seenat.registry.units import BatchRange
+from seenat.registry.units import BatchRange, merged_ranges
 
 if TYPE_CHECKING:
     from seenat.attribution.ngrams.build.builder import BuildAdvance
@@ -41,8 +41,6 @@ class IndexStatus(Answer):
     @classmethod
     def of(cls, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...]) -> Self:
         """From the catalog's rows."""
-        from seenat.attribution.ngrams.open import merged_ranges
-
         size, total = order.sequences_per_batch, sum(shard.state.bytes for shard in shards)
         covered = merged_ranges(shard.sequences for shard in shards)
         ids = sum(map(len, covered)) * order.geometry.tokens_per_sequence

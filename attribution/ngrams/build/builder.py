@@ -35,9 +35,9 @@ from seenat.registry.errors import InvalidValue, UnknownOrder
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
-from seenat.registry.units import BatchRange, SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange, uncovered
 
-__all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "rebuild", "uncovered"]
+__all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "rebuild"]
 
 WINDOW = 8
 """The usual index window: queries of 11 ids or more are found at once, of 8 exactly, and an id takes one byte."""
@@ -209,18 +209,6 @@ def _missing(database: Database, index: IndexRecord, sequences: SequenceRange) -
             stop = min(gap.stop, (start // index.shard_sequences + 1) * index.shard_sequences)
             yield SequenceRange(start, stop)
             start = stop
-
-
-def uncovered(sequences: SequenceRange, covered: Sequence[SequenceRange]) -> Iterator[SequenceRange]:
-    """The parts of a range that others, which ascend and do not overlap, leave out."""
-    start = sequences.start
-    for part in (sequences.intersection(other) for other in covered):
-        if part:
-            if start < part.start:
-                yield SequenceRange(start, part.start)
-            start = part.stop
-    if start < sequences.stop:
-        yield SequenceRange(start, sequences.stop)
 
 
 def _delete_partial(folder: Path) -> None:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from string import ascii_letters
 from typing import Any
 
 from seenat.registry.errors import CorruptFile, SeenatError
 from seenat.registry.orders.source import Tokens
-from seenat.registry.orders.text.tokenizer import load_tokenizer
+from seenat.registry.orders.text.tokenizer import OrderTokenizer, load_tokenizer
 from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_ids"]
 
 # Names of decoders in the state of one, which is JSON.
 _TAKING_A_BLANK = (b'"Strip"', b'"Metaspace"')
 
 
 def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
-    """The text of each sequence of `tokens`, `[sequences, ids]`, with special ids such as the end of a document.
+    """The text of each sequence of `tokens`, `[sequences, ids]`; `tokenizer` is what the order of this name says.
 
-    `tokenizer` is what the order of this name says: an absolute path of a file or folder, or a repository on the hub. Nothing
-    is added between documents. Raises `InvalidValue` for an order without a tokenizer and `CorruptFile` for a broken one.
+    Raises `InvalidValue` for an order without a tokenizer, and as `decode_ids` does.
     """
-    loaded = load_tokenizer(tokenizer, order=order)
+    return decode_ids(load_tokenizer(tokenizer, order=order), tokens)
+
+
+def decode_ids(tokenizer: OrderTokenizer, tokens: Iterable[Any]) -> list[str]:
+    """The text of each array of ids, with special ids such as the end of a document.
+
+    Nothing is added between documents. Raises `CorruptFile` for a tokenizer that cannot decode them.
+    """
     try:
         with panics_as_errors(silent=True):
-            before = _id_before(loaded)
-            return [_text(loaded, ids.tolist(), before) for ids in tokens]
+            before = _id_before(tokenizer.loaded)
+            return [_text(tokenizer.loaded, ids.tolist(), before) for ids in tokens]
     except SeenatError:
         raise
     except Exception as error:  # The library raises whatever it likes for an id or a decoder that it cannot follow.
         raise CorruptFile(
-            f"The tokenizer {tokenizer} cannot decode ids of {order}: {in_a_sentence(error)}; correct it, or `tokenizer` in the "
-            "SUITE.toml of the order."
+            f"The tokenizer {tokenizer.name} cannot decode ids of {tokenizer.order}: {in_a_sentence(error)}; correct it, or "
+            "`tokenizer` in the SUITE.toml of the order."
         ) from error
 
 

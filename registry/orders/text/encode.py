@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import CorruptFile, InvalidValue, SeenatError
-from seenat.registry.orders.text.tokenizer import load_tokenizer
+from seenat.registry.orders.text.tokenizer import OrderTokenizer
 from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
@@ -29,30 +28,25 @@ class EncodedText:
     """The characters of each id, from the first to one past the last."""
 
 
-def encode(tokenizer: str | None, texts: Iterable[str], *, order: str) -> list[EncodedText]:
-    """The ids of each text, without special ids that are not written in it.
+def encode(tokenizer: OrderTokenizer, text: str) -> EncodedText:
+    """The ids of a text, without special ids that are not written in it.
 
-    Raises as `load_tokenizer` does, and `InvalidValue` for a text that is not Unicode or that the tokenizer cannot encode.
+    Raises `InvalidValue` for a text that is not Unicode and `CorruptFile` for a tokenizer that cannot encode it.
     """
-    loaded = load_tokenizer(tokenizer, order=order)
-    return [_encoded(loaded, text, tokenizer, order) for text in texts]
-
-
-def _encoded(loaded: Any, text: str, tokenizer: str | None, order: str) -> EncodedText:
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidValue(
-            f"The text is not Unicode at character {error.start}; give it as UTF-8, or its ids."
+            f"The text is not Unicode at character {error.start}; give it as UTF-8, or give its ids."
         ) from error
     try:
         with panics_as_errors(silent=True):
-            encoding = loaded.encode(text, add_special_tokens=False)
+            encoding = tokenizer.loaded.encode(text, add_special_tokens=False)
     except SeenatError:
         raise
     except Exception as error:  # The library raises whatever it likes for a text that its model cannot take.
         raise CorruptFile(
-            f"The tokenizer {tokenizer} of {order} cannot encode the text: {in_a_sentence(error)}."
+            f"The tokenizer {tokenizer.name} of {tokenizer.order} cannot encode the text: {in_a_sentence(error)}."
         ) from error
     return EncodedText(text, np.array(encoding.ids, np.int64), _numbered(encoding.word_ids), tuple(encoding.offsets))
 

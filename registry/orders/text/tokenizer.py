@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,22 @@ from seenat.registry.errors import CorruptFile, InvalidValue, MissingExtra
 from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
-__all__ = ["load_tokenizer"]
+__all__ = ["OrderTokenizer", "load_tokenizer"]
 
 
-def load_tokenizer(tokenizer: str | None, *, order: str) -> Any:
-    """The `tokenizers.Tokenizer` that the order of this name states: an absolute path, or a repository on the hub.
+@dataclass(frozen=True)
+class OrderTokenizer:
+    """The tokenizer of an order, loaded."""
+
+    name: str
+    """An absolute path, or a repository on the hub."""
+    order: str
+    loaded: Any
+    """`tokenizers.Tokenizer`"""
+
+
+def load_tokenizer(tokenizer: str | None, *, order: str) -> OrderTokenizer:
+    """The tokenizer that the order of this name states.
 
     Raises `InvalidValue` for an order without a tokenizer, `CorruptFile` for a broken one and `MissingExtra` without tokenizers.
     """
@@ -23,7 +35,7 @@ def load_tokenizer(tokenizer: str | None, *, order: str) -> Any:
             "its SUITE.toml."
         )
     with panics_as_errors(silent=True):
-        return _load(tokenizer)
+        return OrderTokenizer(tokenizer, order, _load(tokenizer))
 
 
 def _load(tokenizer: str) -> Any:
