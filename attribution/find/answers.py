@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from seenat.attribution.find.coverage import Segment
 from seenat.attribution.find.viewpoint import Viewpoint
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.units import SequenceRange, merged_ranges, uncovered
+
+if TYPE_CHECKING:
+    from seenat.attribution.find.measure import MeasuredText
 
 __all__ = ["Context", "Coverage", "Exposure", "Found", "FoundVariant", "Place"]
 
@@ -85,7 +88,7 @@ class Exposure(Answer):
     last_checkpoint_unseen: int | None
     context: Context | None = None
 
-    json_only_with: ClassVar[dict[str, str]] = {"context": "context"}
+    json_only_with: ClassVar[Mapping[str, str]] = {"context": "context"}
 
     @classmethod
     def of(cls, viewpoint: Viewpoint, sequence: int, offset: int, length: int, variant: int) -> Self:
@@ -131,5 +134,8 @@ class Found(TableAnswer):
     exposures: tuple[Exposure, ...]
     next: Place | None
     """Give this as `after` for the next page; None where there is none."""
+    measured: MeasuredText | None = None
+    """What checkpoints make of the text, where that was asked for."""
 
     table_field = "exposures"
+    json_only_with: ClassVar[Mapping[str, str]] = {"measured": "measured"}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
 from seenat.attribution.find.coverage import Segment, segments
@@ -26,7 +27,7 @@ from seenat.registry.orders.text.detokenize import decode_ids
 from seenat.registry.orders.text.tokenizer import OrderTokenizer, load_tokenizer
 from seenat.registry.units import SequenceRange
 
-__all__ = ["FindRequest", "Query", "find"]
+__all__ = ["FindRequest", "Query", "exposed_sequences", "find", "found_ids"]
 
 Query = str | Sequence[int]
 """A text, or ids."""
@@ -58,6 +59,8 @@ class FindRequest:
 
 def find(opened: OpenIndexes, viewpoint: Viewpoint, queries: Sequence[Query], request: FindRequest) -> Iterator[Found]:
     """Answer each query. Raises `InvalidValue` for an empty one, `NotIndexed` where nothing at all can be searched."""
+    if viewpoint.sequences and not segments(opened, 1, viewpoint.sequences, request.scan, request.read_freely):
+        raise _not_indexed(viewpoint)
     tokenizer = None
     if request.context or any(isinstance(query, str) for query in queries):
         tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
@@ -86,8 +89,6 @@ def _found(
     variants = _variants(query, request, tokenizer)
     # The coverage of an answer is that of its first variant, which is the query itself.
     searched = [_segments(opened, viewpoint, variant, request) for variant in variants]
-    if not searched[0] and viewpoint.sequences and not opened.indexes:
-        raise _not_indexed(viewpoint)
     counts: list[int | None] = []
     pages = []
     for place, (variant, parts) in enumerate(zip(variants, searched, strict=True)):
@@ -156,6 +157,39 @@ def _page(
         if len(page) > request.limit and not request.count:
             break
     return sorted(page, key=lambda exposure: (exposure.sequence, exposure.offset)), count if request.count else None
+
+
+def found_ids(opened: OpenIndexes, found: Found) -> npt.NDArray[np.int64]:
+    """The ids of a text as they stand at its first listed exposure, or as its first variant has them."""
+    if not found.exposures:
+        return np.array(found.variants[0].ids, np.int64)
+    first = found.exposures[0]
+    place = np.array([first.sequence]), np.array([first.offset])
+    ids: npt.NDArray[np.int64] = opened.source.windows(*place, first.length)[0].astype(np.int64)
+    return ids
+
+
+def exposed_sequences(
+    opened: OpenIndexes, viewpoint: Viewpoint, query: Query, request: FindRequest
+) -> npt.NDArray[np.int64]:
+    """The sequence of every exposure of a query, several times where it stands in one several times."""
+    tokenizer = None
+    if isinstance(query, str):
+        tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
+    variants = _variants(query, request, tokenizer)
+    found = [
+        places.sequences
+        for place, variant in enumerate(variants)
+        for places, _ in matches(
+            tokenizer,
+            opened.source,
+            variant,
+            variants[:place],
+            _segments(opened, viewpoint, variant, request),
+            (0, 0),
+        )
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def _next(exposures: Sequence[Exposure]) -> Place | None:

@@ -11,11 +11,13 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.plot_option import draw, plot_option
+from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
-    from seenat import Coverage, Exposure, Found
+    from seenat import Catalog, Coverage, Exposure, FindOptions, Found, MeasuredText
 
 __all__ = ["find"]
 
@@ -42,6 +44,12 @@ __all__ = ["find"]
 )
 @click.option("--exactly", is_flag=True, help="Look for the text as it is, not for other blanks and capitals.")
 @click.option("--scan", metavar="START:STOP", help="Read these batches where no index finds every occurrence.")
+@click.option("--measure", is_flag=True, help="Run the model's checkpoints over the text: had it stuck?")
+@click.option("--steps", metavar="STEPS", help="Checkpoints to run: 16,32. All if not given, of a model in a folder.")
+@click.option(
+    "--prompt", metavar="N", type=Count("number of ids", 1), help="Give N ids of the text; half of it if not given."
+)
+@plot_option
 @json_option
 def find(
     text: str | None,
@@ -56,6 +64,10 @@ def find(
     context: int,
     exactly: bool,
     scan: str | None,
+    measure: bool,
+    steps: str | None,
+    prompt: int | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Find every exposure of a text in training order: its sequence, batch and step, and the checkpoints around it.
@@ -68,23 +80,28 @@ def find(
       seenat find "process group" --model pocket-2m
       seenat find "process group" --model pocket-2m --step 16 --context 8
       seenat find --ids 17,204,9 --order pocket-order
+      seenat find "process group" --model pocket-2m --measure
     """
     from seenat.texts import parse_place
 
     queries = list(_queries(text, ids, file))
+    options: FindOptions = {
+        "order": order,
+        "model": model,
+        "step": step,
+        "limit": 1 if first else limit,
+        "after": None if after is None else parse_place(after),
+        "count": not first,
+        "context": context,
+        "variants": not exactly,
+        "scan": scan,
+    }
     with open_catalog() as catalog:
-        answers = catalog.find_all(
-            queries,
-            order=order,
-            model=model,
-            step=step,
-            limit=1 if first else limit,
-            after=None if after is None else parse_place(after),
-            count=not first,
-            context=context,
-            variants=not exactly,
-            scan=scan,
-        )
+        if measure:
+            answers = [_measured(catalog, query, steps, prompt, options) for query in queries]
+        else:
+            answers = list(catalog.find_all(queries, **options))
+        places = None if plot is None else catalog.exposure_steps(_only(queries), **options)
     out = Output(as_json)
     if as_json and file is not None:
         for answer in answers:
@@ -92,6 +109,31 @@ def find(
     elif file is not None or not out.data(answers[0]):
         for answer in answers:
             _show(out, answer)
+    if plot is not None and places is not None:
+        from seenat.attribution.find.chart import found_chart
+
+        draw(out, plot, lambda: found_chart(answers[0], places))
+
+
+def _measured(
+    catalog: Catalog, query: str | Sequence[int], steps: str | None, prompt: int | None, options: FindOptions
+) -> Found:
+    with progress() as show:
+        return catalog.measure_text(
+            query,
+            steps=None if steps in (None, "all") else str(steps).split(","),
+            prompt=prompt,
+            progress=lambda step, done, total: show(
+                Moment(task="checkpoints", done=done, total=total, note=f"step {step:,}")
+            ),
+            **options,
+        )
+
+
+def _only(queries: list[str | Sequence[int]]) -> str | Sequence[int]:
+    if len(queries) != 1:
+        raise click.UsageError(f"--plot draws one text, and {len(queries)} were given")
+    return queries[0]
 
 
 def _queries(text: str | None, ids: str | None, file: Path | None) -> Iterator[str | Sequence[int]]:
@@ -137,6 +179,9 @@ def _show(out: Output, answer: Found) -> None:
     if answer.exposures:
         out.line()
         _show_exposures(out, answer)
+    if answer.measured is not None:
+        out.line()
+        _show_measured(out, answer.measured)
     if answer.next is not None:
         out.talk(f"More: --after {answer.next}")
 
@@ -183,3 +228,28 @@ def _row(answer: Found, exposure: Exposure) -> tuple[object, ...]:
         context = exposure.context
         row.append(one_line(f"{context.before}[{context.text}]{context.after}".replace("\n", " ")))
     return tuple(row)
+
+
+def _show_measured(out: Output, measured: MeasuredText) -> None:
+    out.line(f"{measured.model} given the first {plural(measured.prompt, 'id')} of the text:")
+    out.table(
+        (">step", ">seen before", ">reproduces", "<memorized", ">nats an id"),
+        (
+            (
+                point.step,
+                point.exposures,
+                f"{point.prefix} of {measured.continuation}",
+                "yes" if point.memorized else "no",
+                f"{point.surprisal:.3f}",
+            )
+            for point in measured.points
+        ),
+    )
+    for stored in measured.stored:
+        start, stop = stored.window
+        words = "never memorized" if stored.onset is None else f"memorized at step {stored.onset.step:,}"
+        out.line(
+            f"Ids {start}:{stop} of sequence {stored.sequence:,}, which hold the text: {words} by protocol {stored.protocol}."
+        )
+    if not measured.stored:
+        out.talk("No stored result is of a window that holds the text at its offset.")

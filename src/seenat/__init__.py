@@ -77,6 +77,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
     from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
+    from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
@@ -196,6 +197,7 @@ __all__ = [
     "JobAnswer",
     "JobFailed",
     "Kept",
+    "MeasuredText",
     "MemorizeAnswer",
     "MemorizeObserver",
     "MemorizeOptions",
@@ -235,11 +237,13 @@ __all__ = [
     "StaleSchema",
     "StepAnswer",
     "StepLabels",
+    "StoredResult",
     "Studies",
     "SuiteChanged",
     "SuiteManifest",
     "SyncAnswer",
     "TableAnswer",
+    "TextPoint",
     "Texts",
     "Trajectory",
     "UnknownBatch",
@@ -291,6 +295,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant Place",
+    "attribution.find.measure": "MeasuredText StoredResult TextPoint",
     "indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",

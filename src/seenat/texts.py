@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from seenat.lookups import CatalogSection
@@ -10,6 +11,9 @@ from seenat.registry.answer import Answers
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from seenat.attribution.find.answers import Found
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
@@ -70,6 +74,55 @@ class Texts(CatalogSection):
         request = self._request(viewpoint, options)
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             return Answers(find(opened, viewpoint, list(queries), request))
+
+    def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> npt.NDArray[np.int64]:
+        """The step of every exposure of a text, ascending: the update that consumed it. Options as of `find`."""
+        from seenat.attribution.find.find import exposed_sequences
+        from seenat.attribution.ngrams.open import open_indexes
+
+        viewpoint = self._viewpoint(options.get("order"), options.get("model"), options.get("step"))
+        with open_indexes(self._registry.database, viewpoint.order) as opened:
+            sequences = exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
+        sequences.sort()
+        return sequences // viewpoint.sequences_per_batch + 1
+
+    def measure_text(
+        self,
+        query: Query,
+        *,
+        steps: Iterable[int | str] | None = None,
+        prompt: int | None = None,
+        device: str | None = None,
+        allow_suspect: bool = False,
+        progress: Callable[[int, int, int], None] | None = None,
+        **options: Unpack[FindOptions],
+    ) -> Found:
+        """`find`, and what checkpoints of the model make of the text itself: `measured` of the answer.
+
+        steps=None           checkpoints to run; None for all of a model whose checkpoints are in a folder
+        prompt=None          ids of the text that are given; None for half of it, at most 32
+        device=None          "cpu", "cuda", "mps"; None for cuda where there is one
+        allow_suspect=False  also run checkpoints that may hold other weights
+
+        `progress` gets (step, checkpoints done, all). Raises `InvalidValue` without a model.
+        """
+        from seenat.attribution.find.find import exposed_sequences, find, found_ids
+        from seenat.attribution.find.measure import MeasureRequest, measure_found
+        from seenat.attribution.ngrams.open import open_indexes
+        from seenat.registry.errors import InvalidValue
+
+        viewpoint = self._viewpoint(options.get("order"), options.get("model"), options.get("step"))
+        if (model := viewpoint.model) is None:
+            raise InvalidValue("To measure a text, say by which model: --model NAME.")
+        request = self._request(viewpoint, options)
+        chosen = None if steps is None else tuple(model.checkpoint(step).step for step in steps)
+        measuring = MeasureRequest(steps=chosen, prompt=prompt, device=device, allow_suspect=allow_suspect)
+        with open_indexes(self._registry.database, viewpoint.order) as opened:
+            [found] = find(opened, viewpoint, [query], request)
+            ids, sequences = found_ids(opened, found), exposed_sequences(opened, viewpoint, query, request)
+        silent = progress or (lambda step, done, total: None)
+        measured = measure_found(self._registry, model, found, ids, sequences, measuring, silent)
+        return replace(found, measured=measured)
 
     def _request(self, viewpoint: Viewpoint, options: FindOptions) -> FindRequest:
         from seenat.attribution.find.find import FindRequest
