@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Ids, codes_of
 from seenat.attribution.ngrams.index import NgramIndex
-from seenat.attribution.ngrams.keys import lookups
+from seenat.attribution.ngrams.keys import KEY_CODES, lookups
 from seenat.attribution.ngrams.sampling import anchors
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
@@ -24,6 +24,8 @@ __all__ = ["Places", "Region", "equal_at", "find_by_index", "find_by_reading", "
 
 # Candidates that are compared together: of 64 uint16 ids each, 8 MiB. The first page of a frequent query costs one such portion.
 _AT_ONCE = 1 << 14
+# Candidates up to which comparing four ids first does not pay.
+_FEW = 256
 # Anchors that are priced; the best of six rarest is nearly always the best of all.
 _ANCHORS = 6
 # Ids that are read together without an index, 2 MiB of uint16.
@@ -94,7 +96,7 @@ def _rarest_anchors(index: NgramIndex, ids: Ids) -> npt.NDArray[np.intp]:
     """The most promising anchors: those followed by enough ids for a whole key, the rarest first."""
     ranks = index.ranks(ids)
     places = anchors(ranks, index.window)
-    return places[np.lexsort((ranks[places], len(ids) - places < 4))][:_ANCHORS]
+    return places[np.lexsort((ranks[places], len(ids) - places < KEY_CODES))][:_ANCHORS]
 
 
 def _through(
@@ -105,9 +107,8 @@ def _through(
     start, stop = index.ranges(wanted)
     best = int(np.argmin((stop - start).sum(axis=1)))
     chosen, anchor = wanted[best : best + 1], int(places[best])
-    covered = np.array([(shard.start, shard.stop) for shard in index.covered], np.int64)
     counts = stop[best] - start[best]
-    shards = np.flatnonzero((counts > 0) & (covered[:, 0] < region.stop) & (covered[:, 1] > region.start))
+    shards = np.flatnonzero((counts > 0) & index.shards_within(region.start, region.stop))
     for group in _groups(shards, counts):
         rows, offsets = index.candidates(group, start[best, group], stop[best, group], chosen)
         yield from _occurrences(source, ids, region, rows, offsets, anchor)
@@ -115,8 +116,11 @@ def _through(
 
 def _groups(shards: npt.NDArray[np.intp], counts: _Numbers) -> Iterator[npt.NDArray[np.intp]]:
     """Consecutive shards with about a portion of candidates, or one with more."""
-    portion = np.cumsum(counts[shards]) // (4 * _AT_ONCE)
-    yield from (group for group in np.split(shards, np.flatnonzero(np.diff(portion)) + 1) if len(group))
+    candidates = np.cumsum(counts[shards])
+    if len(shards) and candidates[-1] > 4 * _AT_ONCE:
+        yield from np.split(shards, np.flatnonzero(np.diff(candidates // (4 * _AT_ONCE))) + 1)
+    elif len(shards):
+        yield shards
 
 
 def _occurrences(
@@ -131,7 +135,8 @@ def _occurrences(
     for first in range(0, len(places), _AT_ONCE):
         found = Places(*np.divmod(places[first : first + _AT_ONCE], length))
         found = found[region.holds(found)]
-        found = found[equal_at(source, found, ids, anchor, anchor + 4)]
+        if len(found) > _FEW:
+            found = found[equal_at(source, found, ids, anchor, anchor + KEY_CODES)]
         yield found[equal_at(source, found, ids)]
 
 

@@ -130,17 +130,19 @@ class FlatOrder:
         # A run as one item: numpy copies items of any length twice as fast as rows of bytes.
         items = data.view(f"V{width}")[:, 0]
         numbers = np.searchsorted(self._pieces.starts, first_bytes, side="right") - 1
-        for number in np.unique(numbers):
+        first, last = int(numbers.min()), int(numbers.max())
+        for number in [first] if first == last else np.unique(numbers).tolist():
             start, stop = self._pieces.starts[number], self._pieces.starts[number + 1]
-            rows = np.flatnonzero(numbers == number)
-            inside = first_bytes[rows] + width <= stop
-            if inside.any():
+            is_inside = (numbers == number) & (first_bytes + width <= stop)
+            if is_inside.any():
                 # One run of bytes for each byte of the piece at which one can begin; nothing is read by making it.
-                runs = np.ndarray((stop - start - width + 1,), items.dtype, self._bytes(int(number)), strides=(1,))
-                items[rows[inside]] = runs[first_bytes[rows[inside]] - start]
-            for row in rows[~inside]:
-                first = int(first_bytes[row])
-                data[row] = self._read(ByteRange(first, first + width))
+                runs = np.ndarray((stop - start - width + 1,), items.dtype, self._bytes(number), strides=(1,))
+                inside = slice(None) if is_inside.all() else is_inside
+                items[inside] = runs[first_bytes[inside] - start]
+        # The few runs that two pieces share are read one by one.
+        for row in np.flatnonzero(first_bytes + width > np.asarray(self._pieces.starts)[numbers + 1]):
+            position = int(first_bytes[row])
+            data[row] = self._read(ByteRange(position, position + width))
 
     def _whole_within(self, number: int, columns: ByteRange) -> SequenceRange:
         """The sequences whose `columns` lie wholly within a piece."""
