@@ -60,8 +60,8 @@ def pages_of(file: FileBytes, chunk: Chunk) -> Iterator[Page]:
     while left > 0 and at < chunk.stop:
         header, length = read_struct(file.read(at, min(_LONGEST_HEADER, chunk.stop - at)), _HEADER)
         at += length
-        kind = header.get(1)
-        own = header.get(_OF_TYPE.get(kind, 0))
+        kind = header.get(1, -1)
+        own = header.get(_OF_TYPE.get(kind, -1))
         if own is None or 1 not in own or not {2, 3} <= header.keys():
             raise MalformedError(f"byte {at} follows on the header of no page that has ids")
         _check_size(at, header[2], header[3], own[1])
@@ -87,7 +87,7 @@ def _check_size(at: int, unpacked: int, stored: int, values: int) -> None:
 
 
 def levels_of(file: FileBytes, chunk: Chunk, page: Page) -> bytes:
-    """The levels of a page, packed in runs, of which 0 begins a row."""
+    """The levels of a page, packed in runs, of which 0 begins a row; raises `MalformedError` where they cannot be unpacked."""
     if page.level_encoding != _RLE:
         raise MalformedError(f"its levels have encoding {page.level_encoding}, which nobody has written since 2013")
     if page.level_bytes is not None:
@@ -101,4 +101,7 @@ def _unpacked(codec: int, data: bytes, length: int) -> bytes:
         return data
     if codec not in _CODECS:
         raise MalformedError(f"its compression {codec} is not known; snappy and zstd are")
-    return bytes(arrow().Codec(_CODECS[codec]).decompress(data, decompressed_size=length, asbytes=True))
+    try:
+        return bytes(arrow().Codec(_CODECS[codec]).decompress(data, decompressed_size=length, asbytes=True))
+    except OSError as error:
+        raise MalformedError(str(error)) from error
