@@ -53,6 +53,23 @@ def test_reads_what_was_written(layout, shape, data):
 
 @given(shapes(), st.data())
 @EXAMPLES
+def test_gives_windows_from_a_position_of_its_own_in_each_sequence(layout, shape, data):
+    rows = ids(layout, *shape)
+    length = data.draw(st.integers(0, rows.shape[1]))
+    place = st.tuples(st.integers(0, len(rows) - 1), st.integers(0, rows.shape[1] - length))
+    places = np.array(data.draw(st.lists(place, max_size=60)), np.int64).reshape(-1, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        source = layout.open(layout.write(Path(folder), rows))
+        windows = source.windows(places[:, 0], places[:, 1], length)
+        for wrong in ((len(rows), 0), (0, rows.shape[1] - length + 1), (0, -1)):
+            with pytest.raises((UnknownSequence, InvalidValue)):
+                source.windows(np.array([wrong[0]]), np.array([wrong[1]]), length)
+    expected = [rows[row, start : start + length] for row, start in places]
+    np.testing.assert_array_equal(windows, np.array(expected, rows.dtype).reshape(len(places), length), strict=True)
+
+
+@given(shapes(), st.data())
+@EXAMPLES
 def test_takes_any_sequences_and_positions(layout, shape, data):
     rows = ids(layout, *shape)
     indices = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=60)), dtype=np.int64)
