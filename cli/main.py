@@ -41,6 +41,8 @@ _COMMANDS = {
     "which": LazyCommand("results.which:which", "List sequences that a model memorized, kept, relearned."),
     "compact": LazyCommand("results.which:compact", "Make reading single trajectories cheap."),
     "study": LazyCommand("studies:study", "Answer the questions of papers from results."),
+    "duplicates": LazyCommand("attribution.duplicates:duplicates", "Find what an order repeats."),
+    "exposures": LazyCommand("attribution.exposures:exposures", "Show how often memorized sequences had been seen."),
     "compare": LazyCommand("results.published:compare", "Compare our results with published ones."),
     "export": LazyCommand("results.export:export", "Write the measured values of a model to a file."),
     "evals": LazyCommand("catalog.evals:evals", "Show benchmark results by step."),

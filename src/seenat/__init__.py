@@ -25,6 +25,12 @@ What it has memorized, and when:
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
 
+What an order repeats, and what was seen before:
+
+    catalog.duplicates("pocket-order")              sequences, or windows of them, that hold the same ids
+    catalog.repeats("pocket-order", 64)             equal ids at any offset; near_duplicates finds what is alike
+    catalog.exposures("pocket-2m")                  how often what was memorized had been seen before its onset
+
 Your own runs, and what others have:
 
     catalog.register("SUITE.toml")                  adds a training run of your own
@@ -57,6 +63,7 @@ docs/python.md is a tour.
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
+#   duplicates   its `duplicates`, `repeats`, `near_duplicates`, `exposures`
 #   database     upgrade, check_schema
 #   models       answers about models
 #   checkpoints  answers about checkpoints
@@ -71,6 +78,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.attribution.duplicates.answers import (
+        DuplicateGroup,
+        DuplicatePlace,
+        Duplicates,
+        NearDuplicate,
+        NearDuplicates,
+        Repeat,
+        Repeats,
+    )
+    from seenat.attribution.duplicates.exposure_answers import Exposures, SequenceExposures
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
@@ -164,10 +181,14 @@ __all__ = [
     "CounterfactualProfile",
     "Curve",
     "DatabaseUnavailable",
+    "DuplicateGroup",
+    "DuplicatePlace",
+    "Duplicates",
     "EvaluationImport",
     "Evidence",
     "Exported",
     "ExposureOnsets",
+    "Exposures",
     "FileAnswer",
     "FirstMemorized",
     "HubUnavailable",
@@ -188,6 +209,8 @@ __all__ = [
     "ModelAnswer",
     "ModelSummary",
     "Models",
+    "NearDuplicate",
+    "NearDuplicates",
     "NoRoom",
     "NotFound",
     "NotMeasured",
@@ -202,11 +225,14 @@ __all__ = [
     "Protocol",
     "Registered",
     "Relearned",
+    "Repeat",
+    "Repeats",
     "ScheduleAnswer",
     "SchemaAnswer",
     "SeenatError",
     "Selection",
     "SequenceAnswer",
+    "SequenceExposures",
     "SequenceRange",
     "SequenceTrajectory",
     "SetDifference",
@@ -244,6 +270,8 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
+    "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
+    "attribution.duplicates.exposure_answers": "Exposures SequenceExposures",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
     "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
