@@ -56,7 +56,7 @@ def _repeats(answer: Repeats) -> Any:
         altair, altair.Y, "repeats", "maximal repeats of at least so many ids", [row["repeats"] for row in rows]
     )
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
-    lines = base.mark_line(interpolate="step-before", point=True).encode(x=x, y=y, tooltip=["length:Q", "repeats:Q"])
+    lines = base.mark_line(interpolate="step-before").encode(x=x, y=y, tooltip=["length:Q", "repeats:Q"])
     return lines.properties(
         title=[f"Repeats of {answer.order}", f"at any offset of {len(answer.sequences):,} sequences"]
     )

@@ -24,15 +24,16 @@ __all__ = ["batches", "exposures"]
 @click.option(
     "--until", type=Count("step"), metavar="N", help="Read the order, and use checkpoints, up to this step only."
 )
+@click.option("--measured", is_flag=True, help="Compare only the ids that the protocol reads.")
 @protocol_option
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: int | None, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], until: int | None, measured: bool, protocol: str | None, plot: Path | None, as_json: bool
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
-    A content is a whole sequence of ids. The order is read once, up to the last checkpoint. Pythia's order has 600 GB, so
+    A content is a whole sequence of ids, or with --measured the ids of it that the protocol reads. The order is read once, up to the last checkpoint. Pythia's order has 600 GB, so
     there --until must say how much to read.
 
     \b
@@ -41,7 +42,7 @@ def exposures(
       seenat study exposures pocket-2m --until 192
     """
     with open_catalog() as catalog:
-        onsets = catalog.studies.exposures(*names, until=until, protocol=protocol)
+        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol)
     show_study(Output(as_json), onsets, plot, "exposures_chart", _show_exposures)
 
 

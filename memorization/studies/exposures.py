@@ -1,6 +1,6 @@
 """How often a content had been seen when it was memorized first.
 
-A content's *exposures* at a checkpoint are how many sequences of that content the checkpoint had consumed, its *class* how
+A content is a whole sequence of ids or, where only the measured window is compared, the ids that the protocol reads. Its *exposures* at a checkpoint are how many sequences of that content the checkpoint had consumed, its *class* how
 many the part of the order that is read holds. Its onset is the first measured checkpoint at which any of its seen sequences
 was memorized; it happened after the exposures at the last checkpoint before it at which one was measured, and by those at the
 onset.
@@ -23,7 +23,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicate_sequences import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import HalfOpenRange, SequenceRange
 
 __all__ = [
     "ExposureClass",
@@ -106,6 +106,8 @@ class ExposureOnsets(StudyAnswer, TableAnswer):
 
     until: int
     """The step up to which the order was read and checkpoints were considered."""
+    window: HalfOpenRange
+    """The positions of a sequence that make its content."""
     classes: tuple[ExposureClass, ...]
     """The most repeated first."""
 
@@ -118,27 +120,31 @@ def exposure_onsets(
     protocol: str | None = None,
     until: int | None = None,
     most: int = MOST_SEQUENCES,
+    measured: bool = False,
 ) -> tuple[ExposureOnsets, ...]:
     """The exposures at onset of each model, as given, over its checkpoints up to a step, or over all.
 
-    The part of the order that the last of them had seen is read once for all models that need the same. Raises
+    With `measured`, sequences that are equal in the ids that the protocol reads have one content. The part of the order that the last of them had seen is read once for all models that need the same. Raises
     `NotMeasured` where there is no such checkpoint, `InvalidValue` where that part is longer than `most` sequences and no
     step was named, and `UnknownOrder` where a run left its order before.
     """
-    contents: dict[tuple[int, int], Contents] = {}
+    contents: dict[tuple[int, int, HalfOpenRange], Contents] = {}
     answers = []
     for model in models:
         data = open_study_data(catalog, model, protocol)
         steps = _steps(data, until)
-        key = model.order.id, data.seen(steps[-1]).stop
+        whole = HalfOpenRange(0, model.order.geometry.tokens_per_sequence)
+        window = HalfOpenRange(*data.protocol.window) if measured else whole
+        key = model.order.id, data.seen(steps[-1]).stop, window
         if until is None and key[1] > most:
             raise _too_many(data, key[1], most)
         if key not in contents:
-            contents[key] = contents_of(model.order.source(), key[1])
+            contents[key] = contents_of(model.order.source(), key[1], window=None if window == whole else window)
         answers.append(
             ExposureOnsets(
                 **data.scope(),
                 until=steps[-1],
+                window=window,
                 classes=_classes(data, steps, contents[key]),
             )
         )

@@ -104,6 +104,19 @@ def test_json_has_medians_and_every_count(measured_pocket: Catalog) -> None:
     assert most["median_exposures_before"] < most["median_exposures"]
 
 
+def test_contents_may_be_the_measured_window_only(measured_pocket: Catalog) -> None:
+    model = measured_pocket.model("pocket-2m")
+    rows = model.order.source().tokens(SequenceRange(0, 8 * 384))
+    times = np.unique(rows[:, :64], axis=0, return_counts=True)[1]
+    (found,) = exposure_onsets(measured_pocket, [model], measured=True)
+    assert (found.window.start, found.window.stop) == (0, 64)
+    assert {one.times: one.contents for one in found.classes} == dict(
+        zip(*(each.tolist() for each in np.unique(times, return_counts=True)), strict=True)
+    )
+    (whole,) = exposure_onsets(measured_pocket, [model])
+    assert whole.window.stop == rows.shape[1]
+
+
 def test_what_would_cost_much_is_refused_unless_asked_for(measured_pocket: Catalog) -> None:
     model = measured_pocket.model("pocket-2m")
     with pytest.raises(InvalidValue, match=r"all 3,072 sequences .* with --until, for example 125, or 384 for all"):
