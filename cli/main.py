@@ -33,6 +33,8 @@ _COMMANDS = {
     "batch": LazyCommand("catalog.orders:batch", "Show a batch: its sequences, bytes and text."),
     "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, text and trajectories."),
     "export-batches": LazyCommand("results.export:export_batches", "Write the ids of batches to a file."),
+    "find": LazyCommand("attribution.find:find", "Find every exposure of a text, with steps and checkpoints."),
+    "index": LazyCommand("attribution.index:index", "Build, list and verify indexes of orders."),
     "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
     "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, and its progress."),

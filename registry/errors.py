@@ -11,6 +11,7 @@
     │   ├── UnknownSequence
     │   ├── UnknownJob
     │   ├── NotMeasured               nothing has been measured there yet
+    │   ├── NotIndexed                the order has no index there yet
     │   └── NothingToDraw             what was measured leaves a chart empty
     ├── CorruptFile                   exit 1, HTTP 500   a file is not what it claims to be
     ├── SuiteChanged                  exit 1, HTTP 409   a registered suite's files or facts differ from before
@@ -47,6 +48,7 @@ __all__ = [
     "MissingExtra",
     "NoRoom",
     "NotFound",
+    "NotIndexed",
     "NotMeasured",
     "NothingToDraw",
     "OutOfMemory",
@@ -140,6 +142,10 @@ class UnknownJob(NotFound):
 
 class NotMeasured(NotFound):
     """Nothing has been measured there yet."""
+
+
+class NotIndexed(NotFound):
+    """The order has no index there yet."""
 
 
 class NothingToDraw(NotFound):

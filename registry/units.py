@@ -12,14 +12,14 @@ half-open everywhere: `stop` is one past the last. Text is parsed here, at the e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Self
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "parse_count", "parse_step"]
+__all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "merged_ranges", "parse_count", "parse_step", "uncovered"]
 
 _MOST_DIGITS = 18
 _STEP = re.compile(r"(?:step)?(\d{1,18})")
@@ -87,6 +87,29 @@ class BatchRange(HalfOpenRange):
     """A half-open range of batches of one order or schedule."""
 
     __slots__ = ()
+
+
+def merged_ranges(ranges: Iterable[SequenceRange]) -> tuple[SequenceRange, ...]:
+    """Ranges as few as hold the same sequences, ascending."""
+    merged: list[SequenceRange] = []
+    for part in sorted(ranges):
+        if merged and part.start <= merged[-1].stop:
+            merged[-1] = SequenceRange(merged[-1].start, max(part.stop, merged[-1].stop))
+        else:
+            merged.append(part)
+    return tuple(merged)
+
+
+def uncovered(sequences: SequenceRange, covered: Iterable[SequenceRange]) -> Iterator[SequenceRange]:
+    """The parts of a range that others, which ascend and do not overlap, leave out."""
+    start = sequences.start
+    for part in (sequences.intersection(other) for other in covered):
+        if part:
+            if start < part.start:
+                yield SequenceRange(start, part.start)
+            start = part.stop
+    if start < sequences.stop:
+        yield SequenceRange(start, sequences.stop)
 
 
 def parse_step(text: str | int) -> int:

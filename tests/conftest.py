@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from seenat.memorization.pocket.locks import exclusive
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
+from seenat.registry.storage.locks import exclusive
 
 pytest_plugins = [
     "support.fake_hub",

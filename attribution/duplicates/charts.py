@@ -7,7 +7,7 @@ from functools import singledispatch
 from typing import Any
 
 from seenat.attribution.duplicates.answers import Duplicates, Repeats
-from seenat.attribution.duplicates.exposure_answers import Exposures
+from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
 
@@ -63,7 +63,7 @@ def _repeats(answer: Repeats) -> Any:
 
 
 @chart_of.register
-def _exposures(answer: Exposures) -> Any:
+def _exposures(answer: MemorizedExposures) -> Any:
     """The share of memorized sequences whose onset came by so many exposures, between its two bounds."""
     rows: list[dict[str, float]] = []
     before, by = 0, 0

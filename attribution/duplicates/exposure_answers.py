@@ -15,7 +15,7 @@ from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.orders.duplicate_sequences import Indices
 from seenat.registry.units import HalfOpenRange
 
-__all__ = ["EXPOSURE_COLUMNS", "ExposureTotal", "Exposures", "SequenceExposures", "exposures_answer"]
+__all__ = ["EXPOSURE_COLUMNS", "ExposureTotal", "MemorizedExposures", "SequenceExposures", "exposures_answer"]
 
 EXPOSURE_COLUMNS = (
     "sequence",
@@ -63,7 +63,7 @@ class SequenceExposures(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exposures(TableAnswer):
+class MemorizedExposures(TableAnswer):
     """How often the memorized sequences of a model had been seen by their onsets."""
 
     model: str
@@ -95,12 +95,12 @@ def exposures_answer(
     anywhere: bool,
     limit: int,
     write: Callable[[dict[str, Indices]], None] = lambda _: None,
-) -> Exposures:
+) -> MemorizedExposures:
     """What was found, with the first `limit` sequences; `write` receives all of them, as `EXPOSURE_COLUMNS`."""
     columns = _columns(rows, exposed)
     for first in range(0, len(rows.sequence), _ROWS_AT_ONCE):
         write({name: column[first : first + _ROWS_AT_ONCE] for name, column in columns.items()})
-    return Exposures(
+    return MemorizedExposures(
         model=rows.model.name,
         order=rows.model.order.name,
         protocol=rows.protocol,

@@ -5,15 +5,13 @@ occurrence of a query of at least W ids then holds a sampled position that the q
 keeps, of each sampled position, four bytes; what it finds is compared with the order's own ids, so answers are exact.
 W = 1 samples every position (a *dense* index), W = 8 about two in nine.
 
-    codes           ids as 16-bit codes, and how rare each code is
-    sampling        which positions are sampled; which ones a query shows
-    keys            what samples are sorted by, and what a query looks for
-    shard_file      one shard: the samples of consecutive sequences, in one file
-    shard_builder   the shard of some sequences
-    directory       where the keys of all shards begin: what a search reads first
-    index_table     the tables `indexes` and `index_shards`, and the folder beside the catalog
-    builder         plans and builds shards in worker processes, and continues what was ended
-    worker          one such process; it also measures how fast it sorts
-    index           an index that is open: from keys to candidate positions
-    search          from ids to their places in an order, by the index or by reading
+    codes        ids as 16-bit codes, and how rare each code is
+    sampling     which positions are sampled; which ones a query shows
+    keys         what samples are sorted by, and what a query looks for
+    files/       the files of an index
+    index        an index that is open: from keys to candidate positions
+    search       from ids to their places in an order, by the index or by reading
+    index_table  the tables `indexes` and `index_shards`, and the folder beside the catalog
+    open         all indexes of an order, open
+    build/       making and checking the files
 """

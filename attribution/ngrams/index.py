@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Codes, Ids, codes_of
-from seenat.attribution.ngrams.directory import Directory, IndexedShard, open_directory
+from seenat.attribution.ngrams.files.directory import Directory, IndexedShard, open_directory
+from seenat.attribution.ngrams.files.shard_file import SAMPLES_A_MIDDLE
 from seenat.attribution.ngrams.keys import Lookups, fingerprints_of
-from seenat.attribution.ngrams.shard_file import SAMPLES_A_MIDDLE
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import CorruptFile
 from seenat.registry.units import SequenceRange
@@ -43,6 +43,7 @@ class NgramIndex(ClosesOnExit):
         self._length = tokens_per_sequence
         self._directory: Directory = open_directory(folder, shards)
         self._firsts = np.array([shard.layout.first_sequence for shard in shards], np.int64)
+        self._stops = self._firsts + [shard.layout.sequences for shard in shards]
         self._files: dict[int, int] = {}
 
     def close(self) -> None:
@@ -58,6 +59,11 @@ class NgramIndex(ClosesOnExit):
             SequenceRange(layout.first_sequence, layout.first_sequence + layout.sequences) for layout in layouts
         )
 
+    def shards_within(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
+        """Which shards hold some of the sequences `[start, stop)`."""
+        within: npt.NDArray[np.bool_] = (self._firsts < stop) & (self._stops > start)
+        return within
+
     def ranks(self, ids: Ids) -> Codes:
         """How rare each id is, 0 the rarest."""
         return self._ranks[codes_of(ids)]
@@ -69,22 +75,25 @@ class NgramIndex(ClosesOnExit):
         high = self._directory.starts[codes + 1].astype(np.int64)
         # The middles of samples that all have the first code; of a code with few samples there is none.
         first, last = -(-low // SAMPLES_A_MIDDLE), -(-high // SAMPLES_A_MIDDLE)
-        below = self._bisected(first, last, wanted.lowest[:, None])
-        above = self._bisected(first, last, wanted.highest[:, None] + 1)
+        # Both ends are bisected together, `[ends, lookups, shards]`: numpy's calls cost more than their numbers.
+        below, above = self._bisected(
+            np.stack([first, first]), np.stack([last, last]), np.stack([wanted.lowest, wanted.highest + 1])[..., None]
+        )
         start = np.where(below > first, (below - 1) * SAMPLES_A_MIDDLE, low)
         stop = np.where(above < last, above * SAMPLES_A_MIDDLE, high)
         return np.maximum(start, low), np.maximum(np.minimum(stop, high), np.maximum(start, low))
 
     def _bisected(self, first: _Numbers, last: _Numbers, middle: _Numbers) -> _Numbers:
         """The first of each shard's middles in `[first, last)` that is not below the given one."""
-        directory, first, last = self._directory, first.copy(), last.copy()
+        directory = self._directory
         at_most = max(0, len(directory.middles) - 1)
         searching = first < last
         while searching.any():
             half = (first + last) >> 1
             smaller = directory.middles[np.minimum(directory.first_middles + half, at_most)] < middle
-            first = np.where(searching & smaller, half + 1, first)
-            last = np.where(searching & ~smaller, half, last)
+            smaller &= searching
+            first = np.where(smaller, half + 1, first)
+            last = np.where(searching ^ smaller, half, last)
             searching = first < last
         return first
 

@@ -15,15 +15,17 @@ import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Ids, codes_of
 from seenat.attribution.ngrams.index import NgramIndex
-from seenat.attribution.ngrams.keys import lookups
+from seenat.attribution.ngrams.keys import KEY_CODES, lookups
 from seenat.attribution.ngrams.sampling import anchors
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Places", "Region", "find_by_index", "find_by_reading", "is_exact"]
+__all__ = ["Places", "Region", "equal_at", "find_by_index", "find_by_reading", "is_exact"]
 
 # Candidates that are compared together: of 64 uint16 ids each, 8 MiB. The first page of a frequent query costs one such portion.
 _AT_ONCE = 1 << 14
+# Candidates up to which comparing four ids first does not pay.
+_FEW = 256
 # Anchors that are priced; the best of six rarest is nearly always the best of all.
 _ANCHORS = 6
 # Ids that are read together without an index, 2 MiB of uint16.
@@ -42,7 +44,7 @@ class Places:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_] | slice) -> Places:
+    def __getitem__(self, chosen: npt.NDArray[np.bool_ | np.intp] | slice) -> Places:
         return Places(self.sequences[chosen], self.offsets[chosen])
 
     @classmethod
@@ -63,7 +65,8 @@ class Region:
     def holds(self, places: Places) -> npt.NDArray[np.bool_]:
         """Which places lie in it."""
         after = (places.sequences > self.start) | ((places.sequences == self.start) & (places.offsets >= self.offset))
-        return after & (places.sequences < self.stop)
+        inside: npt.NDArray[np.bool_] = after & (places.sequences < self.stop)
+        return inside
 
 
 def is_exact(index: NgramIndex, ids: Ids) -> bool:
@@ -93,7 +96,7 @@ def _rarest_anchors(index: NgramIndex, ids: Ids) -> npt.NDArray[np.intp]:
     """The most promising anchors: those followed by enough ids for a whole key, the rarest first."""
     ranks = index.ranks(ids)
     places = anchors(ranks, index.window)
-    return places[np.lexsort((ranks[places], len(ids) - places < 4))][:_ANCHORS]
+    return places[np.lexsort((ranks[places], len(ids) - places < KEY_CODES))][:_ANCHORS]
 
 
 def _through(
@@ -104,9 +107,8 @@ def _through(
     start, stop = index.ranges(wanted)
     best = int(np.argmin((stop - start).sum(axis=1)))
     chosen, anchor = wanted[best : best + 1], int(places[best])
-    covered = np.array([(shard.start, shard.stop) for shard in index.covered], np.int64)
     counts = stop[best] - start[best]
-    shards = np.flatnonzero((counts > 0) & (covered[:, 0] < region.stop) & (covered[:, 1] > region.start))
+    shards = np.flatnonzero((counts > 0) & index.shards_within(region.start, region.stop))
     for group in _groups(shards, counts):
         rows, offsets = index.candidates(group, start[best, group], stop[best, group], chosen)
         yield from _occurrences(source, ids, region, rows, offsets, anchor)
@@ -114,8 +116,11 @@ def _through(
 
 def _groups(shards: npt.NDArray[np.intp], counts: _Numbers) -> Iterator[npt.NDArray[np.intp]]:
     """Consecutive shards with about a portion of candidates, or one with more."""
-    portion = np.cumsum(counts[shards]) // (4 * _AT_ONCE)
-    yield from (group for group in np.split(shards, np.flatnonzero(np.diff(portion)) + 1) if len(group))
+    candidates = np.cumsum(counts[shards])
+    if len(shards) and candidates[-1] > 4 * _AT_ONCE:
+        yield from np.split(shards, np.flatnonzero(np.diff(candidates // (4 * _AT_ONCE))) + 1)
+    elif len(shards):
+        yield shards
 
 
 def _occurrences(
@@ -130,16 +135,19 @@ def _occurrences(
     for first in range(0, len(places), _AT_ONCE):
         found = Places(*np.divmod(places[first : first + _AT_ONCE], length))
         found = found[region.holds(found)]
-        found = found[_equal(source, found, ids, anchor, min(4, len(ids) - anchor))]
-        yield found[_equal(source, found, ids, 0, len(ids))]
+        if len(found) > _FEW:
+            found = found[equal_at(source, found, ids, anchor, anchor + KEY_CODES)]
+        yield found[equal_at(source, found, ids)]
 
 
-def _equal(source: TokenSource, places: Places, ids: Ids, start: int, length: int) -> npt.NDArray[np.bool_]:
-    """At which places the query's ids `[start, start + length)` stand."""
+def equal_at(
+    source: TokenSource, places: Places, ids: Ids, start: int = 0, stop: int | None = None
+) -> npt.NDArray[np.bool_]:
+    """At which places the ids `[start, stop)` of a query, or all of them, stand; within their sequence."""
     if not len(places):
         return np.zeros(0, np.bool_)
-    windows = source.windows(places.sequences, places.offsets + start, length)
-    due = ids[start : start + length].astype(windows.dtype)
+    due = ids[start:stop].astype(source.geometry.dtype)
+    windows = source.windows(places.sequences, places.offsets + start, len(due))
     # As few and as wide numbers as fit are compared: a row of 32 uint16 ids is 8 of them.
     width = next(size for size in (8, 4, 2, 1) if due.nbytes % size == 0)
     rows = windows.view(f"u{width}").reshape(len(windows), -1)
@@ -152,7 +160,7 @@ def _lower_bound(index: NgramIndex, source: TokenSource, ids: Ids, region: Regio
     length, found = source.geometry.tokens_per_sequence, [np.empty(0, np.int64)]
     for place in range(len(ids)):
         for portion in _through(index, source, ids, region, np.array([place])):
-            found.append(portion.sequences * length + portion.offsets)
+            found.append(portion.sequences * length + portion.offsets)  # noqa: PERF401
     yield Places(*np.divmod(np.unique(np.concatenate(found)), length))
 
 

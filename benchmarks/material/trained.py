@@ -31,7 +31,6 @@ import torch
 
 from benchmarks.machine import CACHE, say
 from seenat.memorization.pocket.config import PocketConfig, PocketModel, RepetitionClass
-from seenat.memorization.pocket.locks import exclusive
 from seenat.memorization.pocket.plan import versions
 from seenat.memorization.pocket.text.corpus import corpus_digest, documents
 from seenat.memorization.pocket.text.order import distinct_sequences, draw_order, repetitions
@@ -40,6 +39,7 @@ from seenat.memorization.pocket.training.architecture import new_network
 from seenat.registry.orders.formats.megatron_idx import write_order
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
+from seenat.registry.storage.locks import exclusive
 
 __all__ = ["CONFIG", "NAME", "build", "checkpoint", "evaluated"]
 

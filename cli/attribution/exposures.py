@@ -16,7 +16,7 @@ from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
 
 if TYPE_CHECKING:
-    from seenat import Exposures
+    from seenat import MemorizedExposures
 
 __all__ = ["exposures"]
 
@@ -75,7 +75,7 @@ def exposures(
         draw(output, plot, lambda: chart_of(answer))
 
 
-def _show_exposures(output: Output, answer: Exposures) -> None:
+def _show_exposures(output: Output, answer: MemorizedExposures) -> None:
     output.facts(
         [
             ("model", answer.model),
@@ -104,7 +104,7 @@ def _show_exposures(output: Output, answer: Exposures) -> None:
         )
 
 
-def _octaves(answer: Exposures) -> Iterator[tuple[object, ...]]:
+def _octaves(answer: MemorizedExposures) -> Iterator[tuple[object, ...]]:
     """Numbers of exposures by powers of two: 0, 1, 2, 3 to 4, 5 to 8; every number is in the JSON."""
     for power in range(-1, max(0, answer.totals[-1].exposures - 1).bit_length() + 1):
         low, high = (2**power // 2 + 1, 2**power) if power >= 0 else (0, 0)

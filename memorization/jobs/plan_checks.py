@@ -8,7 +8,7 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 
-__all__ = ["check_plan", "runnable_steps"]
+__all__ = ["check_plan", "runnable_checkpoint", "runnable_steps"]
 
 
 def check_plan(
@@ -20,7 +20,7 @@ def check_plan(
     order, and `UnknownCheckpoint` for a step that was not saved, is known to be wrong, or is suspect unless `allow_suspect`.
     """
     _check_order(model, protocol, selection)
-    chosen = [_runnable(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
+    chosen = [runnable_checkpoint(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
     if selection.listed is None and not selection.all_cells(model.schedule):
         among = f"the sample of {selection.sample} from " if selection.sample else ""
         raise InvalidValue(
@@ -62,7 +62,8 @@ def _refused(allow_suspect: bool) -> tuple[str, ...]:
     return ("wrong", "missing") if allow_suspect else ("wrong", "missing", "suspect")
 
 
-def _runnable(model: Model, checkpoint: Checkpoint, allow_suspect: bool) -> Checkpoint:
+def runnable_checkpoint(model: Model, checkpoint: Checkpoint, allow_suspect: bool) -> Checkpoint:
+    """The checkpoint itself; raises `UnknownCheckpoint` where it cannot be trusted."""
     if checkpoint.status not in _refused(allow_suspect):
         return checkpoint
     steps, _ = runnable_steps(model, allow_suspect=allow_suspect)

@@ -9,7 +9,6 @@ memorize more, more repetitions are memorized earlier, and a few sequences are f
     config     POCKET: sizes, repetition classes, saved steps, models
     plan       as what a folder is being built; a later build must agree
     manifest   its SUITE.toml, written last
-    locks      one builder of a folder at a time
     progress   what a build reports
     text/      corpus, tokenizer, order
     training/  architecture, checkpoints, processes

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from seenat.memorization.pocket.config import POCKET, PocketConfig
-from seenat.memorization.pocket.locks import exclusive
 from seenat.memorization.pocket.manifest import manifest_text
 from seenat.memorization.pocket.plan import FORMAT, PLAN_FILE, Plan
 from seenat.memorization.pocket.progress import PocketProgress
@@ -28,6 +27,7 @@ from seenat.memorization.pocket.training.checkpoints import checkpoint_path, wor
 from seenat.memorization.pocket.training.workers import train_models
 from seenat.registry.errors import CorruptFile, InvalidValue, SuiteChanged
 from seenat.registry.storage.local import PARTIAL, write_atomic
+from seenat.registry.storage.locks import exclusive
 
 __all__ = ["build_pocket_suite", "pocket_folder"]
 

@@ -13,7 +13,7 @@ An order is N sequences of T ids of one type, in most formats laid out one after
     windows              ids from a position of its own in each of many sequences
     scan                 one pass over a whole order: digest, separators and largest id of each batch
     duplicate_sequences  which sequences of an order hold the same ids
-    detokenize           ids back to text
+    text/                ids and text, by the tokenizer that an order names
     formats/             readers of the formats in which orders are stored; open_order chooses one
     remote/              a reader of orders on the hub, by byte ranges
 """

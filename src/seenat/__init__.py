@@ -31,6 +31,11 @@ What an order repeats, and what was seen before:
     catalog.repeats("pocket-order", 64)             equal ids at any offset; near_duplicates finds what is alike
     catalog.exposures("pocket-2m")                  how often what was memorized had been seen before its onset
 
+From a text back to training:
+
+    catalog.index.build("pocket-order")             indexes an order
+    catalog.find("some text", model="pocket-2m")    every exposure, with batch, step and the checkpoints around it
+
 Your own runs, and what others have:
 
     catalog.register("SUITE.toml")                  adds a training run of your own
@@ -87,11 +92,14 @@ if TYPE_CHECKING:
         Repeat,
         Repeats,
     )
-    from seenat.attribution.duplicates.exposure_answers import Exposures, SequenceExposures
+    from seenat.attribution.duplicates.exposure_answers import MemorizedExposures, SequenceExposures
+    from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
+    from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job, ShardRecord
@@ -130,6 +138,7 @@ if TYPE_CHECKING:
         NoRoom,
         NotFound,
         NothingToDraw,
+        NotIndexed,
         NotMeasured,
         OutOfMemory,
         PlanChanged,
@@ -156,6 +165,7 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
+    from seenat.texts import FindOptions, Texts
     from seenat.which import Which
 
 __all__ = [
@@ -177,8 +187,10 @@ __all__ = [
     "ClassOutcome",
     "Compaction",
     "Comparison",
+    "Context",
     "CorruptFile",
     "CounterfactualProfile",
+    "Coverage",
     "Curve",
     "DatabaseUnavailable",
     "DuplicateGroup",
@@ -187,22 +199,30 @@ __all__ = [
     "EvaluationImport",
     "Evidence",
     "Exported",
+    "Exposure",
     "ExposureOnsets",
-    "Exposures",
     "FileAnswer",
+    "FindOptions",
     "FirstMemorized",
+    "Found",
+    "FoundVariant",
     "HubUnavailable",
     "ImportedSet",
+    "IndexStatus",
+    "IndexVerification",
+    "Indexes",
     "InvalidManifest",
     "InvalidValue",
     "Job",
     "JobAnswer",
     "JobFailed",
     "Kept",
+    "MeasuredText",
     "MemorizeAnswer",
     "MemorizeObserver",
     "MemorizeOptions",
     "MemorizedByBatch",
+    "MemorizedExposures",
     "MemorizedSequence",
     "MissingExtra",
     "Model",
@@ -213,6 +233,7 @@ __all__ = [
     "NearDuplicates",
     "NoRoom",
     "NotFound",
+    "NotIndexed",
     "NotMeasured",
     "NothingToDraw",
     "Onset",
@@ -220,6 +241,7 @@ __all__ = [
     "Order",
     "OrderVerification",
     "OutOfMemory",
+    "Place",
     "PlanChanged",
     "Predictions",
     "Protocol",
@@ -241,11 +263,14 @@ __all__ = [
     "StaleSchema",
     "StepAnswer",
     "StepLabels",
+    "StoredResult",
     "Studies",
     "SuiteChanged",
     "SuiteManifest",
     "SyncAnswer",
     "TableAnswer",
+    "TextPoint",
+    "Texts",
     "Trajectory",
     "UnknownBatch",
     "UnknownCheckpoint",
@@ -271,7 +296,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
-    "attribution.duplicates.exposure_answers": "Exposures SequenceExposures",
+    "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
     "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
@@ -297,13 +322,16 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
+    "attribution.find.answers": "Context Coverage Exposure Found FoundVariant Place",
+    "attribution.find.measure": "MeasuredText StoredResult TextPoint",
+    "indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.batches": "Exported",
@@ -315,6 +343,7 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "studies": "Studies",
+    "texts": "FindOptions Texts",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}

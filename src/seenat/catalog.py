@@ -14,6 +14,7 @@ from seenat.duplicates import DuplicateLookups
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
+from seenat.texts import Texts
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
@@ -46,7 +47,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, DuplicateLookups, ClosesOnExit):
+class Catalog(Lookups, Texts, DuplicateLookups, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.

@@ -18,7 +18,7 @@ from seenat.registry.units import BatchRange, HalfOpenRange, SequenceRange
 if TYPE_CHECKING:
     from seenat.attribution.duplicates.answers import Duplicates, NearDuplicates, Repeats
     from seenat.attribution.duplicates.contents import ComparedOrder, Write
-    from seenat.attribution.duplicates.exposure_answers import Exposures
+    from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
 
@@ -71,7 +71,7 @@ class DuplicateLookups(CatalogSection):
 
         What stands at more than `most_places` places is not compared in pairs; the answer lists it as `frequent`. `limit`
         repeats are listed, and `out` gets every place of each. `progress` gets numbers of positions that were compared.
-        Raises `NotFound` without an index.
+        Raises `NotIndexed` without an index.
         """
         from seenat.attribution.duplicates.indexes import index_over
         from seenat.attribution.duplicates.repeats import (
@@ -106,7 +106,7 @@ class DuplicateLookups(CatalogSection):
     ) -> NearDuplicates:
         """The sequences that resemble one most, by the n-grams that both hold; docs/duplicates.md defines it.
 
-        Raises `NotFound` without an index, `UnknownSequence` beyond the order.
+        Raises `NotIndexed` without an index, `UnknownSequence` beyond the order.
         """
         from seenat.attribution.duplicates.alike import near_duplicates
         from seenat.attribution.duplicates.indexes import index_over
@@ -127,7 +127,7 @@ class DuplicateLookups(CatalogSection):
         protocol: str | None = None,
         out: str | Path | None = None,
         progress: Progress | None = None,
-    ) -> Exposures:
+    ) -> MemorizedExposures:
         """How often each memorized sequence had been seen before its onset: how many sequences before it held its window.
 
         A window is the ids that the protocol reads. The order is read up to the last onset, or up to step `until`; with

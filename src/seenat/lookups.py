@@ -190,7 +190,7 @@ class Lookups(CatalogSection):
         ids = read_sequences(self._registry, order, sequences)
         content: dict[str, Any] = {"tokens": ids} if tokens else {}
         if decode:
-            from seenat.registry.orders.detokenize import decode as decoded
+            from seenat.registry.orders.text.detokenize import decode as decoded
 
             content["texts"] = tuple(decoded(order.tokenizer, ids, order=order.name))
         return content

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seenat.memorization.pocket.locks import exclusive
+from seenat.registry.storage.locks import exclusive
 
 __all__ = ["copied_once", "made_once"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.duplicates.contents import ComparedOrder
+from seenat.attribution.ngrams.build.shard_builder import ShardRecipe, build_shard
 from seenat.attribution.ngrams.codes import code_ranks, codes_of
-from seenat.attribution.ngrams.directory import IndexedShard, write_directory
+from seenat.attribution.ngrams.files.directory import IndexedShard, write_directory
+from seenat.attribution.ngrams.files.shard_file import ShardLayout
 from seenat.attribution.ngrams.index import NgramIndex
 from seenat.attribution.ngrams.keys import position_bits
-from seenat.attribution.ngrams.shard_builder import ShardRecipe, build_shard
-from seenat.attribution.ngrams.shard_file import ShardLayout
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry

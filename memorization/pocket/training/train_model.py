@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from seenat.memorization.pocket.config import PocketConfig, PocketModel
-from seenat.memorization.pocket.locks import exclusive
 from seenat.memorization.pocket.plan import Plan
 from seenat.memorization.pocket.progress import PocketProgress
 from seenat.memorization.pocket.training.checkpoints import CheckpointFolder, workspace
+from seenat.registry.storage.locks import exclusive
 
 if TYPE_CHECKING:
     import torch

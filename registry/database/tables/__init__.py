@@ -3,15 +3,17 @@
     base      the metadata that all tables share
     catalog   what suites consist of and what is known of it
     imports   what others measured
+    indexes   n-gram indexes of orders, and their shards
     jobs      what is to be measured
     results   what was measured
     complete  the metadata, once all tables are in it
 
-The tables, in four layers, each pointing only upwards:
+The tables, in five layers, each pointing only upwards:
 
 * catalog     suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
               claims; generations, which count their changes
 * imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
+* indexes     indexes, index_shards: where some ids stand in an order
 * jobs        protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts
 

@@ -49,5 +49,9 @@ class GatheredOrder(ABC):
         return ()
 
     @abstractmethod
+    def place(self, sequence: int, position: int) -> str:
+        """Where an id stands; see `TokenSource.place`."""
+
+    @abstractmethod
     def _take(self, indices: Sequences, start: int, stop: int) -> Tokens:
         """The ids at these positions, `[len(indices), stop - start]`; the order has these sequences and positions."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +10,15 @@ import numpy as np
 import pytest
 from support.cli import Call
 from support.repeated_windows import MadeUp
-from support.small_index import flat_order, indexed
 
 import seenat
-from seenat.attribution.duplicates import indexes
 
 
-@pytest.fixture
-def with_index(made: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index over the order, as `seenat index` would leave it."""
-
-    @contextmanager
-    def opened(*_: Any) -> Iterator[Any]:
-        with indexed(tmp_path, flat_order(tmp_path, made.rows), 8, (400,)) as index:
-            yield (index,)
-
-    monkeypatch.setattr(indexes, "_opened", opened)
+@pytest.fixture(scope="session")
+def with_index(made: MadeUp) -> None:
+    """An index over the order, as `seenat index build` leaves it."""
+    with seenat.open(made.catalog.database.url.render_as_string()) as catalog:
+        catalog.index.build("made-up-order", workers=1)
 
 
 def answer(call: Call, *args: str) -> Any:
@@ -92,7 +83,11 @@ def test_an_index_finds_what_stands_anywhere_and_what_is_alike(call: Call, made:
 
 def test_what_cannot_be_is_refused_in_one_sentence(call: Call) -> None:
     for args, code, words in (
-        (["duplicates", "made-up-order", "--anywhere"], 3, "make one with `seenat index made-up-order`"),
+        (
+            ["duplicates", "pile-deduped", "--batches", "0:1", "--anywhere"],
+            3,
+            "make one with `seenat index build pile-",
+        ),
         (["duplicates", "made-up-order", "--anywhere", "--like", "1"], 2, "Choose one of"),
         (["duplicates", "made-up-order", "--like", "1", "--out", "x"], 2, "leave out --plot and --out"),
         (["duplicates", "made-up-order", "--window", "0:66"], 2, "within 0:65"),
@@ -111,5 +106,5 @@ def test_the_library_gives_the_same(made: MadeUp, tmp_path: Path) -> None:
         assert isinstance(found, seenat.Duplicates)
         assert len(found.to_arrow()) == found.repeated == 17
         done: list[tuple[int, int]] = []
-        assert isinstance(catalog.exposures("made-up", progress=lambda *at: done.append(at)), seenat.Exposures)
+        assert isinstance(catalog.exposures("made-up", progress=lambda *at: done.append(at)), seenat.MemorizedExposures)
         assert done[-1] == (1120, 1120)

@@ -14,8 +14,8 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
-from seenat.registry.orders.detokenize import decode
 from seenat.registry.orders.geometry import Geometry
+from seenat.registry.orders.text.detokenize import decode
 from seenat.registry.schedule import Schedule
 from seenat.registry.units import SequenceRange
 

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.orders.detokenize import decode
+from seenat.registry.orders.text.detokenize import decode
 
 VOCABULARY = {"a": 0, "b": 1, "▁the": 2, "▁end": 3, "<0xE2>": 4, "<0x82>": 5, "<0xAC>": 6, ".": 7}
 LLAMA = [

@@ -19,17 +19,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import CODES
 from seenat.attribution.ngrams.keys import Keys, fingerprints_of, middles_of, positions_of
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
+from seenat.registry.units import SequenceRange
 
-__all__ = ["SAMPLES_A_MIDDLE", "ShardLayout", "write_shard"]
+__all__ = ["SAMPLES_A_MIDDLE", "BuiltShard", "ShardLayout", "write_shard"]
 
 SAMPLES_A_MIDDLE = 64
 """One middle is kept for so many samples: 1/16 byte a sample."""
@@ -78,7 +78,7 @@ class ShardLayout:
         return self.positions_at + 4 * self.samples
 
     @property
-    def bytes(self) -> int:
+    def file_bytes(self) -> int:
         """Length of the file."""
         return self.fingerprints_at + (self.samples if self.fingerprints else 0)
 
@@ -93,8 +93,18 @@ class ShardLayout:
                 header, length = file.read(_HEADER), os.fstat(file.fileno()).st_size
         except OSError as error:
             raise CorruptFile(f"{path} cannot be read: {error.strerror}; {_REPAIR}") from error
-        if length != self.bytes or header != self.header():
+        if length != self.file_bytes or header != self.header():
             raise CorruptFile(f"{path} is damaged: it is not the shard that the catalog has recorded; {_REPAIR}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltShard:
+    """A shard as it was written."""
+
+    sequences: SequenceRange
+    samples: int
+    bytes: int
+    digest: str
 
 
 _REPAIR = "run `seenat index verify --repair` to build it again."
@@ -118,7 +128,7 @@ def write_shard(path: Path, layout: ShardLayout, keys: Keys) -> str:
     return digest
 
 
-def _write_parts(file: IO[bytes], parts: Iterator[bytes | npt.NDArray[Any]]) -> str:
+def _write_parts(file: IO[bytes], parts: Iterator[bytes | memoryview]) -> str:
     hasher = hashlib.sha256()
     for part in parts:
         hasher.update(part)
@@ -126,14 +136,14 @@ def _write_parts(file: IO[bytes], parts: Iterator[bytes | npt.NDArray[Any]]) -> 
     return "sha256:" + hasher.hexdigest()
 
 
-def _parts(layout: ShardLayout, keys: Keys) -> Iterator[bytes | npt.NDArray[Any]]:
+def _parts(layout: ShardLayout, keys: Keys) -> Iterator[bytes | memoryview]:
     yield layout.header()
     first_keys = np.arange(CODES, dtype=np.uint64) << np.uint64(48)
-    yield np.append(np.searchsorted(keys, first_keys), len(keys)).astype("<u4")
-    yield middles_of(keys[::SAMPLES_A_MIDDLE], layout.bits).astype("<u4", copy=False)
+    yield np.append(np.searchsorted(keys, first_keys), len(keys)).astype("<u4").data
+    yield middles_of(keys[::SAMPLES_A_MIDDLE], layout.bits).astype("<u4", copy=False).data
     pieces = [slice(first, first + _AT_ONCE) for first in range(0, len(keys), _AT_ONCE)]
     for piece in pieces:
-        yield positions_of(keys[piece], layout.bits).astype("<u4", copy=False)
+        yield positions_of(keys[piece], layout.bits).astype("<u4", copy=False).data
     if layout.fingerprints:
         for piece in pieces:
-            yield fingerprints_of(middles_of(keys[piece], layout.bits))
+            yield fingerprints_of(middles_of(keys[piece], layout.bits)).data

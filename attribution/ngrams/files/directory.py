@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import CODES
-from seenat.attribution.ngrams.shard_file import ShardLayout
+from seenat.attribution.ngrams.files.shard_file import ShardLayout
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.local import PARTIAL, full_disk_told
 
@@ -81,7 +81,7 @@ def write_directory(folder: Path, shards: Sequence[IndexedShard]) -> None:
             try:
                 with partial.open("wb") as file:
                     for part in (*_transposed(shards), *_middles(shards)):
-                        file.write(part)
+                        file.write(part.data)
                 partial.replace(path)
             except BaseException:
                 partial.unlink(missing_ok=True)

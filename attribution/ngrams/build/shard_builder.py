@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from seenat.attribution.ngrams.codes import Codes, codes_of
+from seenat.attribution.ngrams.files.shard_file import BuiltShard, ShardLayout, write_shard
 from seenat.attribution.ngrams.keys import KEY_CODES, Keys, sample_keys
 from seenat.attribution.ngrams.sampling import is_sampled
-from seenat.attribution.ngrams.shard_file import ShardLayout, write_shard
+from seenat.registry.catalog.orders import Order
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
 
-__all__ = ["BuiltShard", "ShardRecipe", "build_shard"]
+__all__ = ["ShardRecipe", "Task", "build_shard"]
 
 # Ids that are looked at together: 512 KB of codes, which stay in the processor's cache. 2^20 took 3.6 times as long.
 _IDS_AT_ONCE = 1 << 18
@@ -37,13 +38,12 @@ class ShardRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltShard:
-    """A shard as it was written."""
+class Task:
+    """The order that shards are built of, how, and where they are written."""
 
-    sequences: SequenceRange
-    samples: int
-    bytes: int
-    digest: str
+    order: Order
+    recipe: ShardRecipe
+    folder: Path
 
 
 def build_shard(
@@ -64,7 +64,7 @@ def build_shard(
         fingerprints=recipe.fingerprints,
     )
     digest = write_shard(path, layout, keys)
-    return BuiltShard(sequences=sequences, samples=len(keys), bytes=layout.bytes, digest=digest)
+    return BuiltShard(sequences=sequences, samples=len(keys), bytes=layout.file_bytes, digest=digest)
 
 
 def _sorted_keys(

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from seenat.memorization.pocket.locks import exclusive
+from seenat.registry.storage.locks import exclusive
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
 

@@ -1,0 +1,10 @@
+"""Every exposure of a text in an order: `seenat find`.
+
+viewpoint  whose exposures are asked for: an order, a model, or a checkpoint
+variants   the ways in which a text may have been encoded
+words      texts that are cut within words
+coverage   which part of the order is searched, by what, and how completely
+matches    the places of one variant, in training order
+answers    what is found
+find       texts and ids to answers
+"""

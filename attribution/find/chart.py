@@ -1,0 +1,91 @@
+"""The chart of `seenat find --plot`: how often a text had been seen, and whether it had stuck, on one axis of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.attribution.find.answers import Found
+from seenat.attribution.find.measure import MeasuredText
+from seenat.memorization.plots.axes import from_zero, step_axis, whole_numbers
+from seenat.memorization.plots.optional import altair_or_refuse
+from seenat.registry.errors import NothingToDraw
+
+__all__ = ["found_chart"]
+
+_WIDTH, _HEIGHT = 560, 170
+# Points of the curve of exposures; more than the chart has pixels would only make its file large.
+_MOST_POINTS = 1000
+_LONGEST_TITLE = 60
+
+
+def found_chart(found: Found, steps: npt.NDArray[np.int64]) -> Any:
+    """Exposures so far by step, from the steps of all exposures; below it what checkpoints reproduce, where they were run."""
+    altair = altair_or_refuse()
+    if not len(steps) and found.measured is None:
+        raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
+    measured = () if found.measured is None else found.measured.points
+    every = [*steps.tolist(), *(point.step for point in measured)]
+    upper = _exposures(altair, found, np.sort(steps), every)
+    if found.measured is None:
+        return upper
+    return altair.vconcat(upper, _reproduced(altair, found.measured, every), spacing=12)
+
+
+def _exposures(altair: Any, found: Found, steps: npt.NDArray[np.int64], every: Sequence[int]) -> Any:
+    places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(len(steps), _MOST_POINTS)).astype(int))
+    rows = [
+        {"step": 0, "exposures": 0},
+        *({"step": int(steps[place]), "exposures": int(place) + 1} for place in places),
+    ]
+    rows.append({"step": max(every), "exposures": len(steps)})
+    base = altair.Chart(altair.Data(values=rows), title=_title(found), width=_WIDTH, height=_HEIGHT)
+    y = altair.Y(
+        "exposures:Q",
+        title="exposures so far",
+        scale=from_zero(altair, [len(steps)]),
+        axis=whole_numbers(altair, len(steps)),
+    )
+    line = base.mark_line(interpolate="step-after", color="#1f77b4").encode(x=step_axis(altair, every), y=y)
+    ticks = (
+        altair.Chart(altair.Data(values=rows[1:-1]))
+        .mark_tick(thickness=1, color="#1f77b4", yOffset=_HEIGHT / 2 - 6, size=10)
+        .encode(x=step_axis(altair, every), y=altair.value(_HEIGHT / 2), tooltip=["step:Q", "exposures:Q"])
+    )
+    return line + ticks
+
+
+def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> Any:
+    rows = [
+        {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"} for point in measured.points
+    ]
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
+    x, whole = step_axis(altair, every), measured.continuation
+    y = altair.Y(
+        "prefix:Q",
+        title=f"ids reproduced, of {whole}",
+        scale=altair.Scale(domain=[0, whole]),
+        axis=whole_numbers(altair, whole),
+    )
+    colour = altair.Color(
+        "state:N",
+        title=None,
+        legend=altair.Legend(orient="bottom"),
+        scale=altair.Scale(domain=["memorized", "not memorized"], range=["#d62728", "#1f77b4"]),
+    )
+    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x,
+        y=y,
+        color=colour,
+        tooltip=["step:Q", "exposures:Q", "prefix:Q", altair.Tooltip("surprisal:Q", format=".3f")],
+    )
+    return base.mark_line(color="#888888").encode(x=x, y=y) + points
+
+
+def _title(found: Found) -> str:
+    text = " ".join((found.text or " ".join(map(str, found.variants[0].ids))).split())
+    shown = text if len(text) <= _LONGEST_TITLE else f"{text[:_LONGEST_TITLE]}..."
+    return f"“{shown}” in {found.model or found.order}"

@@ -1,0 +1,205 @@
+"""Texts and ids to every exposure of them.
+
+    query -> variants -> segments of the order -> places of each variant -> exposures, merged in training order
+
+Places are found by an index where one covers the sequences, and by reading where the user asks for that. Nothing is kept but
+the page that is asked for, so memory does not depend on how often a text stands in the order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
+from seenat.attribution.find.coverage import Segment, segments
+from seenat.attribution.find.matches import matches
+from seenat.attribution.find.variants import Variant, text_variants
+from seenat.attribution.find.viewpoint import Viewpoint
+from seenat.attribution.ngrams.open import OpenIndexes
+from seenat.registry.errors import InvalidValue, NotIndexed
+from seenat.registry.orders.source import TokenSource
+from seenat.registry.orders.text.detokenize import decode_ids
+from seenat.registry.orders.text.tokenizer import OrderTokenizer, load_tokenizer
+from seenat.registry.units import SequenceRange
+
+__all__ = ["FindRequest", "Query", "exposed_sequences", "find", "found_ids"]
+
+Query = str | Sequence[int]
+"""A text, or ids."""
+
+# Costs of an index with the usual window, for who has none: bytes an id, and CPU-seconds for a million ids (docs/attribution.md).
+_BYTES_AN_ID = 1.0
+_SECONDS_A_MILLION = 0.015
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindRequest:
+    """What is to be told of each query."""
+
+    limit: int = 20
+    """Most exposures that are listed."""
+    after: tuple[int, int] | None = None
+    """A sequence and a position in it; only exposures after it are listed."""
+    count: bool = True
+    """Whether to count all exposures; if not, the search ends with the page."""
+    scan: SequenceRange | None = None
+    """Sequences that are read where no index finds every occurrence."""
+    read_freely: int = 1 << 24
+    """Most ids that are read without being asked for, where no index finds every occurrence: a tenth of a second."""
+    context: int = 0
+    """Ids of text to show on either side of each exposure."""
+    variants: bool = True
+    """Whether to look for other blanks and capitals of a text too."""
+
+
+def find(opened: OpenIndexes, viewpoint: Viewpoint, queries: Sequence[Query], request: FindRequest) -> Iterator[Found]:
+    """Answer each query. Raises `InvalidValue` for an empty one, `NotIndexed` where nothing at all can be searched."""
+    if viewpoint.sequences and not segments(opened, 1, viewpoint.sequences, request.scan, request.read_freely):
+        raise _not_indexed(viewpoint)
+    tokenizer = None
+    if request.context or any(isinstance(query, str) for query in queries):
+        tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
+    for query in queries:
+        yield _found(opened, viewpoint, query, request, tokenizer)
+
+
+def _not_indexed(viewpoint: Viewpoint) -> NotIndexed:
+    order = viewpoint.order
+    ids = order.geometry.sequences * order.geometry.tokens_per_sequence
+    return NotIndexed(
+        f"The order {order.name} has no index. Building one takes about {ids * _BYTES_AN_ID / 1e9:,.1f} GB and "
+        f"{ids * _SECONDS_A_MILLION / 1e6 / 60:,.1f} CPU-minutes beside the reading of {order.geometry.total_bytes / 1e9:,.1f} GB: "
+        f"`seenat index build {order.name}`, with --batches A:B for a part; or read batches now with --scan A:B.",
+        order=order.name,
+    )
+
+
+def _found(
+    opened: OpenIndexes,
+    viewpoint: Viewpoint,
+    query: Query,
+    request: FindRequest,
+    tokenizer: OrderTokenizer | None,
+) -> Found:
+    variants = _variants(query, request, tokenizer)
+    # The coverage of an answer is that of its first variant, which is the query itself.
+    searched = [_segments(opened, viewpoint, variant, request) for variant in variants]
+    counts: list[int | None] = []
+    pages = []
+    for place, (variant, parts) in enumerate(zip(variants, searched, strict=True)):
+        page, count = _page(opened.source, viewpoint, place, variant, variants[:place], parts, request, tokenizer)
+        pages.append(page)
+        counts.append(count)
+    listed = list(heapq.merge(*pages, key=lambda exposure: (exposure.sequence, exposure.offset)))
+    exposures = listed[: request.limit]
+    known = [count for count in counts if count is not None]
+    if tokenizer is not None and request.context:
+        exposures = [_with_context(opened.source, exposure, request.context, tokenizer) for exposure in exposures]
+    return Found(
+        text=query if isinstance(query, str) else None,
+        order=viewpoint.order.name,
+        model=None if viewpoint.model is None else viewpoint.model.name,
+        step=viewpoint.step,
+        coverage=Coverage.of(viewpoint, searched[0]),
+        variants=tuple(
+            FoundVariant(text=variant.text, ids=tuple(variant.ids.tolist()), cut=variant.cut is not None, count=count)
+            for variant, count in zip(variants, counts, strict=True)
+        ),
+        count=sum(known) if len(known) == len(counts) else None,
+        exposures=tuple(exposures),
+        next=_next(exposures) if len(listed) > request.limit else None,
+    )
+
+
+def _variants(query: Query, request: FindRequest, tokenizer: OrderTokenizer | None) -> tuple[Variant, ...]:
+    if isinstance(query, str):
+        assert tokenizer is not None
+        variants = text_variants(tokenizer, query, alone=not request.variants) if query else ()
+    else:
+        variants = (Variant(None, np.array(query, np.int64)),) if len(query) else ()
+    if not variants:
+        raise InvalidValue("An empty text stands everywhere; give at least one character, or one id.")
+    return variants
+
+
+def _segments(opened: OpenIndexes, viewpoint: Viewpoint, variant: Variant, request: FindRequest) -> list[Segment]:
+    return segments(opened, len(variant.ids), viewpoint.sequences, request.scan, request.read_freely)
+
+
+def _page(
+    source: TokenSource,
+    viewpoint: Viewpoint,
+    place: int,
+    variant: Variant,
+    others: Sequence[Variant],
+    parts: Sequence[Segment],
+    request: FindRequest,
+    tokenizer: OrderTokenizer | None,
+) -> tuple[list[Exposure], int | None]:
+    """One exposure more than a page of a variant, and how many there are in all, if that is asked for."""
+    after = (0, 0) if request.after is None else (request.after[0], request.after[1] + 1)
+    page: list[Exposure] = []
+    count = 0
+    for places, lengths in matches(tokenizer, source, variant, others, parts, (0, 0) if request.count else after):
+        count += len(places)
+        if len(page) <= request.limit:
+            later = (places.sequences > after[0]) | ((places.sequences == after[0]) & (places.offsets >= after[1]))
+            chosen = np.flatnonzero(later)[: request.limit + 1 - len(page)]
+            page += [
+                Exposure.of(viewpoint, int(places.sequences[row]), int(places.offsets[row]), int(lengths[row]), place)
+                for row in chosen
+            ]
+        if len(page) > request.limit and not request.count:
+            break
+    return sorted(page, key=lambda exposure: (exposure.sequence, exposure.offset)), count if request.count else None
+
+
+def found_ids(opened: OpenIndexes, found: Found) -> npt.NDArray[np.int64]:
+    """The ids of a text as they stand at its first listed exposure, or as its first variant has them."""
+    if not found.exposures:
+        return np.array(found.variants[0].ids, np.int64)
+    first = found.exposures[0]
+    place = np.array([first.sequence]), np.array([first.offset])
+    ids: npt.NDArray[np.int64] = opened.source.windows(*place, first.length)[0].astype(np.int64)
+    return ids
+
+
+def exposed_sequences(
+    opened: OpenIndexes, viewpoint: Viewpoint, query: Query, request: FindRequest
+) -> npt.NDArray[np.int64]:
+    """The sequence of every exposure of a query, several times where it stands in one several times."""
+    tokenizer = None
+    if isinstance(query, str):
+        tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
+    variants = _variants(query, request, tokenizer)
+    found = [
+        places.sequences
+        for place, variant in enumerate(variants)
+        for places, _ in matches(
+            tokenizer,
+            opened.source,
+            variant,
+            variants[:place],
+            _segments(opened, viewpoint, variant, request),
+            (0, 0),
+        )
+    ]
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _next(exposures: Sequence[Exposure]) -> Place | None:
+    return Place(sequence=exposures[-1].sequence, offset=exposures[-1].offset) if exposures else None
+
+
+def _with_context(source: TokenSource, exposure: Exposure, ids: int, tokenizer: OrderTokenizer) -> Exposure:
+    row = source.tokens(SequenceRange(exposure.sequence, exposure.sequence + 1))[0]
+    start, stop = exposure.offset, exposure.offset + exposure.length
+    before, text, after = decode_ids(
+        tokenizer, [row[max(0, start - ids) : start], row[start:stop], row[stop : stop + ids]]
+    )
+    return replace(exposure, context=Context(before=before, text=text, after=after))

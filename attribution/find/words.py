@@ -1,0 +1,49 @@
+"""Texts that are cut within words.
+
+A text that begins or ends within a word has other ids at its borders than where it was taken from. A tokenizer encodes each
+word by itself, so the ids between the first and the last word are the same in both. They are looked for, and where they
+stand the text of the ids around them is compared with what is left of the query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seenat.registry.orders.text.encode import EncodedText
+
+__all__ = ["CutText", "cut_text"]
+
+
+@dataclass(frozen=True)
+class CutText:
+    """The whole words of a text, and what stands before and after them."""
+
+    ids: npt.NDArray[np.int64]
+    before: str
+    """The first word, of which the text around may hold more."""
+    after: str
+    """The last word, likewise."""
+
+    @property
+    def ids_before(self) -> int:
+        """Ids that hold the first word at most: each has a byte of it at least, and the first may begin within a character."""
+        return len(self.before.encode()) + 1
+
+    @property
+    def ids_after(self) -> int:
+        """Ids that hold the last word at most."""
+        return len(self.after.encode()) + 1
+
+
+def cut_text(encoded: EncodedText) -> CutText | None:
+    """The whole words of a text, without its first and its last; None where there are none between."""
+    words = np.array(encoded.words)
+    inner = np.flatnonzero((words > 0) & (words < words.max(initial=0)))
+    if not inner.size:
+        return None
+    start, stop = int(inner[0]), int(inner[-1]) + 1
+    before, after = encoded.spans[start][0], encoded.spans[stop][0]
+    return CutText(encoded.ids[start:stop], encoded.text[:before], encoded.text[after:])

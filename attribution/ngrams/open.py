@@ -1,0 +1,66 @@
+"""The indexes of an order, open: what every search in an order begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from seenat.attribution.ngrams.files.ranks_file import read_ranks
+from seenat.attribution.ngrams.index import NgramIndex
+from seenat.attribution.ngrams.index_table import IndexRecord, ShardRecord, indexes_folder, indexes_of, shards_of
+from seenat.registry.catalog.orders import Order
+from seenat.registry.database.engine import Database
+from seenat.registry.errors import CorruptFile
+from seenat.registry.orders.source import TokenSource
+from seenat.registry.storage.file_state import state_of
+from seenat.registry.units import SequenceRange, merged_ranges
+
+__all__ = ["OpenIndexes", "open_indexes"]
+
+
+@dataclass(frozen=True)
+class OpenIndexes:
+    """An order, its reader, and its indexes, the one with the widest index window first."""
+
+    order: Order
+    source: TokenSource
+    indexes: tuple[NgramIndex, ...]
+
+    def covered(self, ids: int) -> tuple[SequenceRange, ...]:
+        """The sequences of which every occurrence of so many ids is found by an index, as few ranges."""
+        return merged_ranges(part for index in self.indexes if index.window <= ids for part in index.covered)
+
+
+@contextmanager
+def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
+    """The indexes of an order's present content; none where there is none.
+
+    Raises `CorruptFile` for a shard whose file is not as it was when it was built or last verified.
+    """
+    source = order.source()
+    with database.read() as connection:
+        records = [(index, shards_of(connection, index)) for index in indexes_of(connection, order.digest)]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_open(database, order, *record)) for record in records if record[1]]
+        yield OpenIndexes(order, source, tuple(opened))
+
+
+def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...]) -> NgramIndex:
+    folder = indexes_folder(database)
+    files = [shard.of(index, folder / index.folder) for shard in shards]
+    for file, shard in zip(files, shards, strict=True):
+        try:
+            unchanged = state_of(file.path) == shard.state
+        except OSError as error:
+            raise CorruptFile(
+                f"{file.path}, of the index of {order.name}, cannot be read: {error.strerror}; build it again with `seenat index "
+                f"verify {order.name} --repair`."
+            ) from error
+        if not unchanged:
+            raise CorruptFile(
+                f"{file.path}, of the index of {order.name}, is not as it was when it was built; see whether it is whole with "
+                f"`seenat index verify {order.name}`, or with --repair build it again."
+            )
+    ranks = read_ranks(folder / index.folder, index.ranks_digest)
+    return NgramIndex(folder / index.folder, files, ranks, order.geometry.tokens_per_sequence)

@@ -1,0 +1,255 @@
+"""`seenat find`: every exposure of a text in a training order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.plot_option import draw, plot_option
+from seenat.cli.framework.progress import Moment, progress
+from seenat.cli.framework.terminal import write_json
+from seenat.registry.printable import one_line
+
+if TYPE_CHECKING:
+    from seenat import Catalog, Coverage, Exposure, FindOptions, Found, MeasuredText
+
+__all__ = ["find"]
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--order", metavar="NAME", help="Search this order.")
+@click.option("--model", metavar="NAME", help="Search the order of this model, and count steps by its schedule.")
+@click.option("--step", metavar="STEP", help="Only what the model's checkpoint at this step had seen.")
+@click.option("--ids", metavar="IDS", help="Search these ids instead of a text: 17,204,9.")
+@click.option(
+    "--file",
+    metavar="FILE",
+    type=click.Path(allow_dash=True, path_type=Path),
+    help="Search each line of a file; - for stdin.",
+)
+@click.option("--first", is_flag=True, help="Only the first exposure, without counting the others.")
+@click.option(
+    "--limit", metavar="N", type=Count("number of exposures"), default=20, show_default=True, help="List N exposures."
+)
+@click.option("--after", metavar="SEQUENCE:OFFSET", help="List those after this place.")
+@click.option(
+    "--context", metavar="N", type=Count("number of ids"), default=0, help="Show N ids of text on either side."
+)
+@click.option("--exactly", is_flag=True, help="Look for the text as it is, not for other blanks and capitals.")
+@click.option("--scan", metavar="START:STOP", help="Read these batches where no index finds every occurrence.")
+@click.option("--measure", is_flag=True, help="Run the model's checkpoints over the text: had it stuck?")
+@click.option("--steps", metavar="STEPS", help="Checkpoints to run: 16,32. All if not given, of a model in a folder.")
+@click.option(
+    "--prompt", metavar="N", type=Count("number of ids", 1), help="Give N ids of the text; half of it if not given."
+)
+@plot_option
+@json_option
+def find(
+    text: str | None,
+    order: str | None,
+    model: str | None,
+    step: str | None,
+    ids: str | None,
+    file: Path | None,
+    first: bool,
+    limit: int,
+    after: str | None,
+    context: int,
+    exactly: bool,
+    scan: str | None,
+    measure: bool,
+    steps: str | None,
+    prompt: int | None,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Find every exposure of a text in training order: its sequence, batch and step, and the checkpoints around it.
+
+    Step b + 1 is the update that consumed batch b. - reads the text from stdin. With --file, --json prints one document a line.
+
+    \b
+    Examples:
+      seenat index build pocket-order
+      seenat find "process group" --model pocket-2m
+      seenat find "process group" --model pocket-2m --step 16 --context 8
+      seenat find --ids 17,204,9 --order pocket-order
+      seenat find "process group" --model pocket-2m --measure
+    """
+    from seenat.texts import parse_place
+
+    queries = list(_queries(text, ids, file))
+    options: FindOptions = {
+        "order": order,
+        "model": model,
+        "step": step,
+        "limit": 1 if first else limit,
+        "after": None if after is None else parse_place(after),
+        "count": not first,
+        "context": context,
+        "variants": not exactly,
+        "scan": scan,
+    }
+    with open_catalog() as catalog:
+        if measure:
+            answers = [_measured(catalog, query, steps, prompt, options) for query in queries]
+        else:
+            answers = list(catalog.find_all(queries, **options))
+        places = None if plot is None else catalog.exposure_steps(_only(queries), **options)
+    out = Output(as_json)
+    if as_json and file is not None:
+        for answer in answers:
+            write_json(answer.to_json())
+    elif file is not None or not out.data(answers[0]):
+        for answer in answers:
+            _show(out, answer)
+    if plot is not None and places is not None:
+        from seenat.attribution.find.chart import found_chart
+
+        draw(out, plot, lambda: found_chart(answers[0], places))
+
+
+def _measured(
+    catalog: Catalog, query: str | Sequence[int], steps: str | None, prompt: int | None, options: FindOptions
+) -> Found:
+    with progress() as show:
+        return catalog.measure_text(
+            query,
+            steps=None if steps in (None, "all") else str(steps).split(","),
+            prompt=prompt,
+            progress=lambda step, done, total: show(
+                Moment(task="checkpoints", done=done, total=total, note=f"step {step:,}")
+            ),
+            **options,
+        )
+
+
+def _only(queries: list[str | Sequence[int]]) -> str | Sequence[int]:
+    if len(queries) != 1:
+        raise click.UsageError(f"--plot draws one text, and {len(queries)} were given")
+    return queries[0]
+
+
+def _queries(text: str | None, ids: str | None, file: Path | None) -> Iterator[str | Sequence[int]]:
+    from seenat.texts import parse_ids
+
+    if sum(given is not None for given in (text, ids, file)) != 1:
+        raise click.UsageError("give one of a text, --ids and --file")
+    if ids is not None:
+        yield parse_ids(ids)
+    elif file is not None:
+        lines = sys.stdin if str(file) == "-" else file.read_text("utf-8").splitlines()
+        yield from (stripped for line in lines if (stripped := line.rstrip("\r\n")))
+    elif text is not None:
+        yield sys.stdin.read().removesuffix("\n") if text == "-" else text
+
+
+def _show(out: Output, answer: Found) -> None:
+    out.facts(
+        [
+            ("text", None if answer.text is None else one_line(repr(answer.text))),
+            ("order", answer.order),
+            ("model", answer.model),
+            ("seen by", None if answer.step is None else f"the checkpoint at step {answer.step:,}"),
+            ("exposures", _count_words(answer)),
+            ("searched", _coverage_words(answer.coverage)),
+        ]
+    )
+    if len(answer.variants) > 1 and answer.count:
+        out.line()
+        out.table(
+            ("<as", ">times", "<ids"),
+            (
+                (
+                    one_line(repr(variant.text)) + (", cut within words" if variant.cut else ""),
+                    variant.count,
+                    ",".join(map(str, variant.ids)),
+                )
+                for variant in answer.variants
+                if variant.count
+            ),
+            spare=("ids",),
+        )
+    if answer.exposures:
+        out.line()
+        _show_exposures(out, answer)
+    if answer.measured is not None:
+        out.line()
+        _show_measured(out, answer.measured)
+    if answer.next is not None:
+        out.talk(f"More: --after {answer.next}")
+
+
+def _count_words(answer: Found) -> str:
+    if answer.count is None:
+        return "at least 1" if answer.exposures else "none"
+    if answer.coverage.complete:
+        return f"{answer.count:,}" if answer.count else "none"
+    return f"at least {answer.count:,}"
+
+
+def _coverage_words(coverage: Coverage) -> str:
+    total = len(coverage.sequences)
+    exact, some, missing = (sum(map(len, parts)) for parts in (coverage.exact, coverage.lower_bound, coverage.missing))
+    words = []
+    if exact == total:
+        words.append(f"all {plural(total, 'sequence')}")
+    elif exact:
+        words.append(f"{exact:,} of {plural(total, 'sequence')}")
+    if some:
+        words.append(f"{some:,} in part: the text is shorter than the index window")
+    if missing:
+        words.append(f"{missing:,} not at all: no index covers them")
+    if coverage.altered_from_step is not None:
+        words.append(f"batches from step {coverage.altered_from_step:,} on were altered and are not known")
+    return "; ".join(words)
+
+
+def _show_exposures(out: Output, answer: Found) -> None:
+    columns = [">step", ">batch", ">sequence", ">offset"]
+    if answer.model is not None:
+        columns += [">last checkpoint before", ">first checkpoint after"]
+    if any(exposure.context for exposure in answer.exposures):
+        columns.append("<text")
+    out.table(tuple(columns), (_row(answer, exposure) for exposure in answer.exposures), spare=("text",))
+
+
+def _row(answer: Found, exposure: Exposure) -> tuple[object, ...]:
+    row: list[object] = [exposure.step, exposure.batch, exposure.sequence, exposure.offset]
+    if answer.model is not None:
+        row += [exposure.last_checkpoint_unseen, exposure.first_checkpoint_seen]
+    if exposure.context is not None:
+        context = exposure.context
+        row.append(one_line(f"{context.before}[{context.text}]{context.after}".replace("\n", " ")))
+    return tuple(row)
+
+
+def _show_measured(out: Output, measured: MeasuredText) -> None:
+    out.line(f"{measured.model} given the first {plural(measured.prompt, 'id')} of the text:")
+    out.table(
+        (">step", ">seen before", ">reproduces", "<memorized", ">nats an id"),
+        (
+            (
+                point.step,
+                point.exposures,
+                f"{point.prefix} of {measured.continuation}",
+                "yes" if point.memorized else "no",
+                f"{point.surprisal:.3f}",
+            )
+            for point in measured.points
+        ),
+    )
+    for stored in measured.stored:
+        start, stop = stored.window
+        words = "never memorized" if stored.onset is None else f"memorized at step {stored.onset.step:,}"
+        out.line(
+            f"Ids {start}:{stop} of sequence {stored.sequence:,}, which hold the text: {words} by protocol {stored.protocol}."
+        )
+    if not measured.stored:
+        out.talk("No stored result is of a window that holds the text at its offset.")
