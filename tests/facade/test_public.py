@@ -48,6 +48,8 @@ METHODS = {
     "study forgetting": Studies.forgetting,
     "study counterfactual": Studies.counterfactual,
     "study labels": Studies.labels,
+    "duplicates": seenat.Catalog.duplicates,
+    "exposures": seenat.Catalog.exposures,
     "compare": seenat.Catalog.compare,
     "export": seenat.Catalog.export,
     "evals": seenat.Catalog.evaluations,
