@@ -24,6 +24,7 @@ What it has memorized, and when:
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
+    seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
 
 What an order repeats, and what was seen before:
 
@@ -68,6 +69,7 @@ docs/python.md is a tour.
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
+#   exchange     its files of other tools: indexes, datasets, scores, lists
 #   duplicates   its `duplicates`, `repeats`, `near_duplicates`, `exposures`
 #   database     upgrade, check_schema
 #   models       answers about models
@@ -93,6 +95,8 @@ if TYPE_CHECKING:
         Repeats,
     )
     from seenat.attribution.duplicates.exposure_answers import MemorizedExposures, SequenceExposures
+    from seenat.attribution.exchange.scores import ImportedScores, ScoredSequence
+    from seenat.attribution.exchange.tokengrams import SuffixIndex
     from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
     from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
@@ -156,6 +160,7 @@ if TYPE_CHECKING:
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
+    from seenat.registry.exports.answers import write_table
     from seenat.registry.exports.batches import Exported
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
@@ -207,6 +212,7 @@ __all__ = [
     "Found",
     "FoundVariant",
     "HubUnavailable",
+    "ImportedScores",
     "ImportedSet",
     "IndexStatus",
     "IndexVerification",
@@ -251,6 +257,7 @@ __all__ = [
     "Repeats",
     "ScheduleAnswer",
     "SchemaAnswer",
+    "ScoredSequence",
     "SeenatError",
     "Selection",
     "SequenceAnswer",
@@ -265,6 +272,7 @@ __all__ = [
     "StepLabels",
     "StoredResult",
     "Studies",
+    "SuffixIndex",
     "SuiteChanged",
     "SuiteManifest",
     "SyncAnswer",
@@ -287,6 +295,7 @@ __all__ = [
     "open",
     "read_manifest",
     "upgrade",
+    "write_table",
 ]
 
 __version__ = "0.1.0"
@@ -296,6 +305,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
+    "attribution.exchange.scores": "ImportedScores ScoredSequence",
+    "attribution.exchange.tokengrams": "SuffixIndex",
     "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
@@ -334,6 +345,7 @@ _NAMES = {
     "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
+    "registry.exports.answers": "write_table",
     "registry.exports.batches": "Exported",
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
