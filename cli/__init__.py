@@ -6,6 +6,6 @@ catalog     models, checkpoints, batches, sequences, suites, integrity, benchmar
 jobs        measuring, and looking at jobs
 results     trajectories, onsets, lists of sequences, exports, published results
 studies     `seenat study`
-attribution what an order repeats, and what was seen before
+attribution  from text and data back to training: indexes, exposures, duplicates, files of other tools
 system      the database, and `seenat doctor`
 """

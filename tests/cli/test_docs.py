@@ -151,4 +151,7 @@ def test_the_pages_are_all_run_by_some_test() -> None:
     run_elsewhere = {f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "studies", "suites")}
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
-    assert pages == {page for page in PAGES if page != "README.md"} | {TOUR, *TOP_TO_BOTTOM} | run_elsewhere | measured_by_hand
+    assert (
+        pages
+        == {page for page in PAGES if page != "README.md"} | {TOUR, *TOP_TO_BOTTOM} | run_elsewhere | measured_by_hand
+    )
