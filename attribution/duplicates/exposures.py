@@ -5,8 +5,8 @@ the protocol reads: at the same positions or, with an index, at any offset. The 
 was consumed. The onset lies after the last checkpoint at which the sequence was not memorized, and by the first at which it was;
 so the number of exposures at the onset lies between those at these two.
 
-The order is read once, up to the last onset, and only digests of memorized windows are kept: 16 bytes a memorized sequence and
-16 an exposure, whatever the length of the order. With an index, each different window is one look-up instead.
+The order is read once, up to the last onset, and only what holds a memorized window is kept: about 150 bytes of memory a memorized
+sequence and 50 an exposure, whatever the length of the order. With an index, each different window is one look-up instead.
 """
 
 from __future__ import annotations

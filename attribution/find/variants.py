@@ -35,7 +35,7 @@ def text_variants(tokenizer: OrderTokenizer, text: str, *, alone: bool = False) 
     spellings = [text] if alone else list(dict.fromkeys(_spellings(text)))
     encoded = [encode(tokenizer, spelling) for spelling in spellings]
     whole = [Variant(spelling.text, spelling.ids) for spelling in _smallest(encoded)]
-    cut = cut_text(encoded[0])
+    cut = cut_text(encoded[0], tokenizer.written_ids)
     return tuple(whole if cut is None else [*whole, Variant(text, cut.ids, cut)])
 
 

@@ -7,6 +7,7 @@ stand the text of the ids around them is compared with what is left of the query
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +39,24 @@ class CutText:
         return len(self.after.encode()) + 1
 
 
-def cut_text(encoded: EncodedText) -> CutText | None:
-    """The whole words of a text, without its first and its last; None where there are none between."""
-    words = np.array(encoded.words)
-    inner = np.flatnonzero((words > 0) & (words < words.max(initial=0)))
+def cut_text(encoded: EncodedText, written_ids: Iterable[str] = ()) -> CutText | None:
+    """The whole words of a text, without its first and its last; None where there are none between.
+
+    A text that begins or ends within one of `written_ids`, such as `<|endoftext|>`, has other words there.
+    """
+    head, tail = _cut_ids(encoded.text, tuple(written_ids))
+    words, spans = np.array(encoded.words), np.array(encoded.spans).reshape(-1, 2)
+    first = words[spans[:, 0] < head].max(initial=0)
+    last = words[spans[:, 1] > len(encoded.text) - tail].min(initial=words.max(initial=0))
+    inner = np.flatnonzero((words > first) & (words < last))
     if not inner.size:
         return None
     start, stop = int(inner[0]), int(inner[-1]) + 1
-    before, after = encoded.spans[start][0], encoded.spans[stop][0]
-    return CutText(encoded.ids[start:stop], encoded.text[:before], encoded.text[after:])
+    return CutText(encoded.ids[start:stop], encoded.text[: spans[start, 0]], encoded.text[spans[stop, 0] :])
+
+
+def _cut_ids(text: str, written_ids: tuple[str, ...]) -> tuple[int, int]:
+    """How many characters at the beginning and the end of a text may be the end and the beginning of a written id."""
+    ends = [count for id_ in written_ids for count in range(1, len(id_)) if text.startswith(id_[-count:])]
+    beginnings = [count for id_ in written_ids for count in range(1, len(id_)) if text.endswith(id_[:count])]
+    return max(ends, default=0), max(beginnings, default=0)

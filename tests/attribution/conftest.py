@@ -1,30 +1,19 @@
-"""A small model whose order repeats itself, and commands run over it within this process."""
+"""A catalog with the pocket suite and the index of its order."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cli import Call, Called
-from support.repeated_windows import MadeUp, made
 
-from seenat.cli.main import main
-
-__all__ = ["made"]
+import seenat
 
 
-@pytest.fixture
-def call(made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run `seenat` over its catalog."""
-    monkeypatch.setenv("SEENAT_DATABASE_URL", made.catalog.database.url.render_as_string())
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str) -> Called:
-        monkeypatch.setattr(sys, "argv", ["seenat", *args])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        caught = capsys.readouterr()
-        return Called(int(stop.value.code or 0), caught.out, caught.err)
-
-    return run
+@pytest.fixture(scope="session")
+def pocket(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Iterator[seenat.Catalog]:
+    """The pocket suite with an index of window 8 over all of its order; nobody adds to it."""
+    with seenat.open(str(tmp_path_factory.mktemp("indexed") / "catalog.sqlite")) as catalog:
+        catalog.register(pocket_manifest)
+        catalog.index.build("pocket-order", shard_batches=200)
+        yield catalog

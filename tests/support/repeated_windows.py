@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,15 @@ import numpy as np
 import pytest
 from benchmarks.material.synthetic_suite import synthetic_model, synthetic_order, write_synthetic_suite
 
+from seenat.cli.main import main
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.open import open_catalog
+from support.cli import Call, Called
 from support.small_index import Rows
 from support.synthetic_results import BATCH, SEQUENCES, STEPS, SyntheticResults
 
-__all__ = ["WINDOW", "MadeUp", "made"]
+__all__ = ["WINDOW", "MadeUp", "call", "made"]
 
 WINDOW = 64
 """Ids that the default protocol reads."""
@@ -58,3 +61,19 @@ def made(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Iterat
         write_synthetic_suite(catalog, "made-up", order, synthetic_model("made-up", order, STEPS))
         values = SyntheticResults.opened(catalog).commit_all(3)
         yield MadeUp(catalog, rows, values, folder)
+
+
+@pytest.fixture
+def call(made: MadeUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Run `seenat` within this process over its catalog."""
+    monkeypatch.setenv("SEENAT_DATABASE_URL", made.catalog.database.url.render_as_string())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str) -> Called:
+        monkeypatch.setattr(sys, "argv", ["seenat", *args])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        caught = capsys.readouterr()
+        return Called(int(stop.value.code or 0), caught.out, caught.err)
+
+    return run

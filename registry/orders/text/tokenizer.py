@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ class OrderTokenizer:
     order: str
     loaded: Any
     """`tokenizers.Tokenizer`"""
+
+    @cached_property
+    def written_ids(self) -> tuple[str, ...]:
+        """The texts that stand for one id each, as a whole: `<|endoftext|>`."""
+        return tuple(token.content for token in self.loaded.get_added_tokens_decoder().values())
 
 
 def load_tokenizer(tokenizer: str | None, *, order: str) -> OrderTokenizer:
