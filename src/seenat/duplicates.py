@@ -86,7 +86,7 @@ class DuplicateLookups(CatalogSection):
         about = {"order": compared.name, "sequences": compared.sequences.to_json(), "minimum": minimum}
         order, _ = self._registry.order_or_model(name)
         with (
-            index_over(self._registry, order, compared.sequences, minimum - 3) as index,
+            index_over(self._registry, order, compared.sequences, max(1, minimum - 3)) as index,
             _written(out, REPEAT_COLUMNS, about) as write,
         ):
             found = find_repeats(index, compared, minimum, most_places=most, progress=progress or (lambda _: None))

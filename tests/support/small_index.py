@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.duplicates.contents import ComparedOrder
+from seenat.attribution.ngrams.codes import Codes
 from seenat.attribution.ngrams.index import NgramIndex
 from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
@@ -39,11 +40,17 @@ def compared(source: FlatOrder, sequences: SequenceRange | None = None, batch: i
 
 @contextmanager
 def indexed(
-    folder: Path, source: FlatOrder, window: int, cuts: Sequence[int] = (), seed: int | None = None
+    folder: Path,
+    source: FlatOrder,
+    window: int,
+    cuts: Sequence[int] = (),
+    seed: int | None = None,
+    ranks: Codes | None = None,
 ) -> Iterator[NgramIndex]:
-    """An index over an order, its shards cut at these sequences; the ranks are its own, or random with a seed."""
+    """An index over an order, its shards cut at these sequences; the ranks are its own, or random with a seed, or given."""
     rows = source.tokens(source.geometry.all_sequences)
-    ranks = None if seed is None else np.random.default_rng(seed).permutation(1 << 16).astype(np.uint16)
+    if seed is not None:
+        ranks = np.random.default_rng(seed).permutation(1 << 16).astype(np.uint16)
     # A cut at its end makes no shard.
     inside = [cut for cut in cuts if 0 < cut < len(rows)]
     with indexed_rows(folder, rows, window, inside, fingerprints=True, ranks=ranks) as made:

@@ -77,6 +77,11 @@ def test_parts_are_as_many_as_memory_asks_and_leave_nothing(tmp_path: Path, monk
     with DigestParts(1000, 10_000) as parts:
         assert parts.bits == 3
         assert len(list(tmp_path.glob("*/*.digests"))) == 8
+        digests = np.random.default_rng(0).integers(0, 2**64, (1000, 2), dtype=np.uint64)
+        parts.add(SequenceRange(0, 1000), digests)
+        sizes = [len(records) for records in parts]
+        assert sum(sizes) == 1000
+        assert max(sizes) < 200
     assert list(tmp_path.iterdir()) == []
 
 

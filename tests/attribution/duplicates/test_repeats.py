@@ -66,6 +66,28 @@ def test_repeats_are_those_of_the_definition(tmp_path: Path, seed: int) -> None:
     assert runs_of(found.repeats) == by_definition(rows, sequences, minimum)
 
 
+RANKED = np.arange(1 << 16, dtype=np.uint16)
+"""Ranks by which a smaller id is rarer."""
+
+
+def test_places_are_counted_where_all_of_them_are_sampled(tmp_path: Path) -> None:
+    """The first id of the run is sampled in two of its places only, by what stands before them."""
+    run = [5, 9, 1, 8, 7, 6, 3, 2]
+    rows = np.array([[2, 2, *run, 40], [20, 21, *run, 41], [30, 31, *run, 42]], np.uint16)
+    source = flat_order(tmp_path, rows)
+    with indexed(tmp_path, source, 4, ranks=RANKED) as index:
+        assert runs_of(find_repeats(index, compared(source), 7).repeats) == {(2, 8, 3)}
+
+
+def test_a_run_at_the_end_of_its_sequences_is_found(tmp_path: Path) -> None:
+    """Its only sample is the fourth of its seven ids, and the fourth from the end."""
+    run = [9, 8, 7, 1, 20, 21, 22]
+    rows = np.array([[50, *run], [51, *run]], np.uint16)
+    source = flat_order(tmp_path, rows)
+    with indexed(tmp_path, source, 4, ranks=RANKED) as index:
+        assert runs_of(find_repeats(index, compared(source), 7).repeats) == {(1, 7, 2)}
+
+
 def test_what_is_frequent_is_said_and_what_is_rare_is_still_exact(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     rows = rng.integers(0, 60_000, (40, 40)).astype("uint16")
