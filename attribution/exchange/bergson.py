@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +106,8 @@ def write_scores(folder: Path, scores: npt.ArrayLike) -> None:
     if values.ndim != 2 or not values.size:
         raise InvalidValue(f"Scores are an array of rows, or of rows and queries, not of shape {np.shape(scores)}.")
     fields = _fields(values.shape[1])
-    records = np.zeros(len(values), np.dtype(fields))
+    record: np.dtype[Any] = np.dtype(fields)  # type: ignore[call-overload]
+    records: npt.NDArray[Any] = np.zeros(len(values), record)
     for query, column in enumerate(values.T):
         records[f"score_{query}"] = np.nan_to_num(column, nan=0.0, posinf=np.inf, neginf=-np.inf)
         records[f"written_{query}"] = ~np.isnan(column)
@@ -134,7 +135,7 @@ def read_scores(folder: Path) -> ScoreFile:
     if info.get("attribute_tokens"):
         raise InvalidValue(f"{folder} has a score for each id, which is not read; let bergson score whole rows.")
     items, queries, fields = (info.get(name) for name in ("num_items", "num_scores", "dtype"))
-    if not _is_count(items) or not _is_count(queries) or not isinstance(fields, dict):
+    if not (_is_count(items) and _is_count(queries) and isinstance(fields, dict)):
         raise _damaged(folder, "info.json does not say how many scores there are")
     formats = _formats(folder, fields, queries)
     dtype = _record(folder, fields, formats)
@@ -165,7 +166,7 @@ def _info(path: Path) -> dict[str, Any]:
     return info
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: Any) -> TypeGuard[int]:
     return type(value) is int and 0 < value < 1 << 48
 
 

@@ -52,7 +52,8 @@ def write_infini_gram(
 
 def _table(documents: Tokens) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     """The suffix array as bytes, `[ids, bytes of a position]`."""
-    positions = suffix_array(documents.reshape(-1).byteswap()) * documents.dtype.itemsize
+    big_endian = documents.reshape(-1).byteswap().view(f"u{documents.dtype.itemsize}")
+    positions = suffix_array(big_endian) * documents.dtype.itemsize
     width = math.ceil(math.log2(documents.nbytes) / 8)
     return np.ascontiguousarray(positions.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :width])
 

@@ -130,7 +130,7 @@ def import_scores(
 
     \b
     Example:
-      seenat import scores run/scores pocket-2m --rows for-bergson --out scores.parquet
+      seenat import scores run/scores pocket-2m --rows for-bergson
     """
     with open_catalog() as catalog:
         answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, out=out)
