@@ -35,8 +35,8 @@ from seenat.registry.orders.duplicate_sequences import Indices
 
 __all__ = ["MOST_PLACES", "REPEAT_COLUMNS", "FoundRepeats", "Runs", "find_repeats", "repeat_rows", "repeats_answer"]
 
-MOST_PLACES = 50
-"""Ids at more places than this are not compared in pairs, unless asked for: 1,225 pairs."""
+MOST_PLACES = 100
+"""Ids at more places than this are not compared in pairs, unless asked for: 4,950 pairs."""
 
 REPEAT_COLUMNS = ("repeat", "length", "times", "sequence", "offset", "batch", "step")
 """Columns of a file of repeats: a row a place."""

@@ -186,7 +186,9 @@ def _show_repeats(output: Output, answer: Repeats) -> None:
     )
     for title, groups in (("", answer.groups), ("More frequent than is compared in pairs:", answer.frequent)):
         if groups:
-            output.line(title)
+            output.line()
+            if title:
+                output.line(title)
             output.table(
                 (">ids", ">times", "<sequence:offset"),
                 ((count(one.length), count(one.times), _places(one.places, one.times)) for one in groups),
