@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,20 @@ def _show_exposures(out: Output, onsets: Answers[ExposureOnsets]) -> None:
     """Medians. The onset lies between two checkpoints, so exposures are given at both of them."""
     rows = [(model.model, *_exposure_row(exposure_class)) for model in onsets for exposure_class in model.classes]
     out.table(("<model", ">occurrences", ">contents", ">memorized", ">median step", ">median exposures"), rows)
+    out.line()
+    risks = [row for model in onsets for row in _risk_rows(model)]
+    out.table(("<model", ">exposures so far", ">not yet memorized", ">memorized then", ">share"), risks)
+
+
+def _risk_rows(model: ExposureOnsets) -> Iterator[tuple[object, ...]]:
+    """By powers of two: 1, 2, 3 to 4, 5 to 8; every number is in the JSON."""
+    for power in range(max((risk.exposures for risk in model.risks), default=0).bit_length() + 1):
+        low, high = 2**power // 2 + 1, 2**power
+        risks = [risk for risk in model.risks if low <= risk.exposures <= high]
+        if risks:
+            at_risk, then = sum(risk.at_risk for risk in risks), sum(risk.onsets for risk in risks)
+            exposures = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            yield model.model, exposures, count(at_risk), count(then), share(then / at_risk)
 
 
 def _exposure_row(exposure_class: ExposureClass) -> tuple[object, ...]:

@@ -11,8 +11,10 @@ Beside what reading the order takes (see `contents`), a sequence costs 80 bytes 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +31,13 @@ __all__ = [
     "ExposureClass",
     "ExposureCount",
     "ExposureOnsets",
+    "ExposureRisk",
     "exposure_onsets",
     "quantile",
 ]
+
+
+_Onsets = tuple[npt.NDArray[np.bool_], Indices, Indices]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +106,28 @@ class ExposureClass(Answer):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureRisk(Answer):
+    """What became of contents that had been seen equally often and were not memorized yet.
+
+    A content counts once at every checkpoint at which one of its seen sequences was measured, up to its onset.
+    """
+
+    exposures: int
+    """By the checkpoint."""
+    at_risk: int
+    """Contents that no earlier checkpoint had memorized."""
+    onsets: int
+    """Those among them that this checkpoint had memorized."""
+
+    json_names = ("exposures", "at_risk", "onsets", "share")
+
+    @property
+    def share(self) -> float:
+        """The share of those at risk that were memorized then. It grows with the distance between checkpoints."""
+        return self.onsets / self.at_risk
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExposureOnsets(StudyAnswer, TableAnswer):
     """The exposures at onset of one model's contents, by class."""
@@ -110,6 +138,8 @@ class ExposureOnsets(StudyAnswer, TableAnswer):
     """The positions of a sequence that make its content."""
     classes: tuple[ExposureClass, ...]
     """The most repeated first."""
+    risks: tuple[ExposureRisk, ...]
+    """By exposures so far, ascending."""
 
     table_field = "classes"
 
@@ -145,7 +175,7 @@ def exposure_onsets(
                 **data.scope(),
                 until=steps[-1],
                 window=window,
-                classes=_classes(data, steps, contents[key]),
+                **_counted(data, steps, contents[key]),
             )
         )
     return tuple(answers)
@@ -180,8 +210,39 @@ def _too_many(data: StudyData, sequences: int, most: int) -> InvalidValue:
     )
 
 
-def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents) -> tuple[ExposureClass, ...]:
-    measured, first, before = _onsets(data, steps, contents)
+class _Counted(TypedDict):
+    classes: tuple[ExposureClass, ...]
+    risks: tuple[ExposureRisk, ...]
+
+
+def _counted(data: StudyData, steps: tuple[int, ...], contents: Contents) -> _Counted:
+    onsets = _onsets(data, steps, contents)
+    return {
+        "classes": _classes(data, steps, contents, onsets),
+        "risks": _risks(data, steps, contents, onsets[1]),
+    }
+
+
+def _risks(data: StudyData, steps: tuple[int, ...], contents: Contents, first: Indices) -> tuple[ExposureRisk, ...]:
+    at_risk: Counter[int] = Counter()
+    memorized: Counter[int] = Counter()
+    for place, step in enumerate(steps):
+        seen, measured = data.seen(step), np.zeros(len(contents.times), np.bool_)
+        for sequences in data.ranges(SequenceRange(0, seen.stop)):
+            here = contents.content[sequences.start : sequences.stop]
+            measured[here[data.points(sequences, (step,)).measured[0]]] = True
+        going = measured & ((first < 0) | (first >= place))
+        exposures = np.bincount(contents.content[: seen.stop], minlength=len(contents.times))
+        for counts, chosen in ((at_risk, going), (memorized, going & (first == place))):
+            numbers, contents_of_each = np.unique(exposures[chosen], return_counts=True)
+            counts.update(dict(zip(numbers.tolist(), contents_of_each.tolist(), strict=True)))
+    return tuple(
+        ExposureRisk(exposures=number, at_risk=at_risk[number], onsets=memorized[number]) for number in sorted(at_risk)
+    )
+
+
+def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents, onsets: _Onsets) -> tuple[ExposureClass, ...]:
+    measured, first, before = onsets
     seen = np.array([*(data.seen(step).stop for step in steps), 0], np.int64)
     # Index -1, "never" and "not measured before", is the last entry: 0 sequences seen.
     at, earlier = _exposures(contents, seen[first]), _exposures(contents, seen[before])
@@ -203,9 +264,7 @@ def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents) -> tup
     return tuple(exposure_classes)
 
 
-def _onsets(
-    data: StudyData, steps: tuple[int, ...], contents: Contents
-) -> tuple[npt.NDArray[np.bool_], Indices, Indices]:
+def _onsets(data: StudyData, steps: tuple[int, ...], contents: Contents) -> _Onsets:
     """For each content: whether it was measured, the index of its onset's step, and that of the last measured one before, or -1."""
     ever_measured = np.zeros(len(contents.times), np.bool_)
     never = len(steps)
