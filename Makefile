@@ -50,9 +50,10 @@ test: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone
 
-# Its own environment, which has no torch: VENV says which. PostgreSQL answers every Python alike.
+# Its own environment, which has no torch: VENV says which. PostgreSQL answers every Python alike; what else is left out, and
+# why, is in tests/support/briefly.py.
 test-without-torch: $(VENV)/.without-torch
-	$(BIN)/python -m pytest -m "not alone" -k "not postgresql" --numprocesses 2 --dist loadfile --without-torch
+	$(BIN)/python -m pytest -m "not alone" -k "not postgresql" --numprocesses 2 --dist loadfile --without-torch --briefly
 
 coverage: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-report=html

@@ -24,6 +24,7 @@ pytest_plugins = [
     "support.trained_run",
     "support.studied",
     "support.slowest",
+    "support.briefly",
 ]
 
 # nohup and the background jobs of a shell ignore them, and so would every process that a test starts and interrupts.

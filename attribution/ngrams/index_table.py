@@ -86,7 +86,7 @@ def folder_name(order_digest: str, window: int) -> str:
 def indexes_folder(database: Database) -> Path:
     """Where the indexes of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database."""
     if database.is_sqlite:
-        return Path(f"{Path(database.url.database or ':memory:').resolve()}.indexes")
+        return Path(f"{database.files[1]}.indexes")
     place = f"{database.url.host}:{database.url.port}/{database.url.database}"
     return settings.home() / "indexes" / hashlib.sha256(place.encode()).hexdigest()[:12]
 

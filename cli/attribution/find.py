@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -245,11 +246,23 @@ def _show_measured(out: Output, measured: MeasuredText) -> None:
             for point in measured.points
         ),
     )
-    for stored in measured.stored:
-        start, stop = stored.window
-        words = "never memorized" if stored.onset is None else f"memorized at step {stored.onset.step:,}"
+    out.line(_verdict(measured))
+    by_result = Counter(
+        (stored.window, stored.protocol, stored.onset and stored.onset.step) for stored in measured.stored
+    )
+    for ((start, stop), protocol, onset), sequences in by_result.items():
+        words = "never memorized" if onset is None else f"memorized at step {onset:,}"
         out.line(
-            f"Ids {start}:{stop} of sequence {stored.sequence:,}, which hold the text: {words} by protocol {stored.protocol}."
+            f"Ids {start}:{stop} of {plural(sequences, 'listed sequence')}, which hold the text: {words} by protocol {protocol}."
         )
     if not measured.stored:
         out.talk("No stored result is of a window that holds the text at its offset.")
+
+
+def _verdict(measured: MeasuredText) -> str:
+    first = next((point for point in measured.points if point.memorized), None)
+    if first is None:
+        return "No checkpoint reproduces it."
+    lost = next((point for point in measured.points if point.step > first.step and not point.memorized), None)
+    ending = "" if lost is None else f", and no longer at step {lost.step:,}"
+    return f"Memorized at step {first.step:,}, after {plural(first.exposures, 'exposure')}{ending}."

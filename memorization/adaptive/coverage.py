@@ -161,8 +161,10 @@ class Coverage:
 
 def read_coverage(database: Database, connection: Connection, model: Model, measurement: Measurement) -> Coverage:
     """The coverage of a measurement of a model."""
-    folder = lists_folder(database)
     rows = jobs_of_measurement(connection, measurement.id)
+    if not rows:
+        return Coverage(schedule=model.schedule, plans=(), finished=())
+    folder = lists_folder(database)
     selections = {row.id: Selection.from_json(row.specification, folder) for row in rows}
     # A later refinement of a grid, planned when a checkpoint had another content, takes the place of an earlier one.
     refinements = {_part(row)["grid"]: row for row in rows if _part(row).get("role") == REFINEMENT}

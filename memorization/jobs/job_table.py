@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables.catalog import models
@@ -24,6 +24,7 @@ __all__ = [
     "set_unfinished",
 ]
 
+_JOBS_OF_MEASUREMENT = select(jobs).where(jobs.c.measurement_id == bindparam("measurement")).order_by(jobs.c.id)
 _ROWS = (
     select(jobs, models.c.name.label("model"))
     .join(measurements, measurements.c.id == jobs.c.measurement_id)
@@ -65,7 +66,7 @@ def job_rows(connection: Connection) -> list[AnyRow]:
 
 def jobs_of_measurement(connection: Connection, measurement_id: int) -> list[AnyRow]:
     """The jobs of a measurement, oldest first."""
-    return list(connection.execute(select(jobs).where(jobs.c.measurement_id == measurement_id).order_by(jobs.c.id)))
+    return list(connection.execute(_JOBS_OF_MEASUREMENT, {"measurement": measurement_id}))
 
 
 def last_job_ids(connection: Connection, limit: int) -> list[int]:

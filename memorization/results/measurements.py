@@ -76,8 +76,8 @@ def results_folder(database: Database) -> Path:
     version kept beside a link stay there.
     """
     if database.is_sqlite:
-        named = Path(database.url.database or ":memory:")
-        beside_name, beside_file = (Path(f"{file}.results") for file in (named, named.resolve()))
+        named, file = database.files
+        beside_name, beside_file = Path(f"{named}.results"), Path(f"{file}.results")
         return beside_name if beside_name.exists() and not beside_file.exists() else beside_file
     place = f"{database.url.host}:{database.url.port}/{database.url.database}"
     return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ class Database:
     def is_sqlite(self) -> bool:
         """Whether this is a SQLite file."""
         return self.url.get_backend_name() == "sqlite"
+
+    @cached_property
+    def files(self) -> tuple[Path, Path]:
+        """A SQLite catalog's file as it is named, and where a link leads; resolved once."""
+        named = Path(self.url.database or ":memory:")
+        return named, named.resolve()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

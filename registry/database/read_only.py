@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from pathlib import Path
 from urllib.parse import quote
 
 __all__ = ["connect_read_only", "has_log", "is_writable_catalog", "state_of_immutable"]
 
 _BUSY_SECONDS = 60
+_BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
 
 
 def is_writable_catalog(database: str | None) -> bool:
     """Whether a file is not there yet or may be written, it and its folder; a catalog in memory may be."""
     if not database or database == ":memory:" or database.startswith("file:") or not _is_there(database):
         return True
-    return all(_may_write(place) for place in (Path(database), Path(database).parent))
+    # Every transaction asks this: paths as text take a fifth of the time of `Path`.
+    return _may_write(database) and _may_write(os.path.dirname(database) or os.curdir)  # noqa: PTH120
 
 
 def connect_read_only(database: str) -> sqlite3.Connection:
@@ -52,13 +55,14 @@ def state_of_immutable(database: str | None) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _may_write(path: Path) -> bool:
-    effective = os.access in os.supports_effective_ids
-    return os.access(path, os.W_OK, effective_ids=effective)
+def _may_write(path: str) -> bool:
+    return os.access(path, os.W_OK, effective_ids=_BY_EFFECTIVE_IDS)
 
 
 def _is_there(database: str) -> bool:
     try:
-        return Path(database).is_file()
+        return stat.S_ISREG(os.stat(database).st_mode)  # noqa: PTH116
+    except FileNotFoundError:
+        return False
     except OSError:  # In a folder that may not be looked into; opening it will tell.
         return False

@@ -18,7 +18,7 @@ from support.cli import Call
 import seenat
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+PAGES = ("README.md", "docs/attribution.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
 TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md")
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
@@ -90,7 +90,7 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
             assert printed[: len(told)] == told
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/exports.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/exports.md"])
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):

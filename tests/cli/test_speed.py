@@ -1,7 +1,13 @@
 """What people wait for: whole processes, with a warm cache of compiled modules and of files.
 
-Measured is the processor time of the process, user and system, not the time on the wall: these machines may be busy with
-other work. The median of five counts.
+Measured is the processor time of the process, user and system, not the time on the wall. Even that grows by half where other
+work shares the caches and the core. So a command is compared with a process that only imports what the command cannot do
+without, and both are measured in turn: seven times, of which the median of their ratios counts. A round whose reference is
+a third away from the others' is measured again, at most seven times in all.
+
+The limits stand for 0.4 s a look-up and 0.1 s a help page on the quiet machine on which they were set. There the imports of a
+look-up take 0.26 s, and it takes 0.34 s, 1.3 times that; 0.4 s would be 1.53 times, and 1.5 is asked for. Click takes 0.041 s
+and `--help` 0.057 s, 1.35 times that; 0.1 s would be 2.4 times, and twice is asked for.
 """
 
 from __future__ import annotations
@@ -18,9 +24,12 @@ from support.cli import environment
 
 pytestmark = pytest.mark.alone
 
-LOOKUP_SECONDS = 0.4
-HELP_SECONDS = 0.1
-RUNS = 5
+LOOKUP_IMPORTS = "click, sqlalchemy, sqlalchemy.dialects.sqlite, sqlite3"
+LOOKUP_LIMIT = 1.5
+HELP_IMPORTS = "click"
+HELP_LIMIT = 2.0
+ROUNDS = 7
+AGAIN = 7
 
 COMPLETION = {"_SEENAT_COMPLETE": "bash_complete", "COMP_WORDS": "seenat me", "COMP_CWORD": "1"}
 HEAVY = {"alembic", "torch", "transformers"}
@@ -33,18 +42,31 @@ LOOKUPS = [
 ]
 
 
-def processor_seconds(home: Path, args: list[str], more: Mapping[str, str]) -> float:
+def processor_seconds(home: Path, command: list[str], more: Mapping[str, str]) -> float:
     compiled = environment(home, PYTHONPYCACHEPREFIX=str(home / "compiled"), **more)
     compiled.pop("PYTHONDONTWRITEBYTECODE", None)  # Where it is set, a new clone is compiled by every process.
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "seenat", *args], env=compiled, capture_output=True, check=True)
+    subprocess.run([sys.executable, *command], env=compiled, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def median_seconds(home: Path, args: list[str], more: Mapping[str, str] | None = None) -> float:
-    processor_seconds(home, args, more or {})  # It fills the caches.
-    return statistics.median(processor_seconds(home, args, more or {}) for _ in range(RUNS))
+def times_as_long(home: Path, args: list[str], imports: str, more: Mapping[str, str] | None = None) -> float:
+    """The processor time of a command, as a multiple of that of a process that only imports."""
+
+    def measured() -> tuple[float, float]:
+        reference = processor_seconds(home, ["-c", f"import {imports}"], {})
+        return reference, processor_seconds(home, ["-m", "seenat", *args], more or {})
+
+    measured()  # It fills the caches.
+    rounds = [measured() for _ in range(ROUNDS)]
+    for _ in range(AGAIN):
+        usual = statistics.median(reference for reference, _ in rounds)
+        strange = [one for one in rounds if abs(one[0] - usual) > usual / 3]
+        if not strange:
+            break
+        rounds[rounds.index(strange[0])] = measured()
+    return statistics.median(own / reference for reference, own in rounds)
 
 
 LIST_OF_COMMANDS = {"seenat.cli.main", "seenat.cli.framework"} | {
@@ -74,12 +96,12 @@ def commands(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("args", LOOKUPS, ids=lambda args: args[0])
 def test_a_look_up_in_pythia(pythia_home: Path, args: list[str]) -> None:
-    assert median_seconds(pythia_home, args) < LOOKUP_SECONDS
+    assert times_as_long(pythia_home, args, LOOKUP_IMPORTS) < LOOKUP_LIMIT
     assert not imported(pythia_home, args) & HEAVY
 
 
 def test_help(pythia_home: Path) -> None:
-    assert median_seconds(pythia_home, ["--help"]) < HELP_SECONDS
+    assert times_as_long(pythia_home, ["--help"], HELP_IMPORTS) < HELP_LIMIT
     for args in (["--help"], ["memorize", "--help"], ["--version"]):
         modules = imported(pythia_home, args)
         assert not modules & ALL_BUT_CLICK
@@ -87,7 +109,7 @@ def test_help(pythia_home: Path) -> None:
 
 
 def test_completion(pythia_home: Path) -> None:
-    assert median_seconds(pythia_home, [], COMPLETION) < HELP_SECONDS
+    assert times_as_long(pythia_home, [], HELP_IMPORTS, COMPLETION) < HELP_LIMIT
     modules = imported(pythia_home, [], COMPLETION)
     assert not modules & ALL_BUT_CLICK
     assert not commands(modules)

@@ -2,7 +2,8 @@
 
 Footers are read once, when the order is opened; after that only the row groups and columns that a request needs. A row
 group of up to 64 MiB of ids is decoded whole, and the last four are kept. From a larger row group, rows are decoded 1,024 at
-a time and only forwards, so sequential reading decodes no row twice, and memory never depends on how the files were written.
+a time and only forwards, so sequential reading decodes no row twice, and memory never depends on how the files were written:
+what a row group holds is known before it is decoded (`parquet_limits`), and of long sequences fewer are decoded at a time.
 
 All decoded rows are checked: as many ids as the order's sequences have, each of a value that its type can hold, no nulls,
 and, where the files number them, the expected sequence and batch.
@@ -28,8 +29,10 @@ from seenat.registry.orders.formats.parquet_footer import (
     batches_of,
     described_by_footers,
     open_file,
+    open_guard,
     read_footer,
 )
+from seenat.registry.orders.formats.parquet_limits.guard import MOST_IDS, Guard
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
@@ -80,7 +83,7 @@ class ParquetOrder(GatheredOrder):
         self._sequences_per_batch = sequences_per_batch
         self._vocab_size = vocab_size
         self._whole_bytes = whole_bytes
-        self._rows_at_once = rows_at_once
+        self._rows_at_once = max(1, min(rows_at_once, MOST_IDS // geometry.tokens_per_sequence))
         groups = [footer.row_groups for footer in self._footers]
         self._places = [(file, number) for file, rows in enumerate(groups) for number in range(len(rows))]
         self._starts = _starts_of(rows for file in groups for rows in file)
@@ -91,10 +94,12 @@ class ParquetOrder(GatheredOrder):
         self._lock = Lock()
         self._streamed: _Piece | None = None
         self._file = lru_cache(maxsize=_OPEN_FILES)(self._open)
+        self._guard = lru_cache(maxsize=_OPEN_FILES)(self._open_guard)
         self._whole = lru_cache(maxsize=_KEPT)(self._decode_whole)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_lock", "_streamed", "_file", "_whole")}
+        forgotten = ("_lock", "_streamed", "_file", "_guard", "_whole")
+        return {key: value for key, value in vars(self).items() if key not in forgotten}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -152,7 +157,13 @@ class ParquetOrder(GatheredOrder):
         columns = [name for name in (footer.tokens, footer.sequence, footer.batch) if name is not None]
         sequence, stop = int(self._starts[group]), int(self._starts[group + 1])
         for batch in batches_of(
-            self._file(file), number, columns, self._rows_at_once, f"{footer.path}, row group {number}"
+            footer,
+            self._file(file),
+            self._guard(file),
+            number,
+            columns=columns,
+            rows=self._rows_at_once,
+            most=self._geometry.tokens_per_sequence,
         ):
             yield self._checked(footer, batch, sequence)
             sequence += len(batch)
@@ -163,6 +174,9 @@ class ParquetOrder(GatheredOrder):
 
     def _open(self, file: int) -> Any:
         return open_file(self._footers[file], self._filesystem)
+
+    def _open_guard(self, file: int) -> Guard:
+        return open_guard(self._footers[file], self._filesystem)
 
     # -- checks
 
@@ -258,7 +272,8 @@ def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryC
         raise CorruptFile(f"{footers[0].path}: there are no rows in the {len(footers)} files; download them again.")
     group = next(number for number, rows in enumerate(footer.row_groups) if rows)
     where = f"{footer.path}, row 0"
-    batch = next(batches_of(open_file(footer, filesystem), group, [footer.tokens], 1, where), None)
+    opened, guard = open_file(footer, filesystem), open_guard(footer, filesystem)
+    batch = next(batches_of(footer, opened, guard, group, columns=[footer.tokens], rows=1, most=MOST_IDS), None)
     if batch is None:
         raise CorruptFile(f"{where}: it cannot be read, and its footer says that it is there; download it again.")
     row = batch.column(0)

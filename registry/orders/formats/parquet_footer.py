@@ -20,8 +20,12 @@ from seenat.registry.errors import CorruptFile, SeenatError
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, looks_like
+from seenat.registry.orders.formats.parquet_limits.chunks import FileBytes, check_footer_length
+from seenat.registry.orders.formats.parquet_limits.guard import Guard
 
-__all__ = ["LAYOUTS", "Footer", "Layout", "batches_of", "described_by_footers", "open_file", "read_footer", "reading"]
+__all__ = [
+    "LAYOUTS", "Footer", "Layout", "batches_of", "described_by_footers", "open_file", "open_guard", "read_footer", "reading",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class Footer:
     """NumPy's name for the type of the ids as they are stored."""
     length: int | None
     """Ids of every row where the type of the column fixes it."""
+    ids: int
+    """Number of the column of ids, counted as the file stores them."""
+    others: tuple[int, ...]
+    """Numbers of the columns of `sequence` and `batch`."""
 
     @property
     def row_groups(self) -> list[int]:
@@ -78,6 +86,7 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
     if filesystem is None:
         _check_magic(path)
     with reading(path):
+        check_footer_length(FileBytes(path, filesystem))
         metadata = pa.parquet.read_metadata(path, filesystem=filesystem)
         schema = metadata.schema.to_arrow_schema()
         names = list(schema.names)
@@ -89,14 +98,20 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
             f"{path}: there is no column {columns}, only {_cut(', '.join(names))}; rename the one with the ids."
         )
     dtype, length = _type_of_ids(path, layout.tokens, schema.field(layout.tokens).type)
+    sequence, batch = _whole_numbers(schema, layout.sequence), _whole_numbers(schema, layout.batch)
+    with reading(path):
+        (ids,) = _columns_of(metadata, layout.tokens)
+        others = tuple(number for name in (sequence, batch) if name for number in _columns_of(metadata, name))
     return Footer(
         path=path,
         metadata=metadata,
         tokens=layout.tokens,
-        sequence=_whole_numbers(schema, layout.sequence),
-        batch=_whole_numbers(schema, layout.batch),
+        sequence=sequence,
+        batch=batch,
         dtype=dtype,
         length=length,
+        ids=ids,
+        others=others,
     )
 
 
@@ -128,6 +143,12 @@ def reading(where: str) -> Iterator[None]:
         ) from error
 
 
+def open_guard(footer: Footer, filesystem: Any = None) -> Guard:
+    """What says what a row group takes before it is decoded; raises `CorruptFile` for a footer that it cannot read."""
+    with reading(footer.path):
+        return Guard(FileBytes(footer.path, filesystem), footer.ids, footer.others, len(footer.metadata.schema))
+
+
 def open_file(footer: Footer, filesystem: Any = None) -> Any:
     """Open a file by the footer that was read before, with no whole column in memory.
 
@@ -142,12 +163,23 @@ def open_file(footer: Footer, filesystem: Any = None) -> Any:
         )
 
 
-def batches_of(file: Any, group: int, columns: Sequence[str], rows: int, where: str) -> Iterator[Any]:
-    """The record batches of columns of a row group; raises `CorruptFile` where they cannot be decoded."""
+def batches_of(
+    footer: Footer, file: Any, guard: Guard, group: int, *, columns: Sequence[str], rows: int, most: int
+) -> Iterator[Any]:
+    """The record batches of columns of a row group, of so many rows of at most so many ids.
+
+    Raises `CorruptFile` where they cannot be decoded, or a row has more ids.
+    """
+    where = f"{footer.path}, row group {group}"
     with reading(where):
+        lengths = guard.row_group(group, footer.row_groups[group], most, where)
         batches = file.iter_batches(rows, [group], list(columns), use_threads=False)
+    done = 0
     while True:
         with reading(where):
+            done += rows
+            if lengths is not None:
+                lengths.check(done)
             batch = next(batches, None)
         if batch is None:
             return
@@ -168,6 +200,12 @@ def _check_rows(path: str, metadata: Any) -> None:
         raise CorruptFile(
             f"{path}: its footer says {metadata.num_rows} rows, and its row groups {sum(rows)}; download it again."
         )
+
+
+def _columns_of(metadata: Any, name: str) -> list[int]:
+    """The numbers of the stored columns that pyarrow reads under a name."""
+    paths = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
+    return [number for number, path in enumerate(paths) if path.partition(".")[0] == name]
 
 
 def _cut(words: str) -> str:

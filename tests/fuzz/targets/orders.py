@@ -16,10 +16,14 @@ from support.neox_documents import MAPS, map_files, write_documents
 
 from fuzz.mutator import damage_bytes, damage_json
 from fuzz.target import Target
+from seenat.registry.errors import CorruptFile
 from seenat.registry.orders.formats.index_map_arrays import load_index_maps
 from seenat.registry.orders.formats.index_map_checks import check_index_maps
 from seenat.registry.orders.formats.megatron_idx import check_index, write_order
 from seenat.registry.orders.formats.open import open_order
+from seenat.registry.orders.formats.parquet_limits.chunks import FileBytes, read_row_groups
+from seenat.registry.orders.formats.parquet_limits.compact import MalformedError
+from seenat.registry.orders.formats.parquet_limits.guard import Guard
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import TokenSource
 
@@ -167,6 +171,9 @@ def _parquet_samples(_folder: Path) -> list[bytes]:
         _parquet(published, compression="none", data_page_version="2.0"),
         _parquet(plain, compression="zstd", use_dictionary=False),
         _parquet({"token_ids": list(_ROWS.astype(np.int64))}, compression="gzip", use_dictionary=False),
+        # What some numbers more make a row of gigabytes.
+        _parquet({"tokens": [np.zeros(100_000, np.uint16)]}, compression="zstd"),
+        _parquet({"tokens": [np.zeros(5_000, np.uint16)] * 20}, data_page_size=1_000),
     ]
 
 
@@ -176,9 +183,44 @@ def _parquet(columns: dict[str, object], **options: object) -> bytes:
     return file.getvalue()
 
 
+def _damage_parquet(sample: bytes, random: Random, others: Sequence[bytes] = ()) -> bytes:
+    """Half of them: a number of the footer or of a page's header becomes another, and all lengths still fit."""
+    if random.random() < 0.5:
+        return damage_bytes(sample, random, others)
+    footer = len(sample) - 8 - int.from_bytes(sample[-8:-4], "little")
+    body, described = bytearray(sample[:footer]), bytearray(sample[footer:-8])
+    for _ in range(random.randint(1, 3)):
+        _change_number(random.choice((described, body)), random)
+    return bytes(body + described) + len(described).to_bytes(4, "little") + b"PAR1"
+
+
+def _change_number(data: bytearray, random: Random) -> None:
+    """Put another number, seven bits a byte, where one may stand; as long as before where bytes may not move."""
+    at = stop = random.randrange(4, max(5, min(len(data), 4_000)))
+    while stop < len(data) and data[stop] >= 0x80:
+        stop += 1
+    number = 2 * (random.choice((0, 1, 9, 2**20, 2**27, 2**31, 2**40)) + random.randrange(-1, 100))
+    parts = [number >> 7 * place & 0x7F for place in range(6)]
+    length = stop + 1 - at if random.random() < 0.5 else 6
+    data[at : stop + 1] = bytes(part | 0x80 for part in parts[: length - 1]) + bytes([parts[min(length, 6) - 1]])
+
+
 def _parse_parquet(data: bytes, folder: Path) -> None:
     (folder / "o.parquet").write_bytes(data)
     _read_all(OrderFiles(name="o", format="parquet", files=(folder / "o.parquet",), sequences_per_batch=4))
+
+
+def _parse_parquet_footer(data: bytes, folder: Path) -> None:
+    """What pyarrow would have refused before reaches our own reader of footers, headers and levels."""
+    (folder / "o.parquet").write_bytes(data)
+    file = FileBytes(str(folder / "o.parquet"))
+    try:
+        for number, group in enumerate(read_row_groups(file)):
+            guard = Guard(file, len(group.chunks) - 1, (), len(group.chunks), most_ids=0)
+            lengths = guard.row_group(number, group.rows, 100_000, "o.parquet")
+            assert lengths is None or lengths.check(group.rows) is None
+    except MalformedError as error:
+        raise CorruptFile(str(error)) from error
 
 
 TARGETS = [
@@ -186,5 +228,6 @@ TARGETS = [
     Target(name="raw", samples=_raw_samples, parse=_parse_raw, damage=_damage_raw),
     Target(name="npy", samples=_npy_samples, parse=_parse_npy),
     Target(name="index-maps", samples=_index_map_samples, parse=_parse_index_maps, damage=_damage_one_file),
-    Target(name="parquet", samples=_parquet_samples, parse=_parse_parquet),
+    Target(name="parquet", samples=_parquet_samples, parse=_parse_parquet, damage=_damage_parquet),
+    Target(name="parquet-footer", samples=_parquet_samples, parse=_parse_parquet_footer, damage=_damage_parquet),
 ]

@@ -168,6 +168,7 @@ STRANGE: list[dict[str, Any]] = [
     {"rope_parameters": "DEEP"},
     {"rope_theta": float("nan"), "hidden_size": float("inf")},
     {"hidden_size": 2**31, "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": "nan"}},
+    {"hidden_size": 2**31, "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": [0.25]}},
 ]
 
 
