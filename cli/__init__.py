@@ -6,5 +6,6 @@ catalog     models, checkpoints, batches, sequences, suites, integrity, benchmar
 jobs        measuring, and looking at jobs
 results     trajectories, onsets, lists of sequences, exports, published results
 studies     `seenat study`
+attribution  from text and data back to training: indexes, exposures, duplicates, files of other tools
 system      the database, and `seenat doctor`
 """

@@ -92,6 +92,11 @@ class TableAnswer(Answer):
     table_field: ClassVar[str]
     """The field that holds the rows."""
 
+    @classmethod
+    def table_key(cls) -> str:
+        """The key of the JSON form that holds the rows."""
+        return {name: key for key, name in _keys(cls)}[cls.table_field]
+
     def _rows(self) -> list[dict[str, Any]]:
         return [to_json(row) for row in getattr(self, self.table_field)]
 
@@ -108,7 +113,7 @@ class TableAnswer(Answer):
         from seenat.registry.notebook import facts, table
 
         values = self.to_json()
-        rows = values.pop({name: key for key, name in _keys(type(self))}[self.table_field])
+        rows = values.pop(self.table_key())
         return facts(values) + table(rows)
 
 

@@ -1,5 +1,8 @@
-"""Commands that go from text back to training.
+"""Commands that go from text and data back to training.
 
-find    every exposure of a text
-index   build, list, verify and remove the indexes of orders
+find        every exposure of a text
+index       build, list, verify and remove the indexes of orders
+duplicates  what an order repeats: sequences, windows, ids at any offset, and what is alike
+exchange    files for other attribution tools
+exposures   how often memorized sequences had been seen before their onset
 """

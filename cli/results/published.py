@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.params import Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, protocol_words
 from seenat.cli.framework.progress import Moment, progress
 
 if TYPE_CHECKING:
-    from seenat import Comparison, EvaluationImport, ImportedSet
+    from seenat import Comparison, EvaluationImport, ImportedScores, ImportedSet
     from seenat.memorization.published.compare import Agreement, CountComparison
     from seenat.registry.evaluations.duplicate_runs import DuplicateRun
     from seenat.registry.evaluations.importer import Quarantined
@@ -111,6 +111,36 @@ def import_memorized(
     out.talk_all(dict.fromkeys(remark for imported in sets for remark in imported.remarks))
 
 
+@import_.command(name="scores", short_help="Read scores that bergson wrote.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.option("--rows", type=click.Path(path_type=Path), help="The dataset that was scored.")
+@click.option("--sequences", metavar="START:STOP", help="The sequences that were scored, where there is no dataset.")
+@click.option(
+    "--limit", type=Count("number of rows"), default=20, show_default=True, metavar="N", help="Rows of each query."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all scores to a .parquet file.")
+@json_option
+def import_scores(
+    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Path | None, as_json: bool
+) -> None:
+    """Read the scores in FOLDER, as bergson writes them, as scores of sequences, batches and steps.
+
+    The highest are listed; nothing is stored in the catalog.
+
+    \b
+    Example:
+      seenat import scores run/scores pocket-2m --rows for-bergson
+    """
+    with open_catalog() as catalog:
+        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, out=out)
+    output = Output(as_json)
+    if not output.data(answer):
+        _show_scores(output, answer)
+    if out is not None:
+        output.talk(f"Written to {out}")
+
+
 @click.command()
 @click.argument("name", metavar="MODEL")
 @protocol_option
@@ -129,6 +159,22 @@ def compare(name: str, protocol: str | None, as_json: bool) -> None:
     if not out.data(answer):
         _show_comparison(out, answer)
         out.talk_all(adaptive_words([answer]))
+
+
+def _show_scores(out: Output, answer: ImportedScores) -> None:
+    out.facts(
+        [
+            ("order", answer.order),
+            ("queries", count(answer.queries)),
+            ("rows", count(answer.rows)),
+            ("not computed", count(answer.missing) if answer.missing else None),
+        ]
+    )
+    out.line()
+    out.table(
+        (">query", ">sequence", ">step", ">score"),
+        ((one.query, count(one.sequence), count(one.step), f"{one.score:.6g}") for one in answer.sequences),
+    )
 
 
 def _show_import(out: Output, answer: EvaluationImport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,16 @@ __all__ = ["batches", "exposures"]
 @click.option(
     "--until", type=Count("step"), metavar="N", help="Read the order, and use checkpoints, up to this step only."
 )
+@click.option("--measured", is_flag=True, help="Compare only the ids that the protocol reads.")
 @protocol_option
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: int | None, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], until: int | None, measured: bool, protocol: str | None, plot: Path | None, as_json: bool
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
-    A content is a whole sequence of ids. The order is read once, up to the last checkpoint. Pythia's order has 600 GB, so
+    A content is a whole sequence of ids, or with --measured the ids of it that the protocol reads. The order is read once, up to the last checkpoint. Pythia's order has 600 GB, so
     there --until must say how much to read.
 
     \b
@@ -41,7 +43,7 @@ def exposures(
       seenat study exposures pocket-2m --until 192
     """
     with open_catalog() as catalog:
-        onsets = catalog.studies.exposures(*names, until=until, protocol=protocol)
+        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol)
     show_study(Output(as_json), onsets, plot, "exposures_chart", _show_exposures)
 
 
@@ -73,6 +75,20 @@ def _show_exposures(out: Output, onsets: Answers[ExposureOnsets]) -> None:
     """Medians. The onset lies between two checkpoints, so exposures are given at both of them."""
     rows = [(model.model, *_exposure_row(exposure_class)) for model in onsets for exposure_class in model.classes]
     out.table(("<model", ">occurrences", ">contents", ">memorized", ">median step", ">median exposures"), rows)
+    out.line()
+    risks = [row for model in onsets for row in _risk_rows(model)]
+    out.table(("<model", ">exposures so far", ">not yet memorized", ">memorized then", ">share"), risks)
+
+
+def _risk_rows(model: ExposureOnsets) -> Iterator[tuple[object, ...]]:
+    """By powers of two: 1, 2, 3 to 4, 5 to 8; every number is in the JSON."""
+    for power in range(max((risk.exposures for risk in model.risks), default=0).bit_length() + 1):
+        low, high = 2**power // 2 + 1, 2**power
+        risks = [risk for risk in model.risks if low <= risk.exposures <= high]
+        if risks:
+            at_risk, then = sum(risk.at_risk for risk in risks), sum(risk.onsets for risk in risks)
+            exposures = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            yield model.model, exposures, count(at_risk), count(then), share(then / at_risk)
 
 
 def _exposure_row(exposure_class: ExposureClass) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """How often a content had been seen when it was memorized first.
 
-A content's *exposures* at a checkpoint are how many sequences of that content the checkpoint had consumed, its *class* how
+A content is a whole sequence of ids or, where only the measured window is compared, the ids that the protocol reads. Its *exposures* at a checkpoint are how many sequences of that content the checkpoint had consumed, its *class* how
 many the part of the order that is read holds. Its onset is the first measured checkpoint at which any of its seen sequences
 was memorized; it happened after the exposures at the last checkpoint before it at which one was measured, and by those at the
 onset.
@@ -11,8 +11,10 @@ Beside what reading the order takes (see `contents`), a sequence costs 80 bytes 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +25,19 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicate_sequences import MOST_BYTES, MOST_SEQUENCES, Contents, Indices, contents_of
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import HalfOpenRange, SequenceRange
 
 __all__ = [
     "ExposureClass",
     "ExposureCount",
     "ExposureOnsets",
+    "ExposureRisk",
     "exposure_onsets",
     "quantile",
 ]
+
+
+_Onsets = tuple[npt.NDArray[np.bool_], Indices, Indices]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +106,40 @@ class ExposureClass(Answer):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureRisk(Answer):
+    """What became of contents that had been seen equally often and were not memorized yet.
+
+    A content counts once at every checkpoint at which one of its seen sequences was measured, up to its onset.
+    """
+
+    exposures: int
+    """By the checkpoint."""
+    at_risk: int
+    """Contents that no earlier checkpoint had memorized."""
+    onsets: int
+    """Those among them that this checkpoint had memorized."""
+
+    json_names = ("exposures", "at_risk", "onsets", "share")
+
+    @property
+    def share(self) -> float:
+        """The share of those at risk that were memorized then. It grows with the distance between checkpoints."""
+        return self.onsets / self.at_risk
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExposureOnsets(StudyAnswer, TableAnswer):
     """The exposures at onset of one model's contents, by class."""
 
     until: int
     """The step up to which the order was read and checkpoints were considered."""
+    window: HalfOpenRange
+    """The positions of a sequence that make its content."""
     classes: tuple[ExposureClass, ...]
     """The most repeated first."""
+    risks: tuple[ExposureRisk, ...]
+    """By exposures so far, ascending."""
 
     table_field = "classes"
 
@@ -118,28 +150,32 @@ def exposure_onsets(
     protocol: str | None = None,
     until: int | None = None,
     most: int = MOST_SEQUENCES,
+    measured: bool = False,
 ) -> tuple[ExposureOnsets, ...]:
     """The exposures at onset of each model, as given, over its checkpoints up to a step, or over all.
 
-    The part of the order that the last of them had seen is read once for all models that need the same. Raises
+    With `measured`, sequences that are equal in the ids that the protocol reads have one content. The part of the order that the last of them had seen is read once for all models that need the same. Raises
     `NotMeasured` where there is no such checkpoint, `InvalidValue` where that part is longer than `most` sequences and no
     step was named, and `UnknownOrder` where a run left its order before.
     """
-    contents: dict[tuple[int, int], Contents] = {}
+    contents: dict[tuple[int, int, HalfOpenRange], Contents] = {}
     answers = []
     for model in models:
         data = open_study_data(catalog, model, protocol)
         steps = _steps(data, until)
-        key = model.order.id, data.seen(steps[-1]).stop
+        whole = HalfOpenRange(0, model.order.geometry.tokens_per_sequence)
+        window = HalfOpenRange(*data.protocol.window) if measured else whole
+        key = model.order.id, data.seen(steps[-1]).stop, window
         if until is None and key[1] > most:
             raise _too_many(data, key[1], most)
         if key not in contents:
-            contents[key] = contents_of(model.order.source(), key[1])
+            contents[key] = contents_of(model.order.source(), key[1], window=None if window == whole else window)
         answers.append(
             ExposureOnsets(
                 **data.scope(),
                 until=steps[-1],
-                classes=_classes(data, steps, contents[key]),
+                window=window,
+                **_counted(data, steps, contents[key]),
             )
         )
     return tuple(answers)
@@ -174,8 +210,39 @@ def _too_many(data: StudyData, sequences: int, most: int) -> InvalidValue:
     )
 
 
-def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents) -> tuple[ExposureClass, ...]:
-    measured, first, before = _onsets(data, steps, contents)
+class _Counted(TypedDict):
+    classes: tuple[ExposureClass, ...]
+    risks: tuple[ExposureRisk, ...]
+
+
+def _counted(data: StudyData, steps: tuple[int, ...], contents: Contents) -> _Counted:
+    onsets = _onsets(data, steps, contents)
+    return {
+        "classes": _classes(data, steps, contents, onsets),
+        "risks": _risks(data, steps, contents, onsets[1]),
+    }
+
+
+def _risks(data: StudyData, steps: tuple[int, ...], contents: Contents, first: Indices) -> tuple[ExposureRisk, ...]:
+    at_risk: Counter[int] = Counter()
+    memorized: Counter[int] = Counter()
+    for place, step in enumerate(steps):
+        seen, measured = data.seen(step), np.zeros(len(contents.times), np.bool_)
+        for sequences in data.ranges(SequenceRange(0, seen.stop)):
+            here = contents.content[sequences.start : sequences.stop]
+            measured[here[data.points(sequences, (step,)).measured[0]]] = True
+        going = measured & ((first < 0) | (first >= place))
+        exposures = np.bincount(contents.content[: seen.stop], minlength=len(contents.times))
+        for counts, chosen in ((at_risk, going), (memorized, going & (first == place))):
+            numbers, contents_of_each = np.unique(exposures[chosen], return_counts=True)
+            counts.update(dict(zip(numbers.tolist(), contents_of_each.tolist(), strict=True)))
+    return tuple(
+        ExposureRisk(exposures=number, at_risk=at_risk[number], onsets=memorized[number]) for number in sorted(at_risk)
+    )
+
+
+def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents, onsets: _Onsets) -> tuple[ExposureClass, ...]:
+    measured, first, before = onsets
     seen = np.array([*(data.seen(step).stop for step in steps), 0], np.int64)
     # Index -1, "never" and "not measured before", is the last entry: 0 sequences seen.
     at, earlier = _exposures(contents, seen[first]), _exposures(contents, seen[before])
@@ -197,9 +264,7 @@ def _classes(data: StudyData, steps: tuple[int, ...], contents: Contents) -> tup
     return tuple(exposure_classes)
 
 
-def _onsets(
-    data: StudyData, steps: tuple[int, ...], contents: Contents
-) -> tuple[npt.NDArray[np.bool_], Indices, Indices]:
+def _onsets(data: StudyData, steps: tuple[int, ...], contents: Contents) -> _Onsets:
     """For each content: whether it was measured, the index of its onset's step, and that of the last measured one before, or -1."""
     ever_measured = np.zeros(len(contents.times), np.bool_)
     never = len(steps)

@@ -27,7 +27,15 @@ from seenat.registry.optional import arrow, datasets_or_refuse
 from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
 from seenat.registry.storage.names import check_new
 
-__all__ = ["LARGEST_FILE", "METADATA_KEY", "RECORD_FORMATS", "npy_writer", "table_writer", "write_array"]
+__all__ = [
+    "LARGEST_FILE",
+    "METADATA_KEY",
+    "RECORD_FORMATS",
+    "npy_writer",
+    "table_writer",
+    "whole_or_absent",
+    "write_array",
+]
 
 METADATA_KEY = "seenat"
 """Key of a Parquet file's own metadata that says, in JSON, what the file was made from; a folder has it as seenat.json."""
@@ -39,7 +47,7 @@ LARGEST_FILE = 500 << 20
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write a new .npy file, as little-endian and C-ordered as orders are read; raises as `npy_writer` does."""
     stored = array.dtype.newbyteorder("<")
-    with _new(path) as partial, partial.open("wb") as file:
+    with whole_or_absent(path) as partial, partial.open("wb") as file:
         # Not NumPy's own `write_array`: what it writes to a full disk is short, without an error.
         _write_header(file, array.shape, stored)
         _append(file, array, stored)
@@ -56,14 +64,14 @@ def npy_writer(
     stored = np.dtype(dtype).newbyteorder("<")
     beside = path.with_name(f"{path.name}.json")
     check_new(beside)
-    with _new(path) as partial:
+    with whole_or_absent(path) as partial:
         with partial.open("wb") as file:
             _write_header(file, shape, stored)
             yield lambda rows: _append(file, rows, stored)
             # On the disk before its description has a name: a full disk may only show itself here.
             file.flush()
             os.fsync(file.fileno())
-        with _new(beside) as description:
+        with whole_or_absent(beside) as description:
             description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
 
 
@@ -88,7 +96,7 @@ def table_writer(
     if format_ not in RECORD_FORMATS:
         raise InvalidValue(f"{format_!r} is not one of {', '.join(RECORD_FORMATS)}; choose one of them.")
     pa = arrow()
-    with _new(path) as partial:
+    with whole_or_absent(path) as partial:
         if format_ == "parquet":
             writer = _parquet(partial, schema, metadata)
         else:
@@ -163,7 +171,7 @@ class _Shards:
 
 
 @contextmanager
-def _new(path: Path) -> Iterator[Path]:
+def whole_or_absent(path: Path) -> Iterator[Path]:
     """Yield a partial path that is renamed to `path` when the block ends, or removed when it raises."""
     check_new(path)
     path = path.absolute()

@@ -1,13 +1,14 @@
-"""Which sequences of an order hold the same ids.
+"""Which sequences of an order hold the same ids, as a whole or in a window.
 
-A *content* is a whole sequence of ids; sequences with equal ids have one content. Contents are compared by 128-bit BLAKE2b
-digests of their ids. The probability that two different ones among the 146,432,000 sequences of Pythia share a digest is
-3e-23. Reading is sequential, 5 microseconds a sequence of Pythia's length in addition to the disk's time. A sequence costs
-16 bytes of memory while the order is read, and 48 while it is sorted.
+A *content* is the ids of a sequence at some positions, by default at all; sequences with equal ids there have one content.
+Contents are compared by 128-bit BLAKE2b digests of their ids. The probability that two different ones among the 146,432,000
+sequences of Pythia share a digest is 3e-23. Reading is sequential, 5 microseconds a whole sequence of Pythia's length in
+addition to the disk's time. A sequence costs 16 bytes of memory while the order is read, and 48 while it is sorted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -15,10 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import InvalidValue
-from seenat.registry.orders.source import TokenSource
-from seenat.registry.units import SequenceRange
+from seenat.registry.orders.source import Tokens, TokenSource
+from seenat.registry.units import HalfOpenRange, SequenceRange
 
-__all__ = ["MOST_BYTES", "MOST_SEQUENCES", "Contents", "Indices", "contents_of", "order_contents"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_SEQUENCES",
+    "Contents",
+    "Digests",
+    "Indices",
+    "content_digests",
+    "contents_of",
+    "digests_of_rows",
+    "order_contents",
+]
 
 MOST_SEQUENCES = 1 << 24
 """Sequences that are read by default at most: 1.3 GB of memory; of Pythia's order, 69 GB of ids up to step 16,384."""
@@ -31,6 +42,8 @@ _DIGEST = 16
 _READ_AT_ONCE = 1 << 24
 
 Indices = npt.NDArray[np.int64]
+Digests = npt.NDArray[np.uint64]
+"""Digests as two numbers each, `[sequences, 2]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +69,41 @@ class Contents:
         return flags
 
 
-def contents_of(source: TokenSource, sequences: int, bytes_at_once: int = _READ_AT_ONCE) -> Contents:
-    """Compare the first `sequences` of an order with each other, reading about `bytes_at_once` bytes of ids at a time."""
+def digests_of_rows(rows: Tokens) -> Digests:
+    """The digest of each row of ids, which are of the type that the order stores."""
+    joined = b"".join(blake2b(row, digest_size=_DIGEST).digest() for row in np.ascontiguousarray(rows))
+    return np.frombuffer(joined, "<u8").reshape(-1, 2)
+
+
+def content_digests(
+    source: TokenSource,
+    sequences: SequenceRange,
+    window: HalfOpenRange | None = None,
+    bytes_at_once: int = _READ_AT_ONCE,
+) -> Iterator[tuple[SequenceRange, Digests]]:
+    """Consecutive sequences and the digests of their contents, reading about `bytes_at_once` bytes of ids at a time.
+
+    A content is a whole sequence, or its ids at the positions of `window`.
+    """
+    geometry = source.geometry
+    width = geometry.tokens_per_sequence if window is None else len(window)
+    at_once = max(1, bytes_at_once // max(1, width * geometry.id_bytes))
+    for start in range(sequences.start, sequences.stop, at_once):
+        block = SequenceRange(start, min(start + at_once, sequences.stop))
+        if window is None:
+            rows = source.tokens(block)
+        else:
+            rows = source.take(np.arange(block.start, block.stop), window.start, window.stop)
+        yield block, digests_of_rows(rows)
+
+
+def contents_of(
+    source: TokenSource, sequences: int, bytes_at_once: int = _READ_AT_ONCE, window: HalfOpenRange | None = None
+) -> Contents:
+    """Compare the first `sequences` of an order with each other, as a whole or at the positions of `window`."""
     digests = np.empty((sequences, 2), np.uint64)
-    at_once = max(1, bytes_at_once // source.geometry.sequence_bytes)
-    for start in range(0, sequences, at_once):
-        stop = min(start + at_once, sequences)
-        rows = source.tokens(SequenceRange(start, stop))
-        joined = b"".join(blake2b(row, digest_size=_DIGEST).digest() for row in np.ascontiguousarray(rows))
-        digests[start:stop] = np.frombuffer(joined, np.uint64).reshape(-1, 2)
+    for block, found in content_digests(source, SequenceRange(0, sequences), window, bytes_at_once):
+        digests[block.start : block.stop] = found
     # Equal digests become neighbours; each place where the digest changes begins another content.
     order = np.lexsort((digests[:, 1], digests[:, 0]))
     digests = digests[order]

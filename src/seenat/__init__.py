@@ -24,6 +24,13 @@ What it has memorized, and when:
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
+    seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
+
+What an order repeats, and what was seen before:
+
+    catalog.duplicates("pocket-order")              sequences, or windows of them, that hold the same ids
+    catalog.repeats("pocket-order", 64)             equal ids at any offset; near_duplicates finds what is alike
+    catalog.exposures("pocket-2m")                  how often what was memorized had been seen before its onset
 
 From a text back to training:
 
@@ -62,6 +69,8 @@ docs/python.md is a tour.
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
+#   exchange     its files of other tools: indexes, datasets, scores, lists
+#   duplicates   its `duplicates`, `repeats`, `near_duplicates`, `exposures`
 #   database     upgrade, check_schema
 #   models       answers about models
 #   checkpoints  answers about checkpoints
@@ -76,6 +85,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.attribution.duplicates.answers import (
+        DuplicateGroup,
+        DuplicatePlace,
+        Duplicates,
+        NearDuplicate,
+        NearDuplicates,
+        Repeat,
+        Repeats,
+    )
+    from seenat.attribution.duplicates.exposure_answers import MemorizedExposures, SequenceExposures
+    from seenat.attribution.exchange.scores import ImportedScores, ScoredSequence
+    from seenat.attribution.exchange.tokengrams import SuffixIndex
     from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
     from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
@@ -139,6 +160,7 @@ if TYPE_CHECKING:
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
+    from seenat.registry.exports.answers import write_table
     from seenat.registry.exports.batches import Exported
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
@@ -176,6 +198,9 @@ __all__ = [
     "Coverage",
     "Curve",
     "DatabaseUnavailable",
+    "DuplicateGroup",
+    "DuplicatePlace",
+    "Duplicates",
     "EvaluationImport",
     "Evidence",
     "Exported",
@@ -187,6 +212,7 @@ __all__ = [
     "Found",
     "FoundVariant",
     "HubUnavailable",
+    "ImportedScores",
     "ImportedSet",
     "IndexStatus",
     "IndexVerification",
@@ -202,12 +228,15 @@ __all__ = [
     "MemorizeObserver",
     "MemorizeOptions",
     "MemorizedByBatch",
+    "MemorizedExposures",
     "MemorizedSequence",
     "MissingExtra",
     "Model",
     "ModelAnswer",
     "ModelSummary",
     "Models",
+    "NearDuplicate",
+    "NearDuplicates",
     "NoRoom",
     "NotFound",
     "NotIndexed",
@@ -224,11 +253,15 @@ __all__ = [
     "Protocol",
     "Registered",
     "Relearned",
+    "Repeat",
+    "Repeats",
     "ScheduleAnswer",
     "SchemaAnswer",
+    "ScoredSequence",
     "SeenatError",
     "Selection",
     "SequenceAnswer",
+    "SequenceExposures",
     "SequenceRange",
     "SequenceTrajectory",
     "SetDifference",
@@ -239,6 +272,7 @@ __all__ = [
     "StepLabels",
     "StoredResult",
     "Studies",
+    "SuffixIndex",
     "SuiteChanged",
     "SuiteManifest",
     "SyncAnswer",
@@ -261,6 +295,7 @@ __all__ = [
     "open",
     "read_manifest",
     "upgrade",
+    "write_table",
 ]
 
 __version__ = "0.1.0"
@@ -269,6 +304,10 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
+    "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
+    "attribution.exchange.scores": "ImportedScores ScoredSequence",
+    "attribution.exchange.tokengrams": "SuffixIndex",
+    "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
     "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
@@ -306,6 +345,7 @@ _NAMES = {
     "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
+    "registry.exports.answers": "write_table",
     "registry.exports.batches": "Exported",
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seenat.lookups import counted
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
 
@@ -34,8 +35,8 @@ def export_results(
 
     whole = model.order.sequences
     chosen = SequenceRange.parse(sequences, whole.stop) if isinstance(sequences, str) else sequences or whole
-    counted = _counted(progress, len(chosen))
-    return write(catalog, model, path, format_=format_, protocol=protocol, sequences=chosen, progress=counted)
+    done = counted(progress, len(chosen))
+    return write(catalog, model, path, format_=format_, protocol=protocol, sequences=chosen, progress=done)
 
 
 def export_batches(
@@ -66,18 +67,5 @@ def export_batches(
         format_=format_,
         sequences_per_batch=size,
         columns=columns,
-        progress=_counted(progress, min(len(chosen) * size, order.geometry.sequences)),
+        progress=counted(progress, min(len(chosen) * size, order.geometry.sequences)),
     )
-
-
-def _counted(progress: Progress | None, total: int) -> Callable[[int], None]:
-    """Turn numbers of a block each into how many are done of all."""
-    done = 0
-
-    def advance(sequences: int) -> None:
-        nonlocal done
-        done += sequences
-        if progress is not None:
-            progress(done, total)
-
-    return advance

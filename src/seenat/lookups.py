@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,23 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["CatalogSection", "Lookups"]
+__all__ = ["CatalogSection", "Lookups", "counted"]
 
 # No run is longer: 2**60 tokens are a million times Pythia's.
 _MOST_TOKENS = 2**60
+
+
+def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
+    """Turn numbers of a block each into how many are done of all; without a `progress`, tell nobody."""
+    done = 0
+
+    def advance(number: int) -> None:
+        nonlocal done
+        done += number
+        if progress is not None:
+            progress(done, total)
+
+    return advance
 
 
 class CatalogSection:

@@ -42,15 +42,16 @@ class Studies(CatalogSection):
         return self.onsets(*models, protocol=protocol)
 
     def exposures(
-        self, *models: str | Model, until: int | None = None, protocol: str | None = None
+        self, *models: str | Model, until: int | None = None, measured: bool = False, protocol: str | None = None
     ) -> Answers[ExposureOnsets]:
         """How often contents had been seen when they were memorized first, up to step `until`.
 
-        The order is read once. Raises `InvalidValue` for an order as large as Pythia's without `until`.
+        A content is a whole sequence; with `measured`, the ids that the protocol reads. The order is read once. Raises `InvalidValue` for an order as large as Pythia's without `until`.
         """
         from seenat.memorization.studies.exposures import exposure_onsets
 
-        return Answers(exposure_onsets(self._registry, [self._model(model) for model in models], protocol, until))
+        chosen = [self._model(model) for model in models]
+        return Answers(exposure_onsets(self._registry, chosen, protocol, until, measured=measured))
 
     def batches(
         self,

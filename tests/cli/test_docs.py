@@ -19,6 +19,8 @@ import seenat
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/attribution.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md")
+"""Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -44,6 +46,11 @@ def commands(page: str) -> list[list[str]]:
         for text in blocks(page, kind)
         for line in text.splitlines()
     ]
+    return arguments(lines)
+
+
+def arguments(lines: list[str]) -> list[list[str]]:
+    """The arguments of every `seenat` line among these."""
     found = [line.partition("#")[0].strip() for line in lines if line.startswith("seenat ")]
     return [shlex.split(line)[1:] for line in found if not line.startswith(ELSEWHERE)]
 
@@ -90,6 +97,24 @@ def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatc
         run([block], page)
 
 
+@pytest.mark.parametrize("page", TOP_TO_BOTTOM)
+def test_a_page_runs_from_top_to_bottom(
+    page: str, call: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEENAT_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    try:
+        for kind, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
+            for args in arguments(text.splitlines()) if kind == "sh" else []:
+                called = call(*args)
+                assert called.code == 0, (page, args, called.err)
+            if kind == "python":
+                exec(compile(text, page, "exec"), names)  # noqa: S102 - our own documents, as their readers run them.
+    finally:
+        names["catalog"].close()
+
+
 def test_results_open_as_the_page_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first block, of the results that are there."""
     monkeypatch.chdir(home)
@@ -126,4 +151,7 @@ def test_the_pages_are_all_run_by_some_test() -> None:
     run_elsewhere = {f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "studies", "suites")}
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
-    assert pages == {page for page in PAGES if page != "README.md"} | {TOUR} | run_elsewhere | measured_by_hand
+    assert (
+        pages
+        == {page for page in PAGES if page != "README.md"} | {TOUR, *TOP_TO_BOTTOM} | run_elsewhere | measured_by_hand
+    )

@@ -33,6 +33,11 @@ def places_by_ids(model: Model, sequences: int) -> list[list[int]]:
     return list(places.values())
 
 
+def point_of(known: Any, place: int, step: int) -> bool:
+    """Whether a checkpoint had seen a sequence and it was measured there."""
+    return place < 8 * step and known.values[known.steps.index(step), place] != 255
+
+
 def onset_of(known: Any, places: Any, steps: Any) -> Any:
     """Steps before, and at, which any of a content's seen sequences was memorized; None where none was measured."""
     before, measured = None, False
@@ -63,16 +68,26 @@ def test_exposures_are_those_counted_by_the_ids(
     (found,) = exposure_onsets(catalog, [known.model], until=until)
     assert found.until == steps[-1]
     expected = defaultdict(lambda: ([], [], [], [0]))
+    risks = defaultdict(lambda: [0, 0])
     for places in places_by_ids(known.model, 8 * steps[-1]):
         before, onset, measured = onset_of(known, places, steps)
         if not measured:
             continue
+        at_risk = [
+            step for step in steps if step <= (onset or 384) and any(point_of(known, place, step) for place in places)
+        ]
+        for step in at_risk:
+            risks[sum(place < 8 * step for place in places)][0] += 1
+        if onset is not None:
+            risks[sum(place < 8 * onset for place in places)][1] += 1
         onsets, exposures, earlier, contents = expected[len(places)]
         contents[0] += 1
         if onset is not None:
             onsets.append(onset)
             exposures.append(sum(place < 8 * onset for place in places))
             earlier.append(sum(place < 8 * (before or 0) for place in places))
+    assert [(one.exposures, [one.at_risk, one.onsets]) for one in found.risks] == sorted(risks.items())
+    assert all(0 <= one.share <= 1 for one in found.risks)
     assert [one.times for one in found.classes] == sorted(expected, reverse=True)
     for one in found.classes:
         onsets, exposures, earlier, contents = expected[one.times]
@@ -102,6 +117,19 @@ def test_json_has_medians_and_every_count(measured_pocket: Catalog) -> None:
     assert sum(one["contents"] for one in most["exposures"]) == most["memorized"]
     assert most["quartiles"][0] <= most["median_exposures"] <= most["quartiles"][1]
     assert most["median_exposures_before"] < most["median_exposures"]
+
+
+def test_contents_may_be_the_measured_window_only(measured_pocket: Catalog) -> None:
+    model = measured_pocket.model("pocket-2m")
+    rows = model.order.source().tokens(SequenceRange(0, 8 * 384))
+    times = np.unique(rows[:, :64], axis=0, return_counts=True)[1]
+    (found,) = exposure_onsets(measured_pocket, [model], measured=True)
+    assert (found.window.start, found.window.stop) == (0, 64)
+    assert {one.times: one.contents for one in found.classes} == dict(
+        zip(*(each.tolist() for each in np.unique(times, return_counts=True)), strict=True)
+    )
+    (whole,) = exposure_onsets(measured_pocket, [model])
+    assert whole.window.stop == rows.shape[1]
 
 
 def test_what_would_cost_much_is_refused_unless_asked_for(measured_pocket: Catalog) -> None:

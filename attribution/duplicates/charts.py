@@ -1,0 +1,106 @@
+"""Charts of duplicates, repeats and exposures, drawn by `seenat.memorization.plots.save`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+from seenat.attribution.duplicates.answers import Duplicates, Repeats
+from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
+from seenat.memorization.plots.optional import altair_or_refuse
+from seenat.registry.errors import NothingToDraw
+
+__all__ = ["chart_of"]
+
+_WIDTH, _HEIGHT = 360, 240
+
+
+@singledispatch
+def chart_of(answer: object) -> Any:
+    """The chart of an answer; raises `NothingToDraw` where it would be empty."""
+    raise NothingToDraw(f"{type(answer).__name__} has no chart; print it with --json.")
+
+
+@chart_of.register
+def _duplicates(answer: Duplicates) -> Any:
+    """How many contents are held by how many sequences; both axes are logarithmic."""
+    rows = [{"times": one.times, "contents": one.contents} for one in answer.by_times if one.times > 1]
+    if not rows:
+        raise NothingToDraw(f"No content of the sequences {answer.sequences} of {answer.order} is repeated.")
+    altair = altair_or_refuse()
+    x = _logarithmic(altair, altair.X, "times", "sequences that hold a content", [row["times"] for row in rows])
+    y = _logarithmic(altair, altair.Y, "contents", "contents", [row["contents"] for row in rows])
+    points = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).mark_point(filled=True, size=40)
+    title = [
+        f"Repeated contents of {answer.order}",
+        f"positions {answer.window} of {len(answer.sequences):,} sequences",
+    ]
+    return points.encode(x=x, y=y, tooltip=["times:Q", "contents:Q"]).properties(title=title)
+
+
+@chart_of.register
+def _repeats(answer: Repeats) -> Any:
+    """How many maximal repeats have at least so many ids."""
+    if not answer.by_length:
+        raise NothingToDraw(
+            f"{answer.order} has no repeat of at least {answer.minimum} ids; choose a smaller --minimum."
+        )
+    rows, longer = [], 0
+    for one in reversed(answer.by_length):
+        longer += one.repeats
+        rows.append({"length": one.length, "repeats": longer})
+    altair = altair_or_refuse()
+    x = _logarithmic(altair, altair.X, "length", "ids of a repeat", [row["length"] for row in rows])
+    y = _logarithmic(
+        altair, altair.Y, "repeats", "maximal repeats of at least so many ids", [row["repeats"] for row in rows]
+    )
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
+    lines = base.mark_line(interpolate="step-before").encode(x=x, y=y, tooltip=["length:Q", "repeats:Q"])
+    return lines.properties(
+        title=[f"Repeats of {answer.order}", f"at any offset of {len(answer.sequences):,} sequences"]
+    )
+
+
+@chart_of.register
+def _exposures(answer: MemorizedExposures) -> Any:
+    """The share of memorized sequences whose onset came by so many exposures, between its two bounds."""
+    rows: list[dict[str, float]] = []
+    before, by = 0, 0
+    for total in answer.totals:
+        before += total.before
+        by += total.sequences
+        rows.append({"exposures": total.exposures, "low": by / answer.memorized, "high": before / answer.memorized})
+    altair = altair_or_refuse()
+    largest = answer.totals[-1].exposures
+    x = altair.X(
+        "exposures:Q",
+        title="exposures of the measured window",
+        # 0 has no logarithm; this scale is linear up to 1.
+        scale=altair.Scale(type="symlog", constant=1, domain=[0, max(1, largest)], nice=False),
+        axis=altair.Axis(values=[0, *_octaves([1, largest])], format=",d", labelOverlap=True, labelFlush=False),
+    )
+    share = {"axis": altair.Axis(format="%"), "scale": altair.Scale(domain=[0, 1])}
+    y = altair.Y("low:Q", title="share of memorized sequences", **share)
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).encode(x=x, y=y)
+    band = base.mark_area(interpolate="step-after", opacity=0.3).encode(y2="high:Q")
+    line = base.mark_line(interpolate="step-after").encode(tooltip=["exposures:Q", "low:Q", "high:Q"])
+    subtitle = "line: by the checkpoint of the onset; band: up to those by the checkpoint before it"
+    title = altair.TitleParams(f"{answer.model}: memorized by so many exposures", subtitle=subtitle, anchor="start")
+    return (band + line).properties(title=title)
+
+
+def _logarithmic(altair: Any, channel: Any, field: str, title: str, values: Sequence[int]) -> Any:
+    octaves = _octaves(values)
+    return channel(
+        f"{field}:Q",
+        title=title,
+        scale=altair.Scale(type="log", base=2, domain=[octaves[0] / 1.3, octaves[-1] * 1.3], nice=False),
+        axis=altair.Axis(values=octaves, format=",d", labelOverlap=True, labelFlush=False),
+    )
+
+
+def _octaves(values: Sequence[int]) -> list[int]:
+    """The powers of 2 from below the least value to above the largest."""
+    low, high = max(1, min(values)).bit_length() - 1, (max(1, max(values)) - 1).bit_length()
+    return [2**power for power in range(low, max(high, low + 1) + 1)]
