@@ -2,4 +2,5 @@
 
 find    every exposure of a text
 index   build, list, verify and remove the indexes of orders
+trace   what of a text was seen in training; what a checkpoint writes
 """

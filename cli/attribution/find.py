@@ -12,13 +12,14 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
-    from seenat import Catalog, Coverage, Exposure, FindOptions, Found, MeasuredText
+    from seenat import Catalog, Exposure, FindOptions, Found, MeasuredText
 
 __all__ = ["find"]
 
@@ -159,7 +160,7 @@ def _show(out: Output, answer: Found) -> None:
             ("model", answer.model),
             ("seen by", None if answer.step is None else f"the checkpoint at step {answer.step:,}"),
             ("exposures", _count_words(answer)),
-            ("searched", _coverage_words(answer.coverage)),
+            ("searched", coverage_words(answer.coverage)),
         ]
     )
     if len(answer.variants) > 1 and answer.count:
@@ -193,23 +194,6 @@ def _count_words(answer: Found) -> str:
     if answer.coverage.complete:
         return f"{answer.count:,}" if answer.count else "none"
     return f"at least {answer.count:,}"
-
-
-def _coverage_words(coverage: Coverage) -> str:
-    total = len(coverage.sequences)
-    exact, some, missing = (sum(map(len, parts)) for parts in (coverage.exact, coverage.lower_bound, coverage.missing))
-    words = []
-    if exact == total:
-        words.append(f"all {plural(total, 'sequence')}")
-    elif exact:
-        words.append(f"{exact:,} of {plural(total, 'sequence')}")
-    if some:
-        words.append(f"{some:,} in part: the text is shorter than the index window")
-    if missing:
-        words.append(f"{missing:,} not at all: no index covers them")
-    if coverage.altered_from_step is not None:
-        words.append(f"batches from step {coverage.altered_from_step:,} on were altered and are not known")
-    return "; ".join(words)
 
 
 def _show_exposures(out: Output, answer: Found) -> None:

@@ -29,6 +29,8 @@ From a text back to training:
 
     catalog.index.build("pocket-order")             indexes an order
     catalog.find("some text", model="pocket-2m")    every exposure, with batch, step and the checkpoints around it
+    catalog.trace("some text", model="pocket-2m")   which parts of it stand in training word for word, and where
+    catalog.generate("pocket-2m", 384, "some text") what a checkpoint makes of it, and with trace=True from where
 
 Your own runs, and what others have:
 
@@ -59,6 +61,7 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
+#   trace        its `trace` and `generate`
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -78,6 +81,8 @@ if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
     from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
     from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
+    from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
+    from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
@@ -149,6 +154,7 @@ if TYPE_CHECKING:
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
     from seenat.texts import FindOptions, Texts
+    from seenat.trace import GenerateOptions, TraceOptions, Tracing
     from seenat.which import Which
 
 __all__ = [
@@ -164,6 +170,7 @@ __all__ = [
     "Benchmarks",
     "ByteExtent",
     "Catalog",
+    "Characters",
     "Checkpoint",
     "CheckpointAnswer",
     "Claim",
@@ -186,6 +193,8 @@ __all__ = [
     "FirstMemorized",
     "Found",
     "FoundVariant",
+    "GenerateOptions",
+    "Generated",
     "HubUnavailable",
     "ImportedSet",
     "IndexStatus",
@@ -245,6 +254,11 @@ __all__ = [
     "TableAnswer",
     "TextPoint",
     "Texts",
+    "TraceOptions",
+    "Traced",
+    "TracedExposure",
+    "TracedSpan",
+    "Tracing",
     "Trajectory",
     "UnknownBatch",
     "UnknownCheckpoint",
@@ -295,6 +309,8 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant Place",
+    "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
+    "attribution.trace.generate": "Generated",
     "attribution.find.measure": "MeasuredText StoredResult TextPoint",
     "indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
@@ -316,6 +332,7 @@ _NAMES = {
     "registry.units": "BatchRange SequenceRange",
     "studies": "Studies",
     "texts": "FindOptions Texts",
+    "trace": "GenerateOptions TraceOptions Tracing",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
-from seenat.texts import Texts
+from seenat.trace import Tracing
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, Texts, ClosesOnExit):
+class Catalog(Lookups, Tracing, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
