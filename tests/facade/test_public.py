@@ -59,6 +59,8 @@ METHODS = {
     "register": seenat.Catalog.register,
     "db upgrade": seenat.upgrade,
     "db check": seenat.check_schema,
+    "trace": seenat.Catalog.trace,
+    "generate": seenat.Catalog.generate,
 }
 
 
