@@ -34,6 +34,8 @@ _COMMANDS = {
     "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, text and trajectories."),
     "export-batches": LazyCommand("results.export:export_batches", "Write the ids of batches to a file."),
     "find": LazyCommand("attribution.find:find", "Find every exposure of a text, with steps and checkpoints."),
+    "trace": LazyCommand("attribution.trace:trace", "Show which parts of a text were seen in training."),
+    "generate": LazyCommand("attribution.trace:generate", "Continue a text by a checkpoint, and trace it."),
     "index": LazyCommand("attribution.index:index", "Build, list and verify indexes of orders."),
     "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),

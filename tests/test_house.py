@@ -24,9 +24,10 @@ ROOMS = ("registry", "memorization", "attribution", "migrations", "cli")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
-FACADE = sorted(path for path in (ROOT / "src" / "seenat").iterdir() if path.is_file())
+SEENAT = ROOT / "src" / "seenat"
+FACADE = sorted(path for path in (*SEENAT.iterdir(), *SEENAT.glob("texts/*")) if path.is_file())
 """The public package's own modules, beside the links to the rooms."""
-PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py"}
+PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py" and path.parent == SEENAT} | {"seenat.texts"}
 
 MAY_IMPORT_TORCH = (
     "memorization/engine/",
@@ -81,7 +82,8 @@ def test_every_room_is_linked_and_packed(pyproject: dict[str, Any]) -> None:
     assert links == {room: ROOT / room for room in ROOMS}
     assert all(not (package / room).readlink().is_absolute() for room in ROOMS)
     targets = pyproject["tool"]["hatch"]["build"]["targets"]
-    assert set(ROOMS) | {f"src/seenat/{path.name}" for path in FACADE} == set(targets["wheel"]["only-include"])
+    packed = {f"src/seenat/{path.relative_to(SEENAT).parts[0]}" for path in FACADE}
+    assert set(ROOMS) | packed == set(targets["wheel"]["only-include"])
     assert targets["wheel"]["sources"] == {room: f"seenat/{room}" for room in ROOMS} | {"src": ""}
     assert set(targets["sdist"]["exclude"]) == {f"src/seenat/{room}" for room in ROOMS}
 
@@ -106,7 +108,7 @@ def test_the_wheel_through_the_sdist_holds_every_room(tmp_path: Path) -> None:
         for path in (ROOT / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert code == expected | {f"seenat/{path.name}" for path in FACADE}
+    assert code == expected | {f"seenat/{path.relative_to(SEENAT).as_posix()}" for path in FACADE}
     assert {"seenat/__init__.py", "seenat/__main__.py", "seenat/py.typed", "seenat/catalog.py"} <= code
     assert "seenat/registry/data/pythia.json" in code
     assert "seenat/migrations/versions/0001_the_catalog.py" in code

@@ -7,4 +7,6 @@ coverage   which part of the order is searched, by what, and how completely
 matches    the places of one variant, in training order
 answers    what is found
 find       texts and ids to answers
+measure    checkpoints run over a found text
+chart      exposures, and what checkpoints reproduce, on one axis of steps
 """

@@ -12,9 +12,19 @@ from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.units import SequenceRange, merged_ranges, uncovered
 
 if TYPE_CHECKING:
-    from seenat.attribution.find.measure import MeasuredText
+    from seenat.memorization.results.trajectory import Onset
 
-__all__ = ["Context", "Coverage", "Exposure", "Found", "FoundVariant", "Place"]
+__all__ = [
+    "Context",
+    "Coverage",
+    "Exposure",
+    "Found",
+    "FoundVariant",
+    "MeasuredText",
+    "Place",
+    "StoredResult",
+    "TextPoint",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +125,54 @@ class Place(Answer):
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.offset}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextPoint(Answer):
+    """A text at one checkpoint."""
+
+    step: int
+    exposures: int
+    """How often the checkpoint had seen it, among the sequences that were searched."""
+    prefix: int
+    """Ids of the continuation that greedy decoding reproduces, from the first."""
+    memorized: bool
+    surprisal: float
+    """Mean over the continuation's ids, in nats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredResult(Answer):
+    """A stored measurement of a sequence, whose window holds the found text."""
+
+    sequence: int
+    offset: int
+    protocol: str
+    """The id of its protocol."""
+    measure: str
+    window: tuple[int, int]
+    """The positions of the sequence that it read."""
+    onset: Onset | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredText(Answer):
+    """A text over some checkpoints of a model."""
+
+    model: str
+    prompt: int
+    """Ids of the text that were given."""
+    continuation: int
+    """Ids that were to be reproduced."""
+    points: tuple[TextPoint, ...]
+    """Ascending by step."""
+    stored: tuple[StoredResult, ...]
+    """Of the exposures that are listed; none where none was measured at their offsets."""
+
+    @property
+    def onset(self) -> int | None:
+        """The first of the checkpoints that reproduces the whole continuation."""
+        return next((point.step for point in self.points if point.memorized), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from seenat.attribution.find.answers import Found
-from seenat.attribution.find.measure import MeasuredText
+from seenat.attribution.find.answers import Found, MeasuredText
 from seenat.memorization.plots.axes import from_zero, step_axis, whole_numbers
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
@@ -22,24 +20,24 @@ _MOST_POINTS = 1000
 _LONGEST_TITLE = 60
 
 
-def found_chart(found: Found, steps: npt.NDArray[np.int64]) -> Any:
+def found_chart(found: Found, steps: Sequence[int]) -> Any:
     """Exposures so far by step, from the steps of all exposures; below it what checkpoints reproduce, where they were run."""
     altair = altair_or_refuse()
-    if not len(steps) and found.measured is None:
+    if not steps and found.measured is None:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
     measured = () if found.measured is None else found.measured.points
-    every = [*steps.tolist(), *(point.step for point in measured)]
-    upper = _exposures(altair, found, np.sort(steps), every)
+    every = [*steps, *(point.step for point in measured)]
+    upper = _exposures(altair, found, sorted(steps), every)
     if found.measured is None:
         return upper
     return altair.vconcat(upper, _reproduced(altair, found.measured, every), spacing=12)
 
 
-def _exposures(altair: Any, found: Found, steps: npt.NDArray[np.int64], every: Sequence[int]) -> Any:
+def _exposures(altair: Any, found: Found, steps: Sequence[int], every: Sequence[int]) -> Any:
     places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(len(steps), _MOST_POINTS)).astype(int))
     rows = [
         {"step": 0, "exposures": 0},
-        *({"step": int(steps[place]), "exposures": int(place) + 1} for place in places),
+        *({"step": steps[place], "exposures": int(place) + 1} for place in places),
     ]
     rows.append({"step": max(every), "exposures": len(steps)})
     base = altair.Chart(altair.Data(values=rows), title=_title(found), width=_WIDTH, height=_HEIGHT)

@@ -11,79 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from seenat.attribution.find.answers import Found, MeasuredText, StoredResult, TextPoint
 from seenat.memorization.jobs.plan_checks import runnable_checkpoint, runnable_steps
 from seenat.memorization.protocol.protocol import LONGEST_CONTINUATION, Protocol
 from seenat.memorization.queries.trajectories import measured_trajectories
-from seenat.memorization.results.trajectory import Onset
-from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.content import ensure_content, location_of
 
-if TYPE_CHECKING:
-    from seenat.attribution.find.answers import Found
-
-__all__ = ["MeasureRequest", "MeasuredText", "StoredResult", "TextPoint", "measure_found"]
+__all__ = ["MeasureRequest", "measure_found"]
 
 # The published protocol's prompt.
 _PROMPT = 32
 
 _Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextPoint(Answer):
-    """A text at one checkpoint."""
-
-    step: int
-    exposures: int
-    """How often the checkpoint had seen it, among the sequences that were searched."""
-    prefix: int
-    """Ids of the continuation that greedy decoding reproduces, from the first."""
-    memorized: bool
-    surprisal: float
-    """Mean over the continuation's ids, in nats."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredResult(Answer):
-    """A stored measurement of a sequence, whose window holds the found text."""
-
-    sequence: int
-    offset: int
-    protocol: str
-    """The id of its protocol."""
-    measure: str
-    window: tuple[int, int]
-    """The positions of the sequence that it read."""
-    onset: Onset | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeasuredText(Answer):
-    """A text over some checkpoints of a model."""
-
-    model: str
-    prompt: int
-    """Ids of the text that were given."""
-    continuation: int
-    """Ids that were to be reproduced."""
-    points: tuple[TextPoint, ...]
-    """Ascending by step."""
-    stored: tuple[StoredResult, ...]
-    """Of the exposures that are listed; none where none was measured at their offsets."""
-
-    @property
-    def onset(self) -> int | None:
-        """The first of the checkpoints that reproduces the whole continuation."""
-        return next((point.step for point in self.points if point.memorized), None)
 
 
 @dataclass(frozen=True, kw_only=True)

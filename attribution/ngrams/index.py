@@ -42,8 +42,12 @@ class NgramIndex(ClosesOnExit):
         self._ranks = ranks
         self._length = tokens_per_sequence
         self._directory: Directory = open_directory(folder, shards)
-        self._firsts = np.array([shard.layout.first_sequence for shard in shards], np.int64)
-        self._stops = self._firsts + [shard.layout.sequences for shard in shards]
+        layouts = [shard.layout for shard in shards]
+        self._firsts = np.array([layout.first_sequence for layout in layouts], np.int64)
+        self._stops = self._firsts + [layout.sequences for layout in layouts]
+        self._ids = (self._stops - self._firsts) * tokens_per_sequence
+        self._positions_at = np.array([layout.positions_at for layout in layouts], np.int64)
+        self._fingerprints_at = np.array([layout.fingerprints_at for layout in layouts], np.int64)
         self._files: dict[int, int] = {}
 
     def close(self) -> None:
@@ -102,24 +106,36 @@ class NgramIndex(ClosesOnExit):
 
         `wanted` is the one look-up that they are samples of. Raises `CorruptFile` for a shard that cannot be read.
         """
-        positions = [self._positions(int(shard), int(a), int(b), wanted) for shard, a, b in zip(shards, start, stop)]  # noqa: B905
-        counts = np.fromiter(map(len, positions), np.int64, len(positions))
-        joined = np.concatenate(positions) if positions else np.empty(0, np.uint32)
-        rows, offsets = np.divmod(joined.astype(np.int64), self._length)
-        return rows + np.repeat(self._firsts[shards], counts), offsets
+        rows, offsets, _ = self.candidates_of_many(shards, start, stop, wanted[np.zeros(len(shards), np.intp)])
+        return rows, offsets
 
-    def _positions(self, shard: int, start: int, stop: int, wanted: Lookups) -> npt.NDArray[np.uint32]:
-        layout = self.shards[shard].layout
-        positions = np.frombuffer(self._read(shard, layout.positions_at + 4 * start, 4 * (stop - start)), "<u4")
-        if layout.fingerprints and wanted.exact[0]:
-            bytes_ = np.frombuffer(self._read(shard, layout.fingerprints_at + start, stop - start), np.uint8)
-            positions = positions[bytes_ == fingerprints_of(wanted.lowest.astype(np.uint32))[0]]
-        if len(positions) and int(positions.max()) >= layout.sequences * self._length:
+    def candidates_of_many(
+        self, shards: npt.NDArray[np.intp], start: _Numbers, stop: _Numbers, wanted: Lookups
+    ) -> tuple[_Numbers, _Numbers, _Numbers]:
+        """The same for ranges of samples of a look-up each, and how many of the places are of each range."""
+        counts = stop - start
+        positions = np.frombuffer(self._read_ranges(shards, start, stop, 4), "<u4")
+        kept = np.ones(len(positions), np.bool_)
+        if self.shards[0].layout.fingerprints:
+            due = np.repeat(fingerprints_of(wanted.lowest.astype(np.uint32)), counts)
+            kept = np.frombuffer(self._read_ranges(shards, start, stop, 1), np.uint8) == due
+            kept |= np.repeat(~wanted.exact, counts)
+        of_range = np.repeat(np.arange(len(shards)), counts)[kept]
+        positions, held = positions[kept], self._ids[shards[of_range]]
+        if (positions >= held).any():
+            damaged = self.shards[int(shards[of_range[np.argmax(positions >= held)]])].path
             raise CorruptFile(
-                f"{self.shards[shard].path} is damaged: it has positions beyond its sequences; run `seenat index verify "
-                "--repair` to build it again."
+                f"{damaged} is damaged: it has positions beyond its sequences; run `seenat index verify --repair` to build it "
+                "again."
             )
-        return positions
+        rows, offsets = np.divmod(positions.astype(np.int64), self._length)
+        return rows + self._firsts[shards[of_range]], offsets, np.bincount(of_range, minlength=len(shards))
+
+    def _read_ranges(self, shards: npt.NDArray[np.intp], start: _Numbers, stop: _Numbers, width: int) -> bytes:
+        """The positions of some ranges of samples, 4 bytes each, or their fingerprints, of 1, one range after the other."""
+        begins = (self._positions_at if width == 4 else self._fingerprints_at)[shards] + width * start
+        reads = zip(shards.tolist(), begins.tolist(), (width * (stop - start)).tolist(), strict=True)
+        return b"".join([self._read(*read) for read in reads])
 
     def _read(self, shard: int, offset: int, count: int) -> bytes:
         try:

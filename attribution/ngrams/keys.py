@@ -91,10 +91,12 @@ class Lookups:
         return Lookups(self.codes[chosen], self.lowest[chosen], self.highest[chosen], self.exact[chosen])
 
 
-def lookups(query: Codes, places: npt.NDArray[np.intp], bits: int) -> Lookups:
-    """What to look for at some positions of a query."""
+def lookups(
+    query: Codes, places: npt.NDArray[np.intp], bits: int, depths: npt.NDArray[np.intp] | int = KEY_CODES
+) -> Lookups:
+    """What to look for at some positions of a query, by at most so many codes from each position on."""
     padded = np.concatenate([query, np.zeros(KEY_CODES, np.uint16)]).astype(np.int64)
-    known = len(query) - places
+    known = np.minimum(len(query) - places, depths)
     second = padded[places + 1] << 16
     pairs = (padded[places + 2] | padded[places + 3] << 16).astype(np.uint32)
     exact = known >= KEY_CODES

@@ -6,4 +6,5 @@ loss       losses beside the one pass that they need
 memory     the most memory that measuring takes
 whole_job  a job as users run it, beside the engine alone
 scale      results of ten million sequences: written, compacted, read
+ngrams     the index of an order of a billion ids: built, opened, searched
 """

@@ -6,19 +6,20 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
-    from seenat import Catalog, Coverage, Exposure, FindOptions, Found, MeasuredText
+    from seenat import Catalog, Exposure, FindOptions, Found, MeasuredText
 
 __all__ = ["find"]
 
@@ -54,22 +55,14 @@ __all__ = ["find"]
 @json_option
 def find(
     text: str | None,
-    order: str | None,
-    model: str | None,
-    step: str | None,
     ids: str | None,
     file: Path | None,
-    first: bool,
-    limit: int,
-    after: str | None,
-    context: int,
-    exactly: bool,
-    scan: str | None,
     measure: bool,
     steps: str | None,
     prompt: int | None,
     plot: Path | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Find every exposure of a text in training order: its sequence, batch and step, and the checkpoints around it.
 
@@ -83,20 +76,7 @@ def find(
       seenat find --ids 17,204,9 --order pocket-order
       seenat find "process group" --model pocket-2m --measure
     """
-    from seenat.texts import parse_place
-
-    queries = list(_queries(text, ids, file))
-    options: FindOptions = {
-        "order": order,
-        "model": model,
-        "step": step,
-        "limit": 1 if first else limit,
-        "after": None if after is None else parse_place(after),
-        "count": not first,
-        "context": context,
-        "variants": not exactly,
-        "scan": scan,
-    }
+    queries, options = list(_queries(text, ids, file)), _options(**given)
     with open_catalog() as catalog:
         if measure:
             answers = [_measured(catalog, query, steps, prompt, options) for query in queries]
@@ -114,6 +94,19 @@ def find(
         from seenat.attribution.find.chart import found_chart
 
         draw(out, plot, lambda: found_chart(answers[0], places))
+
+
+def _options(*, first: bool, limit: int, after: str | None, exactly: bool, **options: Any) -> FindOptions:
+    """The options of `Catalog.find`; `order`, `model`, `step`, `context` and `scan` go there as they are."""
+    from seenat.texts.find import parse_place
+
+    return {
+        "limit": 1 if first else limit,
+        "after": None if after is None else parse_place(after),
+        "count": not first,
+        "variants": not exactly,
+        **options,  # type: ignore[typeddict-item]  # click has parsed each.
+    }
 
 
 def _measured(
@@ -138,7 +131,7 @@ def _only(queries: list[str | Sequence[int]]) -> str | Sequence[int]:
 
 
 def _queries(text: str | None, ids: str | None, file: Path | None) -> Iterator[str | Sequence[int]]:
-    from seenat.texts import parse_ids
+    from seenat.texts.find import parse_ids
 
     if sum(given is not None for given in (text, ids, file)) != 1:
         raise click.UsageError("give one of a text, --ids and --file")
@@ -159,7 +152,7 @@ def _show(out: Output, answer: Found) -> None:
             ("model", answer.model),
             ("seen by", None if answer.step is None else f"the checkpoint at step {answer.step:,}"),
             ("exposures", _count_words(answer)),
-            ("searched", _coverage_words(answer.coverage)),
+            ("searched", coverage_words(answer.coverage)),
         ]
     )
     if len(answer.variants) > 1 and answer.count:
@@ -193,23 +186,6 @@ def _count_words(answer: Found) -> str:
     if answer.coverage.complete:
         return f"{answer.count:,}" if answer.count else "none"
     return f"at least {answer.count:,}"
-
-
-def _coverage_words(coverage: Coverage) -> str:
-    total = len(coverage.sequences)
-    exact, some, missing = (sum(map(len, parts)) for parts in (coverage.exact, coverage.lower_bound, coverage.missing))
-    words = []
-    if exact == total:
-        words.append(f"all {plural(total, 'sequence')}")
-    elif exact:
-        words.append(f"{exact:,} of {plural(total, 'sequence')}")
-    if some:
-        words.append(f"{some:,} in part: the text is shorter than the index window")
-    if missing:
-        words.append(f"{missing:,} not at all: no index covers them")
-    if coverage.altered_from_step is not None:
-        words.append(f"batches from step {coverage.altered_from_step:,} on were altered and are not known")
-    return "; ".join(words)
 
 
 def _show_exposures(out: Output, answer: Found) -> None:

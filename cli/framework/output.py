@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from seenat.cli.framework.tables import fact_lines, table_lines, terminal_width
-from seenat.cli.framework.terminal import say, write, write_json
+from seenat.cli.framework.terminal import say, write, write_json, write_painted
 
 __all__ = ["Output", "count", "json_option", "moment", "plural", "share", "value_words"]
 
@@ -39,6 +39,10 @@ class Output:
     def line(self, text: str = "") -> None:
         """A line of the answer."""
         write(text)
+
+    def painted(self, parts: Iterable[tuple[str, str | None]]) -> None:
+        """A text of the answer, parts of it in a colour."""
+        write_painted(parts)
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Names and values under each other; a pair whose value is None is left out."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from seenat.cli.framework.output import count, plural, share
 
 if TYPE_CHECKING:
-    from seenat import Job, MemorizedSequence, Onset, Protocol
+    from seenat import Coverage, Job, MemorizedSequence, Onset, Protocol
 
 __all__ = [
     "adaptive_words",
+    "coverage_words",
     "miss_words",
     "onset_words",
     "protocol_words",
@@ -101,3 +102,21 @@ def steps_words(steps: tuple[int, ...]) -> str:
     if len(steps) == 1:
         return f"1, at step {steps[0]:,}"
     return f"{len(steps):,}, from step {steps[0]:,} to {steps[-1]:,}"
+
+
+def coverage_words(coverage: Coverage) -> str:
+    """Which of the sequences that count were searched for a text: `all 3,584 sequences`."""
+    total = len(coverage.sequences)
+    exact, some, missing = (sum(map(len, parts)) for parts in (coverage.exact, coverage.lower_bound, coverage.missing))
+    words = []
+    if exact == total:
+        words.append(f"all {plural(total, 'sequence')}")
+    elif exact:
+        words.append(f"{exact:,} of {plural(total, 'sequence')}")
+    if some:
+        words.append(f"{some:,} in part: the text is shorter than the index window")
+    if missing:
+        words.append(f"{missing:,} not at all: no index covers them")
+    if coverage.altered_from_step is not None:
+        words.append(f"batches from step {coverage.altered_from_step:,} on were altered and are not known")
+    return "; ".join(words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -18,7 +19,17 @@ import click
 from seenat.registry import settings
 from seenat.registry.printable import one_line, printable, printable_json, shorten
 
-__all__ = ["STDOUT", "Line", "discard_output", "is_terminal", "open_closed_streams", "say", "write", "write_json"]
+__all__ = [
+    "STDOUT",
+    "Line",
+    "discard_output",
+    "is_terminal",
+    "open_closed_streams",
+    "say",
+    "write",
+    "write_json",
+    "write_painted",
+]
 
 STDOUT = "standard output"
 
@@ -49,6 +60,12 @@ def write(text: str, *, err: bool = False) -> None:
         _put(click.style(begin, fg=text.color) + whole[len(begin) :] if begin else whole, stream)
     else:
         _put(_encodable(printable(text), stream), stream)
+
+
+def write_painted(parts: Iterable[tuple[str, str | None]]) -> None:
+    """Write parts of a text and a line end to stdout, each part in a colour or none."""
+    shown = ((_encodable(printable(text), sys.stdout), color) for text, color in parts)
+    _put("".join(text if color is None else click.style(text, fg=color) for text, color in shown), sys.stdout)
 
 
 def write_json(value: Any) -> None:

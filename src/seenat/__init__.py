@@ -36,6 +36,8 @@ From a text back to training:
 
     catalog.index.build("pocket-order")             indexes an order
     catalog.find("some text", model="pocket-2m")    every exposure, with batch, step and the checkpoints around it
+    catalog.trace("some text", model="pocket-2m")   which parts of it stand in training word for word, and where
+    catalog.generate("pocket-2m", 384, "some text") what a checkpoint makes of it, and with trace=True from where
 
 Your own runs, and what others have:
 
@@ -61,16 +63,15 @@ For annotations and `except`, `seenat` holds all classes of these values; `seena
 docs/python.md is a tour.
 """
 
-# The files of this folder; the rooms beside it (registry, memorization, migrations, cli) are links.
+# The files of this folder; the rooms beside it (registry, memorization, attribution, migrations, cli) are links.
 #
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
+#   texts/       its methods from text back to training: find, trace, index, duplicates, exchange
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
-#   exchange     its files of other tools: indexes, datasets, scores, lists
-#   duplicates   its `duplicates`, `repeats`, `near_duplicates`, `exposures`
 #   database     upgrade, check_schema
 #   models       answers about models
 #   checkpoints  answers about checkpoints
@@ -97,13 +98,23 @@ if TYPE_CHECKING:
     from seenat.attribution.duplicates.exposure_answers import MemorizedExposures, SequenceExposures
     from seenat.attribution.exchange.scores import ImportedScores, ScoredSequence
     from seenat.attribution.exchange.tokengrams import SuffixIndex
-    from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
-    from seenat.attribution.find.measure import MeasuredText, StoredResult, TextPoint
+    from seenat.attribution.find.answers import (
+        Context,
+        Coverage,
+        Exposure,
+        Found,
+        FoundVariant,
+        MeasuredText,
+        Place,
+        StoredResult,
+        TextPoint,
+    )
+    from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
+    from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
-    from seenat.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job, ShardRecord
@@ -170,7 +181,9 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
-    from seenat.texts import FindOptions, Texts
+    from seenat.texts.find import FindOptions, Texts
+    from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
+    from seenat.texts.trace import GenerateOptions, TraceOptions, Tracing
     from seenat.which import Which
 
 __all__ = [
@@ -186,6 +199,7 @@ __all__ = [
     "Benchmarks",
     "ByteExtent",
     "Catalog",
+    "Characters",
     "Checkpoint",
     "CheckpointAnswer",
     "Claim",
@@ -211,6 +225,8 @@ __all__ = [
     "FirstMemorized",
     "Found",
     "FoundVariant",
+    "GenerateOptions",
+    "Generated",
     "HubUnavailable",
     "ImportedScores",
     "ImportedSet",
@@ -279,6 +295,11 @@ __all__ = [
     "TableAnswer",
     "TextPoint",
     "Texts",
+    "TraceOptions",
+    "Traced",
+    "TracedExposure",
+    "TracedSpan",
+    "Tracing",
     "Trajectory",
     "UnknownBatch",
     "UnknownCheckpoint",
@@ -333,9 +354,10 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
-    "attribution.find.answers": "Context Coverage Exposure Found FoundVariant Place",
-    "attribution.find.measure": "MeasuredText StoredResult TextPoint",
-    "indexes": "IndexStatus IndexVerification Indexes",
+    "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
+    "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
+    "attribution.trace.generate": "Generated",
+    "texts.indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
@@ -355,7 +377,8 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "studies": "Studies",
-    "texts": "FindOptions Texts",
+    "texts.find": "FindOptions Texts",
+    "texts.trace": "GenerateOptions TraceOptions Tracing",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from seenat.exchange import Exchange
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
-from seenat.texts import Texts
+from seenat.texts.exchange import Exchange
+from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
@@ -47,7 +47,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, Texts, Exchange, ClosesOnExit):
+class Catalog(Lookups, Tracing, Exchange, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.

@@ -18,7 +18,14 @@ from support.cli import Call
 import seenat
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/attribution.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+PAGES = (
+    "README.md",
+    "docs/attribution.md",
+    "docs/memorization.md",
+    "docs/exports.md",
+    "docs/pythia.md",
+    "docs/trace.md",
+)
 TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md")
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
@@ -70,6 +77,7 @@ def run(program: list[str], page: str) -> dict[str, Any]:
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_tells_to_type_works(page: str, call: Call, home: Path, tmp_path: Path) -> None:
     manifest = next(home.glob("pocket-*")) / "SUITE.toml"
+    (tmp_path / "text.txt").write_text("torch.distributed needs a process group.\n", "utf-8")
     for args in commands(page):
         # Only the smallest model of the pocket suite is measured here, and it stands for one's own run as well.
         mine = [
@@ -90,7 +98,7 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
             assert printed[: len(told)] == told
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/exports.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/exports.md", "docs/trace.md"])
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):

@@ -48,6 +48,11 @@ METHODS = {
     "study forgetting": Studies.forgetting,
     "study counterfactual": Studies.counterfactual,
     "study labels": Studies.labels,
+    "find": seenat.Catalog.find,
+    "index build": seenat.Indexes.build,
+    "index status": seenat.Indexes.status,
+    "index verify": seenat.Indexes.verify,
+    "index remove": seenat.Indexes.remove,
     "duplicates": seenat.Catalog.duplicates,
     "exposures": seenat.Catalog.exposures,
     "compare": seenat.Catalog.compare,
@@ -65,6 +70,8 @@ METHODS = {
     "register": seenat.Catalog.register,
     "db upgrade": seenat.upgrade,
     "db check": seenat.check_schema,
+    "trace": seenat.Catalog.trace,
+    "generate": seenat.Catalog.generate,
 }
 
 
@@ -109,7 +116,7 @@ def returned(function: Any) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
 
-@pytest.mark.parametrize("owner", [seenat.Catalog, Studies, Which], ids=lambda owner: owner.__name__)
+@pytest.mark.parametrize("owner", [seenat.Catalog, seenat.Indexes, Studies, Which], ids=lambda owner: owner.__name__)
 def test_what_methods_return_can_be_named(owner: type[Any]) -> None:
     """So that whoever annotates a function of their own needs no deeper path."""
     builtin = {"None", "Self", "tuple", "Path"}
@@ -142,5 +149,5 @@ def test_the_methods_that_the_page_names_exist() -> None:
         for part in head.split(", "):
             if part.startswith("catalog."):
                 names = part.removeprefix("catalog.").partition("(")[0].split(".")
-                owner = {"which": Which, "studies": Studies}.get(names[0], seenat.Catalog)
+                owner = {"which": Which, "studies": Studies, "index": seenat.Indexes}.get(names[0], seenat.Catalog)
                 assert hasattr(owner, names[-1]), line

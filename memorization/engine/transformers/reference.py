@@ -30,6 +30,7 @@ __all__ = [
     "ReferenceScores",
     "generate_continuations",
     "generate_logits",
+    "generating_by",
     "reference_losses",
     "reference_scores",
 ]
@@ -116,7 +117,7 @@ def generate_continuations(
     module: Any = model
     settings = _settings(protocol, len(module.get_input_embeddings().weight), use_cache)
     result = np.empty((len(prompts), protocol.continuation), dtype=np.int64)
-    with _generating_by(module, settings):
+    with generating_by(module, settings):
         for start in range(0, len(prompts), batch):
             ids = torch.from_numpy(prompts[start : start + batch]).to(module.device)
             made = module.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
@@ -135,13 +136,13 @@ def generate_logits(
     module: Any = model
     settings = _settings(protocol, len(module.get_input_embeddings().weight), use_cache=True)
     settings.return_dict_in_generate = settings.output_logits = True
-    with _generating_by(module, settings):
+    with generating_by(module, settings):
         made = module.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=settings)
     return made.sequences, torch.stack(made.logits, dim=1)
 
 
 @contextmanager
-def _generating_by(module: Any, settings: Any) -> Iterator[None]:
+def generating_by(module: Any, settings: Any) -> Iterator[None]:
     """Replace the model's own settings: `generate` takes from them whatever the given ones leave out.
 
     Such are a forced last id (BART's decoders), guidance, watermarks, words to stop at, and a time limit.

@@ -92,6 +92,15 @@ def test_colours_unless_they_are_refused(home: Path) -> None:
     assert "\x1b[36m" in on_terminal(home, ["step", "pocket-2m", "384"], NO_COLOR="")
 
 
+@pytest.mark.needs_torch
+def test_parts_of_a_text_have_colours_unless_they_are_refused(home: Path) -> None:
+    args = ["generate", "pocket-2m", "64", "words", "--length", "2"]
+    plain = on_terminal(home, args, NO_COLOR="1")
+    colored = on_terminal(home, args)
+    assert colored.startswith("words\x1b[36m")
+    assert ESCAPE.sub("", colored) == plain
+
+
 def test_a_job_shows_a_bar_with_rate_and_what_it_skips_and_a_log_none(home: Path) -> None:
     log = run_process(home, ["memorize", "pocket-660k", "--steps", "64", "--sequences", "0:256"])
     assert log.returncode == 0

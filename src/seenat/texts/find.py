@@ -11,15 +11,12 @@ from seenat.registry.answer import Answers
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from seenat.attribution.find.answers import Found
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
-    from seenat.indexes import Indexes
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
+    from seenat.texts.indexes import Indexes
 
 __all__ = ["FindOptions", "Texts", "parse_ids", "parse_place"]
 
@@ -44,7 +41,7 @@ class Texts(CatalogSection):
     @property
     def index(self) -> Indexes:
         """Indexes of orders, which `find` and `trace` search: `build`, `status`, `verify`, `remove`."""
-        from seenat.indexes import Indexes
+        from seenat.texts.indexes import Indexes
 
         return Indexes(self._registry)
 
@@ -75,8 +72,8 @@ class Texts(CatalogSection):
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             return Answers(find(opened, viewpoint, list(queries), request))
 
-    def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> npt.NDArray[np.int64]:
-        """The step of every exposure of a text, ascending: the update that consumed it. Options as of `find`."""
+    def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> tuple[int, ...]:
+        """The step of every exposure of a text, ascending: the update that consumed it; options as of `find`."""
         from seenat.attribution.find.find import exposed_sequences
         from seenat.attribution.ngrams.open import open_indexes
 
@@ -84,7 +81,7 @@ class Texts(CatalogSection):
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             sequences = exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
         sequences.sort()
-        return sequences // viewpoint.sequences_per_batch + 1
+        return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
 
     def measure_text(
         self,

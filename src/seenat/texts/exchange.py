@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.duplicates import DuplicateLookups
 from seenat.lookups import counted
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
+from seenat.texts.duplicates import DuplicateLookups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
