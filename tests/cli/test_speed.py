@@ -16,11 +16,11 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from support.cli import environment
+from support.cli import environment, run_process
 
 pytestmark = pytest.mark.alone
 
@@ -98,6 +98,25 @@ def commands(modules: set[str]) -> set[str]:
 def test_a_look_up_in_pythia(pythia_home: Path, args: list[str]) -> None:
     assert times_as_long(pythia_home, args, LOOKUP_IMPORTS) < LOOKUP_LIMIT
     assert not imported(pythia_home, args) & HEAVY
+
+
+@pytest.fixture(scope="module")
+def indexed_home(measured_home: Callable[[], Path]) -> Path:
+    """A home with the pocket suite and the index of its order, and a text to trace."""
+    folder = measured_home()
+    assert run_process(folder, ["index", "build", "pocket-order"]).returncode == 0
+    (folder / "text.txt").write_text("The process group to work on. If None, the default process group will be used.")
+    return folder
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize("command", ["find", "trace"])
+def test_a_search(indexed_home: Path, command: str) -> None:
+    """Beside the imports of a look-up it needs numpy, and tokenizers to encode the text."""
+    what = "process group" if command == "find" else str(indexed_home / "text.txt")
+    args = [command, what, "--model", "pocket-230k"]
+    assert times_as_long(indexed_home, args, f"{LOOKUP_IMPORTS}, numpy, tokenizers") < LOOKUP_LIMIT
+    assert not imported(indexed_home, args) & (HEAVY | {"datasets", "pyarrow", "rich", "zarr"})
 
 
 def test_help(pythia_home: Path) -> None:

@@ -43,10 +43,11 @@ def main() -> None:
 def _work(requests: SimpleQueue[object], out: TextIO) -> None:
     task = requests.get()
     assert isinstance(task, Task)
-    source = task.order.source()
     while isinstance(request := requests.get(), tuple):
         name, sequences = request
         assert isinstance(sequences, SequenceRange)
+        # A new reader each time: the pages of a mapped file count as this process's memory until it is unmapped.
+        source = task.order.source()
         built = build_shard(
             task.folder / name, source, sequences, task.recipe, lambda count: _say(out, sequences_read=count)
         )
