@@ -7,6 +7,7 @@ vectorised step, and only shards with candidates are read.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,16 +16,19 @@ import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Codes, Ids, codes_of
 from seenat.attribution.ngrams.files.directory import Directory, IndexedShard, open_directory
-from seenat.attribution.ngrams.files.shard_file import SAMPLES_A_MIDDLE
 from seenat.attribution.ngrams.keys import Lookups, fingerprints_of
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import CorruptFile
 from seenat.registry.units import SequenceRange
 
+if sys.platform != "win32":
+    import resource
+
 __all__ = ["Candidates", "NgramIndex", "SampleRanges"]
 
-# Most files that are open at a time; some systems allow a process 256.
-_MOST_OPEN = 128
+# Most files that are open at a time: half of what a process may have open, of which most systems allow 1,024. Opening one
+# again takes longer than reading it.
+_MOST_OPEN = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 if sys.platform != "win32" else 128
 
 _Numbers = npt.NDArray[np.int64]
 Candidates = tuple[_Numbers, _Numbers]
@@ -39,6 +43,7 @@ class NgramIndex(ClosesOnExit):
     def __init__(self, folder: Path, shards: Sequence[IndexedShard], ranks: Codes, tokens_per_sequence: int) -> None:
         self.shards = tuple(shards)
         self.window, self.bits = shards[0].layout.window, shards[0].layout.bits
+        self.samples_a_middle = shards[0].layout.samples_a_middle
         self._ranks = ranks
         self._length = tokens_per_sequence
         self._directory: Directory = open_directory(folder, shards)
@@ -78,13 +83,13 @@ class NgramIndex(ClosesOnExit):
         low = self._directory.starts[codes].astype(np.int64)
         high = self._directory.starts[codes + 1].astype(np.int64)
         # The middles of samples that all have the first code; of a code with few samples there is none.
-        first, last = -(-low // SAMPLES_A_MIDDLE), -(-high // SAMPLES_A_MIDDLE)
+        first, last = -(-low // self.samples_a_middle), -(-high // self.samples_a_middle)
         # Both ends are bisected together, `[ends, lookups, shards]`: numpy's calls cost more than their numbers.
         below, above = self._bisected(
             np.stack([first, first]), np.stack([last, last]), np.stack([wanted.lowest, wanted.highest + 1])[..., None]
         )
-        start = np.where(below > first, (below - 1) * SAMPLES_A_MIDDLE, low)
-        stop = np.where(above < last, above * SAMPLES_A_MIDDLE, high)
+        start = np.where(below > first, (below - 1) * self.samples_a_middle, low)
+        stop = np.where(above < last, above * self.samples_a_middle, high)
         return np.maximum(start, low), np.maximum(np.minimum(stop, high), np.maximum(start, low))
 
     def _bisected(self, first: _Numbers, last: _Numbers, middle: _Numbers) -> _Numbers:

@@ -7,7 +7,7 @@
 B bits hold a position in the largest shard of the index. Codes beyond the end of a sequence are 0. Keys are distinct, so
 their order does not depend on how they are sorted, and among equal codes positions ascend.
 
-A shard keeps of a key its *middle*, the bits 16 to 47 without those of the position, for every 64th sample. A query of at
+A shard keeps of a key its *middle*, the bits 16 to 47 without those of the position, for every 32nd sample. A query of at
 least four ids from its anchor on looks for one middle, of two or three for a range of them, of one for all.
 """
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Ids, codes_of
 from seenat.attribution.ngrams.index import NgramIndex
-from seenat.attribution.ngrams.keys import KEY_CODES, lookups
+from seenat.attribution.ngrams.keys import KEY_CODES, Lookups, lookups
 from seenat.attribution.ngrams.sampling import anchors
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.units import SequenceRange
@@ -104,14 +104,22 @@ def _through(
 ) -> Iterator[Places]:
     """The occurrences of some ids that have a sample at one of these of their positions: by the one with fewest."""
     wanted = lookups(codes_of(ids), places, index.bits)
-    start, stop = index.ranges(wanted)
-    best = int(np.argmin((stop - start).sum(axis=1)))
-    chosen, anchor = wanted[best : best + 1], int(places[best])
-    counts = stop[best] - start[best]
+    best, start, stop = _cheapest(index, wanted)
+    counts = stop - start
     shards = np.flatnonzero((counts > 0) & index.shards_within(region.start, region.stop))
     for group in _groups(shards, counts):
-        rows, offsets = index.candidates(group, start[best, group], stop[best, group], chosen)
-        yield from _occurrences(source, ids, region, rows, offsets, anchor)
+        rows, offsets = index.candidates(group, start[group], stop[group], wanted[best : best + 1])
+        yield from _occurrences(source, ids, region, rows, offsets, int(places[best]))
+
+
+def _cheapest(index: NgramIndex, wanted: Lookups) -> tuple[int, _Numbers, _Numbers]:
+    """The look-up with the fewest candidates, and its samples in each shard."""
+    start, stop = index.ranges(wanted[:1])
+    # No look-up has fewer than a middle's samples at either end; the first, of the rarest code, is mostly as good as that.
+    if len(wanted.codes) > 1 and (stop - start).sum() > 2 * index.samples_a_middle * len(index.shards):
+        start, stop = index.ranges(wanted)
+    best = int(np.argmin((stop - start).sum(axis=1)))
+    return best, start[best], stop[best]
 
 
 def _groups(shards: npt.NDArray[np.intp], counts: _Numbers) -> Iterator[npt.NDArray[np.intp]]:

@@ -2,7 +2,7 @@
 
     header        512 bytes of JSON, padded with blanks
     starts        uint32 [65,537]: the first sample of each code, and the number of samples
-    middles       uint32: the middle of the key of every 64th sample
+    middles       uint32: the middle of the key of every 32nd sample, or 64th in a dense index
     positions     uint32: the position of each sample in the shard, in the order of the keys
     fingerprints  uint8: one a sample; in indexes that keep them
 
@@ -29,10 +29,8 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
 from seenat.registry.units import SequenceRange
 
-__all__ = ["SAMPLES_A_MIDDLE", "BuiltShard", "ShardLayout", "write_shard"]
+__all__ = ["BuiltShard", "ShardLayout", "write_shard"]
 
-SAMPLES_A_MIDDLE = 64
-"""One middle is kept for so many samples: 1/16 byte a sample."""
 
 _HEADER = 512
 _FORMAT = "seenat-ngrams-1"
@@ -53,9 +51,17 @@ class ShardLayout:
     fingerprints: bool
 
     @property
+    def samples_a_middle(self) -> int:
+        """For how many samples one middle is kept: a look-up compares so many that it does not look for, in each shard.
+
+        An eighth of a byte a sample, or a sixteenth where every position is one.
+        """
+        return 32 if self.window > 1 else 64
+
+    @property
     def middles(self) -> int:
         """How many middles there are."""
-        return -(-self.samples // SAMPLES_A_MIDDLE)
+        return -(-self.samples // self.samples_a_middle)
 
     @property
     def starts_at(self) -> int:
@@ -140,7 +146,7 @@ def _parts(layout: ShardLayout, keys: Keys) -> Iterator[bytes | memoryview]:
     yield layout.header()
     first_keys = np.arange(CODES, dtype=np.uint64) << np.uint64(48)
     yield np.append(np.searchsorted(keys, first_keys), len(keys)).astype("<u4").data
-    yield middles_of(keys[::SAMPLES_A_MIDDLE], layout.bits).astype("<u4", copy=False).data
+    yield middles_of(keys[:: layout.samples_a_middle], layout.bits).astype("<u4", copy=False).data
     pieces = [slice(first, first + _AT_ONCE) for first in range(0, len(keys), _AT_ONCE)]
     for piece in pieces:
         yield positions_of(keys[piece], layout.bits).astype("<u4", copy=False).data
