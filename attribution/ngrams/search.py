@@ -115,8 +115,8 @@ def _through(
 def _cheapest(index: NgramIndex, wanted: Lookups) -> tuple[int, _Numbers, _Numbers]:
     """The look-up with the fewest candidates, and its samples in each shard."""
     start, stop = index.ranges(wanted[:1])
-    # No look-up has fewer than a middle's samples at either end; the first, of the rarest code, is mostly as good as that.
-    if len(wanted.codes) > 1 and (stop - start).sum() > 2 * index.samples_a_middle * len(index.shards):
+    # Comparing so few costs less than looking for fewer.
+    if len(wanted.codes) > 1 and (stop - start).sum() > _FEW:
         start, stop = index.ranges(wanted)
     best = int(np.argmin((stop - start).sum(axis=1)))
     return best, start[best], stop[best]
