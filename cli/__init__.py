@@ -6,5 +6,6 @@ catalog     models, checkpoints, batches, sequences, suites, integrity, benchmar
 jobs        measuring, and looking at jobs
 results     trajectories, onsets, lists of sequences, exports, published results
 studies     `seenat study`
+attribution the training sequences that mattered to a text
 system      the database, and `seenat doctor`
 """

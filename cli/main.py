@@ -40,6 +40,7 @@ _COMMANDS = {
     "onset": LazyCommand("results.onset:onset", "Show what a model memorized when."),
     "which": LazyCommand("results.which:which", "List sequences that a model memorized, kept, relearned."),
     "compact": LazyCommand("results.which:compact", "Make reading single trajectories cheap."),
+    "influence": LazyCommand("attribution.influence:influence", "Find the training sequences that mattered to a text."),
     "study": LazyCommand("studies:study", "Answer the questions of papers from results."),
     "compare": LazyCommand("results.published:compare", "Compare our results with published ones."),
     "export": LazyCommand("results.export:export", "Write the measured values of a model to a file."),

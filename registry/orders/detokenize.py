@@ -1,4 +1,4 @@
-"""Ids back to text, with the tokenizer that an order names."""
+"""Ids back to text and text to ids, with the tokenizer that an order names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seenat.registry.orders.source import Tokens
 from seenat.registry.printable import in_a_sentence
 from seenat.registry.storage.panics import panics_as_errors
 
-__all__ = ["decode"]
+__all__ = ["decode", "encode"]
 
 # Names of decoders in the state of one, which is JSON.
 _TAKING_A_BLANK = (b'"Strip"', b'"Metaspace"')
@@ -38,6 +38,28 @@ def decode(tokenizer: str | None, tokens: Tokens, *, order: str) -> list[str]:
         raise CorruptFile(
             f"The tokenizer {tokenizer} cannot decode ids of {order}: {in_a_sentence(error)}; correct it, or `tokenizer` in the "
             "SUITE.toml of the order."
+        ) from error
+
+
+def encode(tokenizer: str | None, text: str, *, order: str) -> list[int]:
+    """The ids of a text as the tokenizer cuts it, without special ids around it.
+
+    Raises `InvalidValue` for an order without a tokenizer and `CorruptFile` for a broken one.
+    """
+    if tokenizer is None:
+        raise InvalidValue(
+            f"The order {order} names no tokenizer, so texts cannot be cut into its ids; give ids, or add `tokenizer` to its "
+            "SUITE.toml."
+        )
+    try:
+        with panics_as_errors(silent=True):
+            return list(_load(tokenizer).encode(text, add_special_tokens=False).ids)
+    except SeenatError:
+        raise
+    except Exception as error:  # As for decoding.
+        raise CorruptFile(
+            f"The tokenizer {tokenizer} cannot encode a text for {order}: {in_a_sentence(error)}; correct it, or `tokenizer` in "
+            "the SUITE.toml of the order."
         ) from error
 
 

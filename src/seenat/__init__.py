@@ -24,6 +24,7 @@ What it has memorized, and when:
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
+    catalog.influence("pocket-2m", "a text", ...)   the training sequences that mattered to it
 
 Your own runs, and what others have:
 
@@ -49,7 +50,7 @@ For annotations and `except`, `seenat` holds all classes of these values; `seena
 docs/python.md is a tour.
 """
 
-# The files of this folder; the rooms beside it (registry, memorization, migrations, cli) are links.
+# The files of this folder; the rooms beside it (registry, memorization, attribution, migrations, cli) are links.
 #
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
@@ -57,6 +58,7 @@ docs/python.md is a tour.
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
+#   influence    its `influence` and `influences`
 #   database     upgrade, check_schema
 #   models       answers about models
 #   checkpoints  answers about checkpoints
@@ -71,10 +73,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.attribution.influence.answer import (
+        BaselineSequence,
+        CheckpointPart,
+        Influence,
+        InfluenceMethod,
+        InfluenceQuery,
+        InfluentialSequence,
+    )
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.influence import InfluenceOptions
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job, ShardRecord
@@ -147,6 +158,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Audit",
+    "BaselineSequence",
     "Batch",
     "BatchAnswer",
     "BatchDispersion",
@@ -156,6 +168,7 @@ __all__ = [
     "Catalog",
     "Checkpoint",
     "CheckpointAnswer",
+    "CheckpointPart",
     "Claim",
     "ClassOutcome",
     "Compaction",
@@ -172,6 +185,11 @@ __all__ = [
     "FirstMemorized",
     "HubUnavailable",
     "ImportedSet",
+    "Influence",
+    "InfluenceMethod",
+    "InfluenceOptions",
+    "InfluenceQuery",
+    "InfluentialSequence",
     "InvalidManifest",
     "InvalidValue",
     "Job",
@@ -244,10 +262,12 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
     "answers": "JobAnswer SyncAnswer",
+    "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
     "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
+    "influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "Job ShardRecord",
     "memorization.jobs.runners.local": "Advance",

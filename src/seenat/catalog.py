@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from seenat.influence import Influences
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
@@ -45,7 +46,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, ClosesOnExit):
+class Catalog(Lookups, Influences, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
