@@ -26,29 +26,35 @@ _Floats = npt.NDArray[np.float64]
 _Ids = npt.NDArray[np.int64]
 
 
-def bm25_scores(queries: list[_Ids], sequences: _Ids, read: Callable[[_Ids], _Ids], length: int) -> _Floats:
+def bm25_scores(
+    queries: list[_Ids],
+    sequences: _Ids,
+    read: Callable[[_Ids], _Ids],
+    length: int,
+    ids_a_piece: int = _IDS_A_PIECE,
+) -> _Floats:
     """The BM25 score of every candidate for every query: float64 [queries, candidates].
 
-    `read` gives the ids of some sequences, [n, length]; it reads all of them twice, in pieces, so memory is that of a piece and
+    `read` gives the ids of some sequences, [n, length]; all of them are read twice, in pieces, so memory is that of a piece and
     of the scores.
     """
     terms = np.unique(np.concatenate(queries))
+    size = max(1, ids_a_piece // max(length, len(terms)))
     held = np.zeros(len(terms), np.int64)
-    for _, counts in _counted(terms, sequences, read, length):
+    for _, counts in _counted(terms, sequences, read, size):
         held += (counts > 0).sum(axis=0)
     idf = np.log1p((len(sequences) - held + 0.5) / (held + 0.5))
     weights = np.stack([np.isin(terms, query) * idf for query in queries])
     scores = np.empty((len(queries), len(sequences)))
-    for piece, counts in _counted(terms, sequences, read, length):
+    for piece, counts in _counted(terms, sequences, read, size):
         scores[:, piece] = weights @ (counts * (_K + 1) / (counts + _K)).T
     return scores
 
 
 def _counted(
-    terms: _Ids, sequences: _Ids, read: Callable[[_Ids], _Ids], length: int
+    terms: _Ids, sequences: _Ids, read: Callable[[_Ids], _Ids], size: int
 ) -> Iterator[tuple[slice, npt.NDArray[np.int64]]]:
     """How often each term occurs in each candidate, [n, terms], a piece of candidates at a time."""
-    size = max(1, _IDS_A_PIECE // max(length, len(terms)))
     for start in range(0, len(sequences), size):
         piece = slice(start, min(start + size, len(sequences)))
         ids = read(sequences[piece])

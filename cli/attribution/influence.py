@@ -92,7 +92,7 @@ def _query(text: str | None, ids: str | None) -> str | list[int]:
     if (text is None) == (ids is None):
         raise click.UsageError("Give either a TEXT or --ids.")
     if ids is not None:
-        return [parse_count(one, "id") for one in ids.split(",") if one.strip()]
+        return [parse_count(one, "token id") for one in ids.split(",") if one.strip()]
     return sys.stdin.read(_MOST_CHARACTERS) if text == "-" else str(text)
 
 

@@ -18,7 +18,7 @@ from support.cli import Call
 import seenat
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md")
+PAGES = ("README.md", "docs/memorization.md", "docs/exports.md", "docs/pythia.md", "docs/influence.md")
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -83,7 +83,7 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
             assert printed[: len(told)] == told
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/exports.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/exports.md", "docs/influence.md"])
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):
