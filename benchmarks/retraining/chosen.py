@@ -11,9 +11,9 @@ occur once. For each query a way chooses as many training sequences as are left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,10 @@ from benchmarks.machine import say
 from seenat.memorization.pocket.config import POCKET
 from seenat.memorization.pocket.text.order import repetitions
 
-__all__ = ["RANDOM_DRAWS", "WAYS", "Query", "choose", "queries", "read_rows"]
+__all__ = ["WAYS", "Chosen", "Query", "by_chance", "by_influence", "queries", "read_rows"]
 
 WAYS = ("influence", "scaled", "bm25", "random")
-RANDOM_DRAWS = 4
+_RANDOM_DRAWS = 4
 _KINDS = {"unseen": 2, "four times": 1, "once": 1}
 """Kinds of queries, and how many parts of all have each."""
 
@@ -39,6 +39,15 @@ class Query:
 
     sequence: int
     kind: str
+
+
+class Chosen(NamedTuple):
+    """What a way leaves out."""
+
+    way: str
+    query: int
+    """The place of the query that it was chosen for; -1 where it is for all."""
+    sequences: list[int]
 
 
 def read_rows(manifest: Path) -> _Rows:
@@ -60,20 +69,24 @@ def queries(rows: _Rows, count: int) -> list[Query]:
     return found
 
 
-def choose(
-    catalog: seenat.Catalog, model: str, rows: _Rows, asked: list[Query], removed: int
-) -> Iterator[tuple[str, int, list[int]]]:
-    """Ways, the places of their queries (-1 where a set is for all), and the sequences that they leave out."""
+def by_influence(
+    catalog: seenat.Catalog, model: str, rows: _Rows, asked: list[Query], removed: int, *, scaled: bool
+) -> list[Chosen]:
+    """What influence chooses for each query; without scaling also what BM25 does, which every answer has beside it."""
     ids = [rows[query.sequence].tolist() for query in asked]
-    for way, scaled in (("influence", False), ("scaled", True)):
-        say(f"scoring {POCKET.trained} sequences for {len(ids)} queries: {way}")
-        answers = catalog.influences(
-            model, ids, batches=f"0:{POCKET.steps}", second_moment=scaled, top=removed, device="cpu"
-        )
-        for place, answer in enumerate(answers):
-            yield way, place, [row.sequence for row in answer.sequences]
-            if not scaled:
-                yield "bm25", place, [row.sequence for row in answer.baseline]
+    way = "scaled" if scaled else "influence"
+    say(f"scoring {POCKET.trained} sequences for {len(ids)} queries: {way}")
+    answers = catalog.influences(
+        model, ids, batches=f"0:{POCKET.steps}", second_moment=scaled, top=removed, device="cpu"
+    )
+    found = [Chosen(way, place, [row.sequence for row in answer.sequences]) for place, answer in enumerate(answers)]
+    if not scaled:
+        found += [Chosen("bm25", place, [row.sequence for row in it.baseline]) for place, it in enumerate(answers)]
+    return found
+
+
+def by_chance(removed: int) -> list[Chosen]:
+    """Draws that serve all queries."""
     generator = np.random.default_rng(1)
-    for _ in range(RANDOM_DRAWS):
-        yield "random", -1, sorted(generator.choice(POCKET.trained, removed, replace=False).tolist())
+    draws = (generator.choice(POCKET.trained, removed, replace=False) for _ in range(_RANDOM_DRAWS))
+    return [Chosen("random", -1, sorted(draw.tolist())) for draw in draws]

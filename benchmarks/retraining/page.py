@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.page import table
-from benchmarks.retraining.chosen import WAYS, Query
+from benchmarks.retraining.chosen import Query
 from benchmarks.retraining.trials import Trial
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.plots.save import save
@@ -37,11 +37,11 @@ Changes = npt.NDArray[np.float64]
 """`[ways, queries, seeds]`, in nats."""
 
 
-def changes(trials: Sequence[Trial], asked: Sequence[Query], seeds: Sequence[int]) -> Changes:
+def changes(trials: Sequence[Trial], ways: Sequence[str], asked: Sequence[Query], seeds: Sequence[int]) -> Changes:
     """The change of each query's loss by each way and seed, against the whole run of that seed."""
     whole = {trial.seed: np.array(trial.losses) for trial in trials if not trial.way}
-    found = np.zeros((len(WAYS), len(asked), len(seeds)))
-    for number, way in enumerate(WAYS):
+    found = np.zeros((len(ways), len(asked), len(seeds)))
+    for number, way in enumerate(ways):
         for place in range(len(asked)):
             for column, seed in enumerate(seeds):
                 of_way = [it for it in trials if (it.way, it.seed) == (way, seed) and it.query in (-1, place)]
@@ -49,7 +49,7 @@ def changes(trials: Sequence[Trial], asked: Sequence[Query], seeds: Sequence[int
     return found
 
 
-def section(found: Changes, asked: Sequence[Query], removed: int, trained: int) -> str:
+def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed: int, trained: int) -> str:
     """Tables of means by kind of query, and of differences between ways."""
     by_query = found.mean(axis=2)
     groups = {"all": np.arange(len(asked))}
@@ -57,11 +57,11 @@ def section(found: Changes, asked: Sequence[Query], removed: int, trained: int) 
         groups[kind] = np.array([place for place, query in enumerate(asked) if query.kind == kind])
     means = [
         (_NAMES[way], *(_interval(by_query[number, places]) for places in groups.values()))
-        for number, way in enumerate(WAYS)
+        for number, way in enumerate(ways)
     ]
     pairs = []
-    for one, other in _AGAINST:
-        apart = by_query[WAYS.index(one)] - by_query[WAYS.index(other)]
+    for one, other in (pair for pair in _AGAINST if set(pair) <= set(ways)):
+        apart = by_query[ways.index(one)] - by_query[ways.index(other)]
         more = int((apart > 0).sum())
         cells = (_interval(apart[places]) for places in groups.values())
         pairs.append((f"{_NAMES[one]} - {_NAMES[other]}", *cells, f"{more} of {len(asked)}"))
@@ -84,7 +84,7 @@ def _interval(values: npt.NDArray[np.float64]) -> str:
     return f"{mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
 
 
-def draw(found: Changes, asked: Sequence[Query], path: Path) -> None:
+def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path) -> None:
     """A point for each query and way, with the range over seeds; queries by the change that influence made."""
     altair = altair_or_refuse()
     order = np.argsort(-found[0].mean(axis=1))
@@ -99,7 +99,7 @@ def draw(found: Changes, asked: Sequence[Query], path: Path) -> None:
             "high": float(found[number, place].max()),
         }
         for rank, place in enumerate(order.tolist())
-        for number, way in enumerate(WAYS)
+        for number, way in enumerate(ways)
     ]
     x = altair.X("left out by:N", title=None, axis=altair.Axis(labels=False, ticks=False), sort=list(_NAMES.values()))
     colour = altair.Color(

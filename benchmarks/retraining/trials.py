@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,20 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.machine import say
+from benchmarks.retraining.chosen import Chosen
 from benchmarks.retraining.training import losses_after
 from seenat.memorization.pocket.config import POCKET
 
-__all__ = ["Removal", "Trial", "run_trials"]
-
-
-@dataclass(frozen=True)
-class Removal:
-    """A set of sequences to leave out; of no way for the whole run, which leaves out none."""
-
-    way: str
-    query: int
-    """The place of the query that it was chosen for; -1 where it is for all."""
-    sequences: tuple[int, ...]
+__all__ = ["Trial", "run_trials"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +24,7 @@ class Trial:
     """One run, and the loss of every query after it."""
 
     way: str
+    """Empty for the whole run, which leaves out nothing."""
     query: int
     draw: int
     """Tells sets of one way and query apart."""
@@ -40,11 +33,11 @@ class Trial:
 
 
 def run_trials(
-    file: Path, model: str, rows: npt.NDArray[np.int64], asked: list[int], removals: list[Removal], seeds: list[int]
+    file: Path, model: str, rows: npt.NDArray[np.int64], asked: list[int], removals: list[Chosen], seeds: list[int]
 ) -> list[Trial]:
     """Run what `file` does not hold yet, one line of JSON a run."""
     known = {(trial.way, trial.query, trial.draw, trial.seed): trial for trial in _read(file)}
-    due = [(seed, draw, removal) for seed in seeds for draw, removal in enumerate(removals)]
+    due = [(seed, *drawn) for seed in seeds for drawn in _numbered(removals)]
     for done, (seed, draw, removal) in enumerate(due):
         key = removal.way, removal.query, draw, seed
         if key not in known:
@@ -56,6 +49,14 @@ def run_trials(
                 lines.write(json.dumps(asdict(known[key])) + "\n")
             say(f"run {done + 1} of {len(due)}")
     return [known[removal.way, removal.query, draw, seed] for seed, draw, removal in due]
+
+
+def _numbered(removals: list[Chosen]) -> Iterator[tuple[int, Chosen]]:
+    """Each set, with a number that tells it from others of its way and query."""
+    count: Counter[tuple[str, int]] = Counter()
+    for removal in removals:
+        yield count[removal.way, removal.query], removal
+        count[removal.way, removal.query] += 1
 
 
 def _read(file: Path) -> Iterator[Trial]:
