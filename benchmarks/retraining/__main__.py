@@ -21,6 +21,7 @@ from seenat.memorization.pocket import POCKET, build_pocket_suite, pocket_folder
 from seenat.registry.storage.local import write_atomic
 
 _MODEL = "pocket-230k"
+_FIGURE = "![Change of each query's loss when training leaves sequences out](influence/retraining.png)"
 _DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -51,7 +52,7 @@ def main(count: int, seeds: int, removed: int, scaled: bool, writes: bool) -> No
     text = section(found, ways, asked, removed, POCKET.trained)
     print(text, flush=True)
     if writes:
-        with_section(_DOCS / "influence.md", "retraining", text)
+        with_section(_DOCS / "influence.md", "retraining", f"{text}\n{_FIGURE}")
         draw(found, ways, asked, _DOCS / "influence" / "retraining.png")
     say(f"done in {cpu_seconds():.0f} s of CPU")
 

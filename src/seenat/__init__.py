@@ -63,7 +63,6 @@ docs/python.md is a tour.
 #   models       answers about models
 #   checkpoints  answers about checkpoints
 #   batches      answers about batches and sequences
-#   answers      answers about jobs and syncs
 
 from __future__ import annotations
 
@@ -72,7 +71,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.answers import JobAnswer, SyncAnswer
     from seenat.attribution.influence.answer import (
         BaselineSequence,
         CheckpointPart,
@@ -83,7 +81,7 @@ if TYPE_CHECKING:
     )
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
-    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
+    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.influence import InfluenceOptions
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
@@ -107,7 +105,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
@@ -261,11 +259,10 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
-    "answers": "JobAnswer SyncAnswer",
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
-    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
+    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
@@ -289,7 +286,7 @@ _NAMES = {
     "memorization.studies.prediction": "Predictions",
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
-    "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
+    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",

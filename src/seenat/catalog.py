@@ -16,7 +16,7 @@ from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 
 if TYPE_CHECKING:
-    from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
@@ -104,9 +104,9 @@ class Catalog(Lookups, Influences, ClosesOnExit):
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
-        from seenat.answers import JobAnswer
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
         from seenat.memorization.jobs.status import failures, find_job
+        from seenat.memorize import JobAnswer
 
         job = find_job(self._registry, id_)
         adaptive = find_adaptive(self._registry, job)
@@ -268,7 +268,7 @@ class Catalog(Lookups, Influences, ClosesOnExit):
         A call again reads only what is not known yet. `progress` gets (model, checkpoints read, all). A hub that stops
         answering is no error: `unreached` of the answer says so.
         """
-        from seenat.answers import SyncAnswer
+        from seenat.checkpoints import SyncAnswer
         from seenat.registry.integrity.audit import audit
         from seenat.registry.integrity.sync import sync_models
 

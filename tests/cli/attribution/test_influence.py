@@ -27,7 +27,7 @@ ROW = {
 
 def test_json_is_one_document(call: Call) -> None:
     called = call("influence", "pocket-230k", "The default process group", "--batches", "60:68", "--top", "3", "--json")
-    assert (called.code, called.err) == (0, "")
+    assert called.code == 0, called.err
     assert called.out.count("\n") == 1
     found = json.loads(called.out)
     assert set(found) == ANSWER
@@ -64,7 +64,7 @@ def test_people_get_a_table(call: Call) -> None:
         "384",
         *options,
     )
-    assert (called.code, called.err) == (0, "")
+    assert called.code == 0, called.err
     lines = called.out.splitlines()
     assert lines[1].split(maxsplit=1) == ["query", "3 ids, loss over 2:3"]
     assert "for all: step 384" in called.out
