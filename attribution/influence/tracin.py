@@ -8,7 +8,7 @@ the identity, or divides by the damped root of the second moment of gradients at
 64 sequences of the batch that follows c, in 16 groups. An id's part is its own share of L(z), so that a candidate's parts are exact summands of its score.
 
 Each checkpoint is loaded once. Within it comes query after query: one direction, and the candidates in pieces, plus and minus
-for each. So memory is that of the model, three copies of its weights, one pass over a block, and a piece of ids, whatever
+for each. So memory is that of the model, four copies of its weights, one pass over a block, and a piece of ids, whatever
 the number of candidates and queries; the scores themselves are 8 bytes each.
 """
 

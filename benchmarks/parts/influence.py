@@ -1,8 +1,8 @@
-"""Part `influence`: what a score costs by four ways, and how exact it is.
+"""Part `influence`: what a score costs by five ways, and how exact it is.
 
-All four give the products of one query's gradient with those of many sequences, on one trained checkpoint of the pocket suite:
-a loop of backward passes over single sequences, `vmap` over gradients, forward mode, and differences of two passes. The
-first is the definition; errors are relative to its largest product. Peaks of memory are of a process of its own each.
+All five give the products of one query's gradient with those of many sequences, on one trained checkpoint of the pocket suite:
+a loop of backward passes over single sequences, `vmap` over gradients, forward mode, and differences of two passes, the engine's or
+transformers'. The first is the definition; errors are relative to its largest product. Peaks of memory are of a process of its own each.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ _AT_ONCE = 16
 """Gradients that `vmap` holds at a time; more are slower here, and take more memory."""
 _REPEATED = 8
 """Of the rows of a round, how many are the query itself: what a search should find."""
-_TEXT = """## Influence: four ways to the same products
+_GENERIC = "differences, transformers"
+_TEXT = """## Influence: five ways to the same products
 
 Scalar products of a query's gradient with those of {rows} sequences of 65 ids a round, of which {repeated} repeat the query;
 {rounds} rounds after one, at step {step}, each with another query. *Largest error* is that of a round, relative to the largest
 product; *unrelated* leaves the repetitions out, whose products are large.
 
-Two forward passes need 4 operations a parameter and id, a gradient 6: where the processor is kept busy by either, differences
-cannot be more than 1.5 times as fast. What they gain beyond that is what `vmap` spends on gradients that it writes and reads.
+Two forward passes need 4 operations a parameter and id, a gradient 6: by the same products, and with the processor kept busy,
+differences could not be more than 1.5 times as fast. They also use the engine's own pass, and write no gradients;
+`{generic}` uses transformers' pass.
 """
 
 _Ways = dict[str, Callable[[Any, Direction], Callable[[Rows], npt.NDArray[np.float64]]]]
@@ -53,7 +55,7 @@ _Ways = dict[str, Callable[[Any, Direction], Callable[[Rows], npt.NDArray[np.flo
 def section(page: Path) -> str:
     """Measure two models."""
     del page
-    shape = {"rows": _ROWS, "repeated": _REPEATED, "rounds": _ROUNDS, "step": _STEP}
+    shape = {"rows": _ROWS, "repeated": _REPEATED, "rounds": _ROUNDS, "step": _STEP, "generic": _GENERIC}
     return "\n".join([_TEXT.format(**shape), *(_measure(name) for name in _NAMES)])
 
 
@@ -69,7 +71,7 @@ def _measure(name: str) -> str:
             if number:
                 variants[way].seconds.extend(one.seconds)
                 variants[way].values.extend(one.values)
-    say(f"{name}: four ways")
+    say(f"{name}: five ways")
     peaks = {way: run_apart("benchmarks.parts.influence", name, way) for way in _WAYS}
     rates = table(
         ("", "sequences/s", "memory above the model, MB"),
@@ -83,14 +85,19 @@ def _measure(name: str) -> str:
 
 
 def _figures(variants: dict[str, Variant]) -> list[Figure]:
-    loop, mapped, forward, differences = variants.values()
+    loop, mapped, forward, generic, differences = variants.values()
     shown = []
-    for slow, fast, least in ((mapped, differences, 2.5), (loop, differences, None), (mapped, forward, None)):
+    for slow, fast, least in (
+        (mapped, differences, 2.5),
+        (loop, differences, None),
+        (mapped, generic, None),
+        (mapped, forward, None),
+    ):
         times = ratio(slow, fast)
         shown.append(
             Figure(what=f"{fast.name} against {slow.name}", value=times.median, text=str(times), least=least, unit="x")
         )
-    for one, most in ((forward, 1e-5), (differences, 1e-4)):
+    for one, most in ((forward, 1e-5), (generic, None), (differences, 1e-4)):
         pairs = [(mine["products"], due["products"]) for mine, due in zip(one.values, loop.values, strict=True)]
         error = max(_error(mine, due) for mine, due in pairs)
         shown.append(Figure(what=f"largest error of {one.name}", value=error, text=f"{error:.1e}", most=most))
@@ -157,6 +164,10 @@ def _forward(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[n
     return lambda rows: Derivatives(model, direction, "jvp").of(rows).sum(axis=1)
 
 
+def _generic(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
+    return lambda rows: Derivatives(model, direction, own_pass=False).of(rows).sum(axis=1)
+
+
 def _differences(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
     return lambda rows: Derivatives(model, direction).of(rows).sum(axis=1)
 
@@ -165,6 +176,7 @@ _WAYS: _Ways = {
     "loop of backward passes": _loop,
     "vmap of gradients": _mapped,
     "forward mode": _forward,
+    _GENERIC: _generic,
     "differences": _differences,
 }
 

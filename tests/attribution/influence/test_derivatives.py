@@ -63,6 +63,13 @@ def test_derivatives_are_products_with_gradients_of_single_sequences(
     assert exact.argmax() == found.sum(axis=1).argmax() == 31
 
 
+def test_the_own_pass_gives_the_differences_of_the_other(trained: Any, rows: Rows) -> None:
+    direction = gradient(trained, torch.from_numpy(rows[34:35]))
+    own, other = (Derivatives(trained, direction, own_pass=one).of(rows[30:40]) for one in (True, False))
+    assert np.abs(own - other).max() < 5e-4 * np.abs(other).max()
+    assert not (own == other).all()
+
+
 def test_of_unrelated_sequences_the_error_is_what_the_page_says(trained: Any, rows: Rows) -> None:
     """None of these repeats a query, so that all derivatives are small, and their rounding is not."""
     among, worst = rows[200:232], 0.0
