@@ -66,8 +66,9 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
         cells = (_interval(apart[places]) for places in groups.values())
         pairs.append((f"{_NAMES[one]} - {_NAMES[other]}", *cells, f"{more} of {len(asked)}"))
     heads = [f"{name} ({len(places)})" for name, places in groups.items()]
+    seeds = f"{found.shape[2]} seed{'s' if found.shape[2] != 1 else ''}"
     said = (
-        f"{removed} of {trained:,} training sequences left out, {len(asked)} queries, {found.shape[2]} seeds. Change of the "
+        f"{removed} of {trained:,} training sequences left out, {len(asked)} queries, {seeds}. Change of the "
         "query's loss in nats, mean over queries and 95 % interval:\n"
     )
     compared = (
