@@ -9,6 +9,7 @@ machine    the processor, versions and load, for the page
 limit      multiplications that a run issues, and the most that this core does
 ties       how near the two largest logits are where results differ
 gpu        `python -m benchmarks.gpu`: the engine on a GPU
+retraining/  `python -m benchmarks.retraining`: what leaving training sequences out does to a loss
 parts/     a module for each part of the page
 material/  models and results to measure
 """

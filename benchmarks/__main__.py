@@ -18,6 +18,7 @@ _PARTS = {
     "job": "benchmarks.parts.whole_job",
     "scale": "benchmarks.parts.scale",
     "ngrams": "benchmarks.parts.ngrams",
+    "influence": "benchmarks.parts.influence",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -44,6 +44,7 @@ _COMMANDS = {
     "onset": LazyCommand("results.onset:onset", "Show what a model memorized when."),
     "which": LazyCommand("results.which:which", "List sequences that a model memorized, kept, relearned."),
     "compact": LazyCommand("results.which:compact", "Make reading single trajectories cheap."),
+    "influence": LazyCommand("attribution.influence:influence", "Find the training sequences that mattered to a text."),
     "study": LazyCommand("studies:study", "Answer the questions of papers from results."),
     "duplicates": LazyCommand("attribution.duplicates:duplicates", "Find what an order repeats."),
     "exposures": LazyCommand("attribution.exposures:exposures", "Show how often memorized sequences had been seen."),

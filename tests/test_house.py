@@ -30,10 +30,11 @@ FACADE = sorted(path for path in (*SEENAT.iterdir(), *SEENAT.glob("texts/*")) if
 PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py" and path.parent == SEENAT} | {"seenat.texts"}
 
 MAY_IMPORT_TORCH = (
+    "attribution/influence/",
     "memorization/engine/",
     "memorization/pocket/",
 )
-"""Scoring, the loading of checkpoints, and the training of the pocket suite; `seenat doctor` asks torch for its devices."""
+"""Gradients, scoring, the loading of checkpoints, and the training of the pocket suite; `seenat doctor` asks torch for its devices."""
 TORCH = {"torch", "transformers"}
 
 LIGHT = {
@@ -177,7 +178,8 @@ def test_torch_is_imported_where_checkpoints_are_and_nowhere_else() -> None:
 
 def test_torch_is_imported_late_by_all_but_those_that_compute() -> None:
     found = {name_of(path) for path in SOURCES if any(is_within(it, TORCH) for it in imports_at_the_top(tree_of(path)))}
-    assert all(name.startswith("memorization/engine/") for name in found), sorted(found)
+    computing = {f"attribution/influence/{name}.py" for name in ("derivatives", "gradients", "moved")}
+    assert all(name.startswith("memorization/engine/") or name in computing for name in found), sorted(found)
 
 
 def test_the_command_line_imports_nothing_heavy_at_the_top() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.attribution.find.answers import Found, MeasuredText, StoredResult, TextPoint
-from seenat.memorization.jobs.plan_checks import runnable_checkpoint, runnable_steps
+from seenat.memorization.jobs.plan_checks import check_runnable, runnable_steps
 from seenat.memorization.protocol.protocol import LONGEST_CONTINUATION, Protocol
 from seenat.memorization.queries.trajectories import measured_trajectories
 from seenat.registry.catalog.catalog import Catalog
@@ -90,7 +90,8 @@ def measure_found(
 def _checkpoints(model: Model, request: MeasureRequest) -> list[Checkpoint]:
     if request.steps is not None:
         return [
-            runnable_checkpoint(model, model.checkpoint(step), request.allow_suspect) for step in sorted(request.steps)
+            check_runnable(model, model.checkpoint(step), allow_suspect=request.allow_suspect)
+            for step in sorted(request.steps)
         ]
     if model.folder is None:
         raise InvalidValue(

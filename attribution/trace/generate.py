@@ -68,9 +68,9 @@ def generate(
     catalog: RegistryCatalog, model: Model, step: int | str, prompt: str | Sequence[int], request: GenerateRequest
 ) -> Generated:
     """Continue a prompt by the checkpoint at a step; raises as `Catalog.generate` says."""
-    from seenat.memorization.jobs.plan_checks import runnable_checkpoint
+    from seenat.memorization.jobs.plan_checks import check_runnable
 
-    checkpoint = runnable_checkpoint(model, model.checkpoint(step), request.allow_suspect)
+    checkpoint = check_runnable(model, model.checkpoint(step), allow_suspect=request.allow_suspect)
     ids = _prompt_ids(model, prompt)
     continuation = _continued(_folder(catalog, model, checkpoint), ids, model, request)
     texts = _decoded(model, ids, continuation)

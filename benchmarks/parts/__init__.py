@@ -5,6 +5,7 @@ engine     rows a second, and how many times faster than the reference
 loss       losses beside the one pass that they need
 memory     the most memory that measuring takes
 whole_job  a job as users run it, beside the engine alone
+influence  influence by differences, forward mode and gradients
 scale      results of ten million sequences: written, compacted, read
 ngrams     the index of an order of a billion ids: built, opened, searched
 """

@@ -8,7 +8,7 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 
-__all__ = ["check_plan", "runnable_checkpoint", "runnable_steps"]
+__all__ = ["check_plan", "check_runnable", "runnable_steps"]
 
 
 def check_plan(
@@ -20,7 +20,7 @@ def check_plan(
     order, and `UnknownCheckpoint` for a step that was not saved, is known to be wrong, or is suspect unless `allow_suspect`.
     """
     _check_order(model, protocol, selection)
-    chosen = [runnable_checkpoint(model, model.checkpoint(step), allow_suspect) for step in selection.steps]
+    chosen = [check_runnable(model, model.checkpoint(step), allow_suspect=allow_suspect) for step in selection.steps]
     if selection.listed is None and not selection.all_cells(model.schedule):
         among = f"the sample of {selection.sample} from " if selection.sample else ""
         raise InvalidValue(
@@ -62,8 +62,11 @@ def _refused(allow_suspect: bool) -> tuple[str, ...]:
     return ("wrong", "missing") if allow_suspect else ("wrong", "missing", "suspect")
 
 
-def runnable_checkpoint(model: Model, checkpoint: Checkpoint, allow_suspect: bool) -> Checkpoint:
-    """The checkpoint itself; raises `UnknownCheckpoint` where it cannot be trusted."""
+def check_runnable(model: Model, checkpoint: Checkpoint, *, allow_suspect: bool = False) -> Checkpoint:
+    """The same checkpoint, where it can be trusted.
+
+    Raises `UnknownCheckpoint`, naming the nearest that can, where it is wrong or missing, or suspect unless `allow_suspect`.
+    """
     if checkpoint.status not in _refused(allow_suspect):
         return checkpoint
     steps, _ = runnable_steps(model, allow_suspect=allow_suspect)

@@ -38,6 +38,7 @@ From a text back to training:
     catalog.find("some text", model="pocket-2m")    every exposure, with batch, step and the checkpoints around it
     catalog.trace("some text", model="pocket-2m")   which parts of it stand in training word for word, and where
     catalog.generate("pocket-2m", 384, "some text") what a checkpoint makes of it, and with trace=True from where
+    catalog.influence("pocket-2m", "a text", ...)   the training sequences that mattered to it
 
 Your own runs, and what others have:
 
@@ -68,7 +69,7 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
-#   texts/       its methods from text back to training: find, trace, index, duplicates, exchange
+#   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -76,7 +77,6 @@ docs/python.md is a tour.
 #   models       answers about models
 #   checkpoints  answers about checkpoints
 #   batches      answers about batches and sequences
-#   answers      answers about jobs and syncs
 
 from __future__ import annotations
 
@@ -85,7 +85,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.answers import JobAnswer, SyncAnswer
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -109,11 +108,19 @@ if TYPE_CHECKING:
         StoredResult,
         TextPoint,
     )
+    from seenat.attribution.influence.answer import (
+        BaselineSequence,
+        CheckpointPart,
+        Influence,
+        InfluenceMethod,
+        InfluenceQuery,
+        InfluentialSequence,
+    )
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
-    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer
+    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
@@ -136,7 +143,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
@@ -183,18 +190,20 @@ if TYPE_CHECKING:
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
+    from seenat.texts.influence import InfluenceOptions
     from seenat.texts.trace import GenerateOptions, TraceOptions, Tracing
     from seenat.which import Which
 
 # fmt: off
 __all__ = [
-    "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange",
-    "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint", "CheckpointAnswer", "Claim", "ClassOutcome",
-    "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "Curve",
-    "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace", "Duplicates", "EvaluationImport", "Evidence", "Exported",
-    "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
-    "IndexVerification", "Indexes", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
+    "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
+    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint",
+    "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
+    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
+    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
+    "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
+    "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
     "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
     "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset", "Onsets", "Order",
@@ -214,15 +223,16 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
-    "answers": "JobAnswer SyncAnswer",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
     "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
+    "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
-    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer",
+    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
+    "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "Job ShardRecord",
     "memorization.jobs.runners.local": "Advance",
@@ -248,7 +258,7 @@ _NAMES = {
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
-    "memorize": "MemorizeAnswer MemorizeObserver MemorizeOptions",
+    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",

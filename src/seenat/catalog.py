@@ -14,10 +14,11 @@ from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.texts.exchange import Exchange
+from seenat.texts.influence import Influences
 from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
-    from seenat.answers import JobAnswer, SyncAnswer
+    from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
-    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
@@ -47,7 +48,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, Tracing, Exchange, ClosesOnExit):
+class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -105,9 +106,9 @@ class Catalog(Lookups, Tracing, Exchange, ClosesOnExit):
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
-        from seenat.answers import JobAnswer
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
         from seenat.memorization.jobs.status import failures, find_job
+        from seenat.memorize import JobAnswer
 
         job = find_job(self._registry, id_)
         adaptive = find_adaptive(self._registry, job)
@@ -269,7 +270,7 @@ class Catalog(Lookups, Tracing, Exchange, ClosesOnExit):
         A call again reads only what is not known yet. `progress` gets (model, checkpoints read, all). A hub that stops
         answering is no error: `unreached` of the answer says so.
         """
-        from seenat.answers import SyncAnswer
+        from seenat.checkpoints import SyncAnswer
         from seenat.registry.integrity.audit import audit
         from seenat.registry.integrity.sync import sync_models
 

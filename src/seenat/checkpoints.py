@@ -1,7 +1,8 @@
-"""Answers about checkpoints.
+"""Answers about checkpoints, and about reading which of them there are.
 
     CheckpointAnswer  a row of a search for checkpoints
     StepAnswer        what a checkpoint had seen, and what is known of it
+    SyncAnswer        which checkpoints the hub has, and the audit after it
 
 Ranges are half-open; steps, batches and sequences are integers. More JSON keys may come; the ones here stay.
 """
@@ -21,8 +22,11 @@ from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
     from seenat.registry.catalog.status import Evidence
+    from seenat.registry.errors import HubUnavailable
+    from seenat.registry.integrity.audit import Audit
+    from seenat.registry.integrity.sync import Failure, Synced
 
-__all__ = ["CheckpointAnswer", "FileAnswer", "StepAnswer"]
+__all__ = ["CheckpointAnswer", "FileAnswer", "StepAnswer", "SyncAnswer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +144,20 @@ class StepAnswer(Answer):
             digest=checkpoint.digest,
             files=tuple(map(FileAnswer.of, files)),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncAnswer(Answer):
+    """What the hub has of some models, and what an audit then finds."""
+
+    models: tuple[Synced, ...]
+    failures: tuple[Failure, ...]
+    """Models whose repositories could not be read."""
+    audit: Audit
+    unreached: HubUnavailable | None = None
+    """Why nothing could be read any more, where the hub stopped answering."""
+
+    json_names = ("models", "failures", "audit")
 
 
 def _learning_rate(model: Model, step: int) -> float | None:

@@ -4,6 +4,7 @@ MemorizeOptions     the options of `Catalog.memorize`
 MemorizeRequest     the options with their defaults
 MemorizeObserver    hears of plans and progress while it runs
 MemorizeAnswer      the jobs that were run
+JobAnswer           one job, the adaptive job that it is a part of, and what failed
 run_request         plans the jobs, or finds those planned before, and measures what is left of them
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from seenat.registry.answer import to_json
+from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job
+    from seenat.memorization.jobs.status import Job, ShardRecord
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
-__all__ = ["MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizeRequest", "run_request"]
+__all__ = ["JobAnswer", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizeRequest", "run_request"]
 
 
 class MemorizeObserver:
@@ -148,6 +149,19 @@ class MemorizeAnswer:
         if self.adaptive is not None:
             return to_json(self.adaptive)
         return to_json(self.jobs[0] if len(self.jobs) == 1 else self.jobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAnswer(Answer):
+    """A job, the adaptive job that it is a part of, and why some of its shards failed."""
+
+    job: Job
+    adaptive: AdaptiveJob | None
+    failures: tuple[ShardRecord, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The job's own keys, and two beside them."""
+        return {**to_json(self.job), "adaptive": to_json(self.adaptive), "failures": to_json(self.failures)}
 
 
 def run_request(

@@ -23,6 +23,7 @@ PAGES = (
     "docs/attribution.md",
     "docs/memorization.md",
     "docs/exports.md",
+    "docs/influence.md",
     "docs/pythia.md",
     "docs/trace.md",
 )
@@ -98,7 +99,9 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
             assert printed[: len(told)] == told
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/attribution.md", "docs/exports.md", "docs/trace.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/attribution.md", "docs/exports.md", "docs/influence.md", "docs/trace.md"]
+)
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
     for block in blocks(page, "python"):

@@ -40,6 +40,7 @@ METHODS = {
     "which relearned": Which.relearned,
     "which batches": Which.batches,
     "compact": seenat.Catalog.compact,
+    "influence": seenat.Catalog.influence,
     "study onsets": Studies.onsets,
     "study exposures": Studies.exposures,
     "study batches": Studies.batches,

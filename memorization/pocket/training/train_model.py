@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import GPTNeoXForCausalLM
 
-__all__ = ["main", "train"]
+__all__ = ["main", "new_optimizer", "train"]
 
 
 def train(folder: Path, plan: Plan, model: PocketModel, report: Callable[[int, float | None], None]) -> None:
@@ -36,7 +36,7 @@ def train(folder: Path, plan: Plan, model: PocketModel, report: Callable[[int, f
 
     config = plan.config
     network = new_network(model, config, plan.seed)
-    optimizer = _new_optimizer(network, config)
+    optimizer = new_optimizer(network, config)
     checkpoints = CheckpointFolder(folder, model.name, config.saved)
     step = checkpoints.restore(network, optimizer)
     if step is None:
@@ -60,7 +60,8 @@ def _batches(folder: Path, config: PocketConfig) -> torch.Tensor:
     return torch.from_numpy(ids).view(config.steps, config.sequences_per_batch, config.tokens_per_sequence)
 
 
-def _new_optimizer(network: GPTNeoXForCausalLM, config: PocketConfig) -> torch.optim.Optimizer:
+def new_optimizer(network: GPTNeoXForCausalLM, config: PocketConfig) -> torch.optim.Optimizer:
+    """AdamW as all pocket models are trained with: matrices decay, biases and norms do not."""
     import torch
 
     matrices = [parameter for parameter in network.parameters() if parameter.ndim >= 2]
