@@ -26,6 +26,7 @@ LAYERS = (
     ("checkpoints",),
     ("hub", "database"),
     ("orders",),
+    ("orders/text",),
     ("orders/formats/parquet_limits",),
     ("orders/formats",),
     ("orders/remote", "exports"),

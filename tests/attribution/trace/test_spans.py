@@ -69,13 +69,13 @@ def test_frequent_m_grams_are_told_and_rare_spans_among_them_found(tmp_path: Pat
 
 def test_with_a_bound_every_span_is_found_or_lies_within_a_frequent_stretch(tmp_path: Path) -> None:
     random, stretches, complete = np.random.default_rng(8), 0, 0
-    for trial in range(10):
+    for trial in range(20):
         folder = tmp_path / str(trial)
         folder.mkdir()
         rows = np.repeat(random.integers(0, 3, (300, 10)), 2, axis=1).astype(np.uint16)
         rows[random.random(rows.shape) < 0.2] = 3
         text = np.concatenate([rows[random.integers(300)] for _ in range(2)])
-        window, most = int(random.choice([1, 4])), int(random.choice([1, 50]))
+        window, most = int(random.choice([1, 4])), int(random.choice([1, 20]))
         minimum = window + int(random.integers(1, 6))
         with indexed_rows(folder, rows, window) as order:
             found = trace_spans(part_of(order), order.source, text, minimum, most=most)
