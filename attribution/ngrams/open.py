@@ -12,6 +12,7 @@ from seenat.attribution.ngrams.index_table import IndexRecord, ShardRecord, inde
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
+from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.units import SequenceRange, merged_ranges
@@ -36,11 +37,14 @@ class OpenIndexes:
 def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
     """The indexes of an order's present content; none where there is none.
 
-    Raises `CorruptFile` for a shard whose file is not as it was when it was built or last verified.
+    Raises `CorruptFile` for a shard whose file is not as it was when it was built or last verified, and for a file of the order that
+    has changed since it was registered.
     """
     source = order.source()
     with database.read() as connection:
         records = [(index, shards_of(connection, index)) for index in indexes_of(connection, order.digest)]
+    if records:
+        check_unchanged(order)
     with ExitStack() as stack:
         opened = [stack.enter_context(_open(database, order, *record)) for record in records if record[1]]
         yield OpenIndexes(order, source, tuple(opened))

@@ -243,3 +243,18 @@ def test_an_order_that_was_replaced_has_no_index(catalog: seenat.Catalog, home: 
     assert catalog.index.status("made-up-order")
     catalog.register(folder / "SUITE.toml", replace=True)
     assert catalog.index.status("made-up-order") == ()
+
+
+def test_an_order_whose_file_was_changed_in_place(catalog: seenat.Catalog, home: Path, manifest: Path) -> None:
+    folder = home / "copy"
+    shutil.copytree(manifest.parent, folder)
+    catalog.register(folder / "SUITE.toml", replace=True)
+    catalog.index.build("made-up-order", batches="0:20")
+    data = (folder / "ids.bin").read_bytes()
+    (folder / "ids.bin").write_bytes(data)
+    with pytest.raises(seenat.CorruptFile, match=r"ids\.bin has changed since .*seenat verify made-up-order"):
+        catalog.find([1] * 8, order="made-up-order")
+    with pytest.raises(seenat.CorruptFile, match="has changed since"):
+        catalog.index.build("made-up-order")
+    assert catalog.verify_order("made-up-order").verified
+    catalog.find([1] * 8, order="made-up-order")
