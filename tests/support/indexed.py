@@ -66,9 +66,13 @@ def indexed_rows(
     fingerprints: bool = False,
     ranks: Codes | None = None,
     pieces: int = 1,
+    source: TokenSource | None = None,
 ) -> Iterator[IndexedRows]:
-    """An index of `rows`, in shards that end at `cuts` and at the end; the order is cut into files within ids."""
-    source = _source(folder, rows, pieces)
+    """An index of `rows`, in shards that end at `cuts` and at the end; the order is cut into files within ids.
+
+    Its reader is `source`, where one is given.
+    """
+    source = source or _source(folder, rows, pieces)
     borders = sorted({0, *cuts, len(rows)})
     longest = max(stop - start for start, stop in itertools.pairwise(borders))
     recipe = ShardRecipe(
