@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,12 @@ from benchmarks.material.phrases import BATCH, BATCH_IDS, LENGTH, boilerplate, w
 from benchmarks.page import Figure, figures, table
 from seenat.attribution.ngrams.open import OpenIndexes, open_indexes
 from seenat.attribution.ngrams.search import Places, Region, find_by_index
+from seenat.attribution.trace.parts import Part
+from seenat.attribution.trace.spans import trace_spans
 
 _BATCHES = (5, 50, 500)
 _QUERIES = 500
+_TEXTS, _WARM, _TEXT_IDS = 103, 3, 500
 _TEN_BATCHES = 10 * BATCH_IDS
 _TEXT = """## The index of a billion ids
 
@@ -47,6 +52,7 @@ def section(page: Path) -> str:
             *_built(folder, "p50", "with fingerprints", 0.5, 1.3, 400, window=8, fingerprints=True),
             *_built(folder, "p50", "dense", 1.2, 4.15, 1100, window=1),
             *_wide(folder),
+            *_tokengrams(folder),
         ]
         catalog = str(folder / "p500.sqlite")
         searched = _alone(_search, catalog, "p500", "")
@@ -140,7 +146,7 @@ def _search(catalog: str, name: str, prefix: str) -> list[Figure]:
             for length in (11, 32):
                 queries = _absent(random, _present(indexes, random, length))
                 listed += _look_ups(indexes, f"{prefix}absent, ", length, queries, 0.3, None)
-            return listed + (_frequent(indexes) if not prefix else [])
+            return listed if prefix else [*listed, *_frequent(indexes), *_traces(indexes, random)]
 
 
 def _present(indexes: OpenIndexes, random: np.random.Generator, length: int) -> list[_Ids]:
@@ -193,6 +199,61 @@ def _frequent(indexes: OpenIndexes) -> list[Figure]:
         Figure(what=f"{hits:,} places of 32 ids counted, ms", value=counted, text=f"{counted:.0f}", most=100),
         Figure(what=f"their first {len(first):,}, ms", value=page, text=f"{page:.1f}", most=10),
     ]
+
+
+def _traces(indexes: OpenIndexes, random: np.random.Generator) -> list[Figure]:
+    """Texts of 500 ids: pieces of the order, the boilerplate, and ids that follow each other by chance."""
+    part = Part(indexes.indexes[0], (indexes.order.sequences,))
+    texts = [_text(indexes, random) for _ in range(_TEXTS)]
+    listed = []
+    for minimum, most in ((16, 100.0), (11, 250.0)):
+        times = []
+        for text in texts:
+            began = time.process_time()
+            trace_spans([part], indexes.source, text, minimum)
+            times.append(1e3 * (time.process_time() - began))
+        middle, slow = float(np.median(times[_WARM:])), float(np.percentile(times[_WARM:], 99))
+        what = f"tracing 500 ids, spans of {minimum} or more"
+        listed += [
+            Figure(what=f"{what}, median ms", value=middle, text=f"{middle:.0f}", most=most),
+            Figure(what=f"{what}, 99 % within ms", value=slow, text=f"{slow:.0f}"),
+        ]
+    return listed
+
+
+def _text(indexes: OpenIndexes, random: np.random.Generator) -> _Ids:
+    parts: list[_Ids] = []
+    while sum(map(len, parts)) < _TEXT_IDS:
+        sequence, offset = random.integers(0, [indexes.order.geometry.sequences, LENGTH - 60])
+        row = indexes.source.windows(np.array([sequence]), np.array([offset]), 60)[0]
+        chosen = random.random()
+        if chosen < 0.5:
+            parts.append(row[: random.integers(5, 60)])
+        elif chosen < 0.55:
+            parts.append(boilerplate()[: random.integers(10, 40)])
+        else:
+            parts.append(random.permutation(row)[: random.integers(3, 40)])
+    return np.concatenate(parts)[:_TEXT_IDS].astype(np.int64)
+
+
+def _tokengrams(folder: Path) -> list[Figure]:
+    """The same ids in a suffix array of tokengrams, where that is installed."""
+    if find_spec("tokengrams") is None:
+        return []
+    seconds, size = _alone(_suffix_array, str(folder / "p5.bin"), str(folder / "p5.suffixes"))
+    ids = 5 * BATCH_IDS
+    share = seconds * _TEN_BATCHES / ids
+    return [
+        Figure(what="tokengrams: CPU s for 21 million ids", value=share, text=f"{share:.1f}"),
+        Figure(what="tokengrams: bytes an id", value=size / ids, text=f"{size / ids:.1f}"),
+    ]
+
+
+def _suffix_array(ids: str, index: str) -> tuple[float, int]:
+    tokengrams: Any = import_module("tokengrams")
+    before = cpu_seconds()
+    tokengrams.MemmapIndex.build(ids, index)
+    return cpu_seconds() - before, Path(index).stat().st_size
 
 
 def _many_shards(catalog: str, name: str) -> list[Figure]:
