@@ -151,6 +151,12 @@ def _show(out: Output, answer: Found) -> None:
             ("seen by", None if answer.step is None else f"the checkpoint at step {answer.step:,}"),
             ("exposures", _count_words(answer)),
             ("searched", coverage_words(answer.coverage)),
+            (
+                "",
+                None
+                if answer.within_words in (None, True)
+                else "not within longer words: the text has no whole word between others",
+            ),
         ]
     )
     if len(answer.variants) > 1 and answer.count:
