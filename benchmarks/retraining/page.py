@@ -2,7 +2,8 @@
 
 A query's change by a way is the mean, over seeds (and draws), of its loss after a run without the chosen sequences minus
 its loss after the whole run of the same seed. Means over queries have Student's 95 % interval over queries, as queries
-are what one would generalise to; differences between ways are taken query by query.
+are what one would generalise to; differences between ways are taken query by query. Beside them stand the means over
+queries of each seed, with the interval over seeds: what differs between runs of the same queries.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
         for number, way in enumerate(ways)
     ]
     pairs = []
-    for one, other in (pair for pair in _AGAINST if set(pair) <= set(ways)):
+    for one, other in _pairs(ways):
         apart = by_query[ways.index(one)] - by_query[ways.index(other)]
         more = int((apart > 0).sum())
         cells = (_interval(apart[places]) for places in groups.values())
@@ -74,7 +75,22 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
     compared = (
         "Differences, query by query; the last column counts the queries at which the first raised the loss more:\n"
     )
-    return "\n".join([said, table(("left out by", *heads), means), compared, table(("", *heads, "more"), pairs)])
+    parts = [said, table(("left out by", *heads), means), compared, table(("", *heads, "more"), pairs)]
+    return "\n".join(parts if found.shape[2] < 2 else [*parts, *_by_seed(found, ways)])
+
+
+def _pairs(ways: Sequence[str]) -> list[tuple[str, str]]:
+    return [pair for pair in _AGAINST if set(pair) <= set(ways)]
+
+
+def _by_seed(found: Changes, ways: Sequence[str]) -> tuple[str, str]:
+    """The means over all queries, seed by seed."""
+    of_way = dict(zip(ways, found.mean(axis=1), strict=True))
+    rows = [(_NAMES[way], of_way[way]) for way in ways]
+    rows += [(f"{_NAMES[one]} - {_NAMES[other]}", of_way[one] - of_way[other]) for one, other in _pairs(ways)]
+    cells = [(name, *(f"{mean:+.3f}" for mean in means), _interval(means)) for name, means in rows]
+    said = "The same over all queries, seed by seed, and the 95 % interval over seeds:\n"
+    return said, table(("", *(f"seed {number + 1}" for number in range(found.shape[2])), "all seeds"), cells)
 
 
 def _interval(values: npt.NDArray[np.float64]) -> str:

@@ -62,7 +62,7 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
     for seed in (1, 2):
         for place in range(4):
             losses = [9.0] * 4
-            for way, loss in (("influence", 5.0 + place), ("scaled", 5.0), ("bm25", 4.5)):
+            for way, loss in (("influence", 5.0 + place), ("scaled", 4.0 + seed), ("bm25", 4.5)):
                 losses[place] = loss
                 trials.append(Trial(way, place, 0, seed, tuple(losses)))
         trials += [Trial("random", -1, draw, seed, (4.0 + draw, 4.0, 2.0, 2.0)) for draw in (0, 1)]
@@ -74,5 +74,7 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
     half = 3.18245 * np.std([1, 2, 5, 6], ddof=1) / 2
     assert f"| influence | +3.500 [{3.5 - half:+.3f}, {3.5 + half:+.3f}] | +1.500 [-4.853, +7.853] |" in lines[4]
     assert any(line.startswith("| influence - BM25 |") and line.endswith("| 4 of 4 |") for line in lines)
+    assert "| influence, second moment | +2.000 | +3.000 | +2.500 [-3.853, +8.853] |" in lines
+    assert "| influence - random | +3.375 | +3.375 | +3.375 [+3.375, +3.375] |" in lines
     draw(found, WAYS, asked, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
