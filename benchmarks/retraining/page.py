@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.page import table
-from benchmarks.retraining.chosen import Query
+from benchmarks.retraining.chosen import NAMES, Query
 from benchmarks.retraining.trials import Trial
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.plots.save import save
@@ -25,7 +25,6 @@ from seenat.memorization.statistics.distributions import student_quantile
 __all__ = ["changes", "draw", "section"]
 
 _TAIL = 0.025
-_NAMES = {"influence": "influence", "scaled": "influence, second moment", "bm25": "BM25", "random": "random"}
 _AGAINST = (
     ("influence", "random"),
     ("influence", "bm25"),
@@ -57,7 +56,7 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
     for kind in dict.fromkeys(query.kind for query in asked):
         groups[kind] = np.array([place for place, query in enumerate(asked) if query.kind == kind])
     means = [
-        (_NAMES[way], *(_interval(by_query[number, places]) for places in groups.values()))
+        (NAMES[way], *(_interval(by_query[number, places]) for places in groups.values()))
         for number, way in enumerate(ways)
     ]
     pairs = []
@@ -65,7 +64,7 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
         apart = by_query[ways.index(one)] - by_query[ways.index(other)]
         more = int((apart > 0).sum())
         cells = (_interval(apart[places]) for places in groups.values())
-        pairs.append((f"{_NAMES[one]} - {_NAMES[other]}", *cells, f"{more} of {len(asked)}"))
+        pairs.append((f"{NAMES[one]} - {NAMES[other]}", *cells, f"{more} of {len(asked)}"))
     heads = [f"{name} ({len(places)})" for name, places in groups.items()]
     seeds = f"{found.shape[2]} seed{'s' if found.shape[2] != 1 else ''}"
     said = (
@@ -86,8 +85,8 @@ def _pairs(ways: Sequence[str]) -> list[tuple[str, str]]:
 def _by_seed(found: Changes, ways: Sequence[str]) -> tuple[str, str]:
     """The means over all queries, seed by seed."""
     of_way = dict(zip(ways, found.mean(axis=1), strict=True))
-    rows = [(_NAMES[way], of_way[way]) for way in ways]
-    rows += [(f"{_NAMES[one]} - {_NAMES[other]}", of_way[one] - of_way[other]) for one, other in _pairs(ways)]
+    rows = [(NAMES[way], of_way[way]) for way in ways]
+    rows += [(f"{NAMES[one]} - {NAMES[other]}", of_way[one] - of_way[other]) for one, other in _pairs(ways)]
     cells = [(name, *(f"{mean:+.3f}" for mean in means), _interval(means)) for name, means in rows]
     said = "The same over all queries, seed by seed, and the 95 % interval over seeds:\n"
     return said, table(("", *(f"seed {number + 1}" for number in range(found.shape[2])), "all seeds"), cells)
@@ -110,7 +109,7 @@ def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path
             "query": f"{rank + 1}",
             "rank": rank,
             "kind": f"query: {asked[place].kind}",
-            "left out by": _NAMES[way],
+            "left out by": NAMES[way],
             "change": float(found[number, place].mean()),
             "low": float(found[number, place].min()),
             "high": float(found[number, place].max()),
@@ -118,9 +117,9 @@ def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path
         for rank, place in enumerate(order.tolist())
         for number, way in enumerate(ways)
     ]
-    x = altair.X("left out by:N", title=None, axis=altair.Axis(labels=False, ticks=False), sort=list(_NAMES.values()))
+    x = altair.X("left out by:N", title=None, axis=altair.Axis(labels=False, ticks=False), sort=list(NAMES.values()))
     colour = altair.Color(
-        "left out by:N", sort=list(_NAMES.values()), legend=altair.Legend(orient="bottom", labelLimit=0)
+        "left out by:N", sort=list(NAMES.values()), legend=altair.Legend(orient="bottom", labelLimit=0)
     )
     base = altair.Chart().encode(x=x, color=colour)
     rules = base.mark_rule(strokeWidth=2).encode(y=altair.Y("low:Q", title="change of the loss, nats"), y2="high:Q")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from benchmarks.retraining.chosen import WAYS, Chosen, Query, by_chance, queries, read_rows
+from benchmarks.retraining.left_out import left_out
 from benchmarks.retraining.page import changes, draw, section
 from benchmarks.retraining.training import losses_after
 from benchmarks.retraining.trials import Trial, run_trials
@@ -78,3 +79,15 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
     assert "| influence - random | +3.375 | +3.375 | +3.375 [+3.375, +3.375] |" in lines
     draw(found, WAYS, asked, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_left_out_is_counted() -> None:
+    rows = np.repeat(np.arange(12)[:, None], 65, axis=1)
+    rows[8] = rows[0]
+    chosen = [Chosen("influence", 0, [0, 8, 9]), Chosen("influence", 1, [9, 10, 11])]
+    chosen += [Chosen("bm25", 0, [1, 2, 8]), Chosen("bm25", 1, [3, 4, 5]), Chosen("random", -1, [0, 1, 2])]
+    lines = left_out(chosen, rows, WAYS).splitlines()
+    assert lines[-2:] == [
+        "| influence | 2.5 (2 to 3) | 1 (1 to 1) | 0.5 (0 to 1) |",
+        "| BM25 | 3 (3 to 3) | 0 (0 to 0) | 3 (3 to 3) |",
+    ]
