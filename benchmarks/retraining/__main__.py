@@ -50,7 +50,7 @@ def main(count: int, seeds: int, removed: int, scaled: bool, writes: bool) -> No
     trials = run_trials(folder / "trials.jsonl", _MODEL, rows, [query.sequence for query in asked], chosen, numbers)
     ways = [way for way in WAYS if scaled or way != "scaled"]
     found = changes(trials, ways, asked, numbers)
-    text = f"{section(found, ways, asked, removed, POCKET.trained)}\n{left_out(chosen, rows, ways)}"
+    text = f"{section(found, ways, asked, removed, POCKET.trained)}\n{left_out(chosen, rows[: POCKET.trained], ways)}"
     print(text, flush=True)
     if writes:
         with_section(_DOCS / "influence.md", "retraining", f"{text}\n{_FIGURE}")

@@ -83,11 +83,11 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
 
 def test_what_was_left_out_is_counted() -> None:
     rows = np.repeat(np.arange(12)[:, None], 65, axis=1)
-    rows[8] = rows[0]
-    chosen = [Chosen("influence", 0, [0, 8, 9]), Chosen("influence", 1, [9, 10, 11])]
+    rows[[8, 7]] = rows[[0, 1]]
+    chosen = [Chosen("influence", 0, [0, 8, 1]), Chosen("influence", 1, [9, 10, 11])]
     chosen += [Chosen("bm25", 0, [1, 2, 8]), Chosen("bm25", 1, [3, 4, 5]), Chosen("random", -1, [0, 1, 2])]
     lines = left_out(chosen, rows, WAYS).splitlines()
     assert lines[-2:] == [
-        "| influence | 2.5 (2 to 3) | 1 (1 to 1) | 0.5 (0 to 1) |",
-        "| BM25 | 3 (3 to 3) | 0 (0 to 0) | 3 (3 to 3) |",
+        "| influence | 2.5 (2 to 3) | 87.5 (75 to 100) | 0.5 (0 to 1) | 1 (0 to 2) |",
+        "| BM25 | 3 (3 to 3) | 80 (60 to 100) | 0 (0 to 0) | 3 (3 to 3) |",
     ]
