@@ -30,6 +30,7 @@ _AGAINST = (
     ("influence", "bm25"),
     ("scaled", "random"),
     ("scaled", "bm25"),
+    ("scaled", "influence"),
     ("bm25", "random"),
 )
 
