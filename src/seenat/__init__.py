@@ -64,12 +64,13 @@ For annotations and `except`, `seenat` holds all classes of these values; `seena
 docs/python.md is a tour.
 """
 
-# The files of this folder; the rooms beside it (registry, memorization, attribution, migrations, cli) are links.
+# The files of this folder; the rooms beside it (registry, memorization, attribution, service, migrations, cli) are links.
 #
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
+#   remote/      the catalog over HTTP: which address answers which method, and the client
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -156,6 +157,7 @@ if TYPE_CHECKING:
         InvalidManifest,
         InvalidValue,
         JobFailed,
+        MethodNotAllowed,
         MissingExtra,
         NoRoom,
         NotFound,
@@ -164,17 +166,24 @@ if TYPE_CHECKING:
         NotMeasured,
         OutOfMemory,
         PlanChanged,
+        Refused,
         SeenatError,
         StaleResults,
         StaleSchema,
         SuiteChanged,
+        TooLarge,
+        TooManyRequests,
+        TooSlow,
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
         UnknownModel,
         UnknownOrder,
+        UnknownParameter,
+        UnknownRoute,
         UnknownSequence,
         Unreachable,
+        Withheld,
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
@@ -205,15 +214,16 @@ __all__ = [
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
     "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
-    "MemorizedSequence", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
-    "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset", "Onsets", "Order",
-    "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Registered", "Relearned",
-    "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
-    "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SetDifference", "ShardRecord",
-    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TraceOptions", "Traced", "TracedExposure",
-    "TracedSpan", "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel",
-    "UnknownOrder", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "__version__",
+    "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
+    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused",
+    "Registered", "Relearned", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError",
+    "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SetDifference",
+    "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex",
+    "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TooLarge", "TooManyRequests",
+    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "UnknownBatch",
+    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
+    "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "__version__",
     "check_schema", "open", "read_manifest", "upgrade", "write_table",
 ]
 # fmt: on
@@ -264,7 +274,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
