@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from seenat.registry.errors import SeenatError
 from seenat.registry.printable import one_line
+from seenat.service.api.documents import json_bytes
 
 __all__ = ["PROBLEM", "problem", "problem_kind"]
 
@@ -50,4 +51,4 @@ def problem(error: Exception, request_id: str | None = None) -> Response:
         headers["retry-after"] = _RETRY_SECONDS[status]
     if status == 405:
         headers["allow"] = "GET, HEAD"
-    return JSONResponse(body, status, headers, media_type=PROBLEM)
+    return Response(json_bytes(body), status, headers, media_type=PROBLEM)
