@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seenat.registry.errors import InvalidValue
+
 __all__ = ["Limits", "ServiceSettings"]
+
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,15 @@ class Limits:
     cache_bytes: int = 32 << 20
     """Encoded answers that are kept."""
 
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
+        if not self.answer_seconds > 0:
+            raise InvalidValue(f"An answer within {self.answer_seconds:g} seconds is none; allow more than 0 seconds.")
+        if not self.requests_per_second >= 0:
+            raise InvalidValue(
+                f"A rate of {self.requests_per_second:g} requests a second is none; give 0 for no bound."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
@@ -48,6 +61,10 @@ class ServiceSettings:
     hosts: tuple[str, ...] = ()
     """Names under which it may be asked, beside its own address; `*` for any."""
     limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= _LAST_PORT:
+            raise InvalidValue(f"{self.port} is no port; choose one from 1 to {_LAST_PORT}, or 0 for a free one.")
 
     @property
     def is_local(self) -> bool:

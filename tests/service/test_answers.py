@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from operator import attrgetter
 from typing import Any
 
 import pytest
-from support.addresses import address
+from support.addresses import address, ask
 from support.commands import METHODS
 from support.served import Served
 
@@ -40,19 +39,11 @@ NOT_ANSWERED = {"models-model-comparisons"}
 """Routes whose question the small catalog cannot answer; the error is the library's too."""
 
 
-def values_of(route: Route) -> dict[str, Any]:
-    keys = [key for key in route.parameters if key in route.example]
-    read = {key: route.parameters[key].read(route.example[key]) for key in keys}
-    return {key: [value] if route.parameters[key].many else value for key, value in read.items()}
-
-
 def by_library(catalog: seenat.Catalog, route: Route) -> tuple[int, Any]:
-    positional, named = route.arguments(values_of(route))
     try:
-        answer = attrgetter(route.method)(catalog)(*positional, **named)
+        return 200, json.loads(json.dumps(to_json(ask(catalog, route))))
     except seenat.SeenatError as error:
         return error.http_status, str(error)
-    return 200, json.loads(json.dumps(to_json(answer)))
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
