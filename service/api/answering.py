@@ -6,9 +6,11 @@ that searches never keep look-ups waiting. One catalog serves all of them. Nothi
 
 from __future__ import annotations
 
+import inspect
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -19,7 +21,8 @@ from starlette.responses import Response, StreamingResponse
 
 from seenat import Catalog
 from seenat.registry.answer import to_json
-from seenat.registry.errors import InvalidValue, TooLarge
+from seenat.registry.errors import InvalidValue, TooLarge, TooSlow
+from seenat.remote.methods import method_of
 from seenat.remote.parameters import write_value
 from seenat.remote.routes import Route
 from seenat.service.api.documents import Form, Rows, encode, json_bytes, rows_key
@@ -116,6 +119,8 @@ class Answering:
     def _shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
         """What may be shown of the catalog's answer, and the key that holds its rows."""
         positional, named = route.arguments(values)
+        if _takes_progress(route):
+            named["progress"] = _until(time.monotonic() + self._limits.answer_seconds)
         answer = attrgetter(route.method)(self._catalog)(*positional, **named)
         return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
@@ -146,6 +151,21 @@ class Answering:
     async def _streamed(self, run: Callable[..., Any], blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while not self._is_stopping() and (block := await run(partial(next, blocks, None))) is not None:
             yield block
+
+
+@cache
+def _takes_progress(route: Route) -> bool:
+    return "progress" in inspect.signature(method_of(route)).parameters
+
+
+def _until(deadline: float) -> Callable[..., None]:
+    """A progress that breaks long work off once nobody waits for it any more."""
+
+    def progress(*_done: int) -> None:
+        if time.monotonic() > deadline:
+            raise TooSlow("It takes longer than this service allows; ask for less, or ask the catalog itself.")
+
+    return progress
 
 
 def _is_slow(route: Route, values: dict[str, Any]) -> bool:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 import seenat
 from seenat.registry import errors
+from seenat.remote.methods import method_of
 from seenat.remote.parameters import Parameter
+from seenat.remote.problems import problem_kind
 from seenat.remote.routes import PREFIX, ROUTES, Route
 from seenat.service.api.documents import Form
 from seenat.service.api.schemas import Schemas
-from seenat.service.http.problems import PROBLEM, problem_kind
+from seenat.service.http.problems import PROBLEM
 
-__all__ = ["describe_api", "method_of"]
+__all__ = ["describe_api"]
 
-_OWNERS = {"which": seenat.Which, "studies": seenat.Studies, "index": seenat.Indexes}
 _OWN = {
     "/health": "Whether the process answers.",
     "/ready": "Whether the catalog can be reached and fits this version; 503 where it does not.",
@@ -36,12 +36,6 @@ _PROBLEM = {
     },
     "required": ["type", "title", "status", "detail"],
 }
-
-
-def method_of(route: Route) -> Any:
-    """The method of the catalog's classes that answers a route."""
-    section, dot, name = route.method.rpartition(".")
-    return getattr(_OWNERS[section], name) if dot else attrgetter(name)(seenat.Catalog)
 
 
 @cache

@@ -9,25 +9,20 @@ the id of the request, under which it stands in the log.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.responses import Response
 
 from seenat.registry.errors import SeenatError
 from seenat.registry.printable import one_line
+from seenat.remote.problems import problem_kind
 from seenat.service.api.documents import json_bytes
 
-__all__ = ["PROBLEM", "problem", "problem_kind"]
+__all__ = ["PROBLEM", "problem"]
 
 PROBLEM = "application/problem+json"
 _RETRY_SECONDS = {429: "1", 503: "5"}
 _TOLD = ("nearest", "model", "order", "step")
-
-
-def problem_kind(error: type[BaseException]) -> str:
-    """The class of an error as the end of a problem's type: `unknown-checkpoint`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
 
 
 def problem(error: Exception, request_id: str | None = None) -> Response:

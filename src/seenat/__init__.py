@@ -50,6 +50,7 @@ Your own runs, and what others have:
 
 `help(seenat.Catalog)` has every method. Answers are frozen values: read their attributes, or call `to_json()`, and where they
 are tables `to_pandas()` or `to_arrow()`. Ranges are half-open: the checkpoint at step N has seen batches 0 to N - 1.
+`seenat.connect("http://...")` reads a catalog that `seenat serve` serves, by the same methods.
 `seenat.read_manifest` checks a SUITE.toml without registering it; `seenat.upgrade` brings an older catalog up to date.
 
 For annotations and `except`, `seenat` holds all classes of these values; `seenat.__all__` lists them. One meets first:
@@ -196,6 +197,8 @@ if TYPE_CHECKING:
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
+    from seenat.remote.answers import RemoteAnswer
+    from seenat.remote.client import RemoteCatalog
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
@@ -217,14 +220,14 @@ __all__ = [
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
     "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused",
-    "Registered", "Relearned", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError",
-    "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SetDifference",
-    "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex",
-    "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "UnknownBatch",
-    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "__version__",
-    "check_schema", "open", "read_manifest", "upgrade", "write_table",
+    "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
+    "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
+    "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
+    "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
+    "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
+    "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
+    "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
+    "Withheld", "__version__", "check_schema", "connect", "open", "read_manifest", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -286,6 +289,8 @@ _NAMES = {
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
+    "remote.answers": "RemoteAnswer",
+    "remote.client": "RemoteCatalog",
     "studies": "Studies",
     "texts.find": "FindOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
@@ -305,6 +310,17 @@ def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -
     from seenat.catalog import open_catalog
 
     return open_catalog(url, talk or (lambda _: None))
+
+
+def connect(url: str) -> RemoteCatalog:
+    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
+
+    Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
+    where no service answers.
+    """
+    from seenat.remote.client import RemoteCatalog
+
+    return RemoteCatalog(url)
 
 
 def __getattr__(name: str) -> Any:

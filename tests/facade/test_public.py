@@ -37,7 +37,7 @@ def test_type_checkers_see_the_names_that_are_there() -> None:
     imported = {
         alias.name: node.module for node in types.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    assert imported.keys() | {"__version__", "open"} == set(seenat.__all__)
+    assert imported.keys() | {"__version__", "connect", "open"} == set(seenat.__all__)
     assert imported == {name: f"seenat.{module}" for name, module in seenat._PLACES.items()}
 
 

@@ -14,8 +14,8 @@ from support.served import Served
 
 import seenat
 from seenat.registry.answer import to_json
+from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
-from seenat.service.api.openapi import method_of
 
 WRITE_OR_COMPUTE = {
     *("compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),

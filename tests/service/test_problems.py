@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,8 @@ import pytest
 from support.served import Serve, Served
 
 from seenat.registry import errors
-from seenat.service.http.problems import PROBLEM, problem, problem_kind
+from seenat.remote.problems import problem_kind
+from seenat.service.http.problems import PROBLEM, problem
 from seenat.service.settings import Limits
 
 
@@ -109,6 +111,15 @@ def test_a_slow_answer_is_given_up(serve: Serve) -> None:
     served = serve(limits=Limits(answer_seconds=0.005))
     found = refused(served, "/api/v1/orders/pocket-order/repeats?minimum=16", 503, "too-slow")
     assert "0.005" in found["detail"]
+
+
+def test_long_work_is_broken_off_when_nobody_waits_any_more(serve: Serve) -> None:
+    """With one thread for searches, the next would not be answered else."""
+    served = serve(limits=Limits(answer_seconds=0.15, slow_threads=1))
+    refused(served, "/api/v1/orders/pocket-order/repeats?minimum=9&most_places=100000", 503, "too-slow")
+    deadline = time.monotonic() + 5
+    while served.http.get("/api/v1/orders/pocket-order/find?text=self&limit=1").status_code != 200:
+        assert time.monotonic() < deadline
 
 
 def test_too_many_requests_are_refused(serve: Serve) -> None:

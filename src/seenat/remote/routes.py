@@ -23,7 +23,7 @@ PREFIX = "/api/v1"
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Route:
     """An address, and the method that answers it."""
 
@@ -275,6 +275,23 @@ _STUDIES = (
 )
 
 _TEXTS = (
+    Route(
+        path="/find",
+        method="find",
+        query=(*_FIND, "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "self", "model": "pocket-230k", "step": "256"},
+        reads="order",
+        pages=2,
+    ),
+    Route(
+        path="/trace",
+        method="trace",
+        query=(*_TRACE, "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "the distributed process group of this rank"},
+        reads="order",
+    ),
     Route(path="/indexes", method="index.status", query=("order",)),
     Route(
         path="/orders/{order}/find",
