@@ -123,7 +123,8 @@ def _example_problem() -> dict[str, Any]:
         "type": "urn:seenat:unknown-checkpoint",
         "title": "Unknown checkpoint",
         "status": 404,
-        "detail": "pythia-70m has no checkpoint at step 1500; the nearest are 1000 and 2000.",
+        "detail": "pythia-70m has no checkpoint at step 1500; the nearest are 1000 and 2000, and batches 1000 to 1999 "
+        "lie between them.",
         "nearest": [1000, 2000],
         "model": "pythia-70m",
         "step": 1500,

@@ -159,7 +159,9 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
 
 
 def test_the_pages_are_all_run_by_some_test() -> None:
-    run_elsewhere = {f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "service", "studies", "suites")}
+    run_elsewhere = {
+        f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "service", "studies", "suites")
+    }
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
     assert (

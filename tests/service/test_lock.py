@@ -40,7 +40,10 @@ def test_either_database_answers_while_somebody_writes(catalog: Catalog, serve: 
         for route in ROUTES:
             if (route.follows_from_catalog or route.method in ROWS) and "pocket-230k" not in route.example.values():
                 found = served.http.get(address(route))
-                assert (found.status_code, found.json()) == (200, json.loads(json.dumps(to_json(ask(served.catalog, route)))))
+                assert (found.status_code, found.json()) == (
+                    200,
+                    json.loads(json.dumps(to_json(ask(served.catalog, route)))),
+                )
         for hostile in ("%00", "%27%3B--", "%F0%9F%98%80"):
             assert served.http.get(f"/api/v1/models/{hostile}").status_code in (404, 422)
             assert served.http.get(f"/api/v1/models?family={hostile}").status_code in (200, 422)

@@ -13,8 +13,33 @@ __all__ = ["requests"]
 
 _HOSTILE = (
     *("", " ", "0", "-1", "1e9", "9" * 18, "9" * 400, "NaN", "null", "true", "0:0", "5:2", ":", "0:" + "9" * 18),
-    *("'", "' OR 1=1 --", "%", "_", "*", "[", "\\", "../../etc/passwd", "/etc/passwd", "\x00", "\x1b[2J", "\u202e", "\U0001f600"),
-    *("<script>", "{{7*7}}", "${x}", "a" * 5000, "=1+1", "http://127.0.0.1/", "hf://datasets/x/y", "step3000", "\ud7ff", "é"),
+    *(
+        "'",
+        "' OR 1=1 --",
+        "%",
+        "_",
+        "*",
+        "[",
+        "\\",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "\x00",
+        "\x1b[2J",
+        "\u202e",
+        "\U0001f600",
+    ),
+    *(
+        "<script>",
+        "{{7*7}}",
+        "${x}",
+        "a" * 5000,
+        "=1+1",
+        "http://127.0.0.1/",
+        "hf://datasets/x/y",
+        "step3000",
+        "\ud7ff",
+        "é",
+    ),
 )
 _BROKEN = ("%", "%f", "%ff", "%c0%af", "%ed%a0%80", "%00", "+", "&", "&&", "=", ";")
 _FORMS = ("", "", "", ".json", ".jsonl", ".csv")
@@ -57,4 +82,6 @@ def _value(chance: random.Random, parameter: Parameter) -> str:
         return str(chance.choice((0, 1, 2, 63, 64, 383, 384, 385, 447, 448, 3583, 3584, 10_000)))
     if schema["type"] == "boolean":
         return chance.choice(("true", "false"))
-    return chance.choice(("pocket-230k", "pocket-660k", "pocket-order", "pythia-70m", "pile", "0:4", "8", "128:20", "17,204", "self"))
+    return chance.choice(
+        ("pocket-230k", "pocket-660k", "pocket-order", "pythia-70m", "pile", "0:4", "8", "128:20", "17,204", "self")
+    )
