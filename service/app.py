@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import seenat
+from seenat.registry.database.url import parse_url
 from seenat.registry.errors import MethodNotAllowed, Refused, UnknownRoute
 from seenat.remote.routes import PREFIX, ROUTES
 from seenat.service.api.answering import Answering
@@ -35,7 +36,10 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
     """The application over the catalog of the settings, which it opens here; `is_stopping` ends what streams."""
     policy = read_policy(settings.no_text, settings.withheld)
     catalog = seenat.open(settings.url)
-    answering, metrics = Answering(catalog, policy, settings.limits, is_stopping), Metrics()
+    answering, metrics = (
+        Answering(catalog, policy, settings.limits, is_embedded=_is_embedded(settings), is_stopping=is_stopping),
+        Metrics(),
+    )
 
     @asynccontextmanager
     async def closing(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,12 +56,18 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
         exception_handlers={HTTPException: _raise_as_ours},
     )
     app.openapi = describe_api  # type: ignore[method-assign]
-    for route in ROUTES:
+    # The router tries one after the other.
+    for route in sorted(ROUTES, key=lambda route: route.reads != "little"):
         app.add_route(PREFIX + route.path, answering.endpoint(route), methods=["GET"], include_in_schema=False)
     _add_own(app, settings, answering, metrics)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
     app.add_middleware(Edge, gate=Gate(settings), metrics=metrics)
     return app
+
+
+def _is_embedded(settings: ServiceSettings) -> bool:
+    """Whether the catalog is a SQLite file, whose readers wait for nobody."""
+    return parse_url(settings.url).get_backend_name() == "sqlite"
 
 
 def _add_own(app: FastAPI, settings: ServiceSettings, answering: Answering, metrics: Metrics) -> None:

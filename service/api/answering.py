@@ -1,7 +1,8 @@
 """The call of the catalog for a request, within its bounds, and the response.
 
 The library is synchronous, so it is called in threads: look-ups of rows in some, what reads an order or an index in others, so
-that searches never keep look-ups waiting. One catalog serves all of them. Nothing here takes the catalog's write lock.
+that searches never keep look-ups waiting. What takes less than changing threads does, and waits for no network, is called at
+once. One catalog serves all of them. Nothing here takes the catalog's write lock.
 """
 
 from __future__ import annotations
@@ -52,8 +53,17 @@ class _Asked:
 class Answering:
     """Answers requests from one catalog."""
 
-    def __init__(self, catalog: Catalog, policy: Policy, limits: Limits, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        policy: Policy,
+        limits: Limits,
+        *,
+        is_embedded: bool,
+        is_stopping: Callable[[], bool],
+    ) -> None:
         self._catalog, self._policy, self._limits = catalog, policy, limits
+        self._is_embedded = is_embedded
         self._is_stopping = is_stopping
         self._kept = KeptAnswers(limits.cache_bytes)
         self._quick = Threads("look-up", limits.threads, limits.waiting)
@@ -78,7 +88,10 @@ class Answering:
         self._policy.check(values)
         form = _form_of(request)
         asked = _Asked(route, values, form, query, f"{request.scope['path']}?{query.decode('latin-1')}")
-        threads = self._slow if _is_slow(route, values) else self._quick
+        reads_content = not _CONTENT.isdisjoint(values)
+        if form is Form.JSON and route.reads == "little" and self._is_embedded and not reads_content:
+            return self._send(request, self._encoded(asked))
+        threads = self._slow if route.reads == "order" or reads_content else self._quick
         run = partial(threads.run, seconds=self._limits.answer_seconds)
         if form is Form.JSON:
             return self._send(request, await run(partial(self._encoded, asked)))
@@ -166,11 +179,6 @@ def _until(deadline: float) -> Callable[..., None]:
             raise TooSlow("It takes longer than this service allows; ask for less, or ask the catalog itself.")
 
     return progress
-
-
-def _is_slow(route: Route, values: dict[str, Any]) -> bool:
-    """Whether a request reads ids or an index: where a batch lies is arithmetic, what it holds is not."""
-    return route.reads == "order" and (route.method not in ("batch", "sequence") or not _CONTENT.isdisjoint(values))
 
 
 def _form_of(request: Request) -> Form:

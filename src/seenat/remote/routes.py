@@ -40,7 +40,7 @@ class Route:
     example: Mapping[str, str] = field(default_factory=dict)
     """Values with which it answers on every catalog, or on one with a measured pocket suite."""
     reads: str = "rows"
-    """`rows` of the catalog; `order`, which reads ids or an index and may take long."""
+    """`little`, less than a millisecond; `rows` of the catalog; `order`, which reads ids or an index and may take long."""
     pages: int = 0
     """How many numbers say where the next page begins, `next` of the answer and `after` of the method; 0 without pages."""
     follows_from_catalog: bool = False
@@ -99,6 +99,7 @@ _CATALOG = (
         path="/models/{model}/steps/{step}",
         method="step",
         example={**_PYTHIA, "step": "3000"},
+        reads="little",
         follows_from_catalog=True,
     ),
     Route(
@@ -106,7 +107,7 @@ _CATALOG = (
         method="batch",
         query=_CONTENT,
         renamed=_NAME_INDEX,
-        reads="order",
+        reads="little",
         example={**_PYTHIA, "batch": "71490"},
         follows_from_catalog=True,
     ),
@@ -115,7 +116,6 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
-        reads="order",
         example={**_PYTHIA, "sequence": "3071999"},
     ),
     Route(
@@ -136,7 +136,7 @@ _CATALOG = (
         method="batch",
         query=_CONTENT,
         renamed=_NAME_INDEX,
-        reads="order",
+        reads="little",
         example={**_PYTHIA, "batch": "0"},
         follows_from_catalog=True,
     ),
@@ -145,7 +145,6 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
-        reads="order",
         example={**_PYTHIA, "sequence": "1024"},
     ),
     Route(path="/claims", method="claims", query=("subject",), example={"subject": "pythia-70m"}),
