@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import click
+from huggingface_hub import constants
 from support.requests import requests
 from support.served import running
 
@@ -24,6 +25,7 @@ __all__ = ["main"]
 @click.option("--seed", default=0, show_default=True)
 def main(number: int, seed: int) -> None:
     """Ask so many random questions, and tell those that are faults."""
+    constants.HF_HUB_OFFLINE = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "catalog.sqlite")
         with seenat.open(str(path)) as catalog:

@@ -14,6 +14,12 @@ import seenat
 from seenat.service.settings import ServiceSettings
 
 
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request of these tests makes a service ask a hub."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 @pytest.fixture(scope="session")
 def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
     """About 6 seconds of measuring and indexing."""
