@@ -10,11 +10,10 @@ import seenat
 from seenat.registry import errors
 from seenat.remote.methods import method_of
 from seenat.remote.parameters import Parameter
-from seenat.remote.problems import problem_kind
+from seenat.remote.problems import PROBLEM, problem_kind
 from seenat.remote.routes import PREFIX, ROUTES, Route
 from seenat.service.api.documents import Form
 from seenat.service.api.schemas import Schemas
-from seenat.service.http.problems import PROBLEM
 
 __all__ = ["describe_api"]
 

@@ -15,12 +15,11 @@ from starlette.responses import Response
 
 from seenat.registry.errors import SeenatError
 from seenat.registry.printable import one_line
-from seenat.remote.problems import problem_kind
+from seenat.remote.problems import PROBLEM, problem_kind
 from seenat.service.api.documents import json_bytes
 
-__all__ = ["PROBLEM", "problem"]
+__all__ = ["problem"]
 
-PROBLEM = "application/problem+json"
 _RETRY_SECONDS = {429: "1", 503: "5"}
 _TOLD = ("nearest", "model", "order", "step")
 

@@ -13,8 +13,8 @@ from support.served import Serve, Served
 
 import seenat
 from seenat.registry import errors
-from seenat.remote.problems import problem_kind
-from seenat.service.http.problems import PROBLEM, problem
+from seenat.remote.problems import PROBLEM, problem_kind
+from seenat.service.http.problems import problem
 from seenat.service.settings import Limits
 
 

@@ -10,7 +10,10 @@ from seenat.registry import errors
 from seenat.registry.errors import NotFound, SeenatError, UnknownParameter, Unreachable
 from seenat.registry.printable import in_a_sentence
 
-__all__ = ["error_of", "problem_kind"]
+__all__ = ["PROBLEM", "error_of", "problem_kind"]
+
+PROBLEM = "application/problem+json"
+"""The media type of a problem."""
 
 _PREFIX = "urn:seenat:"
 
