@@ -93,6 +93,7 @@ def seenat() -> None:
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(_GC_THRESHOLD)
+    settings.use_one_blas_thread()
     try:
         with ended_tidily():
             code = _run() if open_closed_streams() else _refuse_closed_output()

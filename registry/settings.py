@@ -17,7 +17,7 @@ from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["cache_bytes", "database_url", "debug", "expand", "home", "no_color"]
+__all__ = ["cache_bytes", "database_url", "debug", "expand", "home", "no_color", "use_one_blas_thread"]
 
 
 def home() -> Path:
@@ -74,3 +74,11 @@ def debug() -> bool:
 def no_color() -> bool:
     """Whether terminals are to be spared colours."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def use_one_blas_thread() -> None:
+    """Have numpy's OpenBLAS start no threads when it is imported, unless the user says how many.
+
+    Nothing here multiplies matrices with numpy, and its waiting threads take 50 ms of two cores from each look-up.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

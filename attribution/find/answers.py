@@ -187,6 +187,9 @@ class Found(TableAnswer):
     """The checkpoint that was asked for."""
     coverage: Coverage
     variants: tuple[FoundVariant, ...]
+    within_words: bool | None
+    """Whether places were looked for at which the text begins or ends within a word; False where it has no whole word between
+    its first and its last to look for, None where ids were given."""
     count: int | None
     """Of all exposures; None where only the first were asked for."""
     exposures: tuple[Exposure, ...]

@@ -110,6 +110,7 @@ def _found(
             FoundVariant(text=variant.text, ids=tuple(variant.ids.tolist()), cut=variant.cut is not None, count=count)
             for variant, count in zip(variants, counts, strict=True)
         ),
+        within_words=any(variant.cut for variant in variants) if isinstance(query, str) else None,
         count=sum(known) if len(known) == len(counts) else None,
         exposures=tuple(exposures),
         next=_next(exposures) if len(listed) > request.limit else None,

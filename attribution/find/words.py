@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from seenat.registry.orders.text.encode import EncodedText
 
-__all__ = ["CutText", "cut_text"]
+__all__ = ["CutText", "cut_ids", "cut_text"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def cut_text(encoded: EncodedText, written_ids: Iterable[str] = ()) -> CutText |
 
     A text that begins or ends within one of `written_ids`, such as `<|endoftext|>`, has other words there.
     """
-    head, tail = _cut_ids(encoded.text, tuple(written_ids))
+    head, tail = cut_ids(encoded.text, tuple(written_ids))
     words, spans = np.array(encoded.words), np.array(encoded.spans).reshape(-1, 2)
     first = words[spans[:, 0] < head].max(initial=0)
     last = words[spans[:, 1] > len(encoded.text) - tail].min(initial=words.max(initial=0))
@@ -55,7 +55,7 @@ def cut_text(encoded: EncodedText, written_ids: Iterable[str] = ()) -> CutText |
     return CutText(encoded.ids[start:stop], encoded.text[: spans[start, 0]], encoded.text[spans[stop, 0] :])
 
 
-def _cut_ids(text: str, written_ids: tuple[str, ...]) -> tuple[int, int]:
+def cut_ids(text: str, written_ids: tuple[str, ...]) -> tuple[int, int]:
     """How many characters at the beginning and the end of a text may be the end and the beginning of a written id."""
     ends = [count for id_ in written_ids for count in range(1, len(id_)) if text.startswith(id_[-count:])]
     beginnings = [count for id_ in written_ids for count in range(1, len(id_)) if text.endswith(id_[:count])]

@@ -12,7 +12,6 @@ from seenat.attribution.ngrams.index_table import IndexRecord, ShardRecord, inde
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
-from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.units import SequenceRange, merged_ranges
@@ -44,7 +43,7 @@ def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
     with database.read() as connection:
         records = [(index, shards_of(connection, index)) for index in indexes_of(connection, order.digest)]
     if records:
-        check_unchanged(order)
+        order.check_unchanged()
     with ExitStack() as stack:
         opened = [stack.enter_context(_open(database, order, *record)) for record in records if record[1]]
         yield OpenIndexes(order, source, tuple(opened))

@@ -115,8 +115,9 @@ def _through(
 def _cheapest(index: NgramIndex, wanted: Lookups) -> tuple[int, _Numbers, _Numbers]:
     """The look-up with the fewest candidates, and its samples in each shard."""
     start, stop = index.ranges(wanted[:1])
-    # Comparing so few costs less than looking for fewer.
-    if len(wanted.codes) > 1 and (stop - start).sum() > _FEW:
+    # Comparing a middle's samples in each shard costs less than looking for fewer.
+    few = _FEW + index.samples_a_middle * len(index.shards)
+    if len(wanted.codes) > 1 and (stop - start).sum() > few:
         start, stop = index.ranges(wanted)
     best = int(np.argmin((stop - start).sum(axis=1)))
     return best, start[best], stop[best]

@@ -15,6 +15,7 @@ import seenat
 from benchmarks.machine import CACHE, cpu_seconds, say
 from benchmarks.page import with_section
 from benchmarks.retraining.chosen import WAYS, Chosen, Query, by_chance, by_influence, queries, read_rows
+from benchmarks.retraining.left_out import left_out
 from benchmarks.retraining.page import changes, draw, section
 from benchmarks.retraining.trials import run_trials
 from seenat.memorization.pocket import POCKET, build_pocket_suite, pocket_folder
@@ -49,7 +50,7 @@ def main(count: int, seeds: int, removed: int, scaled: bool, writes: bool) -> No
     trials = run_trials(folder / "trials.jsonl", _MODEL, rows, [query.sequence for query in asked], chosen, numbers)
     ways = [way for way in WAYS if scaled or way != "scaled"]
     found = changes(trials, ways, asked, numbers)
-    text = section(found, ways, asked, removed, POCKET.trained)
+    text = f"{section(found, ways, asked, removed, POCKET.trained)}\n{left_out(chosen, rows[: POCKET.trained], ways)}"
     print(text, flush=True)
     if writes:
         with_section(_DOCS / "influence.md", "retraining", f"{text}\n{_FIGURE}")

@@ -23,9 +23,11 @@ from benchmarks.machine import say
 from seenat.memorization.pocket.config import POCKET
 from seenat.memorization.pocket.text.order import repetitions
 
-__all__ = ["WAYS", "Chosen", "Query", "by_chance", "by_influence", "queries", "read_rows"]
+__all__ = ["NAMES", "WAYS", "Chosen", "Query", "by_chance", "by_influence", "queries", "read_rows"]
 
-WAYS = ("influence", "scaled", "bm25", "random")
+NAMES = {"influence": "influence", "scaled": "influence, second moment", "bm25": "BM25", "random": "random"}
+"""Ways, as the page calls them."""
+WAYS = tuple(NAMES)
 _RANDOM_DRAWS = 4
 _KINDS = {"unseen": 2, "four times": 1, "once": 1}
 """Kinds of queries, and how many parts of all have each."""

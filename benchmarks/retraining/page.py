@@ -2,7 +2,8 @@
 
 A query's change by a way is the mean, over seeds (and draws), of its loss after a run without the chosen sequences minus
 its loss after the whole run of the same seed. Means over queries have Student's 95 % interval over queries, as queries
-are what one would generalise to; differences between ways are taken query by query.
+are what one would generalise to; differences between ways are taken query by query. Beside them stand the means over
+queries of each seed, with the interval over seeds: what differs between runs of the same queries.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.page import table
-from benchmarks.retraining.chosen import Query
+from benchmarks.retraining.chosen import NAMES, Query
 from benchmarks.retraining.trials import Trial
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.plots.save import save
@@ -24,12 +25,12 @@ from seenat.memorization.statistics.distributions import student_quantile
 __all__ = ["changes", "draw", "section"]
 
 _TAIL = 0.025
-_NAMES = {"influence": "influence", "scaled": "influence, second moment", "bm25": "BM25", "random": "random"}
 _AGAINST = (
     ("influence", "random"),
     ("influence", "bm25"),
     ("scaled", "random"),
     ("scaled", "bm25"),
+    ("scaled", "influence"),
     ("bm25", "random"),
 )
 
@@ -56,15 +57,15 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
     for kind in dict.fromkeys(query.kind for query in asked):
         groups[kind] = np.array([place for place, query in enumerate(asked) if query.kind == kind])
     means = [
-        (_NAMES[way], *(_interval(by_query[number, places]) for places in groups.values()))
+        (NAMES[way], *(_interval(by_query[number, places]) for places in groups.values()))
         for number, way in enumerate(ways)
     ]
     pairs = []
-    for one, other in (pair for pair in _AGAINST if set(pair) <= set(ways)):
+    for one, other in _pairs(ways):
         apart = by_query[ways.index(one)] - by_query[ways.index(other)]
         more = int((apart > 0).sum())
         cells = (_interval(apart[places]) for places in groups.values())
-        pairs.append((f"{_NAMES[one]} - {_NAMES[other]}", *cells, f"{more} of {len(asked)}"))
+        pairs.append((f"{NAMES[one]} - {NAMES[other]}", *cells, f"{more} of {len(asked)}"))
     heads = [f"{name} ({len(places)})" for name, places in groups.items()]
     seeds = f"{found.shape[2]} seed{'s' if found.shape[2] != 1 else ''}"
     said = (
@@ -74,7 +75,22 @@ def section(found: Changes, ways: Sequence[str], asked: Sequence[Query], removed
     compared = (
         "Differences, query by query; the last column counts the queries at which the first raised the loss more:\n"
     )
-    return "\n".join([said, table(("left out by", *heads), means), compared, table(("", *heads, "more"), pairs)])
+    parts = [said, table(("left out by", *heads), means), compared, table(("", *heads, "more"), pairs)]
+    return "\n".join(parts if found.shape[2] < 2 else [*parts, *_by_seed(found, ways)])
+
+
+def _pairs(ways: Sequence[str]) -> list[tuple[str, str]]:
+    return [pair for pair in _AGAINST if set(pair) <= set(ways)]
+
+
+def _by_seed(found: Changes, ways: Sequence[str]) -> tuple[str, str]:
+    """The means over all queries, seed by seed."""
+    of_way = dict(zip(ways, found.mean(axis=1), strict=True))
+    rows = [(NAMES[way], of_way[way]) for way in ways]
+    rows += [(f"{NAMES[one]} - {NAMES[other]}", of_way[one] - of_way[other]) for one, other in _pairs(ways)]
+    cells = [(name, *(f"{mean:+.3f}" for mean in means), _interval(means)) for name, means in rows]
+    said = "The same over all queries, seed by seed, and the 95 % interval over seeds:\n"
+    return said, table(("", *(f"seed {number + 1}" for number in range(found.shape[2])), "all seeds"), cells)
 
 
 def _interval(values: npt.NDArray[np.float64]) -> str:
@@ -94,7 +110,7 @@ def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path
             "query": f"{rank + 1}",
             "rank": rank,
             "kind": f"query: {asked[place].kind}",
-            "left out by": _NAMES[way],
+            "left out by": NAMES[way],
             "change": float(found[number, place].mean()),
             "low": float(found[number, place].min()),
             "high": float(found[number, place].max()),
@@ -102,9 +118,9 @@ def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path
         for rank, place in enumerate(order.tolist())
         for number, way in enumerate(ways)
     ]
-    x = altair.X("left out by:N", title=None, axis=altair.Axis(labels=False, ticks=False), sort=list(_NAMES.values()))
+    x = altair.X("left out by:N", title=None, axis=altair.Axis(labels=False, ticks=False), sort=list(NAMES.values()))
     colour = altair.Color(
-        "left out by:N", sort=list(_NAMES.values()), legend=altair.Legend(orient="bottom", labelLimit=0)
+        "left out by:N", sort=list(NAMES.values()), legend=altair.Legend(orient="bottom", labelLimit=0)
     )
     base = altair.Chart().encode(x=x, color=colour)
     rules = base.mark_rule(strokeWidth=2).encode(y=altair.Y("low:Q", title="change of the loss, nats"), y2="high:Q")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
@@ -138,10 +137,9 @@ def _queries(text: str | None, ids: str | None, file: Path | None) -> Iterator[s
     if ids is not None:
         yield parse_ids(ids)
     elif file is not None:
-        lines = sys.stdin if str(file) == "-" else file.read_text("utf-8").splitlines()
-        yield from (stripped for line in lines if (stripped := line.rstrip("\r\n")))
+        yield from filter(None, read_text(file).split("\n"))
     elif text is not None:
-        yield sys.stdin.read().removesuffix("\n") if text == "-" else text
+        yield read_text(text).removesuffix("\n") if text == "-" else text
 
 
 def _show(out: Output, answer: Found) -> None:
@@ -153,6 +151,12 @@ def _show(out: Output, answer: Found) -> None:
             ("seen by", None if answer.step is None else f"the checkpoint at step {answer.step:,}"),
             ("exposures", _count_words(answer)),
             ("searched", coverage_words(answer.coverage)),
+            (
+                "",
+                None
+                if answer.within_words in (None, True)
+                else "not within longer words: the text has no whole word between others",
+            ),
         ]
     )
     if len(answer.variants) > 1 and answer.count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.tables import cut
 from seenat.registry.printable import one_line
@@ -169,16 +168,7 @@ def _query(file: Path | None, ids: str | None) -> str | Sequence[int]:
     if ids is not None:
         return parse_ids(ids)
     assert file is not None
-    return sys.stdin.read() if str(file) == "-" else _read(file)
-
-
-def _read(file: Path) -> str:
-    from seenat.registry.errors import InvalidValue
-
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidValue(f"{file} is no text in UTF-8, from byte {error.start} on; convert it first.") from error
+    return read_text(file)
 
 
 def _prompt(prompt: str | None, ids: str | None) -> str | Sequence[int]:
@@ -189,7 +179,7 @@ def _prompt(prompt: str | None, ids: str | None) -> str | Sequence[int]:
     if ids is not None:
         return parse_ids(ids)
     assert prompt is not None
-    return sys.stdin.read().removesuffix("\n") if prompt == "-" else prompt
+    return read_text(prompt).removesuffix("\n") if prompt == "-" else prompt
 
 
 # -- output

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seenat.cli.framework.terminal import say
-from seenat.registry.errors import SeenatError
+from seenat.registry.errors import InvalidValue, SeenatError
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
     from seenat import Catalog
 
-__all__ = ["Count", "Counts", "open_catalog", "protocol_option"]
+__all__ = ["Count", "Counts", "open_catalog", "protocol_option", "read_text"]
+
+# Longer texts are no queries.
+_MOST_TEXT = 64 << 20
 
 
 class Count(click.ParamType[int]):
@@ -50,6 +55,22 @@ def protocol_option(command: Any) -> Any:
     """Add `--protocol` to a command that reads results."""
     text = "Use the results of the protocol whose id starts with ID."
     return click.option("--protocol", metavar="ID", help=text)(command)
+
+
+def read_text(file: str | Path) -> str:
+    """The text of a file, or of stdin for `-`; raises `InvalidValue` unless it is UTF-8 of at most 64 MiB."""
+    if str(file) == "-":
+        data = sys.stdin.buffer.read(_MOST_TEXT + 1)
+    else:
+        with Path(file).open("rb") as opened:
+            data = opened.read(_MOST_TEXT + 1)
+    name = "stdin" if str(file) == "-" else str(file)
+    if len(data) > _MOST_TEXT:
+        raise InvalidValue(f"{name} is longer than {_MOST_TEXT:,} bytes; give a part of it.")
+    try:
+        return data.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InvalidValue(f"{name} is no text in UTF-8, from byte {error.start} on; convert it first.") from error
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -134,14 +134,16 @@ class ExposureOnsets(StudyAnswer, TableAnswer):
 
     until: int
     """The step up to which the order was read and checkpoints were considered."""
-    window: HalfOpenRange
-    """The positions of a sequence that make its content."""
+    window: HalfOpenRange | None
+    """The positions of a sequence that make its content, where the measured ones do; None where all do."""
     classes: tuple[ExposureClass, ...]
     """The most repeated first."""
     risks: tuple[ExposureRisk, ...]
     """By exposures so far, ascending."""
 
     table_field = "classes"
+    # The answer about whole sequences has the keys that it always had.
+    json_only_with: ClassVar[Mapping[str, str]] = {"window": "window", "risks": "window"}
 
 
 def exposure_onsets(
@@ -174,7 +176,7 @@ def exposure_onsets(
             ExposureOnsets(
                 **data.scope(),
                 until=steps[-1],
-                window=window,
+                window=window if measured else None,
                 **_counted(data, steps, contents[key]),
             )
         )

@@ -100,6 +100,20 @@ class Order:
             return FlatOrder(self.geometry, self._pieces.pieces, self.vocab_size)
         return self._reader(state)
 
+    def check_unchanged(self) -> None:
+        """Raise `CorruptFile` for a local file that is in another state than recorded; nothing is read.
+
+        For what was made of the order and is only right while that holds, such as an index. A file whose state nobody has
+        recorded passes.
+        """
+        for file in self.files if self.is_local else ():
+            path = Path(self.location, file.name)
+            if file.inode is not None and _state_of(path, file) != file.state:
+                raise CorruptFile(
+                    f"{path} has changed since {self.name} was registered, so its index may be of other ids; see with `seenat verify "
+                    f"{self.name}` whether it is the same, or restore it."
+                )
+
     def dataset(self, steps: tuple[int, int], *, sequences_per_shard: int | None = None) -> datasets.IterableDataset:
         """The sequences of the batches that lead from one step to another, to train on: `{sequence, input_ids, labels}`.
 

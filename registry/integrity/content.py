@@ -24,7 +24,7 @@ from seenat.registry.storage.file_state import FileState, state_of
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
 
-__all__ = ["Content", "FileContent", "check_unchanged", "content_of", "ensure_content", "ensure_tokens", "location_of"]
+__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "location_of"]
 
 _READ = Evidence(
     kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
@@ -147,18 +147,3 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
                 if connection is not None:
                     record_state(connection, order.id, file.name, state)
     return source
-
-
-def check_unchanged(order: Order) -> None:
-    """Raise `CorruptFile` for a local file of an order that is in another state than recorded; nothing is read.
-
-    For what was made of the order and is only right while that holds, such as an index. A file whose state nobody has recorded
-    passes.
-    """
-    for file in order.files if order.is_local else ():
-        path = Path(order.location, file.name)
-        if file.inode is not None and state_of(path) != file.state:
-            raise CorruptFile(
-                f"{path} has changed since {order.name} was registered, so its index may be of other ids; see with `seenat verify "
-                f"{order.name}` whether it is the same, or restore it."
-            )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from benchmarks.retraining.chosen import WAYS, Chosen, Query, by_chance, queries, read_rows
+from benchmarks.retraining.left_out import left_out
 from benchmarks.retraining.page import changes, draw, section
 from benchmarks.retraining.training import losses_after
 from benchmarks.retraining.trials import Trial, run_trials
@@ -62,7 +63,7 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
     for seed in (1, 2):
         for place in range(4):
             losses = [9.0] * 4
-            for way, loss in (("influence", 5.0 + place), ("scaled", 5.0), ("bm25", 4.5)):
+            for way, loss in (("influence", 5.0 + place), ("scaled", 4.0 + seed), ("bm25", 4.5)):
                 losses[place] = loss
                 trials.append(Trial(way, place, 0, seed, tuple(losses)))
         trials += [Trial("random", -1, draw, seed, (4.0 + draw, 4.0, 2.0, 2.0)) for draw in (0, 1)]
@@ -74,5 +75,19 @@ def test_the_page_says_what_the_runs_say(tmp_path: Path) -> None:
     half = 3.18245 * np.std([1, 2, 5, 6], ddof=1) / 2
     assert f"| influence | +3.500 [{3.5 - half:+.3f}, {3.5 + half:+.3f}] | +1.500 [-4.853, +7.853] |" in lines[4]
     assert any(line.startswith("| influence - BM25 |") and line.endswith("| 4 of 4 |") for line in lines)
+    assert "| influence, second moment | +2.000 | +3.000 | +2.500 [-3.853, +8.853] |" in lines
+    assert "| influence - random | +3.375 | +3.375 | +3.375 [+3.375, +3.375] |" in lines
     draw(found, WAYS, asked, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_left_out_is_counted() -> None:
+    rows = np.repeat(np.arange(12)[:, None], 65, axis=1)
+    rows[[8, 7]] = rows[[0, 1]]
+    chosen = [Chosen("influence", 0, [0, 8, 1]), Chosen("influence", 1, [9, 10, 11])]
+    chosen += [Chosen("bm25", 0, [1, 2, 8]), Chosen("bm25", 1, [3, 4, 5]), Chosen("random", -1, [0, 1, 2])]
+    lines = left_out(chosen, rows, WAYS).splitlines()
+    assert lines[-2:] == [
+        "| influence | 2.5 (2 to 3) | 87.5 (75 to 100) | 0.5 (0 to 1) | 1 (0 to 2) |",
+        "| BM25 | 3 (3 to 3) | 80 (60 to 100) | 0 (0 to 0) | 3 (3 to 3) |",
+    ]

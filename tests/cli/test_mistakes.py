@@ -57,6 +57,21 @@ MISTAKES = [
     ("export pocket-230k --out -", USAGE, ["standard output", "the name of a new file"]),
     ("onset pocket-230k --plot \udcff.svg", USAGE, [r"\xff.svg", "not UTF-8", "rename"]),
     ("register \udcff.toml", USAGE, [r"\xff.toml", "not UTF-8", "rename"]),
+    ("find", USAGE, ["one of a text, --ids and --file", "seenat find --help"]),
+    ("find '' --order pocket-order", USAGE, ["An empty text stands everywhere"]),
+    ("find --ids 1,x --order pocket-order", USAGE, ["'x' is no id", "17,204,9"]),
+    ("find a --order pocket-order --after 5", USAGE, ["'5' is not a place", "SEQUENCE:OFFSET"]),
+    ("find a --order pocket-order --step 4", USAGE, ["Step 4 is of a model", "--model"]),
+    ("find a --order pocket-order --scan 9:2", USAGE, ["9:2 is not a range within 0:448"]),
+    ("find a --order pocket-order --measure", USAGE, ["say by which model"]),
+    ("find --file {broken} --order pocket-order", USAGE, ["no text in UTF-8, from byte 0 on"]),
+    ("find a --order pile", NOT_FOUND, ["300.0 GB", "seenat index build pile", "--scan A:B"]),
+    ("find a --model pythia-70m-seed1", NOT_FOUND, ["not published"]),
+    ("trace {broken} --order pocket-order", USAGE, ["no text in UTF-8, from byte 0 on"]),
+    ("trace --order pocket-order", USAGE, ["give a file, - for stdin, or --ids"]),
+    ("index build pocket-order --batches 7:3", USAGE, ["7:3 is not a range within 0:448"]),
+    ("index build pocket-order --dense --window 4", USAGE, ["--dense is --window 1", "--window 4"]),
+    ("index verify pile", NOT_FOUND, ["pile has no index", "seenat index build pile"]),
     ("job one", USAGE, ["'one' is not a job"]),
     ("onset pocket-230k --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
     ("trajectory pocket-230k 84 --plot x.pdf", USAGE, ["x.pdf", ".svg", ".png", ".html"]),
@@ -103,8 +118,10 @@ def assert_one_sentence(called: Called, code: int, parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("line", "code", "parts"), MISTAKES, ids=[line for line, _, _ in MISTAKES])
-def test_mistake(call: Call, line: str, code: int, parts: list[str]) -> None:
-    assert_one_sentence(call(*shlex.split(line)), code, parts)
+def test_mistake(call: Call, line: str, code: int, parts: list[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.txt"
+    broken.write_bytes(b"\xff\xfe text")
+    assert_one_sentence(call(*shlex.split(line.replace("{broken}", str(broken)))), code, parts)
 
 
 def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:

@@ -84,7 +84,7 @@ def indexed_rows(
     shards = []
     for start, stop in itertools.pairwise(borders):
         path = folder / f"{start}.ngrams"
-        built = build_shard(path, source, SequenceRange(start, stop), recipe, lambda count: None)
+        built = build_shard(path, lambda: source, SequenceRange(start, stop), recipe, lambda count: None)
         layout = ShardLayout(
             first_sequence=start,
             sequences=stop - start,

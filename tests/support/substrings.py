@@ -11,6 +11,7 @@ from collections import Counter
 import numpy as np
 
 import seenat
+from seenat.attribution.find.words import cut_ids
 from seenat.registry.orders.text.detokenize import decode_ids
 from seenat.registry.orders.text.encode import encode
 from seenat.registry.orders.text.tokenizer import load_tokenizer
@@ -37,8 +38,10 @@ def check_substrings(catalog: seenat.Catalog, rows: np.ndarray, count: int, seed
             reasons["found"] += 1
         elif "\N{REPLACEMENT CHARACTER}" in text:
             reasons["cut within a character"] += 1
-        elif not any(variant.cut for variant in answer.variants) and len(set(encode(tokenizer, text).words)) < 3:
+        elif not answer.within_words and len(set(encode(tokenizer, text).words)) < 3:
             reasons["no whole word"] += 1
+        elif not answer.within_words and cut_ids(text, tokenizer.written_ids) != (0, 0):
+            reasons["no whole word beside a cut <|endoftext|>"] += 1
         else:
             reasons[f"missed: {text!r} of sequence {sequence}"] += 1
     return reasons

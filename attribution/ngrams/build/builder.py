@@ -32,7 +32,6 @@ from seenat.attribution.ngrams.keys import LARGEST_BITS, position_bits
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import InvalidValue, UnknownOrder
-from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
@@ -79,7 +78,7 @@ def build_index(
     """
     sequences = _sequences(order, request.batches)
     order.source()  # It refuses files of other lengths, and formats that are not read.
-    check_unchanged(order)
+    order.check_unchanged()
     with exclusive(indexes_folder(database)):
         index = _ensure_index(database, order, request, sequences)
         missing = list(_missing(database, index, sequences))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Codes, codes_of
 from seenat.attribution.ngrams.files.shard_file import BuiltShard, ShardLayout, write_shard
@@ -25,6 +26,8 @@ __all__ = ["ShardRecipe", "Task", "build_shard"]
 
 # Ids that are looked at together: 512 KB of codes, which stay in the processor's cache. 2^20 took 3.6 times as long.
 _IDS_AT_ONCE = 1 << 18
+# Pieces that one reader reads: 32 MB of uint16.
+_PIECES_A_READER = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +51,16 @@ class Task:
 
 def build_shard(
     path: Path,
-    source: TokenSource,
+    open_source: Callable[[], TokenSource],
     sequences: SequenceRange,
     recipe: ShardRecipe,
     progress: Callable[[int], None],
 ) -> BuiltShard:
-    """Write the shard of some sequences; `progress` receives the number of sequences of each piece that was read."""
-    keys = _sorted_keys(source, sequences, recipe, progress)
+    """Write the shard of some sequences; `progress` receives the number of sequences of each piece that was read.
+
+    `open_source` is called again and again: the pages of a mapped file count as memory until its reader is gone.
+    """
+    keys = _sorted_keys(open_source, sequences, recipe, progress)
     layout = ShardLayout(
         first_sequence=sequences.start,
         sequences=len(sequences),
@@ -68,13 +74,19 @@ def build_shard(
 
 
 def _sorted_keys(
-    source: TokenSource, sequences: SequenceRange, recipe: ShardRecipe, progress: Callable[[int], None]
+    open_source: Callable[[], TokenSource],
+    sequences: SequenceRange,
+    recipe: ShardRecipe,
+    progress: Callable[[int], None],
 ) -> Keys:
+    source = open_source()
     length = source.geometry.tokens_per_sequence
     # A window of W samples 2 / (W + 1) of the positions of text, and all of them where one id is repeated.
     expected = len(sequences) * length * min(1.0, 2.6 / (recipe.window + 1))
     keys, filled = np.empty(int(expected) + 1024, np.uint64), 0
-    for piece in _pieces(sequences, length):
+    for number, piece in enumerate(_pieces(sequences, length)):
+        if number % _PIECES_A_READER == 0:
+            source = open_source()
         found = _keys_of(codes_of(source.tokens(piece)), (piece.start - sequences.start) * length, recipe)
         if filled + len(found) > len(keys):
             keys = np.concatenate([keys[:filled], np.empty(max(len(found), len(keys) // 4), np.uint64)])
@@ -99,10 +111,18 @@ def _keys_of(codes: Codes, first_position: int, recipe: ShardRecipe) -> Keys:
     # Each sequence is followed by codes of 0, so that a sample near its end has four codes.
     padded = np.zeros(rows * width, np.uint16)
     padded.reshape(rows, width)[:, :length] = codes
-    sampled = np.zeros((rows, width), np.bool_)
-    sampled[:, :length] = is_sampled(recipe.ranks.take(codes), recipe.window)
-    places = np.flatnonzero(sampled)
+    places = _sampled_places(codes, width, recipe)
     # Four codes from each place on as one number; numpy reads it from any byte.
     following = np.ndarray((rows * width - KEY_CODES + 1,), "<u8", padded, strides=(2,))[places]
     positions = places - (KEY_CODES - 1) * (places // width) + first_position
     return sample_keys(following, positions, recipe.bits)
+
+
+def _sampled_places(codes: Codes, width: int, recipe: ShardRecipe) -> npt.NDArray[np.intp]:
+    """Where the samples stand in sequences that take `width` places each."""
+    rows, length = codes.shape
+    if recipe.window == 1:
+        return (np.arange(rows)[:, None] * width + np.arange(length)).reshape(-1)
+    sampled = np.zeros((rows, width), np.bool_)
+    sampled[:, :length] = is_sampled(recipe.ranks.take(codes), recipe.window)
+    return np.flatnonzero(sampled)
