@@ -34,7 +34,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.without-torch: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,plot,postgres]" --group test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,plot,postgres,service]" --group test
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
@@ -66,6 +66,7 @@ mutants: $(VENV)/.developing
 
 fuzz: $(VENV)/.developing
 	PYTHONPATH=tests $(BIN)/python -m fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz.service
 
 check: $(VENV)/.developing
 	$(BIN)/ruff check .

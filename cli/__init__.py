@@ -7,5 +7,6 @@ jobs         measuring, and looking at jobs
 results      trajectories, onsets, lists of sequences, exports, published results
 studies      `seenat study`
 attribution  from text and data back to training: indexes, exposures, spans, duplicates, influence, files of other tools
+service      `seenat serve`
 system       the database, and `seenat doctor`
 """

@@ -59,6 +59,7 @@ _COMMANDS = {
     "audit": LazyCommand("catalog.integrity:audit", "Find checkpoints whose files are not what they should be."),
     "verify": LazyCommand("catalog.integrity:verify", "Compare checkpoints on this machine with their digests."),
     "register": LazyCommand("catalog.suites:register", "Add a suite of your own, described by one file."),
+    "serve": LazyCommand("service.serve:serve", "Serve the catalog over HTTP, to be read."),
     "db": LazyCommand("system.database:db", "Make, upgrade and check the catalog's database."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }

@@ -2,7 +2,8 @@
 
     SeenatError                       exit 1, HTTP 500
     ├── InvalidValue                  exit 2, HTTP 422   a value that cannot be what it should
-    │   └── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
+    │   ├── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
+    │   └── UnknownParameter          exit 2, HTTP 422   an address of the service takes no such parameter
     ├── NotFound                      exit 3, HTTP 404
     │   ├── UnknownModel
     │   ├── UnknownOrder              also: the model's training order is not published
@@ -12,7 +13,8 @@
     │   ├── UnknownJob
     │   ├── NotMeasured               nothing has been measured there yet
     │   ├── NotIndexed                the order has no index there yet
-    │   └── NothingToDraw             what was measured leaves a chart empty
+    │   ├── NothingToDraw             what was measured leaves a chart empty
+    │   └── UnknownRoute              the service has no such address
     ├── CorruptFile                   exit 1, HTTP 500   a file is not what it claims to be
     ├── SuiteChanged                  exit 1, HTTP 409   a registered suite's files or facts differ from before
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
@@ -22,6 +24,12 @@
     ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is fetched or written
     ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
     ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
+    ├── Refused                       exit 1, HTTP 400   a service does not answer a request
+    │   ├── Withheld                  exit 1, HTTP 403   its operator does not show this
+    │   ├── MethodNotAllowed          exit 1, HTTP 405
+    │   ├── TooLarge                  exit 1, HTTP 413   a body, an address or an answer beyond its bounds
+    │   ├── TooManyRequests           exit 1, HTTP 429
+    │   └── TooSlow                   exit 1, HTTP 503   it would take longer than the service allows
     └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
         ├── HubUnavailable
         └── DatabaseUnavailable
@@ -45,6 +53,7 @@ __all__ = [
     "InvalidManifest",
     "InvalidValue",
     "JobFailed",
+    "MethodNotAllowed",
     "MissingExtra",
     "NoRoom",
     "NotFound",
@@ -53,17 +62,24 @@ __all__ = [
     "NothingToDraw",
     "OutOfMemory",
     "PlanChanged",
+    "Refused",
     "SeenatError",
     "StaleResults",
     "StaleSchema",
     "SuiteChanged",
+    "TooLarge",
+    "TooManyRequests",
+    "TooSlow",
     "UnknownBatch",
     "UnknownCheckpoint",
     "UnknownJob",
     "UnknownModel",
     "UnknownOrder",
+    "UnknownParameter",
+    "UnknownRoute",
     "UnknownSequence",
     "Unreachable",
+    "Withheld",
 ]
 
 
@@ -88,6 +104,14 @@ class InvalidValue(SeenatError):
 
 class InvalidManifest(InvalidValue):
     """A SUITE.toml says something that cannot be registered."""
+
+
+class UnknownParameter(InvalidValue):
+    """An address of the service takes no parameter of this name; `nearest` holds those that it takes."""
+
+    def __init__(self, message: str, nearest: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.nearest = tuple(nearest)
 
 
 class NotFound(SeenatError):
@@ -152,6 +176,10 @@ class NothingToDraw(NotFound):
     """A chart of what was found would be empty; no file was written."""
 
 
+class UnknownRoute(NotFound):
+    """The service has no such address; `nearest` holds those that are alike."""
+
+
 class CorruptFile(SeenatError):
     """A file is not what it, its index or its manifest says: the message names file, offset and reason."""
 
@@ -200,6 +228,42 @@ class StaleSchema(SeenatError):
     """The catalog's schema is not the one this version reads and writes."""
 
     exit_code = 4
+    http_status = 503
+
+
+class Refused(SeenatError):
+    """A service does not answer a request, whatever the catalog holds."""
+
+    http_status = 400
+
+
+class Withheld(Refused):
+    """The operator of a service does not show what was asked for."""
+
+    http_status = 403
+
+
+class MethodNotAllowed(Refused):
+    """An address of the service is read only."""
+
+    http_status = 405
+
+
+class TooLarge(Refused):
+    """A request or its answer is larger than the service allows."""
+
+    http_status = 413
+
+
+class TooManyRequests(Refused):
+    """An address has sent more requests a second than the service allows."""
+
+    http_status = 429
+
+
+class TooSlow(Refused):
+    """An answer takes longer than the service allows, or the service has no time for it now."""
+
     http_status = 503
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from seenat.registry.errors import MissingExtra
 
-__all__ = ["arrow", "datasets_or_refuse"]
+__all__ = ["arrow", "datasets_or_refuse", "service_or_refuse"]
 
 
 def arrow() -> Any:
@@ -30,3 +30,15 @@ def datasets_or_refuse() -> Any:
     except ImportError as error:
         raise MissingExtra("Datasets need the package datasets; run `pip install 'seenat[data]'`.") from error
     return datasets
+
+
+def service_or_refuse() -> None:
+    """Import what the HTTP service stands on."""
+    try:
+        import fastapi
+        import httptools
+        import prometheus_client
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtra("Serving needs fastapi and uvicorn; run `pip install 'seenat[service]'`.") from error
+    del fastapi, httptools, prometheus_client, uvicorn

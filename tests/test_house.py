@@ -20,14 +20,19 @@ import pytest
 import seenat
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("registry", "memorization", "attribution", "migrations", "cli")
+ROOMS = ("registry", "memorization", "attribution", "service", "migrations", "cli")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
 SEENAT = ROOT / "src" / "seenat"
-FACADE = sorted(path for path in (*SEENAT.iterdir(), *SEENAT.glob("texts/*")) if path.is_file())
+FACADE = sorted(
+    path for path in (*SEENAT.iterdir(), *SEENAT.glob("texts/*"), *SEENAT.glob("remote/*")) if path.is_file()
+)
 """The public package's own modules, beside the links to the rooms."""
-PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py" and path.parent == SEENAT} | {"seenat.texts"}
+PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py" and path.parent == SEENAT} | {
+    "seenat.remote",
+    "seenat.texts",
+}
 
 MAY_IMPORT_TORCH = (
     "attribution/influence/",

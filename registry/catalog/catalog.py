@@ -54,6 +54,11 @@ class Catalog(ClosesOnExit):
                 snapshot = self._snapshot = Snapshot(generation)
             yield connection, snapshot
 
+    def generation(self) -> int:
+        """A number that grows whenever models, checkpoints or orders change."""
+        with self.database.read() as connection:
+            return catalog_generation(connection)
+
     # -- models
 
     def model(self, name: str) -> Model:

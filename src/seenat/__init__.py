@@ -50,6 +50,7 @@ Your own runs, and what others have:
 
 `help(seenat.Catalog)` has every method. Answers are frozen values: read their attributes, or call `to_json()`, and where they
 are tables `to_pandas()` or `to_arrow()`. Ranges are half-open: the checkpoint at step N has seen batches 0 to N - 1.
+`seenat.connect("http://...")` reads a catalog that `seenat serve` serves, by the same methods.
 `seenat.read_manifest` checks a SUITE.toml without registering it; `seenat.upgrade` brings an older catalog up to date.
 
 For annotations and `except`, `seenat` holds all classes of these values; `seenat.__all__` lists them. One meets first:
@@ -64,12 +65,13 @@ For annotations and `except`, `seenat` holds all classes of these values; `seena
 docs/python.md is a tour.
 """
 
-# The files of this folder; the rooms beside it (registry, memorization, attribution, migrations, cli) are links.
+# The files of this folder; the rooms beside it (registry, memorization, attribution, service, migrations, cli) are links.
 #
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
+#   remote/      the catalog over HTTP: which address answers which method, and the client
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -156,6 +158,7 @@ if TYPE_CHECKING:
         InvalidManifest,
         InvalidValue,
         JobFailed,
+        MethodNotAllowed,
         MissingExtra,
         NoRoom,
         NotFound,
@@ -164,17 +167,24 @@ if TYPE_CHECKING:
         NotMeasured,
         OutOfMemory,
         PlanChanged,
+        Refused,
         SeenatError,
         StaleResults,
         StaleSchema,
         SuiteChanged,
+        TooLarge,
+        TooManyRequests,
+        TooSlow,
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
         UnknownModel,
         UnknownOrder,
+        UnknownParameter,
+        UnknownRoute,
         UnknownSequence,
         Unreachable,
+        Withheld,
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
@@ -187,6 +197,8 @@ if TYPE_CHECKING:
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
+    from seenat.remote.answers import RemoteAnswer
+    from seenat.remote.client import RemoteCatalog
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
@@ -205,16 +217,17 @@ __all__ = [
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
     "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
-    "MemorizedSequence", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
-    "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset", "Onsets", "Order",
-    "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Registered", "Relearned",
-    "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
-    "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SetDifference", "ShardRecord",
-    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TraceOptions", "Traced", "TracedExposure",
-    "TracedSpan", "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel",
-    "UnknownOrder", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "__version__",
-    "check_schema", "open", "read_manifest", "upgrade", "write_table",
+    "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
+    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused",
+    "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
+    "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
+    "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
+    "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
+    "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
+    "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
+    "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
+    "Withheld", "__version__", "check_schema", "connect", "open", "read_manifest", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -264,7 +277,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged SeenatError StaleResults StaleSchema SuiteChanged UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownSequence Unreachable",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -276,6 +289,8 @@ _NAMES = {
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
+    "remote.answers": "RemoteAnswer",
+    "remote.client": "RemoteCatalog",
     "studies": "Studies",
     "texts.find": "FindOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
@@ -295,6 +310,17 @@ def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -
     from seenat.catalog import open_catalog
 
     return open_catalog(url, talk or (lambda _: None))
+
+
+def connect(url: str) -> RemoteCatalog:
+    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
+
+    Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
+    where no service answers.
+    """
+    from seenat.remote.client import RemoteCatalog
+
+    return RemoteCatalog(url)
 
 
 def __getattr__(name: str) -> Any:

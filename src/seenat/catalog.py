@@ -286,6 +286,12 @@ class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
 
         return audit(self._registry, {model.name for model in self._models(models)} if models else None)
 
+    def findings(self, *models: str | Model) -> Audit:
+        """What the last audit found of these models, or of all; nothing is written, so none of it is new."""
+        from seenat.registry.integrity.audit import findings
+
+        return findings(self._registry, {model.name for model in self._models(models)} if models else None)
+
     def verify(self, model: str | Model, *steps: int | str, progress: Progress | None = None) -> Answers[Verification]:
         """Read the files of these checkpoints, or of all on this machine, and compare them with the recorded digests.
 

@@ -88,6 +88,10 @@ class Lookups(CatalogSection):
                 claims = disputed(connection, self._registry.model(subject).name)  # It may be an old name.
         return Answers(claims)
 
+    def generation(self) -> int:
+        """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
+        return self._registry.generation()
+
     def order(self, name: str) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
         return self._registry.order(name)

@@ -1,7 +1,7 @@
 """README and docs: what they tell people to type is run, in a home whose pocket suite is registered and measured.
 
-Blocks that other tests run are not run again: docs/questions.md, docs/evaluations.md, docs/integrity.md, docs/studies.md,
-docs/suites.md.
+Blocks that other tests run are not run again: docs/questions.md, docs/evaluations.md, docs/integrity.md, docs/service.md,
+docs/studies.md, docs/suites.md.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
 
 
 def test_the_pages_are_all_run_by_some_test() -> None:
-    run_elsewhere = {f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "studies", "suites")}
+    run_elsewhere = {
+        f"docs/{name}.md" for name in ("questions", "evaluations", "integrity", "service", "studies", "suites")
+    }
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
     assert (

@@ -6,12 +6,11 @@ import ast
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
+from support.commands import METHODS, commands
 
 import seenat
 from seenat.cli.main import seenat as command_line
@@ -21,72 +20,9 @@ from seenat.which import Which
 
 SOURCE = Path(seenat.__file__)
 
-# The method that answers each command; `doctor` is about the installation, `demo` is made of three other methods.
-METHODS = {
-    "models": seenat.Catalog.models,
-    "model": seenat.Catalog.describe,
-    "checkpoints": seenat.Catalog.checkpoints,
-    "step": seenat.Catalog.step,
-    "batch": seenat.Catalog.batch,
-    "sequence": seenat.Catalog.sequence,
-    "export-batches": seenat.Catalog.export_batches,
-    "memorize": seenat.Catalog.memorize,
-    "jobs": seenat.Catalog.jobs,
-    "job": seenat.Catalog.job,
-    "trajectory": seenat.Catalog.trajectory,
-    "onset": seenat.Catalog.onsets,
-    "which first": Which.first,
-    "which kept": Which.kept,
-    "which relearned": Which.relearned,
-    "which batches": Which.batches,
-    "compact": seenat.Catalog.compact,
-    "influence": seenat.Catalog.influence,
-    "study onsets": Studies.onsets,
-    "study exposures": Studies.exposures,
-    "study batches": Studies.batches,
-    "study predict": Studies.predict,
-    "study sets": Studies.sets,
-    "study forgetting": Studies.forgetting,
-    "study counterfactual": Studies.counterfactual,
-    "study labels": Studies.labels,
-    "find": seenat.Catalog.find,
-    "index build": seenat.Indexes.build,
-    "index status": seenat.Indexes.status,
-    "index verify": seenat.Indexes.verify,
-    "index remove": seenat.Indexes.remove,
-    "duplicates": seenat.Catalog.duplicates,
-    "exposures": seenat.Catalog.exposures,
-    "compare": seenat.Catalog.compare,
-    "export": seenat.Catalog.export,
-    "evals": seenat.Catalog.evaluations,
-    "import evals": seenat.Catalog.import_evaluations,
-    "import memorized": seenat.Catalog.import_results,
-    "import scores": seenat.Catalog.import_scores,
-    "export-index": seenat.Catalog.export_index,
-    "export-dataset": seenat.Catalog.export_dataset,
-    "export-memorized": seenat.Catalog.export_memorized,
-    "sync": seenat.Catalog.sync,
-    "audit": seenat.Catalog.audit,
-    "verify": seenat.Catalog.verify,
-    "register": seenat.Catalog.register,
-    "db upgrade": seenat.upgrade,
-    "db check": seenat.check_schema,
-    "trace": seenat.Catalog.trace,
-    "generate": seenat.Catalog.generate,
-}
-
-
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
-    for name in group.list_commands(click.Context(group)):
-        command = group.commands[name]
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield " ".join((*path, name))
-
 
 def test_every_command_has_a_method() -> None:
-    assert set(commands(command_line)) == METHODS.keys() | {"demo", "doctor"}
+    assert set(commands(command_line)) == METHODS.keys() | {"demo", "doctor", "serve"}
 
 
 def test_every_name_exists() -> None:
@@ -101,7 +37,7 @@ def test_type_checkers_see_the_names_that_are_there() -> None:
     imported = {
         alias.name: node.module for node in types.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    assert imported.keys() | {"__version__", "open"} == set(seenat.__all__)
+    assert imported.keys() | {"__version__", "connect", "open"} == set(seenat.__all__)
     assert imported == {name: f"seenat.{module}" for name, module in seenat._PLACES.items()}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["PACKAGED", "ROOMS", "ROOT", "imported_modules", "imports", "module_of", "name_of", "packages", "tree_of"]
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("registry", "memorization", "attribution", "migrations", "cli")
+ROOMS = ("registry", "memorization", "attribution", "service", "migrations", "cli")
 """Folders of the root that are installed as `seenat.NAME`."""
 PACKAGED = ROOT / "src" / "seenat"
 

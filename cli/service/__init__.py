@@ -1,0 +1,4 @@
+"""The command that serves the catalog over HTTP.
+
+serve  `seenat serve`
+"""

@@ -1,0 +1,67 @@
+"""`seenat serve`: the catalog over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seenat.cli.framework.params import Count
+from seenat.cli.framework.terminal import say
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; 0.0.0.0 for all.")
+@click.option("--port", type=Count("port"), default=8000, show_default=True, help="The port; 0 for a free one.")
+@click.option("--workers", type=Count("number of workers", least=1), default=1, show_default=True, help="Processes.")
+@click.option("--no-text", is_flag=True, help="Show neither texts nor ids of training data.")
+@click.option(
+    "--withheld",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do not show the content of these sequences: ORDER START:STOP a line.",
+)
+@click.option("--known-as", multiple=True, metavar="NAME", help="A host name under which it may be asked; * for any.")
+@click.option("--rate", type=float, default=1000.0, show_default=True, help="Requests a second of a client; 0 for all.")
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="The longest time for an answer.")
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    no_text: bool,
+    withheld: Path | None,
+    known_as: tuple[str, ...],
+    rate: float,
+    seconds: float,
+) -> None:
+    """Serve the catalog over HTTP, to be read: /api/v1, described by /openapi.json.
+
+    It is reached from this machine only, unless --host says otherwise. Every list is also there as .csv and .jsonl.
+    Ctrl-C or SIGTERM ends it within a second.
+
+    \b
+    Examples:
+      seenat serve                         http://127.0.0.1:8000/api/v1/models
+      seenat serve --port 0 --no-text      at a free port, without training data
+      seenat serve --host 0.0.0.0 --known-as seenat.example.org
+    """
+    from seenat.registry.optional import service_or_refuse
+
+    service_or_refuse()
+    from seenat.service.server import run
+    from seenat.service.settings import Limits, ServiceSettings
+
+    settings = ServiceSettings(
+        host=host,
+        port=port,
+        workers=workers,
+        no_text=no_text,
+        withheld=withheld,
+        hosts=known_as,
+        limits=Limits(requests_per_second=rate, answer_seconds=seconds),
+    )
+    if not settings.is_local:
+        say(f"Everybody who reaches this machine at {host} can read the catalog; 127.0.0.1 keeps it to this machine.")
+    run(settings)

@@ -1,0 +1,12 @@
+"""From a request to the catalog's answer and its bytes.
+
+reading    the values of a request's address
+answering  the call of the catalog, within its bounds, and the response
+documents  answers as JSON, JSON lines and CSV
+csv        cells and columns
+withheld   what the operator does not show
+kept       encoded answers that are still true
+threads    threads that call the catalog, a bounded number
+openapi    the description of the API
+schemas    what the answers look like
+"""

@@ -1,0 +1,102 @@
+"""What the operator does not show: all training data, or the content of some sequences.
+
+The file of withheld sequences has a line each, `ORDER SEQUENCE` or `ORDER START:STOP`; what follows a # is a remark. Only
+content is withheld, not that a sequence exists, where it lies and what was measured of it. A text that a visitor brings is
+searched as ever, and what is shown of it is the visitor's own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seenat.registry.errors import InvalidValue, Withheld
+from seenat.registry.units import SequenceRange, merged_ranges, parse_count
+
+__all__ = ["Policy", "read_policy"]
+
+_LONGEST_ORDER = 2**60
+
+
+class Policy:
+    """What may be shown."""
+
+    def __init__(self, no_text: bool = False, withheld: Mapping[str, tuple[SequenceRange, ...]] | None = None) -> None:
+        self.no_text = no_text
+        self._withheld = dict(withheld or {})
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise `Withheld` for a request of training data where none is shown."""
+        asked = [name for name in ("tokens", "decode", "context") if values.get(name)]
+        if self.no_text and asked:
+            raise Withheld(f"This service shows no training data; leave out {' and '.join(asked)}.")
+
+    def show(self, method: str, document: Any) -> Any:
+        """An answer without what is withheld; raises `Withheld` where nothing else was asked for."""
+        if not self._withheld or not isinstance(document, dict) or "order" not in document:
+            return document
+        if method == "sequence":
+            self._check_sequence(document)
+        elif method == "batch":
+            self._hide_rows(document)
+        elif method == "find":
+            for exposure in document["exposures"]:
+                if exposure.get("context") is not None and self.hides(document["order"], exposure["sequence"]):
+                    exposure["context"] = None
+        return document
+
+    def hides(self, order: str, sequence: int) -> bool:
+        """Whether the content of a sequence is withheld."""
+        ranges = self._withheld.get(order, ())
+        place = bisect_right(ranges, sequence, key=lambda part: part.start)
+        return place > 0 and sequence in ranges[place - 1]
+
+    def _check_sequence(self, document: dict[str, Any]) -> None:
+        if not {"tokens", "texts"}.isdisjoint(document) and self.hides(document["order"], document["sequence"]):
+            raise Withheld(
+                f"The content of sequence {document['sequence']} of {document['order']} is withheld by the operator of this "
+                "service; leave out tokens and decode."
+            )
+
+    def _hide_rows(self, document: dict[str, Any]) -> None:
+        first, stop = document["sequences"]["start"], document["sequences"]["stop"]
+        hidden = [sequence for sequence in range(first, stop) if self.hides(document["order"], sequence)]
+        for name in ("tokens", "texts"):
+            if name in document and hidden:
+                document[name] = list(document[name])
+                for sequence in hidden:
+                    document[name][sequence - first] = None
+                document["withheld"] = hidden
+
+
+def read_policy(no_text: bool, file: Path | None) -> Policy:
+    """What the settings allow; raises `InvalidValue` for a file that cannot be read."""
+    if file is None:
+        return Policy(no_text)
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"The list of withheld sequences {file} cannot be read: {error}.") from None
+    ranges: dict[str, list[SequenceRange]] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if words:
+            order, part = _line(file, number, words)
+            ranges.setdefault(order, []).append(part)
+    return Policy(no_text, {order: merged_ranges(parts) for order, parts in ranges.items()})
+
+
+def _line(file: Path, number: int, words: list[str]) -> tuple[str, SequenceRange]:
+    try:
+        order, text = words
+        if ":" in text:
+            return order, SequenceRange.parse(text, _LONGEST_ORDER)
+        first = parse_count(text, "sequence")
+        return order, SequenceRange(first, first + 1)
+    except ValueError:
+        pass
+    except InvalidValue as error:
+        raise InvalidValue(f"{file}, line {number}: {error}") from None
+    raise InvalidValue(f"{file}, line {number} is not ORDER SEQUENCE or ORDER START:STOP.")

@@ -1,0 +1,104 @@
+"""Sockets, workers and signals: how the application is run.
+
+SIGTERM and SIGINT drain it: no connection is taken any more, streams end with their block, and after a second whatever is
+still open is cut. Workers are processes of their own behind one socket, each with its own catalog.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from seenat.registry.errors import InvalidValue
+from seenat.service.app import build_app
+from seenat.service.http.logs import log_to_stderr, note
+from seenat.service.http.protocol import BoundedProtocol
+from seenat.service.settings import ServiceSettings
+
+__all__ = ["run"]
+
+_DRAIN_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 15
+_BACKLOG = 1024
+_stopping = False
+
+
+class _Server(uvicorn.Server):
+    """Tells streams that the end has come, before it waits for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks for the end."""
+        global _stopping
+        _stopping = True
+        super().handle_exit(sig, frame)
+
+
+def _is_stopping() -> bool:
+    return _stopping
+
+
+@dataclass(frozen=True)
+class _App:
+    """Makes the application within a worker, to which this is sent."""
+
+    settings: ServiceSettings
+
+    def __call__(self) -> Any:
+        log_to_stderr()
+        BoundedProtocol.bounds = self.settings.limits
+        return build_app(self.settings, _is_stopping)
+
+
+def run(settings: ServiceSettings) -> None:
+    """Serve until a signal ends it. Raises `InvalidValue` for an address that cannot be used."""
+    log_to_stderr()
+    listener = _listen(settings)
+    address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"
+    note("serving", address=address, workers=settings.workers, only_this_machine=settings.is_local, process=os.getpid())
+    app = _App(settings)
+    config = uvicorn.Config(
+        app if settings.workers > 1 else app(),
+        factory=settings.workers > 1,
+        http=BoundedProtocol,
+        loop="auto",
+        ws="none",
+        workers=settings.workers,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        backlog=_BACKLOG,
+    )
+    with listener, suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it is done.
+        if settings.workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            _Server(config).run(sockets=[listener])
+    note("ended")
+
+
+def _listen(settings: ServiceSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise InvalidValue(
+            f"{_written(settings.host)}:{settings.port} cannot be served: {error.strerror or error}; choose another --host or --port."
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

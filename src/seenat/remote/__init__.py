@@ -1,0 +1,9 @@
+"""The catalog over HTTP: which address answers which method, and the client.
+
+routes      every method that reads, its address, and what may be asked of it
+parameters  values as they stand in addresses
+methods     the methods of the catalog's classes that the routes name
+client      RemoteCatalog: the same methods, answered by a service
+answers     what a service answers, read by attributes
+problems    errors as a service tells them
+"""

@@ -1,0 +1,165 @@
+"""A catalog that a service reads: the methods of the local one that read, with the same arguments, answers and errors.
+
+    with seenat.connect("http://127.0.0.1:8000") as catalog:
+        catalog.step("pythia-70m", 3000).sequences_seen
+        catalog.which.first("pocket-2m", by=128).sequences
+
+The methods are those of the table of routes; each takes what the local method takes, and is checked by its signature before
+anything is sent. What writes, or computes from checkpoints, is not here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from seenat.registry.closing import ClosesOnExit
+from seenat.registry.errors import InvalidValue, Unreachable
+from seenat.registry.printable import in_a_sentence
+from seenat.remote.answers import read_answer
+from seenat.remote.methods import SECTIONS, method_of
+from seenat.remote.parameters import write_value
+from seenat.remote.problems import error_of
+from seenat.remote.routes import PREFIX, ROUTES, Route
+
+__all__ = ["RemoteCatalog"]
+
+_MOST_BYTES = 256 << 20
+_CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
+
+_BY_METHOD: dict[str, list[Route]] = {}
+for _route in ROUTES:
+    _BY_METHOD.setdefault(_route.method, []).append(_route)
+
+
+class _Section:
+    """The methods of the catalog, or of one of its sections, whose names begin with `prefix`."""
+
+    def __init__(self, fetch: Callable[[str], Any], prefix: str) -> None:
+        self._fetch, self._prefix = fetch, prefix
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        routes = _BY_METHOD.get(f"{self._prefix}{name}")
+        if routes is None:
+            raise AttributeError(f"{name!r} is not answered over HTTP; open the catalog itself by `seenat.open()`.")
+        method, fetch = method_of(routes[0]), self._fetch
+
+        def call(*positional: Any, **named: Any) -> Any:
+            return fetch(_address(routes, _arguments(method, positional, named)))
+
+        call.__name__, call.__doc__ = name, inspect.getdoc(method)
+        return call
+
+    def __dir__(self) -> list[str]:
+        names = [name.removeprefix(self._prefix) for name in _BY_METHOD if name.startswith(self._prefix)]
+        return [name for name in names if "." not in name]
+
+
+class RemoteCatalog(_Section, ClosesOnExit):
+    """The catalog of a service. It is a context manager; `close` gives back its connections."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(self._get, "")
+        self.url = _checked(url)
+        timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        self._http = httpx2.Client(timeout=timeout, follow_redirects=False, headers={"user-agent": "seenat"})
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._http.close()
+
+    def __repr__(self) -> str:
+        return f"<seenat catalog {self.url}>"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *SECTIONS, "close", "url"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SECTIONS:
+            return _Section(self._get, f"{name}.")
+        return super().__getattr__(name)
+
+    def _get(self, address: str) -> Any:
+        try:
+            with self._http.stream("GET", f"{self.url}{PREFIX}{address}") as response:
+                body = _read(response)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise Unreachable(
+                f"The service at {self.url} does not answer: {in_a_sentence(error)}; check that it runs."
+            ) from None
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if response.status_code == 200 and answer is not None:
+            return read_answer(answer)
+        if isinstance(answer, Mapping) and str(answer.get("type")).startswith("urn:seenat:"):
+            raise error_of(answer)
+        raise Unreachable(f"What answers at {self.url} with status {response.status_code} is no seenat service.")
+
+
+def _checked(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise InvalidValue(f"{url!r} is no address of a service; write http://HOST:PORT or https://HOST.")
+    return url.rstrip("/")
+
+
+def _read(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    for block in response.iter_bytes():
+        body += block
+        if len(body) > _MOST_BYTES:
+            raise Unreachable(f"The service sends more than {_MOST_BYTES:,} bytes at once; ask for less.")
+    return bytes(body)
+
+
+# -- addresses
+
+
+def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, by the names of the method's parameters; raises `TypeError` as the method would."""
+    signature = inspect.signature(method)
+    found = dict(signature.bind(None, *positional, **named).arguments)
+    found.pop("self")
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            found |= found.pop(name, {})
+    if "query" in found:
+        query = found.pop("query")
+        found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)
+    return {name: value for name, value in found.items() if value is not None and value != ()}
+
+
+def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:
+    """The address of the route that takes all arguments, with as few of them in its path as may be."""
+    for route in sorted(routes, key=lambda route: len(route.in_path)):
+        keys = {_name(route, key): key for key in route.parameters}
+        path_names = {_name(route, key) for key in route.in_path}
+        if arguments.keys() <= keys.keys() and path_names <= arguments.keys():
+            return _filled(route, {keys[name]: value for name, value in arguments.items()})
+    known = sorted({_name(route, key) for route in routes for key in route.parameters})
+    unknown = ", ".join(sorted(arguments.keys() - set(known))) or "this"
+    raise InvalidValue(f"{unknown} cannot be asked of a service; it takes {', '.join(known)}.")
+
+
+def _name(route: Route, key: str) -> str:
+    """What the method calls a parameter."""
+    if key == route.star:
+        return "models"
+    return key if key in ("text", "ids") else route.renamed.get(key, key)
+
+
+def _filled(route: Route, values: Mapping[str, Any]) -> str:
+    path = route.path.format_map({key: quote(write_value(values[key]), safe="") for key in route.in_path})
+    fields = []
+    for key in route.query:
+        if key in values:
+            many = route.parameters[key].many
+            entries = [values[key]] if not many or isinstance(values[key], str) else values[key]
+            fields += [(route.parameters[key].name, write_value(entry)) for entry in entries]
+    return f"{path}?{urlencode(fields)}" if fields else path

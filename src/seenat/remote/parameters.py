@@ -1,0 +1,197 @@
+"""Values as they stand in addresses: how each is written, read and described.
+
+A parameter is read at the edge, by one of the kinds below; what a service hands to the catalog is always a value that the
+library takes. Text is bounded here, so that no method sees a megabyte where a name belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seenat.registry.errors import InvalidValue
+from seenat.registry.units import parse_count, parse_step
+
+__all__ = ["PARAMETERS", "Parameter", "write_value"]
+
+_LONGEST_NAME = 300
+_LONGEST_TEXT = 20_000
+_MOST_IDS = 4096
+_MOST_ROWS = 10_000
+_MOST_DIGITS = 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A value in an address."""
+
+    name: str
+    """As it stands in addresses."""
+    about: str
+    read: Callable[[str], Any]
+    """From text; raises `InvalidValue`."""
+    schema: Mapping[str, Any]
+    """What JSON schema says of it."""
+    many: bool = False
+    """Whether it may stand several times."""
+
+
+def write_value(value: Any) -> str:
+    """A value of a method as it stands in an address."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ":".join(map(str, value))
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(getattr(value, "name", value))
+
+
+def _text(name: str, about: str, longest: int = _LONGEST_NAME, *, many: bool = False, **more: Any) -> Parameter:
+    def read(text: str) -> str:
+        if not 0 < len(text) <= longest:
+            raise InvalidValue(f"{name} has {len(text):,} characters; write 1 to {longest:,}.")
+        return text
+
+    schema = {"type": "string", "minLength": 1, "maxLength": longest, **more}
+    return Parameter(name=name, about=about, read=read, schema=schema, many=many)
+
+
+def _number(name: str, about: str, least: int = 0, most: int = 10**_MOST_DIGITS - 1) -> Parameter:
+    def read(text: str) -> int:
+        number = parse_count(text, name, least)
+        if number > most:
+            raise InvalidValue(f"{name}={number} is too large; write a whole number from {least} to {most:,}.")
+        return number
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
+def _flag(name: str, about: str) -> Parameter:
+    def read(text: str) -> bool:
+        if text not in ("true", "false"):
+            raise InvalidValue(f"{name}={text!r} is neither true nor false; write one of the two.")
+        return text == "true"
+
+    return Parameter(name=name, about=about, read=read, schema={"type": "boolean"})
+
+
+def _choice(name: str, about: str, *values: str, many: bool = False) -> Parameter:
+    def read(text: str) -> str:
+        if text not in values:
+            raise InvalidValue(f"{name}={text!r} is not known; write one of {', '.join(values)}.")
+        return text
+
+    return Parameter(name=name, about=about, read=read, schema={"type": "string", "enum": list(values)}, many=many)
+
+
+def _range(name: str, about: str) -> Parameter:
+    return _text(name, about, 40, pattern=r"^\s*[0-9]{0,18}:[0-9]{0,18}\s*$")
+
+
+def _place(text: str) -> int | tuple[int, ...]:
+    """Where a page ended: one number, or two with a colon."""
+    parts = text.split(":")
+    if len(parts) > 2 or not all(part.isascii() and part.isdecimal() and len(part) <= _MOST_DIGITS for part in parts):
+        raise InvalidValue(f"after={text!r} is not where a page ended; take the address that the page before gave.")
+    numbers = tuple(map(int, parts))
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _ids(text: str) -> list[int]:
+    from seenat.texts.find import parse_ids
+
+    ids = list(parse_ids(text))
+    if not 0 < len(ids) <= _MOST_IDS:
+        raise InvalidValue(f"ids holds {len(ids):,} ids; write 1 to {_MOST_IDS:,}, separated by commas.")
+    return ids
+
+
+def _step(text: str) -> int | str:
+    """A step as a number; a revision stays one, whose number may be another."""
+    parse_step(text)
+    return int(text) if text.isdecimal() else text
+
+
+_STATUSES = ("ok", "suspect", "wrong", "missing", "unknown")
+_ALL = (
+    # Names.
+    _text("model", "A model by its name, an alias or its hub repository."),
+    _text("models", "A model; several may be given.", many=True),
+    _text("others", "A model to predict from; several may be given.", many=True),
+    _text("never", "The model that did not memorize them."),
+    _text("order", "An order by its name."),
+    _text("subject", "A model, an order or a suite."),
+    _text("size", "A size, such as 70m."),
+    _text("family", "A family of models."),
+    _text("protocol", "The beginning of a protocol's id."),
+    _text("task", "A task, or a pattern such as hendrycksTest-*."),
+    _text("metric", "A metric."),
+    _text("quantity", "Which measured quantity."),
+    # Indices.
+    Parameter(
+        name="step",
+        about="A step, or a revision such as step3000.",
+        read=_step,
+        schema={"type": "string", "pattern": r"^(step)?[0-9]{1,18}$"},
+    ),
+    _number("batch", "A batch, from 0."),
+    _number("sequence", "A sequence, from 0."),
+    _number("job", "A job's number.", 1),
+    _number("by", "A step: what was memorized by then."),
+    _number("since", "A step: what was memorized then."),
+    _number("until", "The last step that counts."),
+    _number("shots", "Examples before the question."),
+    _number("within", "Steps since a sequence was seen."),
+    _number("below", "Non-embedding parameters, at most."),
+    _range("batches", "Batches, as START:STOP."),
+    _range("window", "Positions of a sequence, as START:STOP."),
+    # Texts.
+    _text("text", "A text.", _LONGEST_TEXT),
+    Parameter(
+        name="ids",
+        about="Ids instead of a text, separated by commas.",
+        read=_ids,
+        schema={"type": "string", "pattern": r"^[0-9]{1,18}([, ]+[0-9]{1,18})*$", "maxLength": _LONGEST_TEXT},
+    ),
+    _number("minimum", "The shortest span, in ids.", 1, 2048),
+    _number("max_frequency", "Leave out what stands there more often.", 0),
+    _number("gaps", "Ids that may differ within a span.", 0, 16),
+    _number("exposures", "Exposures to list of each span.", 0, 1000),
+    _number("context", "Ids of text to show on either side.", 0, 200),
+    _number("ngram", "Ids of an n-gram.", 1, 2048),
+    _number("most_places", "Places at which ids may stand to be compared.", 2, 100_000),
+    _number("slice_sequences", "Sequences of a slice.", 1),
+    _number("least", "The fewest sequences of a cohort.", 1),
+    # Pages.
+    _number("limit", "Rows of the answer, or of its page.", 0, _MOST_ROWS),
+    Parameter(
+        name="after",
+        about="Where the page before ended; the Link header holds the whole address.",
+        read=_place,
+        schema={"type": "string", "pattern": r"^[0-9]{1,18}(:[0-9]{1,18})?$"},
+    ),
+    # What an answer holds.
+    _flag("tokens", "Also the ids."),
+    _flag("decode", "Also the texts."),
+    _flag("count", "Count all exposures, not only those of the page."),
+    _flag("variants", "Also look for other blanks, lines and capitals."),
+    _flag("anywhere", "Find the ids at any offset, by the index."),
+    _flag("measured", "Compare the ids that the protocol reads."),
+    _flag("repeated", "Take contents that occur again as they are."),
+    _choice("statuses", "Only checkpoints of this status.", *_STATUSES, many=True),
+    _choice("not_statuses", "No checkpoints of this status.", *_STATUSES, many=True),
+    _choice("control", "What is compared with: sequences never read, or not read yet.", "never", "not-yet"),
+)
+# Two names mean two things each.
+_SEEN = _range("tokens", "Tokens seen, as START:STOP.")
+_MEASURED = _number("step", "A measured step.")
+
+PARAMETERS: Mapping[str, Parameter] = {
+    **{parameter.name: parameter for parameter in _ALL},
+    "tokens_seen": _SEEN,
+    "measured_step": _MEASURED,
+}
+"""Every parameter of the API."""

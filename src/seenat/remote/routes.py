@@ -1,0 +1,356 @@
+"""Every method of the catalog that reads, and the address that answers it. The service and the client share this table.
+
+A route's path is below `/api/v1`; `{model}` and the like are parameters that stand in the path. Each parameter is given to
+the method under its own name, or under the one that `renamed` says. Where the method takes any number of models, `star` names
+the parameter that holds them.
+
+    /models/{model}/steps/{step}      catalog.step(model=..., step=...)
+    /studies/onsets?models=a&models=b catalog.studies.onsets("a", "b")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seenat.remote.parameters import PARAMETERS, Parameter
+
+__all__ = ["PREFIX", "ROUTES", "Route"]
+
+PREFIX = "/api/v1"
+_IN_PATH = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Route:
+    """An address, and the method that answers it."""
+
+    path: str
+    method: str
+    """Of the catalog, with a dot for a section's: `which.first`."""
+    query: tuple[str, ...] = ()
+    """Parameters behind the question mark."""
+    required: tuple[str, ...] = ()
+    """Those among them that must be given."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that the method calls otherwise."""
+    star: str | None = None
+    example: Mapping[str, str] = field(default_factory=dict)
+    """Values with which it answers on every catalog, or on one with a measured pocket suite."""
+    reads: str = "rows"
+    """`little`, less than a millisecond; `rows` of the catalog; `order`, which reads ids or an index and may take long."""
+    pages: int = 0
+    """How many numbers say where the next page begins, `next` of the answer and `after` of the method; 0 without pages."""
+    follows_from_catalog: bool = False
+    """Whether its answer follows from models and orders alone, and so holds until those change."""
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """Parameters that stand in the path."""
+        return tuple(_IN_PATH.findall(self.path))
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters, those of the path first, by the key under which this table knows them."""
+        return {key: PARAMETERS[key] for key in (*self.in_path, *self.query)}
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others: `models-model-steps-step`."""
+        return re.sub(r"[^a-z]+", "-", self.path.lower()).strip("-")
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and named arguments of the method for these values."""
+        named = {self.renamed.get(name, name): value for name, value in values.items() if name != self.star}
+        starred = values.get(self.star, ()) if self.star else ()
+        return tuple([starred] if isinstance(starred, str) else starred), named
+
+
+_PAGE = ("limit", "after", "protocol")
+_NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
+_CONTENT = ("tokens", "decode")
+_FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
+_TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
+_QUERY = {"text": "query", "ids": "query"}
+_POCKET = {"model": "pocket-230k", "order": "pocket-order"}
+_PYTHIA = {"model": "pythia-70m", "order": "pile-deduped"}
+
+_CATALOG = (
+    Route(
+        path="/models",
+        method="models",
+        query=("size", "family", "order"),
+        example={"size": "70m"},
+        follows_from_catalog=True,
+    ),
+    Route(path="/models/{model}", method="describe", example=_PYTHIA),
+    Route(
+        path="/models/{model}/checkpoints",
+        method="checkpoints",
+        query=("tokens_seen", "statuses", "not_statuses"),
+        renamed={"tokens_seen": "tokens"},
+        star="model",
+        example=_PYTHIA,
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/models/{model}/steps/{step}",
+        method="step",
+        example={**_PYTHIA, "step": "3000"},
+        reads="little",
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/models/{model}/batches/{batch}",
+        method="batch",
+        query=_CONTENT,
+        renamed=_NAME_INDEX,
+        reads="little",
+        example={**_PYTHIA, "batch": "71490"},
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/models/{model}/sequences/{sequence}",
+        method="sequence",
+        query=_CONTENT,
+        renamed=_NAME_INDEX,
+        example={**_PYTHIA, "sequence": "3071999"},
+    ),
+    Route(
+        path="/checkpoints",
+        method="checkpoints",
+        query=("models", "family", "size", "order", "below", "tokens_seen", "statuses", "not_statuses"),
+        renamed={"tokens_seen": "tokens"},
+        star="models",
+        example={"size": "70m", "order": "pile"},
+        follows_from_catalog=True,
+    ),
+    Route(path="/orders", method="orders", follows_from_catalog=True),
+    Route(
+        path="/orders/{order}", method="order", renamed={"order": "name"}, example=_PYTHIA, follows_from_catalog=True
+    ),
+    Route(
+        path="/orders/{order}/batches/{batch}",
+        method="batch",
+        query=_CONTENT,
+        renamed=_NAME_INDEX,
+        reads="little",
+        example={**_PYTHIA, "batch": "0"},
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/orders/{order}/sequences/{sequence}",
+        method="sequence",
+        query=_CONTENT,
+        renamed=_NAME_INDEX,
+        example={**_PYTHIA, "sequence": "1024"},
+    ),
+    Route(path="/claims", method="claims", query=("subject",), example={"subject": "pythia-70m"}),
+    Route(path="/audits", method="findings", query=("models",), star="models", example={"models": "pythia-70m"}),
+    Route(
+        path="/models/{model}/evaluations",
+        method="evaluations",
+        query=("task", "metric", "shots"),
+        example=_PYTHIA,
+    ),
+)
+
+_RESULTS = (
+    Route(path="/jobs", method="jobs"),
+    Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
+    Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
+    Route(
+        path="/models/{model}/trajectories/{sequence}",
+        method="trajectory",
+        query=("protocol",),
+        example={**_POCKET, "sequence": "20"},
+    ),
+    Route(
+        path="/models/{model}/which/first",
+        method="which.first",
+        query=("by", *_PAGE),
+        required=("by",),
+        example={**_POCKET, "by": "384"},
+        pages=2,
+    ),
+    Route(
+        path="/models/{model}/which/kept",
+        method="which.kept",
+        query=("since", "until", *_PAGE),
+        required=("since",),
+        example={**_POCKET, "since": "256"},
+        pages=1,
+    ),
+    Route(path="/models/{model}/which/relearned", method="which.relearned", query=_PAGE, example=_POCKET, pages=1),
+    Route(
+        path="/models/{model}/which/batches",
+        method="which.batches",
+        query=("measured_step", "batches", "protocol"),
+        required=("measured_step",),
+        renamed={"measured_step": "step"},
+        example={**_POCKET, "measured_step": "384", "batches": "0:8"},
+    ),
+    Route(path="/models/{model}/comparisons", method="compare", query=("protocol",), example=_POCKET, reads="order"),
+    Route(
+        path="/models/{model}/exposures",
+        method="exposures",
+        query=("anywhere", "until", "limit", "protocol"),
+        example=_POCKET,
+        reads="order",
+    ),
+)
+
+_STUDIES = (
+    Route(
+        path="/studies/onsets",
+        method="studies.onsets",
+        query=("models", "protocol"),
+        required=("models",),
+        star="models",
+        example={"models": "pocket-230k"},
+    ),
+    Route(
+        path="/studies/forgetting",
+        method="studies.forgetting",
+        query=("models", "protocol"),
+        required=("models",),
+        star="models",
+        example={"models": "pocket-230k"},
+    ),
+    Route(
+        path="/studies/exposures",
+        method="studies.exposures",
+        query=("models", "until", "measured", "protocol"),
+        required=("models",),
+        star="models",
+        reads="order",
+        example={"models": "pocket-230k"},
+    ),
+    Route(
+        path="/studies/batches",
+        method="studies.batches",
+        query=("model", "measured_step", "slice_sequences", "protocol"),
+        renamed={"measured_step": "step"},
+        required=("model",),
+        reads="order",
+        example=_POCKET,
+    ),
+    Route(
+        path="/studies/predict",
+        method="studies.predict",
+        query=("model", "others", "measured_step", "protocol"),
+        renamed={"measured_step": "step"},
+        required=("model",),
+        reads="order",
+        example=_POCKET,
+    ),
+    Route(
+        path="/studies/sets",
+        method="studies.sets",
+        query=("model", "never", "within", "limit", "protocol"),
+        required=("model", "never"),
+        reads="order",
+        example={**_POCKET, "never": "pocket-660k"},
+    ),
+    Route(
+        path="/studies/counterfactual",
+        method="studies.counterfactual",
+        query=("models", "quantity", "control", "repeated", "least", "protocol"),
+        required=("models",),
+        star="models",
+        reads="order",
+        example={"models": "pocket-230k", "control": "not-yet"},
+    ),
+    Route(
+        path="/studies/labels",
+        method="studies.labels",
+        query=("model", "quantity", "repeated", "protocol"),
+        required=("model",),
+        reads="order",
+        example=_POCKET,
+    ),
+)
+
+_TEXTS = (
+    Route(
+        path="/find",
+        method="find",
+        query=(*_FIND, "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "self", "model": "pocket-230k", "step": "256"},
+        reads="order",
+        pages=2,
+    ),
+    Route(
+        path="/trace",
+        method="trace",
+        query=(*_TRACE, "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(path="/indexes", method="index.status", query=("order",)),
+    Route(
+        path="/orders/{order}/find",
+        method="find",
+        query=_FIND,
+        renamed=_QUERY,
+        example={**_POCKET, "text": "self"},
+        reads="order",
+        pages=2,
+    ),
+    Route(
+        path="/models/{model}/find",
+        method="find",
+        query=(*_FIND, "step"),
+        renamed=_QUERY,
+        example={**_POCKET, "text": "self"},
+        reads="order",
+        pages=2,
+    ),
+    Route(
+        path="/orders/{order}/trace",
+        method="trace",
+        query=_TRACE,
+        renamed=_QUERY,
+        example={**_POCKET, "text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(
+        path="/models/{model}/trace",
+        method="trace",
+        query=(*_TRACE, "step"),
+        renamed=_QUERY,
+        example={**_POCKET, "text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(
+        path="/orders/{order}/duplicates",
+        method="duplicates",
+        query=("batches", "window", "limit"),
+        renamed={"order": "name"},
+        example=_POCKET,
+        reads="order",
+    ),
+    Route(
+        path="/orders/{order}/repeats",
+        method="repeats",
+        query=("minimum", "batches", "most_places", "limit"),
+        renamed={"order": "name"},
+        example=_POCKET,
+        reads="order",
+    ),
+    Route(
+        path="/orders/{order}/near-duplicates/{sequence}",
+        method="near_duplicates",
+        query=("batches", "ngram", "limit"),
+        renamed={"order": "name"},
+        example={**_POCKET, "sequence": "20"},
+        reads="order",
+    ),
+)
+
+ROUTES: tuple[Route, ...] = (*_CATALOG, *_RESULTS, *_STUDIES, *_TEXTS)
+"""Every route, as users meet them."""

@@ -1,0 +1,52 @@
+"""The service on loopback, over a catalog whose smallest pocket model is measured and whose order is indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from support.published import write_evals
+from support.served import Serve, Served, running
+
+import seenat
+from seenat.service.settings import ServiceSettings
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request of these tests makes a service ask a hub."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture(scope="session")
+def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
+    """About 6 seconds of measuring and indexing."""
+    path = tmp_path_factory.mktemp("served") / "catalog.sqlite"
+    with seenat.open(str(path)) as catalog:
+        catalog.register(pocket_manifest)
+        catalog.memorize("pocket-230k", steps=[0, 64, 128, 256, 384], sequences="0:1024", unseen=True)
+        catalog.memorize("pocket-660k", steps=[256, 384], sequences="0:256", unseen=True)
+        catalog.index.build("pocket-order")
+        catalog.import_evaluations(write_evals(path.parent / "evaluations"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def served(pocket_path: Path) -> Iterator[Served]:
+    """The service that most tests ask."""
+    with running(ServiceSettings(url=str(pocket_path))) as started:
+        yield started
+
+
+@pytest.fixture
+def serve(pocket_path: Path) -> Iterator[Serve]:
+    """Starts services with other settings."""
+    with ExitStack() as stack:
+
+        def start(url: str | None = None, **settings: object) -> Served:
+            chosen = ServiceSettings(url=url or str(pocket_path), **settings)  # type: ignore[arg-type]
+            return stack.enter_context(running(chosen))
+
+        yield start

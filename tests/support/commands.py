@@ -1,0 +1,78 @@
+"""The commands, and the method of the catalog that answers each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+import seenat
+from seenat.studies import Studies
+from seenat.which import Which
+
+__all__ = ["METHODS", "commands"]
+
+# The method that answers each command; `doctor` is about the installation, `demo` is made of three other methods,
+# `serve` serves all of them.
+METHODS = {
+    "models": seenat.Catalog.models,
+    "model": seenat.Catalog.describe,
+    "checkpoints": seenat.Catalog.checkpoints,
+    "step": seenat.Catalog.step,
+    "batch": seenat.Catalog.batch,
+    "sequence": seenat.Catalog.sequence,
+    "export-batches": seenat.Catalog.export_batches,
+    "memorize": seenat.Catalog.memorize,
+    "jobs": seenat.Catalog.jobs,
+    "job": seenat.Catalog.job,
+    "trajectory": seenat.Catalog.trajectory,
+    "onset": seenat.Catalog.onsets,
+    "which first": Which.first,
+    "which kept": Which.kept,
+    "which relearned": Which.relearned,
+    "which batches": Which.batches,
+    "compact": seenat.Catalog.compact,
+    "influence": seenat.Catalog.influence,
+    "study onsets": Studies.onsets,
+    "study exposures": Studies.exposures,
+    "study batches": Studies.batches,
+    "study predict": Studies.predict,
+    "study sets": Studies.sets,
+    "study forgetting": Studies.forgetting,
+    "study counterfactual": Studies.counterfactual,
+    "study labels": Studies.labels,
+    "find": seenat.Catalog.find,
+    "index build": seenat.Indexes.build,
+    "index status": seenat.Indexes.status,
+    "index verify": seenat.Indexes.verify,
+    "index remove": seenat.Indexes.remove,
+    "duplicates": seenat.Catalog.duplicates,
+    "exposures": seenat.Catalog.exposures,
+    "compare": seenat.Catalog.compare,
+    "export": seenat.Catalog.export,
+    "evals": seenat.Catalog.evaluations,
+    "import evals": seenat.Catalog.import_evaluations,
+    "import memorized": seenat.Catalog.import_results,
+    "import scores": seenat.Catalog.import_scores,
+    "export-index": seenat.Catalog.export_index,
+    "export-dataset": seenat.Catalog.export_dataset,
+    "export-memorized": seenat.Catalog.export_memorized,
+    "sync": seenat.Catalog.sync,
+    "audit": seenat.Catalog.audit,
+    "verify": seenat.Catalog.verify,
+    "register": seenat.Catalog.register,
+    "db upgrade": seenat.upgrade,
+    "db check": seenat.check_schema,
+    "trace": seenat.Catalog.trace,
+    "generate": seenat.Catalog.generate,
+}
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The names of all commands of a group, `index build` and the like."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.commands[name]
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name))

@@ -1,0 +1,87 @@
+"""Random requests of the service: values that are right, nearly right and hostile, in every place of every address."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from seenat.remote.parameters import Parameter
+from seenat.remote.routes import PREFIX, ROUTES, Route
+
+__all__ = ["requests"]
+
+_HOSTILE = (
+    *("", " ", "0", "-1", "1e9", "9" * 18, "9" * 400, "NaN", "null", "true", "0:0", "5:2", ":", "0:" + "9" * 18),
+    *(
+        "'",
+        "' OR 1=1 --",
+        "%",
+        "_",
+        "*",
+        "[",
+        "\\",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "\x00",
+        "\x1b[2J",
+        "\u202e",
+        "\U0001f600",
+    ),
+    *(
+        "<script>",
+        "{{7*7}}",
+        "${x}",
+        "a" * 5000,
+        "=1+1",
+        "http://127.0.0.1/",
+        "hf://datasets/x/y",
+        "step3000",
+        "\ud7ff",
+        "é",
+    ),
+)
+_BROKEN = ("%", "%f", "%ff", "%c0%af", "%ed%a0%80", "%00", "+", "&", "&&", "=", ";")
+_FORMS = ("", "", "", ".json", ".jsonl", ".csv")
+
+
+def requests(seed: int, number: int) -> Iterator[str]:
+    """Addresses, each a path and a query."""
+    chance = random.Random(seed)
+    for _ in range(number):
+        yield _address(chance, chance.choice(ROUTES))
+
+
+def _address(chance: random.Random, route: Route) -> str:
+    values = {key: _written(chance, route, key) for key in route.in_path}
+    path = PREFIX + route.path.format_map({key: value.replace("/", "%2F") for key, value in values.items()})
+    keys = [key for key in route.query if key in route.required or chance.random() < 0.4]
+    fields = [f"{route.parameters[key].name}={_written(chance, route, key)}" for key in keys]
+    if chance.random() < 0.1:
+        fields.append(chance.choice(_BROKEN))
+    if chance.random() < 0.05:
+        fields *= 2
+    return path + chance.choice(_FORMS) + "?" + "&".join(fields)
+
+
+def _written(chance: random.Random, route: Route, key: str) -> str:
+    if chance.random() < 0.03:
+        return chance.choice(_BROKEN).replace("&", "%26")
+    if key in route.example and chance.random() < 0.6:
+        return quote(route.example[key], safe="")
+    return quote(_value(chance, route.parameters[key]), safe="")
+
+
+def _value(chance: random.Random, parameter: Parameter) -> str:
+    schema = parameter.schema
+    if chance.random() < 0.3:
+        return chance.choice(_HOSTILE)
+    if "enum" in schema:
+        return str(chance.choice(schema["enum"]))
+    if schema["type"] == "integer":
+        return str(chance.choice((0, 1, 2, 63, 64, 383, 384, 385, 447, 448, 3583, 3584, 10_000)))
+    if schema["type"] == "boolean":
+        return chance.choice(("true", "false"))
+    return chance.choice(
+        ("pocket-230k", "pocket-660k", "pocket-order", "pythia-70m", "pile", "0:4", "8", "128:20", "17,204", "self")
+    )
