@@ -95,6 +95,9 @@ __all__ = ["memorize"]
     metavar="N",
     help="Keep N of the checkpoints fetched from a hub, and delete the others once measured. Default: keep all.",
 )
+@click.option("--name", "label", metavar="TEXT", help="What the job is called.")
+@click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
+@click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(
     name: str,
@@ -105,6 +108,7 @@ def memorize(
     prompt: tuple[int, ...],
     continuation: tuple[int, ...],
     as_json: bool,
+    label: str | None,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -141,6 +145,7 @@ def memorize(
             adaptive=adaptive,
             prompt=prompt,
             continuation=continuation,
+            name=label,
             observer=MemorizeTalk(out),
             **options,
         )
@@ -161,6 +166,11 @@ def _show(out: Output, answer: MemorizeAnswer) -> None:
     if answer.adaptive is not None:
         out.line(outcome_words(answer.adaptive))
         out.talk(_advice(answer.job))
+        return
+    if answer.job.state == "pending":
+        for job in answer.jobs:
+            out.line(f"Job {job.id} of {job.model} is planned: {plural(job.progress.shards, 'shard')}.")
+        out.talk("Measure it: seenat worker")
         return
     for job in answer.jobs:
         out.line(_summary(job))

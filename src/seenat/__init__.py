@@ -124,7 +124,8 @@ if TYPE_CHECKING:
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job, ShardRecord
+    from seenat.memorization.jobs.runners.worker import Worked, WorkerObserver
+    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -203,7 +204,7 @@ __all__ = [
     "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
-    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
     "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset", "Onsets", "Order",
@@ -213,7 +214,7 @@ __all__ = [
     "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged",
     "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TraceOptions", "Traced", "TracedExposure",
     "TracedSpan", "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel",
-    "UnknownOrder", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "__version__",
+    "UnknownOrder", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Worked", "WorkerObserver", "__version__",
     "check_schema", "open", "read_manifest", "upgrade", "write_table",
 ]
 # fmt: on
@@ -234,8 +235,9 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
-    "memorization.jobs.status": "Job ShardRecord",
+    "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
+    "memorization.jobs.runners.worker": "Worked WorkerObserver",
     "memorization.pocket.demo": "ClassOutcome",
     "memorization.protocol.protocol": "Protocol",
     "memorization.protocol.selection": "Selection",

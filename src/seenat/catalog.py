@@ -6,6 +6,7 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -20,6 +21,7 @@ from seenat.texts.trace import Tracing
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.jobs.runners.worker import Worked, WorkerObserver
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
@@ -89,9 +91,11 @@ class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
         allow_suspect=False   also measure checkpoints that may hold other weights
         device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
+        name=None, note=None  what the job is called, and what else there is to say of it
+        submit=False          only plan the job, for `work` to measure
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
-        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured.
+        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
         """
         from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
 
@@ -113,6 +117,46 @@ class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
         job = find_job(self._registry, id_)
         adaptive = find_adaptive(self._registry, job)
         return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
+
+    def work(
+        self,
+        job: int | None = None,
+        *,
+        wait: bool = False,
+        device: str | None = None,
+        keep_checkpoints: int | None = None,
+        stop: threading.Event | None = None,
+        observer: WorkerObserver | None = None,
+    ) -> Worked:
+        """Take shards of any job, or of this one, beside others that do, until none is left; with `wait`, until `stop` is set.
+
+        Setting `stop`, from another thread or a signal's handler, ends it after the shard that is measured. Shards that failed
+        are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
+        """
+        from seenat.memorization.engine.transformers.loading import check_device
+        from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
+
+        if device is not None:
+            check_device(device)
+        worker = Worker(
+            self._registry,
+            job,
+            wait=wait,
+            device=device,
+            keep_checkpoints=keep_checkpoints,
+            stop=stop or threading.Event(),
+            observer=observer or WorkerObserver(),
+        )
+        return worker.run()
+
+    def cancel(self, id_: int) -> Job:
+        """Cancel a job and return it; whoever works at it commits what is measured and takes no further shard.
+
+        A finished job stays finished. `memorize` with the same options continues a cancelled one. Raises `UnknownJob`.
+        """
+        from seenat.memorization.jobs.changes import cancel_job
+
+        return cancel_job(self._registry, id_)
 
     # -- results
 
