@@ -113,7 +113,7 @@ class Job(Answer):
     name: str | None = None
     note: str | None = None
     workers: tuple[JobWorker, ...] = ()
-    """Who works at it, and who did and is gone without having said so; those that began first before the others."""
+    """Who works at it, and, unless it is finished, who did and is gone without having said so; who began first is first."""
 
     json_names = (
         "job=id",
@@ -220,7 +220,7 @@ def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
         cancelled_at=row.cancelled_at,
         name=row.name,
         note=row.note,
-        workers=_workers(connection, row.id),
+        workers=tuple(worker for worker in _workers(connection, row.id) if worker.alive or row.finished_at is None),
     )
 
 
