@@ -70,7 +70,8 @@ def drained(ask: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        if before is not None:
+        # Where a second one came, it is ignored from then on, so that nothing breaks into the cleaning up.
+        if before is not None and signal.getsignal(signal.SIGTERM) is first:
             signal.signal(signal.SIGTERM, before)
 
 

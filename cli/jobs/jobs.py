@@ -46,14 +46,12 @@ def jobs(as_json: bool) -> None:
         ]
         for row in all_jobs
     ]
-    if any(row.name for row in all_jobs):
-        columns = (*columns, "<name")
-        for cells, row in zip(rows, all_jobs, strict=True):
-            cells.append(row.name)
-    if any(row.part for row in all_jobs):
-        columns = (*columns, "<part")
-        for cells, row in zip(rows, all_jobs, strict=True):
-            cells.append(part_words(row.part))
+    # Columns that most lists have nothing for.
+    for heading, words in (("<by", _by_words), ("<name", _name_words), ("<part", _part_words)):
+        if any(words(row) for row in all_jobs):
+            columns = (*columns, heading)
+            for cells, row in zip(rows, all_jobs, strict=True):
+                cells.append(words(row))
     out.table(columns, rows, spare=("created (UTC)",))
 
 
@@ -103,6 +101,23 @@ def cancel(id_: int, as_json: bool) -> None:
         return
     counts = cancelled.progress
     out.line(f"Job {id_} is cancelled; {counts.done:,} of its {counts.shards:,} shards are done, and are kept.")
+
+
+def _by_words(shown: Job) -> str | None:
+    """Who began first of those that work at a job, or, where nobody does, of those that are gone."""
+    chosen = [worker for worker in shown.workers if worker.alive] or list(shown.workers)
+    if not chosen:
+        return None
+    first = f"{chosen[0].host} {chosen[0].pid}, since {moment(chosen[0].since)}"
+    return first if len(chosen) == 1 else f"{first}, and {len(chosen) - 1:,} more"
+
+
+def _name_words(shown: Job) -> str | None:
+    return shown.name
+
+
+def _part_words(shown: Job) -> str | None:
+    return part_words(shown.part)
 
 
 def _worker_words(worker: JobWorker) -> str:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.jobs.leasing.leases import LEASE_SECONDS
+from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.prefetch import CacheQuota
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
 from seenat.memorization.jobs.runners.local import FAULTS_OF_THE_MACHINE, Advance, LocalRun, RunOptions, cache_quota
-from seenat.memorization.jobs.shard_table import jobs_to_work_at, jobs_worked_at
+from seenat.memorization.jobs.shard_table import jobs_to_work_at, jobs_worked_at, owners
 from seenat.memorization.jobs.status import Job, find_job
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
@@ -104,9 +105,13 @@ class Worker:
     def _jobs(self, refused: set[int]) -> tuple[list[int], list[int]]:
         """The jobs that have something to do, and those of which others hold what is left; without the refused ones."""
         with self.catalog.database.read() as connection:
-            found = jobs_to_work_at(connection, stamp(database_time(connection))), jobs_worked_at(connection)
+            to_work_at = jobs_to_work_at(connection, stamp(database_time(connection)))
+            worked_at = {id_: owners(connection, (id_,)) for id_ in jobs_worked_at(connection)}
+        # What a process of this machine held that is gone is free as soon as somebody begins.
+        left_behind = [id_ for id_, names in worked_at.items() if any(Owner.parse(name).is_gone for name in names)]
         open_ids, held_ids = (
-            [id_ for id_ in ids if self.job_id in (None, id_) and id_ not in refused] for ids in found
+            [id_ for id_ in ids if self.job_id in (None, id_) and id_ not in refused]
+            for ids in (sorted({*to_work_at, *left_behind}), worked_at)
         )
         return open_ids, held_ids
 

@@ -23,7 +23,7 @@ from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
 from seenat.memorization.jobs.status import find_job, list_jobs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import results_folder
-from seenat.registry.database.tables.jobs import shards
+from seenat.registry.database.tables.jobs import job_workers, shards
 from seenat.registry.database.tables.results import blocks
 from seenat.registry.errors import InvalidValue, JobFailed, UnknownJob
 from seenat.registry.suites.register import register_suite
@@ -146,12 +146,35 @@ def test_a_lease_is_renewed_while_a_shard_is_measured(mine_catalog):
     def dawdling():
         for _ in range(9):
             time.sleep(0.2)
-            states.append(state(mine_catalog))
+            job = find_job(mine_catalog, 1)
+            states.append((job.state, job.progress.running))
 
     assert work(mine_catalog, Told(progress=dawdling), lease_seconds=0.6).shards == 1
-    assert states == ["running"] * 9
+    assert states == [("running", 1)] * 9
     with mine_catalog.database.read() as connection:
         assert connection.execute(select(shards.c.attempts, shards.c.fence)).one() == (1, 1)
+
+
+def test_an_interrupted_worker_gives_back_what_it_holds(mine_catalog):
+    plan(mine_catalog, "mine-a", SHORT, **ONE_SHARD)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(mine_catalog, Told(progress=interrupt))
+    with mine_catalog.database.read() as connection:
+        assert connection.execute(select(shards.c.state, shards.c.owner, shards.c.measured)).all() == [
+            ("pending", None, None)
+        ]
+        assert connection.execute(select(job_workers)).all() == []
+
+
+def test_a_worker_does_not_wait_for_a_process_of_its_machine_that_is_gone(mine_catalog, workers):
+    plan(mine_catalog, "mine-a", SHORT, **ONE_SHARD)
+    pid = workers.start(mine_catalog, pauses=True)
+    eventually(lambda: is_paused(pid))
+    assert work(mine_catalog, Told(waiting=lambda: workers.kill(pid))).shards == 1
 
 
 # -- states
@@ -188,6 +211,7 @@ def test_the_commands_show_who_works(mine_catalog, workers, monkeypatch):
     assert "1, stalled" in shown
     assert f"process {pid} on {socket.gethostname()}, since" in shown
     assert shown.rstrip().endswith("UTC, gone")
+    assert f"{socket.gethostname()} {pid}, since" in CliRunner().invoke(command, ["jobs"]).stdout
     assert json.loads(CliRunner().invoke(command, ["jobs", "--json"]).stdout)[0]["state"] == "stalled"
 
 
