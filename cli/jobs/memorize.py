@@ -10,6 +10,7 @@ from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, Counts, open_catalog
 from seenat.cli.framework.phrases import rate_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
+from seenat.cli.jobs.run_options import run_options
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
@@ -88,13 +89,7 @@ __all__ = ["memorize"]
     help="Type of weights and arithmetic. bfloat16-rechecked gives float32's numbers, by bfloat16 where that is certain.",
 )
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: cuda where there is one, else cpu.")
-@click.option(
-    "--keep-checkpoints",
-    type=Count("number of checkpoints"),
-    metavar="N",
-    help="Keep N of the checkpoints fetched from a hub, and delete the others once measured. Default: keep all.",
-)
+@run_options
 @click.option("--name", "label", metavar="TEXT", help="What the job is called.")
 @click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
 @click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")

@@ -10,6 +10,7 @@ import click
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
 from seenat.cli.framework.signals import drained
+from seenat.cli.jobs.run_options import run_options
 from seenat.registry.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -21,13 +22,7 @@ __all__ = ["worker"]
 @click.command()
 @click.argument("job", metavar="[JOB]", required=False, type=Count("job"))
 @click.option("--wait", is_flag=True, help="Wait for new jobs when none is left, until a signal ends it.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: cuda where there is one, else cpu.")
-@click.option(
-    "--keep-checkpoints",
-    type=Count("number of checkpoints"),
-    metavar="N",
-    help="Keep N of the checkpoints fetched from a hub, and delete the others once measured. Default: keep all.",
-)
+@run_options
 @json_option
 def worker(job: int | None, as_json: bool, **options: Any) -> None:
     """Take shards of the jobs, or of one JOB, until none is left.

@@ -42,8 +42,9 @@ def insert_job(connection: Connection, measurement_id: int, plan_digest: str, sp
 
 
 def set_finished(connection: Connection, job_id: int) -> None:
-    """Record when a job was finished, unless that is recorded."""
-    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None)).values(finished_at=now()))
+    """Record when a job was finished, unless that is recorded; one that was cancelled before its last shards is not any more."""
+    is_unfinished = and_(jobs.c.id == job_id, jobs.c.finished_at.is_(None))
+    connection.execute(update(jobs).where(is_unfinished).values(finished_at=now(), cancelled_at=None))
 
 
 def set_unfinished(connection: Connection, job_id: int) -> None:

@@ -6,12 +6,11 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from seenat.lookups import Lookups
+from seenat.jobs import Jobs
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.texts.exchange import Exchange
@@ -21,8 +20,6 @@ from seenat.texts.trace import Tracing
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.runners.worker import Worked, WorkerObserver
-    from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
-    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
@@ -50,7 +47,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
+class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -101,62 +98,6 @@ class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
 
         request = MemorizeRequest(**options)
         return run_request(self._registry, self._model(model), request, observer or MemorizeObserver(progress))
-
-    def jobs(self) -> Answers[Job]:
-        """All jobs, the newest first."""
-        from seenat.memorization.jobs.status import list_jobs
-
-        return Answers(list_jobs(self._registry))
-
-    def job(self, id_: int) -> JobAnswer:
-        """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
-        from seenat.memorization.adaptive.adaptive_job import find_adaptive
-        from seenat.memorization.jobs.status import failures, find_job
-        from seenat.memorize import JobAnswer
-
-        job = find_job(self._registry, id_)
-        adaptive = find_adaptive(self._registry, job)
-        return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
-
-    def work(
-        self,
-        job: int | None = None,
-        *,
-        wait: bool = False,
-        device: str | None = None,
-        keep_checkpoints: int | None = None,
-        stop: threading.Event | None = None,
-        observer: WorkerObserver | None = None,
-    ) -> Worked:
-        """Take shards of any job, or of this one, beside others that do, until none is left; with `wait`, until `stop` is set.
-
-        Setting `stop`, from another thread or a signal's handler, ends it after the shard that is measured. Shards that failed
-        are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
-        """
-        from seenat.memorization.engine.transformers.loading import check_device
-        from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
-
-        if device is not None:
-            check_device(device)
-        worker = Worker(
-            self._registry,
-            job,
-            wait=wait,
-            device=device,
-            keep_checkpoints=keep_checkpoints,
-            stop=stop or threading.Event(),
-            observer=observer or WorkerObserver(),
-        )
-        return worker.run()
-
-    def cancel(self, id_: int) -> Job:
-        """Cancel a job and return it; whoever works at it commits what is measured and takes no further shard.
-
-        A finished job stays finished. `memorize` with the same options continues a cancelled one. Raises `UnknownJob`.
-        """
-        from seenat.memorization.jobs.changes import cancel_job
-
-        return cancel_job(self._registry, id_)
 
     # -- results
 

@@ -43,7 +43,7 @@ class Owner:
         """An owner as the catalog holds it; those of earlier versions have a host and a process only."""
         host, pid, token = [*name.split(":", 2), "", ""][:3]
         place, _, random = token.partition("-")
-        return Owner(host, int(pid) if pid.isdigit() else 0, place, random)
+        return Owner(host, int(pid) if pid.isdecimal() else 0, place, random)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}:{self.place}-{self.random}"
