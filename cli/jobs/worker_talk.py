@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from seenat import WorkerObserver
 from seenat.cli.framework.output import Output
 from seenat.cli.framework.phrases import protocol_words
 from seenat.cli.framework.progress import Show, progress, resumable
 from seenat.cli.jobs.announcements import moment_of
+from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
 
 if TYPE_CHECKING:
     from seenat import Advance, Job, SeenatError

@@ -125,7 +125,8 @@ if TYPE_CHECKING:
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.runners.worker import Worked, WorkerObserver
+    from seenat.memorization.jobs.runners.worker import Worked
+    from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
@@ -238,7 +239,8 @@ _NAMES = {
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
-    "memorization.jobs.runners.worker": "Worked WorkerObserver",
+    "memorization.jobs.runners.worker": "Worked",
+    "memorization.jobs.runners.worker_observer": "WorkerObserver",
     "memorization.pocket.demo": "ClassOutcome",
     "memorization.protocol.protocol": "Protocol",
     "memorization.protocol.selection": "Selection",

@@ -9,7 +9,8 @@ from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
-    from seenat.memorization.jobs.runners.worker import Worked, WorkerObserver
+    from seenat.memorization.jobs.runners.worker import Worked
+    from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
     from seenat.memorize import JobAnswer
 
@@ -51,7 +52,8 @@ class Jobs(Lookups):
         are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
         """
         from seenat.memorization.engine.transformers.loading import check_device
-        from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
+        from seenat.memorization.jobs.runners.worker import Worker
+        from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
 
         if device is not None:
             check_device(device)

@@ -23,7 +23,8 @@ import json, os, signal, socket, sys, traceback
 import torch
 from transformers import GPTNeoXForCausalLM
 from seenat.cli.main import main
-from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
+from seenat.memorization.jobs.runners.worker import Worker
+from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
 from seenat.registry.open import open_catalog
 
 torch.set_num_threads(1)

@@ -19,14 +19,15 @@ from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.prefetch import CacheQuota
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
 from seenat.memorization.jobs.runners.local import FAULTS_OF_THE_MACHINE, Advance, LocalRun, RunOptions, cache_quota
+from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
 from seenat.memorization.jobs.shard_table import jobs_to_work_at, jobs_worked_at, owners
-from seenat.memorization.jobs.status import Job, find_job
+from seenat.memorization.jobs.status import find_job
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.errors import SeenatError
 
-__all__ = ["Worked", "Worker", "WorkerObserver"]
+__all__ = ["Worked", "Worker"]
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -45,22 +46,6 @@ class Worked(Answer):
     """Shards that it could not measure."""
     stopped: bool
     """Whether it was asked to stop."""
-
-
-class WorkerObserver:
-    """Hears what a worker does; override what you want to hear."""
-
-    def began(self, job: Job) -> None:
-        """A job, before shards of it are taken."""
-
-    def progress(self, now: Advance) -> None:
-        """How far it is with the job."""
-
-    def refused(self, job: Job, error: SeenatError) -> None:
-        """A job that cannot be worked at here, which is left alone from now on."""
-
-    def waiting(self) -> None:
-        """Nothing is open now; what others hold, or another job, may come."""
 
 
 @dataclass

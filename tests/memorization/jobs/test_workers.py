@@ -19,7 +19,8 @@ from seenat.cli.main import seenat as command
 from seenat.memorization.jobs.changes import cancel_job, label_jobs
 from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.runners.local import run_job
-from seenat.memorization.jobs.runners.worker import Worker, WorkerObserver
+from seenat.memorization.jobs.runners.worker import Worker
+from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
 from seenat.memorization.jobs.status import find_job, list_jobs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import results_folder
