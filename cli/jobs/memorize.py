@@ -126,10 +126,7 @@ def memorize(
     """
     from seenat.cli.jobs.announcements import MemorizeTalk
 
-    if not adaptive and (coarse, audit) != (None, None):
-        raise click.UsageError("--coarse and --audit need --adaptive.")
-    if adaptive and len(prompt) * len(continuation) > 1:
-        raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
+    _check_adaptive(adaptive, (coarse, audit), len(prompt) * len(continuation))
     out = Output(as_json)
     with open_catalog() as catalog:
         answer = catalog.memorize(
@@ -146,6 +143,14 @@ def memorize(
         )
     if not out.data(answer):
         _show(out, answer)
+
+
+def _check_adaptive(adaptive: bool, options: tuple[str | None, int | None], protocols: int) -> None:
+    """Refuse `--coarse` and `--audit` without `--adaptive`, and several protocols with it."""
+    if not adaptive and options != (None, None):
+        raise click.UsageError("--coarse and --audit need --adaptive.")
+    if adaptive and protocols > 1:
+        raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
 
 
 def _coarse(text: str | None) -> int | list[str] | None:
