@@ -40,6 +40,8 @@ _COMMANDS = {
     "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
     "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, and its progress."),
+    "cancel": LazyCommand("jobs.jobs:cancel", "Cancel a job; what is measured is kept."),
+    "worker": LazyCommand("jobs.worker:worker", "Take shards of the jobs, beside other workers."),
     "trajectory": LazyCommand("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
     "onset": LazyCommand("results.onset:onset", "Show what a model memorized when."),
     "which": LazyCommand("results.which:which", "List sequences that a model memorized, kept, relearned."),

@@ -43,6 +43,7 @@ MAY_IMPORT_TORCH = (
 TORCH = {"torch", "transformers"}
 
 LIGHT = {
+    "seenat.memorization.jobs.runners.worker_observer",
     "seenat.memorize",
     "seenat.registry.answer",
     "seenat.registry.errors",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["EndedError", "asked_to_end", "end_if_asked", "ended_tidily", "exit_code"]
+__all__ = ["EndedError", "asked_to_end", "drained", "end_if_asked", "ended_tidily", "exit_code"]
 
 _SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
 
@@ -51,6 +51,28 @@ def ended_tidily() -> Iterator[None]:
         for number, handler in before.items():
             if handler is not None:  # One that was set by C code cannot be set back from here.
                 signal.signal(number, handler)
+
+
+@contextmanager
+def drained(ask: Callable[[], None]) -> Iterator[None]:
+    """Let the first SIGTERM here call `ask`, which lets work come to its end; the next ends the command as elsewhere."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, before)
+        ask()
+
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, first)
+    try:
+        yield
+    finally:
+        # Where a second one came, it is ignored from then on, so that nothing breaks into the cleaning up.
+        if before is not None and signal.getsignal(signal.SIGTERM) is first:
+            signal.signal(signal.SIGTERM, before)
 
 
 def end_if_asked() -> None:

@@ -15,7 +15,7 @@ from seenat.memorize import MemorizeObserver
 if TYPE_CHECKING:
     from seenat import AdaptiveJob, Advance, Checkpoint, Job
 
-__all__ = ["MemorizeTalk"]
+__all__ = ["MemorizeTalk", "moment_of"]
 
 
 class MemorizeTalk(MemorizeObserver):
@@ -60,12 +60,13 @@ class MemorizeTalk(MemorizeObserver):
     def running(self, jobs: tuple[Job, ...]) -> Iterator[Callable[[Advance], None]]:
         """Progress bars, or lines in a log."""
         with resumable(), progress() as show:
-            yield lambda now: show(_moment(jobs[0].model, now))
+            yield lambda now: show(moment_of(jobs[0].model, now))
 
 
-def _moment(model: str, now: Advance) -> Moment:
+def moment_of(task: str, now: Advance) -> Moment:
+    """How far a task is, as progress shows it."""
     return Moment(
-        task=model,
+        task=task,
         done=now.done,
         total=now.total,
         skipped=now.reused,

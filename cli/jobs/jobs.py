@@ -1,4 +1,4 @@
-"""Commands that show jobs."""
+"""Commands that show jobs, and the one that cancels them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from seenat.cli.framework.phrases import protocol_words, rate_words, steps_words
 from seenat.cli.jobs.adaptive_phrases import adaptive_facts, part_words
 
 if TYPE_CHECKING:
-    from seenat import Job
+    from seenat import Job, JobWorker
 
-__all__ = ["job", "jobs"]
+__all__ = ["cancel", "job", "jobs"]
 
 
 @click.command()
@@ -46,10 +46,12 @@ def jobs(as_json: bool) -> None:
         ]
         for row in all_jobs
     ]
-    if any(row.part for row in all_jobs):
-        columns = (*columns, "<part")
-        for cells, row in zip(rows, all_jobs, strict=True):
-            cells.append(part_words(row.part))
+    # Columns that most lists have nothing for.
+    for heading, words in (("<by", _by_words), ("<name", _name_words), ("<part", _part_words)):
+        if any(words(row) for row in all_jobs):
+            columns = (*columns, heading)
+            for cells, row in zip(rows, all_jobs, strict=True):
+                cells.append(words(row))
     out.table(columns, rows, spare=("created (UTC)",))
 
 
@@ -77,6 +79,52 @@ def job(id_: int, as_json: bool) -> None:
         )
 
 
+@click.command()
+@click.argument("id_", metavar="ID", type=Count("job"))
+@json_option
+def cancel(id_: int, as_json: bool) -> None:
+    """Cancel a job: whoever works at it ends after the shards that are measured, and nobody takes others.
+
+    What is measured is kept. `seenat memorize` with the same options continues the job.
+
+    \b
+    Example:
+      seenat cancel 1
+    """
+    with open_catalog() as catalog:
+        cancelled = catalog.cancel(id_)
+    out = Output(as_json)
+    if out.data(cancelled):
+        return
+    if cancelled.finished_at is not None:
+        out.line(f"Job {id_} was finished at {moment(cancelled.finished_at)} UTC, so there is nothing to cancel.")
+        return
+    counts = cancelled.progress
+    out.line(f"Job {id_} is cancelled; {counts.done:,} of its {counts.shards:,} shards are done, and are kept.")
+
+
+def _by_words(shown: Job) -> str | None:
+    """Who began first of those that work at a job, or, where nobody does, of those that are gone."""
+    chosen = [worker for worker in shown.workers if worker.alive] or list(shown.workers)
+    if not chosen:
+        return None
+    first = f"{chosen[0].host} {chosen[0].pid}, since {moment(chosen[0].since)}"
+    return first if len(chosen) == 1 else f"{first}, and {len(chosen) - 1:,} more"
+
+
+def _name_words(shown: Job) -> str | None:
+    return shown.name
+
+
+def _part_words(shown: Job) -> str | None:
+    return part_words(shown.part)
+
+
+def _worker_words(worker: JobWorker) -> str:
+    said = f"process {worker.pid} on {worker.host}, since {moment(worker.since)} UTC"
+    return said if worker.alive else f"{said}, gone"
+
+
 def _job_facts(shown: Job) -> list[tuple[str, Any]]:
     counts, selection = shown.progress, shown.selection
     states = {"done": counts.done, "running": counts.running, "failed": counts.failed}
@@ -86,6 +134,8 @@ def _job_facts(shown: Job) -> list[tuple[str, Any]]:
         sampled = f", {selection.listed.count:,} listed ones"
     return [
         ("job", f"{shown.id}, {shown.state}"),
+        ("name", shown.name),
+        ("note", shown.note),
         ("model", shown.model),
         ("part", part_words(shown.part)),
         ("protocol", protocol_words(shown.measurement.protocol)),
@@ -96,4 +146,6 @@ def _job_facts(shown: Job) -> list[tuple[str, Any]]:
         ("rate", rate_words(shown) if counts.measured and counts.seconds else None),
         ("created", f"{moment(shown.created_at)} UTC"),
         ("finished", f"{moment(shown.finished_at)} UTC" if shown.finished_at else None),
+        ("cancelled", f"{moment(shown.cancelled_at)} UTC" if shown.cancelled_at else None),
+        *(("worked at by", _worker_words(worker)) for worker in shown.workers),
     ]

@@ -10,6 +10,7 @@ from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, Counts, open_catalog
 from seenat.cli.framework.phrases import rate_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
+from seenat.cli.jobs.run_options import run_options
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
@@ -88,13 +89,10 @@ __all__ = ["memorize"]
     help="Type of weights and arithmetic. bfloat16-rechecked gives float32's numbers, by bfloat16 where that is certain.",
 )
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: cuda where there is one, else cpu.")
-@click.option(
-    "--keep-checkpoints",
-    type=Count("number of checkpoints"),
-    metavar="N",
-    help="Keep N of the checkpoints fetched from a hub, and delete the others once measured. Default: keep all.",
-)
+@run_options
+@click.option("--name", "label", metavar="TEXT", help="What the job is called.")
+@click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
+@click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(
     name: str,
@@ -105,6 +103,7 @@ def memorize(
     prompt: tuple[int, ...],
     continuation: tuple[int, ...],
     as_json: bool,
+    label: str | None,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -127,10 +126,7 @@ def memorize(
     """
     from seenat.cli.jobs.announcements import MemorizeTalk
 
-    if not adaptive and (coarse, audit) != (None, None):
-        raise click.UsageError("--coarse and --audit need --adaptive.")
-    if adaptive and len(prompt) * len(continuation) > 1:
-        raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
+    _check_adaptive(adaptive, (coarse, audit), len(prompt) * len(continuation))
     out = Output(as_json)
     with open_catalog() as catalog:
         answer = catalog.memorize(
@@ -141,11 +137,20 @@ def memorize(
             adaptive=adaptive,
             prompt=prompt,
             continuation=continuation,
+            name=label,
             observer=MemorizeTalk(out),
             **options,
         )
     if not out.data(answer):
         _show(out, answer)
+
+
+def _check_adaptive(adaptive: bool, options: tuple[str | None, int | None], protocols: int) -> None:
+    """Refuse `--coarse` and `--audit` without `--adaptive`, and several protocols with it."""
+    if not adaptive and options != (None, None):
+        raise click.UsageError("--coarse and --audit need --adaptive.")
+    if adaptive and protocols > 1:
+        raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
 
 
 def _coarse(text: str | None) -> int | list[str] | None:
@@ -161,6 +166,11 @@ def _show(out: Output, answer: MemorizeAnswer) -> None:
     if answer.adaptive is not None:
         out.line(outcome_words(answer.adaptive))
         out.talk(_advice(answer.job))
+        return
+    if answer.job.state == "pending":
+        for job in answer.jobs:
+            out.line(f"Job {job.id} of {job.model} is planned: {plural(job.progress.shards, 'shard')}.")
+        out.talk("Measure it: seenat worker")
         return
     for job in answer.jobs:
         out.line(_summary(job))

@@ -2,15 +2,16 @@
 
 plan          store a job, or find the one that asks for the same
 plan_checks   what may be planned: orders, checkpoints, sequences that fit
-status        Job, Progress: stored plans, and how far they are
+status        Job, Progress: stored plans, how far they are, and who works at them
+changes       cancel a job, or give it a name and a note
 job_table     SQL of jobs
 shard_table   SQL of shards
-leases        ShardLeases: which process works on which shard
 shard_writer  ShardWriter: buffer one job's values, then commit
 repair        measure again what was committed and is lost
 prefetch      fetch and load the next checkpoint while one is measured
 background    the thread that does so
 window_cache  compact copies of the ids that a protocol reads
 host_memory   how much memory is free
+leasing/      which process works on which shard
 runners/      the loops that measure
 """

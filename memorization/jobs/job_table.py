@@ -13,6 +13,7 @@ from seenat.registry.database.tables.jobs import jobs, measurements, shards
 
 __all__ = [
     "add_to_specification",
+    "continue_job",
     "finished_over_block",
     "insert_job",
     "job_by_digest",
@@ -20,7 +21,9 @@ __all__ = [
     "job_rows",
     "jobs_of_measurement",
     "last_job_ids",
+    "set_cancelled",
     "set_finished",
+    "set_label",
     "set_unfinished",
 ]
 
@@ -39,13 +42,32 @@ def insert_job(connection: Connection, measurement_id: int, plan_digest: str, sp
 
 
 def set_finished(connection: Connection, job_id: int) -> None:
-    """Record when a job was finished, unless that is recorded."""
-    connection.execute(update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None)).values(finished_at=now()))
+    """Record when a job was finished, unless that is recorded; one that was cancelled before its last shards is not any more."""
+    is_unfinished = and_(jobs.c.id == job_id, jobs.c.finished_at.is_(None))
+    connection.execute(update(jobs).where(is_unfinished).values(finished_at=now(), cancelled_at=None))
 
 
 def set_unfinished(connection: Connection, job_id: int) -> None:
     """Withdraw that a job was finished."""
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=None))
+
+
+def set_cancelled(connection: Connection, job_id: int) -> None:
+    """Record when a job was cancelled, unless it is finished, or that is recorded."""
+    is_live = and_(jobs.c.finished_at.is_(None), jobs.c.cancelled_at.is_(None))
+    connection.execute(update(jobs).where(jobs.c.id == job_id, is_live).values(cancelled_at=now()))
+
+
+def continue_job(connection: Connection, job_id: int) -> None:
+    """Withdraw that a job was cancelled."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancelled_at=None))
+
+
+def set_label(connection: Connection, job_id: int, *, name: str | None, note: str | None) -> None:
+    """Give a job a name and a note; None leaves what it has."""
+    given = {key: value for key, value in {"name": name, "note": note}.items() if value is not None}
+    if given:
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(**given))
 
 
 def add_to_specification(connection: Connection, job_id: int, entries: Mapping[str, Any]) -> None:

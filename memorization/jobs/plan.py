@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from seenat.memorization.jobs.job_table import insert_job, job_by_digest
+from seenat.memorization.jobs.job_table import continue_job, insert_job, job_by_digest
 from seenat.memorization.jobs.plan_checks import check_plan
 from seenat.memorization.jobs.shard_table import ShardPlace, insert_shards
 from seenat.memorization.jobs.status import Job, read_job
@@ -90,13 +90,14 @@ def _plan(
     chosen: list[Checkpoint],
     part: Mapping[str, Any] | None,
 ) -> int:
-    """The id of a plan's job, which is stored unless it was before."""
+    """The id of a plan's job, which is stored unless it was before; one that was cancelled is so no more."""
     digest = plan_digest(measurement, selection, model, chosen, part)
     id_ = job_by_digest(connection, digest)
     if id_ is None:
         specification = selection.to_json() | ({} if part is None else {"part": dict(part)})
         id_ = insert_job(connection, measurement.id, digest, specification)
         insert_shards(connection, id_, _shards(measurement, selection, model, chosen))
+    continue_job(connection, id_)
     return id_
 
 

@@ -5,6 +5,7 @@ One thread beside the run does it all, one thing after another, one checkpoint a
 * A prefetch error is raised only when that checkpoint's turn comes, and concerns no other checkpoint.
 * Nothing that was read ahead is trusted: in its turn a file still has the length and time of change with which it was
   read, or it is read again.
+* A checkpoint of which nothing is left to measure, since others have it, is passed over.
 * With a limit N, of the checkpoints that this run added to the hub's cache no more than N that it is done with stay there,
   beside the one that is measured and the one that is fetched. They are deleted before the next is fetched, in the order in
   which the run was done with them. A file that was in the cache before is never deleted, nor a checkpoint at which another
@@ -90,12 +91,19 @@ class CheckpointLoader(Protocol):
 class Prefetcher:
     """The checkpoints of a run in turn, as a context: leaving it by an error ends what is done ahead."""
 
-    def __init__(self, checkpoints: Sequence[Checkpoint], loader: CheckpointLoader, quota: CacheQuota) -> None:
+    def __init__(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        loader: CheckpointLoader,
+        quota: CacheQuota,
+        is_wanted: Callable[[Checkpoint], bool] = lambda _: True,
+    ) -> None:
         self.loader = loader
         self.quota = quota
         self.background = Background("seenat-prefetch")
         self.stopped = threading.Event()
         self._checkpoints = checkpoints
+        self._is_wanted = is_wanted
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +124,11 @@ class Prefetcher:
             self.background.submit(partial(self.quota.done_with, current.checkpoint))
 
     def _begin(self, place: int) -> PrefetchedCheckpoint | None:
-        """Start to fetch the checkpoint at a place; None behind the last."""
-        return PrefetchedCheckpoint(self, place, self._checkpoints[place]) if place < len(self._checkpoints) else None
+        """Start to fetch the first checkpoint that is wanted from a place on; None where there is none."""
+        for found in range(place, len(self._checkpoints)):
+            if self._is_wanted(self._checkpoints[found]):
+                return PrefetchedCheckpoint(self, found, self._checkpoints[found])
+        return None
 
 
 class PrefetchedCheckpoint:

@@ -1,7 +1,7 @@
 """The table `shards`: every statement that writes it, and those that say who works on what.
 
-A shard is `pending`, `running` with an owner and a lease, `done`, or `failed` with an error. It is *open* to a process where
-it is pending or failed, or its lease has run out.
+A shard is `pending`, `running` with an owner and a lease, `done`, or `failed` with an error. It is *open* where it is pending
+or its lease has run out, and its job is not cancelled.
 """
 
 from __future__ import annotations
@@ -9,30 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, or_, select, update
 
 from seenat.memorization.results.array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import checkpoints
-from seenat.registry.database.tables.jobs import measurement_rows, shards
+from seenat.registry.database.tables.jobs import jobs, measurement_rows, shards
 from seenat.registry.database.tables.results import blocks
 
 __all__ = [
-    "ShardKey",
+    "ShardLease",
     "ShardPlace",
     "committed_shards",
     "fail_shards",
     "failed_shards",
     "finish_shard",
+    "has_open_jobs",
     "has_unfinished",
     "insert_shards",
-    "is_held_by_others",
+    "is_held",
+    "jobs_to_work_at",
+    "jobs_worked_at",
     "lease_block",
+    "leased_counts",
+    "leases_at",
     "open_blocks",
     "open_steps",
     "owners",
     "release_shards",
+    "renew_shards",
+    "reopen_failed",
     "reopen_shards",
     "shard_counts",
 ]
@@ -46,12 +53,14 @@ _NOBODY = {"owner": None, "lease_until": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardKey:
-    """Which shard of which job."""
+class ShardLease:
+    """Which shard of which job somebody holds, and by which of its leases."""
 
     job_id: int
     checkpoint_id: int
     block: int
+    owner: str
+    fence: int
 
 
 # -- planning
@@ -81,16 +90,36 @@ def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id:
 
 def lease_block(
     connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, now: str, until: str
-) -> list[ShardKey]:
+) -> list[ShardLease]:
     """Give an owner what is open at a checkpoint id and block, at most one shard a job; returns what it got."""
     checkpoint_id, block = place
     leased = connection.execute(
         update(shards)
         .where(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
-        .values(state="running", owner=owner, lease_until=until, attempts=shards.c.attempts + 1)
-        .returning(shards.c.job_id)
+        .values(
+            state="running",
+            owner=owner,
+            lease_until=until,
+            attempts=shards.c.attempts + 1,
+            fence=shards.c.fence + 1,
+        )
+        .returning(shards.c.job_id, shards.c.fence)
     )
-    return [ShardKey(job_id=id_, checkpoint_id=checkpoint_id, block=block) for id_ in leased.scalars()]
+    return [
+        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=block, owner=owner, fence=row.fence)
+        for row in leased
+    ]
+
+
+def renew_shards(connection: Connection, job_ids: tuple[int, ...], owner: str, until: str) -> None:
+    """Let an owner hold what it holds until another moment."""
+    is_its = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
+    connection.execute(update(shards).where(is_its).values(lease_until=until))
+
+
+def is_held(connection: Connection, lease: ShardLease) -> bool:
+    """Whether a lease is still the newest of its shard and was not given back; that it has run out alone does not matter."""
+    return bool(connection.execute(select(func.count()).where(_is_of(lease))).scalar_one())
 
 
 def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
@@ -100,11 +129,32 @@ def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def is_held_by_others(connection: Connection, checkpoint_id: int, owner: str) -> bool:
-    """Whether somebody else holds a shard of a checkpoint, in any job."""
-    query = select(func.count()).where(
-        shards.c.checkpoint_id == checkpoint_id, shards.c.state == "running", shards.c.owner != owner
-    )
+def leases_at(connection: Connection, checkpoint_id: int, now: str) -> list[str]:
+    """The owners of leases on shards of a checkpoint, in any job, that have not run out."""
+    is_leased = and_(shards.c.state == "running", shards.c.owner.is_not(None), shards.c.lease_until >= now)
+    query = select(shards.c.owner).distinct().where(shards.c.checkpoint_id == checkpoint_id, is_leased)
+    return [name for name in connection.execute(query).scalars() if name is not None]
+
+
+def jobs_to_work_at(connection: Connection, now: str) -> list[int]:
+    """The jobs, oldest first, that have open shards, or nothing but to be called finished."""
+    of_job = select(shards.c.job_id).where(shards.c.job_id == jobs.c.id)
+    has_open = exists(of_job.where(_is_pending_or_expired(now)))
+    has_work = exists(of_job.where(shards.c.state.in_(("pending", "running", "failed"))))
+    query = select(jobs.c.id).where(jobs.c.finished_at.is_(None), jobs.c.cancelled_at.is_(None))
+    return list(connection.execute(query.where(or_(has_open, ~has_work)).order_by(jobs.c.id)).scalars())
+
+
+def jobs_worked_at(connection: Connection) -> list[int]:
+    """The jobs of which somebody holds shards, but for those that are cancelled."""
+    is_held_one = exists(select(shards.c.job_id).where(shards.c.job_id == jobs.c.id, shards.c.state == "running"))
+    query = select(jobs.c.id).where(jobs.c.finished_at.is_(None), jobs.c.cancelled_at.is_(None), is_held_one)
+    return list(connection.execute(query).scalars())
+
+
+def has_open_jobs(connection: Connection, job_ids: tuple[int, ...]) -> bool:
+    """Whether some of these jobs are not cancelled."""
+    query = select(func.count()).select_from(jobs).where(jobs.c.id.in_(job_ids), jobs.c.cancelled_at.is_(None))
     return bool(connection.execute(query).scalar_one())
 
 
@@ -125,29 +175,27 @@ def fail_shards(
     *,
     owner: str,
     open_at: str | None,
-) -> None:
-    """Fail what an owner holds of a checkpoint, and with `open_at`, a moment, what is open then."""
+) -> int:
+    """Fail what an owner holds of a checkpoint, and with `open_at`, a moment, what is open then; returns how many."""
     is_held = and_(shards.c.state == "running", shards.c.owner == owner)
     is_failed = is_held if open_at is None else or_(is_held, _is_open(job_ids, open_at))
-    connection.execute(
+    failed = connection.execute(
         update(shards)
         .where(shards.c.job_id.in_(job_ids), shards.c.checkpoint_id == checkpoint_id, is_failed)
         # A lease has counted its attempt already.
         .values(state="failed", error=error, attempts=shards.c.attempts + case((is_held, 0), else_=1), **_NOBODY)
     )
+    return failed.rowcount
 
 
 # -- results
 
 
-def finish_shard(connection: Connection, key: ShardKey, *, measured: int, reused: int, seconds: float) -> None:
-    """Record that a shard is done."""
-    is_shard = and_(
-        shards.c.job_id == key.job_id, shards.c.checkpoint_id == key.checkpoint_id, shards.c.block == key.block
-    )
+def finish_shard(connection: Connection, lease: ShardLease, *, measured: int, reused: int, seconds: float) -> None:
+    """Record that a shard is done, by the lease under which it was measured."""
     connection.execute(
         update(shards)
-        .where(is_shard)
+        .where(_is_of(lease))
         .values(state="done", measured=measured, reused=reused, seconds=seconds, error=None, **_NOBODY)
     )
 
@@ -158,6 +206,13 @@ def reopen_shards(connection: Connection, job_id: int, places: list[tuple[int, i
     rows = [{"of_checkpoint": checkpoint, "of_block": block} for checkpoint, block in places]
     connection.execute(
         update(shards).where(shards.c.job_id == job_id, is_shard).values(state="pending", **_NOBODY), rows
+    )
+
+
+def reopen_failed(connection: Connection, job_ids: tuple[int, ...]) -> None:
+    """Make the failed shards of some jobs pending again."""
+    connection.execute(
+        update(shards).where(shards.c.job_id.in_(job_ids), shards.c.state == "failed").values(state="pending")
     )
 
 
@@ -181,6 +236,13 @@ def shard_counts(connection: Connection, job_id: int) -> dict[str, AnyRow]:
         .group_by(shards.c.state)
     )
     return {row.state: row for row in connection.execute(query)}
+
+
+def leased_counts(connection: Connection, job_id: int) -> list[AnyRow]:
+    """`owner`, `lease_until`, and how many `shards` of a job are so leased, also where the lease has run out."""
+    columns = (shards.c.owner, shards.c.lease_until)
+    query = select(*columns, func.count().label("shards")).where(shards.c.job_id == job_id, shards.c.state == "running")
+    return list(connection.execute(query.group_by(*columns)))
 
 
 def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRow]:
@@ -224,6 +286,17 @@ def committed_shards(
             yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
 
 
+def _is_of(lease: ShardLease) -> ColumnElement[bool]:
+    is_shard = and_(
+        shards.c.job_id == lease.job_id, shards.c.checkpoint_id == lease.checkpoint_id, shards.c.block == lease.block
+    )
+    return and_(is_shard, shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence)
+
+
 def _is_open(job_ids: tuple[int, ...], now: str) -> ColumnElement[bool]:
-    is_expired = and_(shards.c.state == "running", shards.c.lease_until < now)
-    return and_(shards.c.job_id.in_(job_ids), or_(shards.c.state.in_(("pending", "failed")), is_expired))
+    live = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.cancelled_at.is_(None))
+    return and_(shards.c.job_id.in_(live), _is_pending_or_expired(now))
+
+
+def _is_pending_or_expired(now: str) -> ColumnElement[bool]:
+    return or_(shards.c.state == "pending", and_(shards.c.state == "running", shards.c.lease_until < now))

@@ -2,7 +2,8 @@
 
 A shard that is measured has a *buffer*, which fills with values until none is due. Before it is committed, what others have
 committed of the block meanwhile is taken over, under the catalog's write lock, so jobs that share blocks lose nothing to
-each other. Its values, what is derived from them, and that the shard is done are one transaction.
+each other. Its values, what is derived from them, and that the shard is done are one transaction, in which the lease under
+which it was measured must be the shard's newest.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 
 from seenat.memorization.jobs.job_table import set_finished
 from seenat.memorization.jobs.repair import sequences_to_remeasure
-from seenat.memorization.jobs.shard_table import ShardKey, finish_shard, has_unfinished
+from seenat.memorization.jobs.shard_table import ShardLease, finish_shard, has_unfinished, is_held
 from seenat.memorization.jobs.status import Job
 from seenat.memorization.results.array import Values
 from seenat.memorization.results.commit import MeasurementStore
@@ -27,14 +28,18 @@ from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import PlanChanged
 
-__all__ = ["ShardBuffer", "ShardWriter"]
+__all__ = ["LeaseLost", "ShardBuffer", "ShardWriter"]
+
+
+class LeaseLost(Exception):
+    """Another process took a shard over while this one measured it, so what this one has of it must not count."""
 
 
 @dataclass
 class ShardBuffer:
     """A shard that is being measured."""
 
-    key: ShardKey
+    lease: ShardLease
     checkpoint: Checkpoint
     row: int
     """Of the array."""
@@ -85,27 +90,30 @@ class ShardWriter:
         """The array's row for a checkpoint's content."""
         return self._store.row_of(connection, checkpoint, digest)
 
-    def new_buffer(self, key: ShardKey, checkpoint: Checkpoint, row: int) -> ShardBuffer:
+    def new_buffer(self, lease: ShardLease, checkpoint: Checkpoint, row: int) -> ShardBuffer:
         """An empty buffer for a shard."""
-        values = self._value_type.empty(len(self.measurement.block(key.block)))
-        return ShardBuffer(key=key, checkpoint=checkpoint, row=row, values=values)
+        values = self._value_type.empty(len(self.measurement.block(lease.block)))
+        return ShardBuffer(lease=lease, checkpoint=checkpoint, row=row, values=values)
 
     def fill(self, buffer: ShardBuffer, sequences: npt.NDArray[np.int64], values: Values, device: str) -> None:
         """Take what is due out of the values of ascending `sequences`, which a device computed."""
         places = np.searchsorted(sequences, buffer.due)
-        buffer.values[buffer.due - self.measurement.block(buffer.key.block).start] = values[places]
+        buffer.values[buffer.due - self.measurement.block(buffer.lease.block).start] = values[places]
         buffer.measured += len(buffer.due)
         buffer.origin = Origin.here(device, self.measurement.protocol.dtype)
 
     def try_commit(self, buffer: ShardBuffer) -> int | None:
         """Take over what is committed; commit the buffer if nothing is due, and return how many values were there before.
 
-        Where something is due, that is `buffer.due`, and None is returned.
+        Where something is due, that is `buffer.due`, and None is returned. Raises `LeaseLost`.
         """
-        block = buffer.key.block
+        block = buffer.lease.block
         span = self.measurement.block(block)
         selected = self.job.selection.sequences_in(self._model.schedule, buffer.checkpoint.step, span)
         with self._database.write() as connection:
+            # Under the writer's lock: nobody takes the shard over between this and the commit.
+            if not is_held(connection, buffer.lease):
+                raise LeaseLost
             committed = self._store.committed(connection, buffer.row, block)
             wanted = selected
             if committed.lost:
@@ -123,7 +131,7 @@ class ShardWriter:
                 )
             reused = max(0, len(selected) - buffer.measured)
             seconds = time.perf_counter() - buffer.began
-            finish_shard(connection, buffer.key, measured=buffer.measured, reused=reused, seconds=seconds)
+            finish_shard(connection, buffer.lease, measured=buffer.measured, reused=reused, seconds=seconds)
         # The transaction is on the disk: what the file held before is no longer needed.
         self._store.array.accept(buffer.row, block)
         return reused

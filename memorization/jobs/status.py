@@ -1,25 +1,32 @@
-"""Jobs as they stand: their plans read back, and how far they are."""
+"""Jobs as they stand: their plans read back, how far they are, and who works at them.
+
+What a process that is gone had leased counts as pending, and the process does not count as working: a job that was killed is not
+`running`, whatever its rows still say.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
 from seenat.memorization.jobs.job_table import job_row, job_rows, last_job_ids
-from seenat.memorization.jobs.shard_table import failed_shards, shard_counts
+from seenat.memorization.jobs.leasing.owners import Owner
+from seenat.memorization.jobs.leasing.worker_table import workers_of
+from seenat.memorization.jobs.shard_table import failed_shards, leased_counts, shard_counts
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import UnknownJob
 
-__all__ = ["Job", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "read_job"]
+__all__ = ["Job", "JobWorker", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "read_job"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +35,7 @@ class Progress(Answer):
 
     pending: int
     running: int
+    """Those that a live process holds."""
     done: int
     failed: int
     measured: int
@@ -65,6 +73,30 @@ class Progress(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobWorker(Answer):
+    """A run that works at a job, or did until its process was gone."""
+
+    owner: str
+    """The name under which it holds leases."""
+    since: str
+    lease_until: str
+    """It is taken for dead unless it is heard of before that."""
+    alive: bool
+
+    json_names = ("owner", "host", "pid", "since", "lease_until", "alive")
+
+    @property
+    def host(self) -> str:
+        """The machine on which it runs."""
+        return Owner.parse(self.owner).host
+
+    @property
+    def pid(self) -> int:
+        """Its process there."""
+        return Owner.parse(self.owner).pid
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(Answer):
     """A stored plan."""
 
@@ -77,6 +109,11 @@ class Job(Answer):
     progress: Progress
     part: Mapping[str, Any] | None = None
     """What the job is a part of; None where it stands alone."""
+    cancelled_at: str | None = None
+    name: str | None = None
+    note: str | None = None
+    workers: tuple[JobWorker, ...] = ()
+    """Who works at it, and, unless it is finished, who did and is gone without having said so; who began first is first."""
 
     json_names = (
         "job=id",
@@ -88,16 +125,38 @@ class Job(Answer):
         "created_at",
         "finished_at",
         "progress",
+        "name",
+        "note",
+        "cancelled_at",
+        "workers=_workers_if_any",
     )
+    json_only_with: ClassVar = {
+        "name": "name",
+        "note": "note",
+        "cancelled_at": "cancelled_at",
+        "workers": "_workers_if_any",
+    }
 
     @property
     def state(self) -> str:
-        """`done`, `failed` when only failed shards are left, `running` when a process holds one, else `pending`."""
+        """The first of these that holds.
+
+        `done`; `cancelled`; `running`, a live process works at it; `failed`, only failed shards are left; `stalled`, who worked
+        at it is gone without having said so; `pending`.
+        """
         if self.finished_at is not None:
             return "done"
-        if self.progress.running:
+        if self.cancelled_at is not None:
+            return "cancelled"
+        if self.progress.running or any(worker.alive for worker in self.workers):
             return "running"
-        return "failed" if self.progress.failed and not self.progress.pending else "pending"
+        if self.progress.failed and not self.progress.pending:
+            return "failed"
+        return "stalled" if self.workers else "pending"
+
+    @property
+    def _workers_if_any(self) -> tuple[JobWorker, ...] | None:
+        return self.workers or None
 
     @property
     def protocol(self) -> Protocol:
@@ -158,17 +217,34 @@ def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
         finished_at=row.finished_at,
         progress=_progress(connection, row.id),
         part=row.specification.get("part"),
+        cancelled_at=row.cancelled_at,
+        name=row.name,
+        note=row.note,
+        workers=tuple(worker for worker in _workers(connection, row.id) if worker.alive or row.finished_at is None),
     )
+
+
+def _workers(connection: Connection, job_id: int) -> tuple[JobWorker, ...]:
+    return tuple(
+        JobWorker(owner=row.owner, since=row.began_at, lease_until=row.lease_until, alive=_is_live(connection, row))
+        for row in workers_of(connection, (job_id,))
+    )
+
+
+def _is_live(connection: Connection, lease: AnyRow) -> bool:
+    """Whether a row's `lease_until` has not passed, and its `owner` is not known to be gone."""
+    return bool(lease.lease_until >= stamp(database_time(connection))) and not Owner.parse(lease.owner).is_gone
 
 
 def _progress(connection: Connection, job_id: int) -> Progress:
     counts = shard_counts(connection, job_id)
-    pending, running, failed = (
+    pending, leased, failed = (
         counts[state].shards if state in counts else 0 for state in ("pending", "running", "failed")
     )
     done = counts.get("done")
+    running = sum(row.shards for row in leased_counts(connection, job_id) if _is_live(connection, row)) if leased else 0
     return Progress(
-        pending=pending,
+        pending=pending + leased - running,
         running=running,
         failed=failed,
         done=done.shards if done else 0,

@@ -6,6 +6,7 @@ read_only     SQLite files that may be read and not written
 generation    a number that grows with every change of models and orders
 schema        Alembic's revisions, run over a connection
 rows          rows by name, the time as it is written, inserts and upserts
+clock         the database's own clock
 bulk_insert   many rows at once, past SQLAlchemy
 tables        all tables
 """

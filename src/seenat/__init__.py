@@ -70,6 +70,7 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
+#   jobs         its methods about stored jobs: status, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
 #   which        its `which`: lists of sequences
@@ -126,7 +127,9 @@ if TYPE_CHECKING:
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job, ShardRecord
+    from seenat.memorization.jobs.runners.worker import Worked
+    from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
+    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -215,7 +218,7 @@ __all__ = [
     "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
-    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "Kept",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
@@ -227,7 +230,8 @@ __all__ = [
     "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
     "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
     "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
-    "Withheld", "__version__", "check_schema", "connect", "open", "read_manifest", "upgrade", "write_table",
+    "Withheld", "Worked", "WorkerObserver", "__version__", "check_schema", "connect", "open", "read_manifest",
+    "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -247,8 +251,10 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
-    "memorization.jobs.status": "Job ShardRecord",
+    "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
+    "memorization.jobs.runners.worker": "Worked",
+    "memorization.jobs.runners.worker_observer": "WorkerObserver",
     "memorization.pocket.demo": "ClassOutcome",
     "memorization.protocol.protocol": "Protocol",
     "memorization.protocol.selection": "Selection",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from seenat.lookups import Lookups
+from seenat.jobs import Jobs
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.texts.exchange import Exchange
@@ -20,7 +20,6 @@ from seenat.texts.trace import Tracing
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
-    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
@@ -48,7 +47,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
+class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -89,30 +88,16 @@ class Catalog(Lookups, Tracing, Influences, Exchange, ClosesOnExit):
         allow_suspect=False   also measure checkpoints that may hold other weights
         device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
+        name=None, note=None  what the job is called, and what else there is to say of it
+        submit=False          only plan the job, for `work` to measure
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
-        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured.
+        what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
         """
         from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
 
         request = MemorizeRequest(**options)
         return run_request(self._registry, self._model(model), request, observer or MemorizeObserver(progress))
-
-    def jobs(self) -> Answers[Job]:
-        """All jobs, the newest first."""
-        from seenat.memorization.jobs.status import list_jobs
-
-        return Answers(list_jobs(self._registry))
-
-    def job(self, id_: int) -> JobAnswer:
-        """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
-        from seenat.memorization.adaptive.adaptive_job import find_adaptive
-        from seenat.memorization.jobs.status import failures, find_job
-        from seenat.memorize import JobAnswer
-
-        job = find_job(self._registry, id_)
-        adaptive = find_adaptive(self._registry, job)
-        return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
 
     # -- results
 

@@ -80,6 +80,9 @@ class MemorizeOptions(TypedDict, total=False):
     allow_suspect: bool
     device: str | None
     keep_checkpoints: int | None
+    name: str | None
+    note: str | None
+    submit: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,9 @@ class MemorizeRequest:
     allow_suspect: bool = False
     device: str | None = None
     keep_checkpoints: int | None = None
+    name: str | None = None
+    note: str | None = None
+    submit: bool = False
 
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
         """One for every prompt length with every continuation length."""
@@ -169,7 +175,13 @@ def run_request(
 ) -> MemorizeAnswer:
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
+    from seenat.memorization.jobs.changes import check_label
 
+    check_label(request.name, request.note)
+    if request.submit and request.adaptive:
+        raise InvalidValue(
+            "An adaptive job cannot be submitted, since its second part depends on what the first finds; run it instead."
+        )
     if not request.adaptive and (request.coarse, request.audit) != (None, None):
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
     if request.device is not None:
@@ -180,7 +192,11 @@ def run_request(
         return _run_adaptively(catalog, model, request, protocols, selection, observer)
     from seenat.memorization.jobs.plan import plan_jobs
 
-    jobs = plan_jobs(catalog, model, protocols, selection, allow_suspect=request.allow_suspect)
+    jobs = _labelled(
+        catalog, request, plan_jobs(catalog, model, protocols, selection, allow_suspect=request.allow_suspect)
+    )
+    if request.submit:
+        return MemorizeAnswer(jobs=tuple(_with_lost_opened(catalog, job, observer) for job in jobs))
     return MemorizeAnswer(jobs=_run(catalog, jobs, request.device, request.keep_checkpoints, observer))
 
 
@@ -207,16 +223,26 @@ def _run_adaptively(
         seed=request.seed,
         allow_suspect=request.allow_suspect,
     )
+    _labelled(catalog, request, planned.parts)
     observer.adaptive_planned(planned)
     # Both parts share one quota: the refinement may need the checkpoints that the grid has fetched.
     quota = cache_quota(catalog, request.keep_checkpoints)
     finished = run_adaptive(
         catalog,
         planned,
-        lambda part: _run(catalog, (part,), request.device, quota, observer)[0],
+        lambda part: _run(catalog, _labelled(catalog, request, (part,)), request.device, quota, observer)[0],
         allow_suspect=request.allow_suspect,
     )
     return MemorizeAnswer(jobs=finished.parts, adaptive=finished)
+
+
+def _labelled(catalog: RegistryCatalog, request: MemorizeRequest, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    """Jobs with the name and the note that were asked for."""
+    from seenat.memorization.jobs.changes import label_jobs
+    from seenat.memorization.jobs.status import find_job
+
+    label_jobs(catalog, [job.id for job in jobs], request.name, request.note)
+    return tuple(find_job(catalog, job.id) for job in jobs)
 
 
 def _run(

@@ -20,7 +20,7 @@ from support.cli import Call, Called, environment, run_process
 
 import seenat
 from seenat.cli.framework.progress import Moment, progress
-from seenat.cli.framework.signals import EndedError, ended_tidily
+from seenat.cli.framework.signals import EndedError, drained, ended_tidily
 
 COMMANDS = ["models", "models --json", "db check", "--help"]
 
@@ -197,6 +197,25 @@ def test_a_signal_whose_exception_was_dropped_ends_the_work_at_its_next_moment()
         with pytest.raises(EndedError) as ended:
             show(Moment(task="measured", done=1, total=2))
     assert ended.value.number == signal.SIGTERM
+
+
+def test_the_first_sigterm_drains_and_the_second_ends() -> None:
+    asked: list[bool] = []
+    with ended_tidily():
+        with drained(lambda: asked.append(True)):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert asked == [True]
+            with pytest.raises(EndedError) as ended:
+                os.kill(os.getpid(), signal.SIGTERM)
+        assert (asked, ended.value.number) == ([True], signal.SIGTERM)
+
+
+def test_sigterm_ends_again_where_nothing_is_drained_any_more() -> None:
+    with ended_tidily():
+        with drained(lambda: None):
+            pass
+        with pytest.raises(EndedError):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_what_fails_because_of_a_signal_is_no_fault(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:

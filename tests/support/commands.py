@@ -25,6 +25,8 @@ METHODS = {
     "memorize": seenat.Catalog.memorize,
     "jobs": seenat.Catalog.jobs,
     "job": seenat.Catalog.job,
+    "cancel": seenat.Catalog.cancel,
+    "worker": seenat.Catalog.work,
     "trajectory": seenat.Catalog.trajectory,
     "onset": seenat.Catalog.onsets,
     "which first": Which.first,

@@ -1,8 +1,8 @@
 """Running jobs here: one process takes their shards one by one, checkpoint after checkpoint, until none is left.
 
-A shard is leased (`leases`), measured, written and committed (`shard`); killed anywhere in between it is leased again by
-whoever runs the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so two
-processes that measure the same one commit the same.
+A shard is leased (`leasing`), measured, written and committed (`shard_writer`); killed anywhere in between it is leased again
+by whoever runs the job next. Its values are a function of protocol, checkpoint content, order content and sequences, so it does
+not matter which process commits them. Runs that share a job visit its checkpoints in the same order and share their blocks.
 
 Several jobs over the same cells, whose protocols differ in prompt and continuation alone, run together: each checkpoint is
 loaded once, and all are answered from the same passes. One job is the ordinary case of that.
@@ -13,8 +13,10 @@ with the reason and the job continues; running it again tries them again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,13 +24,13 @@ import numpy as np
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.transformers.loading import buildable
 from seenat.memorization.jobs.host_memory import give_back
-from seenat.memorization.jobs.leases import ShardLeases
+from seenat.memorization.jobs.leasing.leases import LEASE_SECONDS, ShardLeases, Stopped, others_hold
 from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.repair import reopen_lost
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
 from seenat.memorization.jobs.runners.local_loader import LocalLoader
-from seenat.memorization.jobs.shard_table import ShardKey
-from seenat.memorization.jobs.shard_writer import ShardBuffer, ShardWriter
+from seenat.memorization.jobs.shard_table import ShardLease
+from seenat.memorization.jobs.shard_writer import LeaseLost, ShardBuffer, ShardWriter
 from seenat.memorization.jobs.status import Job, find_job
 from seenat.memorization.jobs.window_cache import WindowReader, window_reader
 from seenat.registry.catalog.catalog import Catalog
@@ -49,13 +51,15 @@ from seenat.registry.integrity.content import ensure_content, ensure_tokens
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["Advance", "cache_quota", "run_job", "run_jobs"]
+__all__ = ["FAULTS_OF_THE_MACHINE", "Advance", "LocalRun", "RunOptions", "cache_quota", "run_job", "run_jobs"]
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
-_FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
+FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
 """They end the run: no other shard would fare better."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +80,18 @@ class Advance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options:
+class RunOptions:
     """How to run."""
 
     device: str | None
     quota: CacheQuota
     progress: Callable[[Advance], None]
     stages: Stages
+    retry: bool = True
+    """Whether shards that failed are tried once more."""
+    stop: Callable[[], bool] = lambda: False
+    """Whether no further shard is to be taken."""
+    lease_seconds: float = LEASE_SECONDS
 
 
 def run_job(
@@ -120,8 +129,8 @@ def run_jobs(
     beside the one that is measured and the one that is fetched meanwhile; None keeps all. Runs one after another that are
     given the same quota (`cache_quota`) share it. `stages` are those to begin with, where an earlier run has learned them.
 
-    Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured; what could be
-    is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
+    Raises `InvalidValue` for jobs that cannot run together. Raises `JobFailed` when shards could not be measured, or a job was
+    cancelled meanwhile; what could be is committed. Raises `PlanChanged` when the order has another content than when a job was planned, `HubUnavailable` when it
     gave no checkpoint at all, `NoRoom` when the next one does not fit on the disk, and as `Order.source` does.
     """
     stored = [find_job(catalog, job.id) for job in jobs]
@@ -130,8 +139,8 @@ def run_jobs(
     _check_together(stored)
     quota = keep_checkpoints if isinstance(keep_checkpoints, CacheQuota) else cache_quota(catalog, keep_checkpoints)
     if unfinished := [job for job in stored if job.finished_at is None]:
-        options = _Options(device=device, quota=quota, progress=progress, stages=stages or Stages())
-        _Worker(catalog, unfinished, options).run()
+        options = RunOptions(device=device, quota=quota, progress=progress, stages=stages or Stages())
+        LocalRun(catalog, unfinished, options).run()
     finished = tuple(find_job(catalog, job.id) for job in jobs)
     for job in finished:
         _check_measured(job)
@@ -142,7 +151,7 @@ def run_jobs(
 
 def cache_quota(catalog: Catalog, limit: int | None) -> CacheQuota:
     """A quota that keeps `limit` of the checkpoints that runs add to the hub's cache, or all, whichever run added them."""
-    return CacheQuota(limit, ShardLeases(catalog.database, ()).others_hold)
+    return CacheQuota(limit, partial(others_hold, catalog.database))
 
 
 def _with_lost_opened(catalog: Catalog, job: Job) -> Job:
@@ -159,6 +168,11 @@ def _check_together(jobs: Sequence[Job]) -> None:
 
 
 def _check_measured(job: Job) -> None:
+    if job.state == "cancelled":
+        raise JobFailed(
+            f"Job {job.id} was cancelled with {job.progress.done} of {job.progress.shards} shards done, which are kept; "
+            "running it again continues it."
+        )
     if job.progress.failed:
         raise JobFailed(
             f"{job.progress.failed} of {job.progress.shards} shards of job {job.id} could not be measured; "
@@ -181,10 +195,10 @@ class _LoadedCheckpoint:
         return self.scorer
 
 
-class _Worker:
+class LocalRun:
     """Takes shards of some jobs, all over the same cells, until none is left."""
 
-    def __init__(self, catalog: Catalog, jobs: Sequence[Job], options: _Options) -> None:
+    def __init__(self, catalog: Catalog, jobs: Sequence[Job], options: RunOptions) -> None:
         self.catalog = catalog
         self.database = catalog.database
         self.options = options
@@ -192,29 +206,30 @@ class _Worker:
         self.writers = {job.id: ShardWriter(catalog.database, self.model, job) for job in jobs}
         self.protocols = tuple(job.protocol for job in jobs)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
-        self.leases = ShardLeases(catalog.database, tuple(self.writers))
+        self.leases = ShardLeases(
+            catalog.database, tuple(self.writers), seconds=options.lease_seconds, stop=options.stop
+        )
         self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
         self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
         self.computed = 0
+        self.shards_done = 0
+        """By this run."""
+        self.shards_failed = 0
 
     def run(self) -> None:
         """Measure what can be leased."""
         for writer in self.writers.values():
             writer.check()
-        self._release()
-        for writer in self.writers.values():
-            writer.prepare()
-        try:
-            self._run_checkpoints()
-        except BaseException:  # An interruption or a fault of the machine: what this run had leased is free at once.
-            self._release()
-            raise
-        for writer in self.writers.values():
-            writer.finish()
-
-    def _release(self) -> None:
-        with self.database.write() as connection:
-            self.leases.release_dead(connection)
+        # Whatever ends it, an interruption or a fault of the machine: what this run had leased is free at once.
+        with self.leases.held(retry=self.options.retry):
+            for writer in self.writers.values():
+                writer.prepare()
+            try:
+                self._run_checkpoints()
+            except Stopped:
+                _log.debug("This run takes no further shard.")
+            for writer in self.writers.values():
+                writer.finish()
 
     def _run_checkpoints(self) -> None:
         checkpoints = [self.model.checkpoint(step) for step in self.leases.open_steps()]
@@ -224,26 +239,33 @@ class _Worker:
             source = ensure_tokens(self.catalog, self.model.order)
         except CorruptFile as error:
             for checkpoint in checkpoints:
-                self.leases.fail(checkpoint.id, error)
+                self._fail(checkpoint, error)
             return
         windows = window_reader(self.model.order, source, self.longest.window, readings=len(checkpoints))
-        faults = []
-        with Prefetcher(checkpoints, self._loader(), self.options.quota) as prefetcher:
+        faults, visited = [], 0
+        with Prefetcher(checkpoints, self._loader(), self.options.quota, self._has_open) as prefetcher:
             for prefetched in prefetcher:
+                visited += 1
                 try:
                     self._run_checkpoint(prefetched, windows)
-                except _FAULTS_OF_THE_MACHINE:
+                except FAULTS_OF_THE_MACHINE:
                     raise
                 except SeenatError as error:
-                    self.leases.fail(prefetched.checkpoint.id, error)
+                    self._fail(prefetched.checkpoint, error)
                     faults.append(error)
                 give_back()
-        if len(faults) == len(checkpoints) and all(isinstance(fault, HubUnavailable) for fault in faults):
+        if faults and len(faults) == visited and all(isinstance(fault, HubUnavailable) for fault in faults):
             raise faults[0]
+
+    def _has_open(self, checkpoint: Checkpoint) -> bool:
+        return self.leases.has_open(checkpoint.id)
+
+    def _fail(self, checkpoint: Checkpoint, error: SeenatError, *, only_held: bool = False) -> None:
+        self.shards_failed += self.leases.fail(checkpoint.id, error, only_held=only_held)
 
     def _loader(self) -> LocalLoader:
         return LocalLoader(
-            self.catalog, self.model, self.protocols, self.options.device, self.options.stages, self._report
+            self.catalog, self.model, self.protocols, self.options.device, self.options.stages, self._wait
         )
 
     # -- one checkpoint
@@ -254,27 +276,39 @@ class _Worker:
         with self.database.write() as connection:
             rows = {id_: writer.row_of(connection, checkpoint, digest) for id_, writer in self.writers.items()}
         loaded = _LoadedCheckpoint(checkpoint, rows, prefetched.scorer)
-        for keys in self.leases.acquire(checkpoint.id):
+        for leases in self.leases.acquire(checkpoint.id):
             try:
-                self._run_shards(loaded, keys, windows)
-            except _FAULTS_OF_THE_MACHINE:
+                self._run_shards(loaded, leases, windows)
+            except FAULTS_OF_THE_MACHINE:
                 raise
             except SeenatError as error:
                 if loaded.scorer is None:  # It does not load, so no other shard of it can be measured.
                     raise
-                self.leases.fail(checkpoint.id, error, only_held=True)
+                self._fail(checkpoint, error, only_held=True)
 
-    def _run_shards(self, loaded: _LoadedCheckpoint, keys: Sequence[ShardKey], windows: WindowReader) -> None:
+    def _run_shards(self, loaded: _LoadedCheckpoint, leases: Sequence[ShardLease], windows: WindowReader) -> None:
         """Measure the shards of one block, one of each job that has it."""
-        buffers = [self._writer(key).new_buffer(key, loaded.checkpoint, loaded.rows[key.job_id]) for key in keys]
+        buffers = [
+            self._writer(lease).new_buffer(lease, loaded.checkpoint, loaded.rows[lease.job_id]) for lease in leases
+        ]
         # What others commit or lose meanwhile changes what is due, so it is asked again after measuring.
-        while buffers := [buffer for buffer in buffers if not self._is_committed(buffer)]:
+        while buffers := [buffer for buffer in buffers if not self._is_done_with(buffer)]:
             self._measure(loaded, windows, buffers)
         self._report(loaded.checkpoint)
 
-    def _is_committed(self, buffer: ShardBuffer) -> bool:
-        reused = self._writer(buffer.key).try_commit(buffer)
+    def _is_done_with(self, buffer: ShardBuffer) -> bool:
+        """Commit a buffer, unless something is due; one whose lease was lost is dropped."""
+        try:
+            reused = self._writer(buffer.lease).try_commit(buffer)
+        except LeaseLost:
+            self.computed -= buffer.measured
+            _log.warning(
+                "Block %d at step %d of job %d was taken over by another process, so what this one measured of it is dropped.",
+                *(buffer.lease.block, buffer.checkpoint.step, buffer.lease.job_id),
+            )
+            return True
         self.reused += reused or 0
+        self.shards_done += reused is not None
         return reused is not None
 
     def _measure(self, loaded: _LoadedCheckpoint, windows: WindowReader, buffers: Sequence[ShardBuffer]) -> None:
@@ -293,10 +327,15 @@ class _Worker:
             self._report(loaded.checkpoint)
         by_job = dict(zip(self.writers, values, strict=True))
         for buffer in buffers:
-            self._writer(buffer.key).fill(buffer, sequences, by_job[buffer.key.job_id], scorer.device_name)
+            self._writer(buffer.lease).fill(buffer, sequences, by_job[buffer.lease.job_id], scorer.device_name)
 
-    def _writer(self, key: ShardKey) -> ShardWriter:
-        return self.writers[key.job_id]
+    def _writer(self, lease: ShardLease) -> ShardWriter:
+        return self.writers[lease.job_id]
+
+    def _wait(self, checkpoint: Checkpoint, arrived: int) -> None:
+        """Report that a checkpoint is waited for; nothing is measured meanwhile, so the run may stop here."""
+        self._report(checkpoint, arrived)
+        self.leases.check()
 
     def _report(self, checkpoint: Checkpoint, fetched: int | None = None) -> None:
         self.options.progress(

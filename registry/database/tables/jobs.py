@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
-__all__ = ["jobs", "measurement_rows", "measurements", "protocols", "shards"]
+__all__ = ["job_workers", "jobs", "measurement_rows", "measurements", "protocols", "shards"]
 
 
 class ProtocolColumns(TypedColumns):
@@ -86,6 +86,9 @@ class JobColumns(TypedColumns):
     specification: Column[dict[str, Any]] = Column(JSON, nullable=False)
     created_at = Column(String(32), nullable=False)
     finished_at: Column[str | None] = Column(String(32))
+    cancelled_at: Column[str | None] = Column(String(32))
+    name: Column[str | None] = Column(String(200))
+    note: Column[str | None] = Column(Text)
 
 
 jobs = Table("jobs", metadata, JobColumns)
@@ -104,6 +107,7 @@ class ShardColumns(TypedColumns):
     """`pending`, `running`, `done` or `failed`."""
     owner: Column[str | None] = Column(String(96))
     lease_until: Column[str | None] = Column(String(32))
+    """By the database's clock."""
     attempts = Column(Integer, nullable=False)
     measured: Column[int | None] = Column(Integer)
     """Values computed by this shard; null until it is done."""
@@ -111,6 +115,21 @@ class ShardColumns(TypedColumns):
     """Values that an earlier job had committed."""
     seconds: Column[float | None]
     error: Column[str | None] = Column(Text)
+    fence = Column(Integer, nullable=False, server_default="0")
+    """How often it was leased: who commits must have the newest of these numbers."""
 
 
 shards = Table("shards", metadata, ShardColumns, Index("ix_shards_state", "job_id", "state"), **WITHOUT_ROWID)
+
+
+class JobWorkerColumns(TypedColumns):
+    """A run that works at a job: it stands here from its beginning to its end, or until its lease runs out."""
+
+    job_id = Column(Integer, ForeignKey("jobs.id"), primary_key=True)
+    owner = Column(String(96), primary_key=True)
+    """As in `shards`."""
+    began_at = Column(String(32), nullable=False)
+    lease_until = Column(String(32), nullable=False)
+
+
+job_workers = Table("job_workers", metadata, JobWorkerColumns, **WITHOUT_ROWID)

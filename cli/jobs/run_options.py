@@ -1,0 +1,26 @@
+"""The options of every command that measures: on what, and what of it stays on the disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from seenat.cli.framework.params import Count
+
+__all__ = ["run_options"]
+
+_DEVICE = click.option(
+    "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: cuda where there is one, else cpu."
+)
+_KEEP_CHECKPOINTS = click.option(
+    "--keep-checkpoints",
+    type=Count("number of checkpoints"),
+    metavar="N",
+    help="Keep N of the checkpoints fetched from a hub, and delete the others once measured. Default: keep all.",
+)
+
+
+def run_options(command: Any) -> Any:
+    """Add `--device` and `--keep-checkpoints` to a command."""
+    return _DEVICE(_KEEP_CHECKPOINTS(command))

@@ -1,0 +1,60 @@
+"""The command that takes shards of jobs, beside other processes that do."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.signals import drained
+from seenat.cli.jobs.run_options import run_options
+from seenat.registry.errors import JobFailed
+
+if TYPE_CHECKING:
+    from seenat import Worked
+
+__all__ = ["worker"]
+
+
+@click.command()
+@click.argument("job", metavar="[JOB]", required=False, type=Count("job"))
+@click.option("--wait", is_flag=True, help="Wait for new jobs when none is left, until a signal ends it.")
+@run_options
+@json_option
+def worker(job: int | None, as_json: bool, **options: Any) -> None:
+    """Take shards of the jobs, or of one JOB, until none is left.
+
+    Any number of workers may run, on all machines that reach the catalog and its results. What a worker that dies had begun
+    is taken over by another within about a minute. After SIGTERM a worker finishes the shard that it measures, and ends with
+    exit code 0; a second SIGTERM ends it at once. Shards that failed are tried again by `seenat memorize`, not by workers.
+
+    \b
+    Examples:
+      seenat worker
+      seenat worker 1 --device cpu
+    """
+    from seenat.cli.jobs.worker_talk import WorkerTalk
+
+    out, stop = Output(as_json), threading.Event()
+    with open_catalog() as catalog, drained(stop.set), WorkerTalk(out, stop) as talk:
+        answer = catalog.work(job, stop=stop, observer=talk, **options)
+    if not out.data(answer):
+        out.line(_summary(answer))
+    if answer.failed and not answer.stopped:
+        raise JobFailed(
+            f"{plural(answer.failed, 'shard')} could not be measured; `seenat job ID` tells why, and `seenat memorize` with "
+            "the options of the job tries again."
+        )
+
+
+def _summary(answer: Worked) -> str:
+    if not answer.jobs:
+        return "No shard was measured." if answer.stopped else "No shard is left to measure."
+    jobs = ", ".join(map(str, answer.jobs))
+    return (
+        f"{plural(answer.shards, 'shard')} of job{'s' if len(answer.jobs) > 1 else ''} {jobs} done, "
+        f"{plural(answer.values, 'value')} measured."
+    )
