@@ -18,7 +18,7 @@ from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
 WRITE_OR_COMPUTE = {
-    *("compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),
+    *("cancel", "compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),
     *(
         "export-memorized",
         "generate",
@@ -28,7 +28,7 @@ WRITE_OR_COMPUTE = {
         "index build",
         "index remove",
     ),
-    *("index verify", "influence", "memorize", "register", "sync", "verify"),
+    *("index verify", "influence", "memorize", "register", "sync", "verify", "worker"),
 }
 """Commands that write, load a checkpoint, or read what no request may make a service read."""
 
