@@ -75,7 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption(_OPTION):
-        settings.register_profile("briefly", max_examples=_EXAMPLES)
+        settings.register_profile("briefly", settings.get_profile("usual"), max_examples=_EXAMPLES)
         settings.load_profile("briefly")
 
 

@@ -220,7 +220,9 @@ def frozen(table: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(suite=suites())
 def test_what_is_written_is_what_is_read(folder: Path, suite: dict[str, Any]) -> None:
     head = written("name", suite["name"]) + written("provenance", suite["provenance"])
