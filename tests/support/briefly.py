@@ -60,6 +60,12 @@ LEFT_OUT: dict[str, Kept] = {
     "tests/cli/catalog/test_evals.py::test_every_documented_command_runs": (0, "many processes; the old catalog asks the same"),
     "tests/memorization/protocol/test_selection.py::test_a_list_of_millions_is_cut": (0, "measures the speed of NumPy"),
     "tests/memorization/results/test_compaction.py::test_killed_at_every_sync": (0, "waits for other processes"),
+    "tests/attribution/ngrams/test_build.py": (4, "waits for other processes; files and SQL"),
+    "tests/attribution/ngrams/test_search.py::test_random_orders_and_queries": (8, "NumPy compares numbers"),
+    "tests/attribution/ngrams/test_sources.py": (6, "the same few functions over every layout; NumPy reads them"),
+    "tests/attribution/trace/test_spans.py": (4, "NumPy compares numbers"),
+    "tests/attribution/duplicates": (4, "NumPy compares numbers"),
+    "tests/service": (4, "a server a file; FastAPI and uvicorn answer"),
 }  # fmt: skip
 """By the beginning of a test's name."""
 
