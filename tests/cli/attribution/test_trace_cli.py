@@ -61,7 +61,7 @@ def test_people_get_the_text_and_a_table(call: Call, text: Path, monkeypatch: py
     )
     assert str(exposure["sequence"]) in row.split()
     assert "searched  all 3,072 sequences" in called.out
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text.read_text("utf-8")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.read_bytes()), "utf-8"))
     assert call("trace", "-", "--model", MODEL).out == called.out
 
 
