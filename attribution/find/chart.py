@@ -47,13 +47,9 @@ def _exposures(altair: Any, found: Found, steps: Sequence[int], every: Sequence[
         scale=from_zero(altair, [len(steps)]),
         axis=whole_numbers(altair, len(steps)),
     )
-    line = base.mark_line(interpolate="step-after", color="#1f77b4").encode(x=step_axis(altair, every), y=y)
-    ticks = (
-        altair.Chart(altair.Data(values=rows[1:-1]))
-        .mark_tick(thickness=1, color="#1f77b4", yOffset=_HEIGHT / 2 - 6, size=10)
-        .encode(x=step_axis(altair, every), y=altair.value(_HEIGHT / 2), tooltip=["step:Q", "exposures:Q"])
+    return base.mark_line(interpolate="step-after", color="#1f77b4").encode(
+        x=step_axis(altair, every), y=y, tooltip=["step:Q", "exposures:Q"]
     )
-    return line + ticks
 
 
 def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> Any:

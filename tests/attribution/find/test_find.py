@@ -89,6 +89,14 @@ def test_a_text_without_a_whole_word_says_what_was_not_looked_for(pocket: seenat
     assert pocket.find([17, 204], order=ORDER).within_words is None
 
 
+def test_a_place_that_two_variants_hold_is_one_exposure(pocket: seenat.Catalog, rows: np.ndarray) -> None:
+    tokenizer = load_tokenizer(pocket.order(ORDER).tokenizer, order=ORDER)
+    for text in decode_ids(tokenizer, rows[:40, 5:30]):
+        found = pocket.find(text, order=ORDER, limit=10_000)
+        assert found.count == len(found.exposures) == len(set(places(found)))
+        assert found.within_words
+
+
 def test_pages_follow_each_other(pocket: seenat.Catalog) -> None:
     everything = places(pocket.find("process group", order=ORDER, limit=10_000))
     for count in (True, False):
