@@ -62,7 +62,8 @@ _COMMANDS = {
     "verify": LazyCommand("catalog.integrity:verify", "Compare checkpoints on this machine with their digests."),
     "register": LazyCommand("catalog.suites:register", "Add a suite of your own, described by one file."),
     "serve": LazyCommand("service.serve:serve", "Serve the catalog over HTTP, to be read."),
-    "db": LazyCommand("system.database:db", "Make, upgrade and check the catalog's database."),
+    "db": LazyCommand("system.database:db", "Make, upgrade, check, back up and restore the catalog."),
+    "gc": LazyCommand("system.keeping:gc", "Find files that nothing names, and delete them."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
 

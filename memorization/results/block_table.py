@@ -6,6 +6,7 @@ at a row of the array, and how many were memorized.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -30,8 +31,11 @@ __all__ = [
     "committed_digest",
     "committed_files",
     "committed_origin",
+    "committed_places",
+    "committed_rows",
     "counts_by_batch",
     "counts_by_row",
+    "counts_of_batches",
     "replace_block",
     "replace_counts",
 ]
@@ -103,6 +107,19 @@ def committed_blocks(connection: Connection, measurement: Measurement, row: int 
     return list(connection.execute(query.order_by(blocks.c.block)).scalars())
 
 
+def committed_places(connection: Connection, measurement: Measurement) -> Iterator[tuple[int, int]]:
+    """Row and block of everything that is committed."""
+    query = select(blocks.c.array_row, blocks.c.block).where(blocks.c.measurement_id == measurement.id)
+    return ((row, block) for row, block in connection.execution_options(yield_per=5000).execute(query))
+
+
+def committed_rows(connection: Connection, measurement: Measurement, block: int) -> dict[int, BlockFile]:
+    """What was committed of a block, by row, ascending."""
+    query = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).order_by(blocks.c.array_row)
+    rows = connection.execute(query.filter_by(measurement_id=measurement.id, block=block))
+    return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in rows}
+
+
 # -- batch counts
 
 
@@ -144,6 +161,13 @@ def counts_by_batch(
     )
     rows = connection.execute(query.order_by(batch_counts.c.batch))
     return [(batch, measured, memorized) for batch, measured, memorized in rows]
+
+
+def counts_of_batches(connection: Connection, measurement: Measurement, batches: BatchRange) -> list[AnyRow]:
+    """The counts of a range of batches at every row, ascending by row and batch."""
+    is_there = and_(batch_counts.c.batch >= batches.start, batch_counts.c.batch < batches.stop)
+    query = select(batch_counts).where(batch_counts.c.measurement_id == measurement.id, is_there)
+    return list(connection.execute(query.order_by(batch_counts.c.array_row, batch_counts.c.batch)))
 
 
 def counts_by_row(connection: Connection, measurement: Measurement) -> dict[int, AnyRow]:

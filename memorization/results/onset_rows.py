@@ -21,7 +21,7 @@ from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
-__all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]
+__all__ = ["OnsetCount", "clear_onsets", "count_onsets", "onset_page", "onset_rows_of", "replace_onsets"]
 
 _COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
 _COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")
@@ -66,6 +66,29 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
     connection.execute(delete(memorized_sequences).where(rows))
     bulk_insert(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
     bulk_insert(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
+
+
+def clear_onsets(connection: Connection, measurement: Measurement, block: int) -> None:
+    """Delete all rows about the onsets of a block, also counts of steps at which no sequence has its onset.
+
+    It reads the counts of all blocks; `replace_onsets` deletes those of the steps that its sequences name.
+    """
+    span, sequence = measurement.block(block), memorized_sequences.c.sequence
+    is_in = and_(memorized_sequences.c.measurement_id == measurement.id, sequence >= span.start, sequence < span.stop)
+    connection.execute(delete(onset_counts).filter_by(measurement_id=measurement.id, block=block))
+    connection.execute(delete(memorized_sequences).where(is_in))
+
+
+def onset_rows_of(connection: Connection, measurement: Measurement, block: int) -> list[AnyRow]:
+    """Every row about the onsets of a block: those of its sequences, and behind them its counts by step."""
+    span, count = measurement.block(block), onset_counts.c
+    sequence = memorized_sequences.c.sequence
+    is_in = and_(memorized_sequences.c.measurement_id == measurement.id, sequence >= span.start, sequence < span.stop)
+    is_of = and_(count.measurement_id == measurement.id, count.block == block)
+    return [
+        *connection.execute(select(memorized_sequences).where(is_in).order_by(sequence)),
+        *connection.execute(select(onset_counts).where(is_of).order_by(count.first_step)),
+    ]
 
 
 def count_onsets(

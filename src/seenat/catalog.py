@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from seenat.jobs import Jobs
+from seenat.keeping.methods import Keeping
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.texts.exchange import Exchange
@@ -47,7 +48,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
+class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
