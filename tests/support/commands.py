@@ -65,6 +65,10 @@ METHODS = {
     "register": seenat.Catalog.register,
     "db upgrade": seenat.upgrade,
     "db check": seenat.check_schema,
+    "db backup": seenat.Catalog.back_up,
+    "db restore": seenat.restore,
+    "db verify": seenat.Catalog.verify_stored,
+    "gc": seenat.Catalog.garbage,
     "trace": seenat.Catalog.trace,
     "generate": seenat.Catalog.generate,
 }
