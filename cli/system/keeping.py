@@ -59,7 +59,7 @@ def restore(folder: Path, as_json: bool) -> None:
     \b
     Examples:
       SEENAT_HOME=/data/seenat seenat db restore seenat-backup
-      SEENAT_DATABASE_URL=postgresql://user@host/seenat seenat db restore seenat-backup
+      SEENAT_HOME=/other/place seenat db restore seenat-backup --json
     """
     import seenat
 
