@@ -21,11 +21,11 @@ from seenat.registry.orders.formats.index_map_arrays import load_index_maps
 from seenat.registry.orders.formats.index_map_checks import check_index_maps
 from seenat.registry.orders.formats.megatron_idx import check_index, write_order
 from seenat.registry.orders.formats.open import open_order
+from seenat.registry.orders.order_files import OrderFiles
+from seenat.registry.orders.source import TokenSource
 from seenat.registry.parquet.chunks import FileBytes, read_row_groups
 from seenat.registry.parquet.compact import MalformedError
 from seenat.registry.parquet.guard import Guard
-from seenat.registry.orders.order_files import OrderFiles
-from seenat.registry.orders.source import TokenSource
 
 __all__ = ["TARGETS"]
 

@@ -199,7 +199,9 @@ def test_ids_of_other_sequences_are_refused(sqlite_catalog: Catalog, tmp_path: P
             CorruptFile, match="holds other tokens for the sequence 0 than the order mine-order has there"
         ):
             import_published(sqlite_catalog, str(file), model="mine-small")
-    with pytest.raises(CorruptFile, match="the column tokens holds string, where numbers or lists of whole numbers are due"):
+    with pytest.raises(
+        CorruptFile, match="the column tokens holds string, where numbers or lists of whole numbers are due"
+    ):
         import_published(
             sqlite_catalog, str(write_rows(tmp_path / "text.parquet", index=[2], tokens=["a"])), model="mine-small"
         )
