@@ -3,7 +3,6 @@
 manifest           reading a SUITE.toml
 register           a SUITE.toml -> checked facts -> the catalog
 architecture       what the catalog keeps of a config.json
-end_of_document    is an order's end-of-document id the one that tokenizer and models name
 builtin            the suites that ship with seenat
 read               what the catalog holds of a suite
 diff               what changed between two statements of a suite

@@ -51,6 +51,8 @@ def write_suite(connection: Connection, suite: SuiteSpec, *, replace: bool = Fal
         raise SuiteChanged(_refusal(suite.name, changes))
     additions = tuple(_additions(stored, suite))
     if not changes and not additions:
+        if stored is not None and stored.origin != suite.origin:
+            _suite_id(connection, suite)
         return ()
     suite_id = _suite_id(connection, suite)
     for order in suite.orders:
