@@ -5,6 +5,7 @@ A command is imported when it is run, and no command imports anything heavy at t
 
 from __future__ import annotations
 
+import atexit
 import gc
 import re
 import sys
@@ -96,6 +97,9 @@ def seenat() -> None:
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(_GC_THRESHOLD)
+    # The interpreter looks for cycles once more when it ends, in all that was imported: 60 of a look-up's 370 ms. What is frozen
+    # is passed over; it is still closed and freed.
+    atexit.register(gc.freeze)
     settings.use_one_blas_thread()
     try:
         with ended_tidily():
