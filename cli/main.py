@@ -62,6 +62,7 @@ _COMMANDS = {
     "verify": LazyCommand("catalog.integrity:verify", "Compare checkpoints on this machine with their digests."),
     "register": LazyCommand("catalog.suites:register", "Add a suite of your own, described by one file."),
     "serve": LazyCommand("service.serve:serve", "Serve the catalog over HTTP, to be read."),
+    "token": LazyCommand("service.token:token", "Say who may write to a served catalog."),
     "db": LazyCommand("system.database:db", "Make, upgrade and check the catalog's database."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
