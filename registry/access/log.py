@@ -1,9 +1,9 @@
 """The table `access_log`: what was done by which token, and what was refused. Rows are added, and never changed.
 
-    created, revoked   on the command line
-    used               a request that writes was let through, before it did anything
-    done, failed       what came of it
-    refused            a request that writes was not let through
+created, revoked   on the command line
+used               a request that writes was let through, before it did anything
+done, failed       what came of it
+refused            a request that writes was not let through
 """
 
 from __future__ import annotations

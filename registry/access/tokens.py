@@ -98,7 +98,9 @@ def revoke_token(connection: Connection, id_: int) -> AccessToken:
 def check_token(connection: Connection, text: str | None, scopes: Iterable[str]) -> AccessToken:
     """The token of this text, where it holds and has one of these scopes; raises `Unauthenticated` and `OutOfScope`."""
     if not text:
-        raise Unauthenticated("This needs a token; send it in the header Authorization, as Bearer and the token's text.")
+        raise Unauthenticated(
+            "This needs a token; send it in the header Authorization, as Bearer and the token's text."
+        )
     id_ = id_of(text)
     row = None if id_ is None else token_row(connection, id_)
     if not is_of(text, None if row is None else row.digest) or row is None:

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
-__all__ = ["JobAnswer", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizeRequest", "SubmitOptions", "run_request"]
+__all__ = [
+    "JobAnswer",
+    "MemorizeAnswer",
+    "MemorizeObserver",
+    "MemorizeOptions",
+    "MemorizeRequest",
+    "SubmitOptions",
+    "run_request",
+]
 
 
 class MemorizeObserver:
