@@ -18,7 +18,7 @@ from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["cache_bytes", "database_url", "debug", "expand", "home", "no_color", "token", "use_one_blas_thread"]
+__all__ = ["cache_bytes", "database_url", "debug", "environment_for", "expand", "home", "no_color", "token", "use_one_blas_thread"]
 
 
 def home() -> Path:
@@ -70,6 +70,11 @@ def database_url() -> str | None:
 def debug() -> bool:
     """Whether errors show their traceback."""
     return os.environ.get("SEENAT_DEBUG", "") not in ("", "0")
+
+
+def environment_for(url: str | None) -> dict[str, str]:
+    """The environment of a process of ours that is to use this catalog, or the one that this process would use."""
+    return dict(os.environ) if url is None else {**os.environ, "SEENAT_DATABASE_URL": url}
 
 
 def no_color() -> bool:
