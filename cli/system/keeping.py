@@ -58,8 +58,8 @@ def restore(folder: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      SEENAT_HOME=/data/seenat seenat db restore seenat-backup
-      SEENAT_HOME=/other/place seenat db restore seenat-backup --json
+      seenat db restore seenat-backup
+      seenat db restore seenat-backup --json
     """
     import seenat
 

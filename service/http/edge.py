@@ -47,7 +47,7 @@ class Edge:
         headers = dict(scope["headers"])
         sent = _Sent(send, _request_id(headers.get(b"x-request-id")), is_head=scope["method"] == "HEAD")
         method, path, begun = scope["method"], scope["path"], time.perf_counter()
-        inner = _without_suffix(scope)
+        inner = {**_without_suffix(scope), "seenat_request": sent.request_id, "seenat_is_head": method == "HEAD"}
         with self._metrics.in_flight.track_inprogress():
             await self._answer(inner, receive, sent, headers)
         seconds = time.perf_counter() - begun

@@ -70,9 +70,10 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
-#   jobs         its methods about stored jobs: status, work, cancel
+#   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
+#   access       its `access`: tokens of services, and what was done with them
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -88,6 +89,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seenat.access import Access
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -153,14 +155,17 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
     from seenat.memorization.upkeep.rederive import ResultFault
-    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
     from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
+    from seenat.registry.access.log import AccessEntry
+    from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.catalog.status import Evidence
     from seenat.registry.errors import (
         CorruptFile,
+        CrossSite,
         DatabaseUnavailable,
         HubUnavailable,
         InvalidManifest,
@@ -173,16 +178,20 @@ if TYPE_CHECKING:
         NothingToDraw,
         NotIndexed,
         NotMeasured,
+        NotPermitted,
         OutOfMemory,
+        OutOfScope,
         PlanChanged,
         Refused,
         SeenatError,
+        SlowRequest,
         StaleResults,
         StaleSchema,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
         TooSlow,
+        Unauthenticated,
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
@@ -191,8 +200,10 @@ if TYPE_CHECKING:
         UnknownParameter,
         UnknownRoute,
         UnknownSequence,
+        UnknownToken,
         Unreachable,
         Withheld,
+        WrongMediaType,
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
@@ -216,28 +227,29 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup", "BaselineSequence", "Batch", "BatchAnswer",
-    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "CatalogVerification", "Characters",
-    "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
-    "CorruptFile", "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup",
-    "DuplicatePlace", "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets",
-    "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions",
-    "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes",
-    "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest",
-    "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "MeasuredText", "MemorizeAnswer",
-    "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence",
-    "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
-    "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset", "Onsets", "Order",
-    "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused", "Registered",
-    "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "ScheduleAnswer",
-    "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
-    "SequenceRange", "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer",
-    "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
+    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
+    "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog",
+    "CatalogVerification", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome",
+    "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken",
+    "CrossSite", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace", "Duplicates", "EvaluationImport",
+    "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found",
+    "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
+    "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed",
+    "JobWorker", "Kept", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
+    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
+    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured",
+    "NotPermitted", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope",
+    "Place", "PlanChanged", "Predictions", "Protocol", "Refused", "Registered", "Relearned", "RemoteAnswer",
+    "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence",
+    "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
+    "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
     "TableAnswer", "TextPoint", "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced",
-    "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob",
-    "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable",
-    "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver", "__version__", "check_schema",
-    "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
+    "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint",
+    "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownToken",
+    "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType",
+    "__version__", "check_schema", "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -246,6 +258,7 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
+    "access": "Access",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
@@ -288,13 +301,15 @@ _NAMES = {
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
-    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
+    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions SubmitOptions",
     "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
+    "registry.access.log": "AccessEntry",
+    "registry.access.tokens": "AccessToken CreatedToken",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
+    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownToken Unreachable Withheld WrongMediaType",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -329,15 +344,15 @@ def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -
     return open_catalog(url, talk or (lambda _: None))
 
 
-def connect(url: str) -> RemoteCatalog:
+def connect(url: str, token: str | None = None) -> RemoteCatalog:
     """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
 
-    Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
+    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
     where no service answers.
     """
     from seenat.remote.client import RemoteCatalog
 
-    return RemoteCatalog(url)
+    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ from seenat.texts.influence import Influences
 from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
+    from seenat.access import Access
     from seenat.checkpoints import SyncAnswer
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -317,6 +318,15 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         from seenat.memorization.results.refresh import refresh_stale_onsets
 
         refresh_stale_onsets(self._registry)
+
+    # -- who may write over HTTP
+
+    @property
+    def access(self) -> Access:
+        """Tokens with which a service lets the catalog be written: `create_token`, `tokens`, `revoke_token`, `log`."""
+        from seenat.access import Access
+
+        return Access(self._registry)
 
     # -- the pocket suite
 

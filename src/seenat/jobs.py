@@ -1,9 +1,11 @@
-"""The part of the public catalog about stored jobs: how they stand, working at them, cancelling them."""
+"""The part of the public catalog about stored jobs: submitting and watching them, working at them, cancelling them."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Unpack
 
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
@@ -12,13 +14,33 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
-    from seenat.memorize import JobAnswer
+    from seenat.memorize import JobAnswer, MemorizeAnswer, SubmitOptions
+    from seenat.registry.catalog.models import Model
 
 __all__ = ["Jobs"]
 
 
 class Jobs(Lookups):
-    """Jobs that `memorize` has planned."""
+    """Jobs that `memorize` or `submit` has planned."""
+
+    def submit(self, model: str | Model, **options: Unpack[SubmitOptions]) -> MemorizeAnswer:
+        """Only plan what `memorize` measures with these options, for workers to measure; the same again is the same job.
+
+        The options are those of `memorize`, without those about how it measures and without adaptive jobs. Raises as it does.
+        """
+        from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
+
+        request = MemorizeRequest(**options, submit=True)
+        return run_request(self._registry, self._model(model), request, MemorizeObserver())
+
+    def watch(self, id_: int, *, seconds: float = 1.0) -> Iterator[Job]:
+        """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.
+
+        It is looked at every so many seconds. Raises `UnknownJob`.
+        """
+        from seenat.memorization.jobs.status import find_job
+
+        return self._changes(find_job(self._registry, id_), seconds)
 
     def jobs(self) -> Answers[Job]:
         """All jobs, the newest first."""
@@ -76,3 +98,13 @@ class Jobs(Lookups):
         from seenat.memorization.jobs.changes import cancel_job
 
         return cancel_job(self._registry, id_)
+
+    def _changes(self, job: Job, seconds: float) -> Iterator[Job]:
+        from seenat.memorization.jobs.status import find_job
+
+        yield job
+        while not job.has_ended:
+            time.sleep(seconds)
+            before, job = job, find_job(self._registry, job.id)
+            if job != before:
+                yield job

@@ -28,7 +28,8 @@ WRITE_OR_COMPUTE = {
         "index build",
         "index remove",
     ),
-    *("index verify", "influence", "memorize", "register", "sync", "verify", "worker"),
+    *("index verify", "influence", "memorize", "register", "sync", "token create", "token list", "token log"),
+    *("token revoke", "verify", "worker"),
 }
 """Commands that write, load a checkpoint, or read what no request may make a service read."""
 
