@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_words, sequence_table, share_words
+from seenat.cli.framework.phrases import basis_words, onset_words, protocol_words, sequence_table, share_words
 from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
     out = Output(as_json)
     if not out.data(answer):
         _show_trajectory(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
     if plot is not None:
         from seenat.memorization.plots.charts import trajectory_chart
 
@@ -141,7 +141,7 @@ def _show_all_onsets(out: Output, answers: list[Onsets]) -> None:
         if place:
             out.line()
         _show_onsets(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 def _show_onsets(out: Output, answer: Onsets) -> None:

@@ -8,7 +8,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.phrases import adaptive_words, sequence_table
+from seenat.cli.framework.phrases import basis_words, sequence_table
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
     out = Output(as_json)
     if not out.data(answer):
         _show_first(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Sequences memorized at a step and ever since.")
@@ -96,7 +96,7 @@ def kept(
     out = Output(as_json)
     if not out.data(answer):
         _show_kept(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Sequences forgotten and learned again.")
@@ -117,7 +117,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
     out = Output(as_json)
     if not out.data(answer):
         _show_relearned(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Memorized sequences of each batch, at a step.")
@@ -138,7 +138,7 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
     out = Output(as_json)
     if not out.data(answer):
         _show_batches(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @click.command()

@@ -13,7 +13,12 @@ from sqlalchemy import Connection
 from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import counts_by_row
-from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.results.measurements import (
+    Measurement,
+    ProtocolName,
+    current_rows,
+    find_with_others,
+)
 from seenat.memorization.results.onset_rows import OnsetCount, count_onsets, onset_page
 from seenat.memorization.results.refresh import check_onsets
 from seenat.memorization.results.trajectory import Onset
@@ -66,6 +71,8 @@ class Onsets(TableAnswer):
     """The first of them, by onset and sequence."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that the counts rest on."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     table_field = "sequences"
 
@@ -77,7 +84,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
     onsets were derived.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement, others = find_with_others(connection, model, protocol)
         check_onsets(connection, model, measurement)
         coverage = read_coverage(catalog.database, connection, model, measurement)
         counts = count_onsets(connection, measurement, model.schedule)
@@ -97,6 +104,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         lost=sum(count.lost for count in counts.values()),
         sequences=tuple(memorized_sequence(model, row) for row in rows),
         adaptive=coverage.adaptive,
+        other_protocols=others,
     )
 
 

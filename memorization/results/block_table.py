@@ -26,6 +26,7 @@ from seenat.registry.units import BatchRange
 
 __all__ = [
     "BlockKey",
+    "block_sums",
     "committed_blocks",
     "committed_digest",
     "committed_files",
@@ -101,6 +102,14 @@ def committed_blocks(connection: Connection, measurement: Measurement, row: int 
     if row is not None:
         query = query.where(blocks.c.array_row == row)
     return list(connection.execute(query.order_by(blocks.c.block)).scalars())
+
+
+def block_sums(connection: Connection, measurement: Measurement) -> list[AnyRow]:
+    """By row of the array and origin of its blocks: how many `blocks`, and the sums of `measured`, `memorized`, `bytes`."""
+    sums = (func.sum(blocks.c[name]).label(name) for name in ("measured", "memorized", "bytes"))
+    query = select(blocks.c.array_row, *_ORIGIN, func.count().label("blocks"), *sums)
+    query = query.where(blocks.c.measurement_id == measurement.id).group_by(blocks.c.array_row, *_ORIGIN)
+    return list(connection.execute(query.order_by(blocks.c.array_row)))
 
 
 # -- batch counts

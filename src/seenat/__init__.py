@@ -19,6 +19,7 @@ What a checkpoint had seen, and where the data lies:
 What it has memorized, and when:
 
     catalog.memorize("pocket-2m")                   measures, or continues a stopped job
+    catalog.results("pocket-2m")                    what was measured, by which protocols, on what
     catalog.onsets("pocket-2m")                     what was memorized when
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
@@ -135,10 +136,12 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
+    from seenat.memorization.results.measurements import ProtocolName
     from seenat.memorization.results.trajectory import Onset, Trajectory
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
@@ -219,10 +222,10 @@ __all__ = [
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
+    "MeasuredBy", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
-    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused",
+    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Refused",
     "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
     "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
     "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
@@ -260,9 +263,11 @@ _NAMES = {
     "memorization.protocol.selection": "Selection",
     "memorization.published.compare": "Comparison",
     "memorization.published.importer": "ImportedSet",
+    "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
     "memorization.queries.onsets": "MemorizedSequence Onsets",
     "memorization.queries.trajectories": "SequenceTrajectory",
+    "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
     "memorization.studies.dispersion": "BatchDispersion",

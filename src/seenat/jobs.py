@@ -1,4 +1,4 @@
-"""The part of the public catalog about stored jobs: how they stand, working at them, cancelling them."""
+"""The part of the public catalog about stored jobs and what they measured: how they stand, working at them, cancelling them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
+    from seenat.memorization.queries.measured import MeasuredProtocol
     from seenat.memorize import JobAnswer
+    from seenat.registry.catalog.models import Model
 
 __all__ = ["Jobs"]
 
 
 class Jobs(Lookups):
     """Jobs that `memorize` has planned."""
+
+    def results(self, model: str | Model | None = None) -> Answers[MeasuredProtocol]:
+        """What was measured of a model, or of all: by which protocols, at which steps, of how many sequences, on what, when."""
+        from seenat.memorization.queries.measured import measured_protocols
+
+        return measured_protocols(self._registry, self._registry.models() if model is None else (self._model(model),))
 
     def jobs(self) -> Answers[Job]:
         """All jobs, the newest first."""

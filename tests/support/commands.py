@@ -23,6 +23,7 @@ METHODS = {
     "sequence": seenat.Catalog.sequence,
     "export-batches": seenat.Catalog.export_batches,
     "memorize": seenat.Catalog.memorize,
+    "results": seenat.Catalog.results,
     "jobs": seenat.Catalog.jobs,
     "job": seenat.Catalog.job,
     "cancel": seenat.Catalog.cancel,

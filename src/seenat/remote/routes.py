@@ -158,6 +158,8 @@ _CATALOG = (
 )
 
 _RESULTS = (
+    Route(path="/results", method="results", query=("model",)),
+    Route(path="/models/{model}/results", method="results", example=_POCKET),
     Route(path="/jobs", method="jobs"),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
     Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
