@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
@@ -35,6 +35,8 @@ __all__ = [
     "all_measurements_of",
     "array_rows",
     "current_rows",
+    "delete_empty_rows",
+    "delete_measurement",
     "ensure_measurement",
     "ensure_row",
     "find_measurement",
@@ -42,6 +44,7 @@ __all__ = [
     "has_stale_onsets",
     "lists_folder",
     "mark_onsets",
+    "is_recorded",
     "measured_models",
     "measurement_by_id",
     "measurements_of",
@@ -330,6 +333,26 @@ def measured_models(connection: Connection) -> list[str]:
         .order_by(models.c.name)
     )
     return list(connection.execute(query).scalars())
+
+
+def delete_empty_rows(connection: Connection, measurement: Measurement) -> None:
+    """Delete the rows of contents of which nothing is committed any more."""
+    has_block = select(blocks.c.block).where(
+        blocks.c.measurement_id == measurement_rows.c.measurement_id, blocks.c.array_row == measurement_rows.c.array_row
+    )
+    is_empty = and_(measurement_rows.c.measurement_id == measurement.id, ~has_block.exists())
+    connection.execute(delete(measurement_rows).where(is_empty))
+
+
+def delete_measurement(connection: Connection, measurement: Measurement) -> None:
+    """Delete a measurement of which nothing is left but its rows; its folder then belongs to nobody."""
+    connection.execute(delete(measurement_rows).where(measurement_rows.c.measurement_id == measurement.id))
+    connection.execute(delete(measurements).where(measurements.c.id == measurement.id))
+
+
+def is_recorded(connection: Connection, folder: str) -> bool:
+    """Whether a folder, relative to that of all results, is that of a measurement."""
+    return connection.execute(select(measurements.c.id).where(measurements.c.folder == folder)).scalar() is not None
 
 
 # Made once: of the millisecond that a trajectory takes, making its three queries anew took a quarter.

@@ -21,7 +21,7 @@ from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
-__all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]
+__all__ = ["OnsetCount", "count_onsets", "delete_onsets", "onset_page", "replace_onsets"]
 
 _COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
 _COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")
@@ -66,6 +66,12 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
     connection.execute(delete(memorized_sequences).where(rows))
     bulk_insert(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
     bulk_insert(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
+
+
+def delete_onsets(connection: Connection, measurement: Measurement) -> None:
+    """Delete all onsets of a measurement."""
+    connection.execute(delete(onset_counts).where(onset_counts.c.measurement_id == measurement.id))
+    connection.execute(delete(memorized_sequences).where(memorized_sequences.c.measurement_id == measurement.id))
 
 
 def count_onsets(

@@ -43,7 +43,7 @@ From a text back to training:
 
 Your own runs, and what others have:
 
-    catalog.register("SUITE.toml")                  adds a training run of your own
+    catalog.register("SUITE.toml")                  adds a training run of your own; unregister deletes it
     catalog.sync("pythia-70m")                      reads which files the hub has, and audits them
     catalog.audit(), catalog.verify("pocket-2m")    whether checkpoints are what their names say
     catalog.evaluations("pythia-70m")               benchmark results; import_evaluations reads them
@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
@@ -177,6 +178,7 @@ if TYPE_CHECKING:
         SeenatError,
         StaleResults,
         StaleSchema,
+        StillNeeded,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
@@ -217,7 +219,7 @@ __all__ = [
     "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
     "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint",
     "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
-    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
+    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "Deletion", "DuplicateGroup", "DuplicatePlace",
     "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
@@ -229,7 +231,7 @@ __all__ = [
     "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
     "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
     "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
+    "StillNeeded", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
     "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
     "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
     "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
@@ -254,6 +256,7 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
+    "memorization.deletion.answers": "Deletion",
     "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
@@ -288,7 +291,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",

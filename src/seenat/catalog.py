@@ -19,6 +19,7 @@ from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
@@ -248,6 +249,20 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
         )
         self._count_onsets_anew()
         return registered
+
+    def unregister(self, suite: str, *, yes: bool = False) -> Deletion:
+        """Delete a suite of one's own, its orders, models and all results of these; without `yes`, only say what that is.
+
+        The suite's own files stay. Raises `NotFound`, and `StillNeeded` for a suite that ships with seenat, on whose orders
+        models of another suite were trained, or at whose models somebody works.
+        """
+        from seenat.memorization.deletion.suite import unregister
+
+        digests = {order.digest for order in self.orders() if order.suite == suite}
+        deletion = unregister(self._registry, suite, yes=yes)
+        if yes:
+            self.index.remove_unused(digests)
+        return deletion
 
     def sync(self, *models: str | Model, progress: NamedProgress | None = None) -> SyncAnswer:
         """Read which revisions and files the hub has of these models, or of all, and audit them; no weights are fetched.

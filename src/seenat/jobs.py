@@ -9,6 +9,7 @@ from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
@@ -84,3 +85,22 @@ class Jobs(Lookups):
         from seenat.memorization.jobs.changes import cancel_job
 
         return cancel_job(self._registry, id_)
+
+    def delete_results(self, model: str | Model, *, protocol: str | None = None, yes: bool = False) -> Deletion:
+        """Delete what was measured of a model, by one protocol or by all, with the jobs; without `yes`, only say what that is.
+
+        Rows go first, in one transaction, then files. Raises `NotMeasured` where there is nothing, and `StillNeeded` while
+        somebody works at one of the jobs.
+        """
+        from seenat.memorization.deletion.results import delete_results
+
+        return delete_results(self._registry, self._model(model), protocol, yes=yes)
+
+    def delete_job(self, id_: int, *, yes: bool = False) -> Deletion:
+        """Delete a job and what no other job has measured too; without `yes`, only say what that is.
+
+        An adaptive job goes as a whole. Raises `UnknownJob`, and `StillNeeded` while somebody works at it.
+        """
+        from seenat.memorization.deletion.job import delete_job
+
+        return delete_job(self._registry, id_, yes=yes)
