@@ -88,7 +88,9 @@ def sum_up(
         of=of,
         done=done,
         protocols=tuple(
-            dict.fromkeys(f"{each.folder.partition('/')[0]}, {each.protocol.id}: {each.protocol.words}" for each in chosen)
+            dict.fromkeys(
+                f"{each.folder.partition('/')[0]}, {each.protocol.id}: {each.protocol.words}" for each in chosen
+            )
         ),
         values=sum(int(row.measured) for row in sums),
         blocks=sum(int(row.blocks) for row in sums),

@@ -62,7 +62,9 @@ def _suite(connection: Connection, name: str) -> AnyRow:
         hint = f" Did you mean {near[0]}?" if near else ""
         raise NotFound(f"No suite is called {name}; registered are {', '.join(known)}.{hint}", near or known)
     if suite.origin == BUILT_IN:
-        raise StillNeeded(f"The suite {name} ships with seenat, and every upgrade brings it back, so it is not deleted.")
+        raise StillNeeded(
+            f"The suite {name} ships with seenat, and every upgrade brings it back, so it is not deleted."
+        )
     return suite
 
 

@@ -288,7 +288,9 @@ def committed_shards(
             yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
 
 
-def committed_only_by(connection: Connection, job_ids: tuple[int, ...], measurement_id: int) -> tuple[list[AnyRow], int]:
+def committed_only_by(
+    connection: Connection, job_ids: tuple[int, ...], measurement_id: int
+) -> tuple[list[AnyRow], int]:
     """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`.
 
     And how many blocks others have finished too, which hold values of both. Of all contents of a checkpoint.
@@ -296,7 +298,9 @@ def committed_only_by(connection: Connection, job_ids: tuple[int, ...], measurem
     other = shards.alias("other")
     of_block = (shards.c.checkpoint_id == other.c.checkpoint_id, shards.c.block == other.c.block)
     of_measurement = select(jobs.c.id).where(jobs.c.measurement_id == measurement_id, jobs.c.id.not_in(job_ids))
-    is_shared = exists(select(other.c.job_id).where(*of_block, other.c.state == "done", other.c.job_id.in_(of_measurement)))
+    is_shared = exists(
+        select(other.c.job_id).where(*of_block, other.c.state == "done", other.c.job_id.in_(of_measurement))
+    )
     is_block = and_(
         blocks.c.measurement_id == measurement_rows.c.measurement_id,
         blocks.c.array_row == measurement_rows.c.array_row,

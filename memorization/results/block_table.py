@@ -135,7 +135,10 @@ def delete_blocks(connection: Connection, keys: Iterable[BlockKey], batches: Cal
         spans = [(key, batches(key.block)) for key in piece]
         connection.execute(
             delete(batch_counts).where(_IS_COUNT),
-            [{"of": key.measurement_id, "row": key.array_row, "first": span.start, "stop": span.stop} for key, span in spans],
+            [
+                {"of": key.measurement_id, "row": key.array_row, "first": span.start, "stop": span.stop}
+                for key, span in spans
+            ],
         )
 
 
