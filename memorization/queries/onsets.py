@@ -7,6 +7,7 @@ the checkpoints' present contents are read; where one was replaced and onsets ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -54,6 +55,17 @@ class MemorizedSequence(Answer):
     last_step: int
     times_lost: int
 
+    def to_row(self) -> dict[str, Any]:
+        """The same without a level below."""
+        return {
+            "sequence": self.sequence,
+            "bracket_low": self.onset.bracket_low,
+            "step": self.onset.step,
+            "seen": self.seen,
+            "last_step": self.last_step,
+            "times_lost": self.times_lost,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Onsets(TableAnswer):
@@ -77,8 +89,8 @@ class Onsets(TableAnswer):
     table_field = "sequences"
 
 
-def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int = 20) -> Onsets:
-    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
+def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int | None = 20) -> Onsets:
+    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset, or all.
 
     Raises `NotMeasured` when no checkpoint, as it is now, was measured, and `StaleResults` when a content was replaced since
     onsets were derived.
@@ -94,7 +106,8 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
                 f"yet; run `seenat memorize {model.name}{measurement.protocol.options}`."
             )
-        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=limit)
+        most = sum(count.sequences for count in counts.values()) if limit is None else limit
+        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=most)
     return Onsets(
         model=model.name,
         order=model.order.name,

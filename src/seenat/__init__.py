@@ -22,7 +22,7 @@ What it has memorized, and when:
     catalog.results("pocket-2m")                    what was measured, by which protocols, on what
     catalog.onsets("pocket-2m")                     what was memorized when
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
-    catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
+    catalog.which.first("pocket-2m", by=128)        lists of sequences: first, earlier, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
     seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.earlier import Earlier, EarlierSequence
     from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
@@ -220,7 +221,7 @@ __all__ = [
     "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint",
     "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "Deletion", "DuplicateGroup", "DuplicatePlace",
-    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
+    "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
@@ -266,6 +267,7 @@ _NAMES = {
     "memorization.protocol.selection": "Selection",
     "memorization.published.compare": "Comparison",
     "memorization.published.importer": "ImportedSet",
+    "memorization.queries.earlier": "Earlier EarlierSequence",
     "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
     "memorization.queries.onsets": "MemorizedSequence Onsets",

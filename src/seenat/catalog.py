@@ -102,8 +102,11 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
 
     # -- results
 
-    def onsets(self, model: str | Model, *, limit: int = 20, protocol: str | None = None) -> Onsets:
-        """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset."""
+    def onsets(self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None) -> Onsets:
+        """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
+
+        With `limit=None` all sequences; `to_pandas()` of the answer is a row each.
+        """
         from seenat.memorization.queries.onsets import onsets
 
         return onsets(self._registry, self._model(model), protocol, limit)

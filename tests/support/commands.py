@@ -34,6 +34,7 @@ METHODS = {
     "trajectory": seenat.Catalog.trajectory,
     "onset": seenat.Catalog.onsets,
     "which first": Which.first,
+    "which earlier": Which.earlier,
     "which kept": Which.kept,
     "which relearned": Which.relearned,
     "which batches": Which.batches,

@@ -178,6 +178,14 @@ _RESULTS = (
         pages=2,
     ),
     Route(
+        path="/models/{model}/which/earlier",
+        method="which.earlier",
+        query=("other", *_PAGE),
+        required=("other",),
+        example={**_POCKET, "other": "pocket-660k"},
+        pages=1,
+    ),
+    Route(
         path="/models/{model}/which/kept",
         method="which.kept",
         query=("since", "until", *_PAGE),
