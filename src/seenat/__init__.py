@@ -15,6 +15,9 @@ What a checkpoint had seen, and where the data lies:
     catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+    catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
+    catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
+    catalog.cite("pythia-70m")                      BibTeX, licence and model card
 
 What it has memorized, and when:
 
@@ -124,7 +127,7 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
-    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
+    from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
@@ -154,7 +157,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
+    from seenat.models import Citation, CitationEntry, LearningRate, ModelAnswer, Models, ModelSummary, ScheduleAnswer
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
@@ -202,6 +205,8 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
     from seenat.registry.integrity.verify_order import OrderVerification
+    from seenat.registry.orders.text.documents import Document
+    from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
@@ -218,13 +223,13 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
-    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint",
-    "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
-    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "Deletion", "DuplicateGroup", "DuplicatePlace",
+    "BatchDispersion", "BatchRange", "Benchmarks", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "Characters", "Checkpoint",
+    "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
+    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace",
     "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
-    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate",
     "MeasuredBy", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
@@ -253,7 +258,7 @@ _NAMES = {
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
-    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
+    "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
@@ -288,7 +293,7 @@ _NAMES = {
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
-    "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
+    "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
@@ -301,6 +306,8 @@ _NAMES = {
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
     "registry.integrity.verify_order": "OrderVerification",
+    "registry.orders.text.documents": "Document",
+    "registry.suites.cards": "Card",
     "registry.suites.claims": "Claim",
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",

@@ -12,9 +12,9 @@ from seenat.registry.units import SequenceRange
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
     from seenat.batches import BatchAnswer, SequenceAnswer
-    from seenat.checkpoints import CheckpointAnswer, StepAnswer
+    from seenat.checkpoints import BrokenCheckpoints, CheckpointAnswer, StepAnswer
     from seenat.memorization.queries.trajectories import SequenceTrajectory
-    from seenat.models import ModelAnswer, Models
+    from seenat.models import Citation, LearningRate, ModelAnswer, Models
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Batch, Order
@@ -71,9 +71,35 @@ class Lookups(CatalogSection):
         from seenat.models import ModelAnswer
         from seenat.registry.suites.claims import claims_of
 
+        from seenat.registry.suites.cards import card_of
+
         chosen = self._model(model)
         with self._registry.database.read() as connection:
-            return ModelAnswer.of(chosen, claims_of(connection, "model", chosen.name))
+            claims = claims_of(connection, "model", chosen.name)
+        equivalent = (claim.value for claim in claims if claim.field == "equivalent_models" and claim.is_primary)
+        return ModelAnswer.of(chosen, claims, card_of(chosen, tuple(next(equivalent, ()))))
+
+    def cite(self, model: str | Model) -> Citation:
+        """How to cite a model: BibTeX of the model, its papers, its data and seenat, with licence and model card."""
+        from seenat.models import citation
+
+        return citation(self._model(model))
+
+    def learning_rate(self, model: str | Model, step: int | str) -> LearningRate:
+        """The learning rate of the update that turns `step` into the next, saved or not.
+
+        Raises `InvalidValue` where the run's hyper-parameters do not say it, and `UnknownCheckpoint` for a step that no update
+        of the run follows.
+        """
+        from seenat.models import learning_rate_at
+
+        return learning_rate_at(self._model(model), step)
+
+    def broken(self, *models: str | Model) -> Answers[BrokenCheckpoints]:
+        """The checkpoints of these models, or of all, that are wrong, suspect or missing, by status and reason, worst first."""
+        from seenat.checkpoints import broken_checkpoints
+
+        return broken_checkpoints(self._models(models) or list(self._registry.models()))
 
     def claims(self, subject: str | None = None) -> Answers[Claim]:
         """The claims of every field whose sources disagree: about one model, order or suite, or about all.

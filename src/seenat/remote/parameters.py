@@ -121,6 +121,7 @@ _ALL = (
     _text("model", "A model by its name, an alias or its hub repository."),
     _text("models", "A model; several may be given.", many=True),
     _text("others", "A model to predict from; several may be given.", many=True),
+    _text("other", "The model to compare with."),
     _text("never", "The model that did not memorize them."),
     _text("order", "An order by its name."),
     _text("subject", "A model, an order or a suite."),
