@@ -108,7 +108,8 @@ def memorized_earlier(
         counts = paired_counts(connection, *pair)
         rows = earlier_onsets(connection, *pair, after, limit + 1)
         plans = [
-            read_coverage(catalog.database, connection, of, measured) for of, measured in ((model, first), (other, second))
+            read_coverage(catalog.database, connection, of, measured)
+            for of, measured in ((model, first), (other, second))
         ]
     both = sum(counts)
     return Earlier(

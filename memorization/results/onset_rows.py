@@ -12,7 +12,20 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, and_, bindparam, case, cast, delete, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetColumns
@@ -21,7 +34,17 @@ from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
-__all__ = ["OnsetCount", "PairedCounts", "Scaled", "count_onsets", "delete_onsets", "earlier_onsets", "onset_page", "paired_counts", "replace_onsets"]
+__all__ = [
+    "OnsetCount",
+    "PairedCounts",
+    "Scaled",
+    "count_onsets",
+    "delete_onsets",
+    "earlier_onsets",
+    "onset_page",
+    "paired_counts",
+    "replace_onsets",
+]
 
 _COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
 _COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")

@@ -144,6 +144,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
+    from seenat.memorization.queries.recited import Recital, Said
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.measurements import ProtocolName
@@ -233,8 +234,8 @@ __all__ = [
     "MeasuredBy", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
-    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Refused",
-    "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
+    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Recital", "Refused",
+    "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Said", "ScheduleAnswer", "SchemaAnswer",
     "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
     "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
     "StillNeeded", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
@@ -276,6 +277,7 @@ _NAMES = {
     "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
     "memorization.queries.onsets": "MemorizedSequence Onsets",
+    "memorization.queries.recited": "Recital Said",
     "memorization.queries.trajectories": "SequenceTrajectory",
     "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",

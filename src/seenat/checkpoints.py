@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.sync import Failure, Synced
 
-__all__ = ["BrokenCheckpoints", "BrokenSteps", "CheckpointAnswer", "FileAnswer", "StepAnswer", "SyncAnswer", "broken_checkpoints"]
+__all__ = [
+    "BrokenCheckpoints",
+    "BrokenSteps",
+    "CheckpointAnswer",
+    "FileAnswer",
+    "StepAnswer",
+    "SyncAnswer",
+    "broken_checkpoints",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

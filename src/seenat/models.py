@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["Citation", "CitationEntry", "LearningRate", "ModelAnswer", "ModelSummary", "Models", "ScheduleAnswer", "citation", "learning_rate_at"]
+__all__ = [
+    "Citation",
+    "CitationEntry",
+    "LearningRate",
+    "ModelAnswer",
+    "ModelSummary",
+    "Models",
+    "ScheduleAnswer",
+    "citation",
+    "learning_rate_at",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,11 +243,14 @@ def _software_entry() -> str:
     from seenat import __version__
 
     title = "seenat: which training step saw it, and from which step it stuck"
-    return _entry("software", "seenat", {"title": f"{{{title}}}", "author": "{The developers of seenat}", "version": __version__})
+    return _entry(
+        "software", "seenat", {"title": f"{{{title}}}", "author": "{The developers of seenat}", "version": __version__}
+    )
 
 
 def _entry(kind: str, key: str, fields: Mapping[str, str | None]) -> str:
-    lines = [f"  {name} = {{{value}}}" for name, value in fields.items() if value is not None]
+    escaped = {name: value.replace("_", r"\_") for name, value in fields.items() if value is not None}
+    lines = [f"  {name} = {{{value}}}" for name, value in escaped.items()]
     return ",\n".join([f"@{kind}{{{key}", *lines]) + "\n}"
 
 

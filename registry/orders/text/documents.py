@@ -6,14 +6,17 @@ unless its end is here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seenat.registry.answer import Answer
+from seenat.registry.orders.text.detokenize import decode_ids
+from seenat.registry.orders.text.tokenizer import OrderTokenizer
 
-__all__ = ["Document", "document_ranges"]
+__all__ = ["Document", "cut_documents", "document_ranges"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,19 @@ def document_ranges(ids: Any, eos_id: int | None) -> list[tuple[int, int, bool]]
     starts = [0, *ends]
     ranges = [(start, stop, True) for start, stop in zip(starts, ends, strict=False)]
     return [*ranges, (starts[-1], len(ids), False)] if starts[-1] < len(ids) else ranges
+
+
+def cut_documents(
+    tokenizer: OrderTokenizer, sequences: Iterable[Any], eos_id: int | None
+) -> tuple[tuple[Document, ...], ...]:
+    """The documents of each array of ids, decoded; raises as `decode_ids` does."""
+    return tuple(_documents(tokenizer, ids, eos_id) for ids in sequences)
+
+
+def _documents(tokenizer: OrderTokenizer, ids: Any, eos_id: int | None) -> tuple[Document, ...]:
+    ranges = document_ranges(ids, eos_id)
+    texts = decode_ids(tokenizer, (ids[start : stop - ends] for start, stop, ends in ranges))
+    return tuple(
+        Document(start=start, stop=stop, begins=True if start else None, ends=ends, text=text)
+        for (start, stop, ends), text in zip(ranges, texts, strict=True)
+    )

@@ -177,6 +177,7 @@ _ALL = (
     # What an answer holds.
     _flag("tokens", "Also the ids."),
     _flag("decode", "Also the texts."),
+    _flag("documents", "Also the documents that each sequence holds."),
     _flag("count", "Count all exposures, not only those of the page."),
     _flag("variants", "Also look for other blanks, lines and capitals."),
     _flag("anywhere", "Find the ids at any offset, by the index."),

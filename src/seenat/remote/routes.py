@@ -70,7 +70,7 @@ class Route:
 
 _PAGE = ("limit", "after", "protocol")
 _NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
-_CONTENT = ("tokens", "decode")
+_CONTENT = ("tokens", "decode", "documents")
 _FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
 _TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
 _QUERY = {"text": "query", "ids": "query"}
