@@ -16,6 +16,7 @@ __all__ = [
     "coverage_words",
     "miss_words",
     "onset_words",
+    "plan_words",
     "protocol_words",
     "rate_words",
     "see_words",
@@ -71,7 +72,12 @@ def adaptive_words(answers: Iterable[Any]) -> Iterator[str]:
 
     Answers carry these jobs as objects or within their JSON, so all are read from the JSON.
     """
-    for plan in (plan for answer in answers for plan in answer.to_json()["adaptive"]):
+    return plan_words(plan for answer in answers for plan in answer.to_json()["adaptive"])
+
+
+def plan_words(plans: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The same for the JSON of adaptive jobs."""
+    for plan in plans:
         refined = plan["checkpoints"] - len(plan["grid"])
         yield (
             f"This rests on adaptive job {plan['job']} of {plan['model']}: at {plural(refined, 'checkpoint')} it measures only "

@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from seenat.catalog import Catalog
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.exports import ExportOptions
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
@@ -227,7 +228,7 @@ __all__ = [
     "BatchDispersion", "BatchRange", "Benchmarks", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "Characters", "Checkpoint",
     "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace",
-    "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
+    "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate",
@@ -260,6 +261,7 @@ _NAMES = {
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
     "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
+    "exports": "ExportOptions",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",

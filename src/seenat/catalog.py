@@ -6,7 +6,7 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -19,6 +19,7 @@ from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
+    from seenat.exports import ExportOptions
     from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -144,21 +145,26 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
 
     def export(
         self,
-        model: str | Model,
+        model: str | Model | Sequence[str | Model],
         path: str | Path,
         *,
         sequences: SequenceRange | str | None = None,
-        format: str | None = None,
-        protocol: str | None = None,
         progress: Progress | None = None,
+        **options: Unpack[ExportOptions],
     ) -> Exported:
-        """Write every measured value to a .parquet file or a `datasets` folder, a row a sequence and checkpoint.
+        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
 
-        `format` is "parquet" or "dataset"; unless given, the name decides. `progress` gets (sequences done, all).
+        format=None          "parquet", "csv" or "dataset"; None for what the name says
+        protocol=None        the beginning of a protocol's id
+        all_protocols=False  by all protocols that the models were measured by
+        columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
+
+        `progress` gets (sequences done, all).
         """
         from seenat.exports import export_results
 
-        return export_results(self._registry, self._model(model), Path(path), sequences, format, protocol, progress)
+        chosen = self._models([model] if isinstance(model, str) or not isinstance(model, Sequence) else model)
+        return export_results(self._registry, chosen, Path(path), sequences, progress, options)
 
     def export_batches(
         self,

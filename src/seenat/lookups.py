@@ -70,9 +70,8 @@ class Lookups(CatalogSection):
     def describe(self, model: str | Model) -> ModelAnswer:
         """Everything known of one model: sizes, schedule, architecture, hyper-parameters, what sources claim."""
         from seenat.models import ModelAnswer
-        from seenat.registry.suites.claims import claims_of
-
         from seenat.registry.suites.cards import card_of
+        from seenat.registry.suites.claims import claims_of
 
         chosen = self._model(model)
         with self._registry.database.read() as connection:

@@ -123,6 +123,7 @@ _ALL = (
     _text("others", "A model to predict from; several may be given.", many=True),
     _text("other", "The model to compare with."),
     _text("never", "The model that did not memorize them."),
+    _text("source", "The order, or the model, whose sequence is traced."),
     _text("order", "An order by its name."),
     _text("subject", "A model, an order or a suite."),
     _text("size", "A size, such as 70m."),

@@ -317,6 +317,13 @@ _TEXTS = (
         example={"text": "the distributed process group of this rank"},
         reads="order",
     ),
+    Route(
+        path="/sequences/{source}/{sequence}/trace",
+        method="trace_sequence",
+        query=(*_TRACE[2:], "order", "model", "step"),
+        example={"source": "pocket-order", "sequence": "20", "order": "pocket-order"},
+        reads="order",
+    ),
     Route(path="/indexes", method="index.status", query=("order",)),
     Route(
         path="/orders/{order}/find",
