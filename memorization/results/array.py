@@ -118,6 +118,11 @@ class ResultArray:
         write_atomic(path, data)
         return BlockFile(bytes=len(data), digest=sha256_of_bytes(data))
 
+    def remove(self, row: int, block: int) -> None:
+        """Delete the file of a block that is not recorded any more, and what it held before."""
+        for path in (self._path(row, block), self._before(row, block)):
+            remove_regular(path)
+
     def rewritten(self) -> list[tuple[int, int]]:
         """Row and block of every file that was written again, and neither accepted nor restored since."""
         found = []

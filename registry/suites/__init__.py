@@ -9,4 +9,5 @@ diff               what changed between two statements of a suite
 write              the one door through which suites enter; writes suites, models and aliases
 claims             facts with sources, where sources disagree
 reference_counts   published counts of memorized sequences
+cards              model cards of the suites that ship, and the papers to cite
 """

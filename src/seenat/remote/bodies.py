@@ -33,7 +33,9 @@ class Field:
 def read_body(fields: Mapping[str, Field], required: Sequence[str], body: Any) -> dict[str, Any]:
     """The values of a body, each as its field says; raises `InvalidValue`, and `UnknownParameter` with the nearest keys."""
     if not isinstance(body, dict):
-        raise InvalidValue(f"The body of this request is no JSON object; send one with {', '.join(required) or 'no key'}.")
+        raise InvalidValue(
+            f"The body of this request is no JSON object; send one with {', '.join(required) or 'no key'}."
+        )
     for key in body:
         if key not in fields:
             nearest = get_close_matches(key, fields, n=3, cutoff=0.5) or list(fields)
@@ -59,7 +61,9 @@ def body_value(value: Any) -> Any:
     try:
         return [body_value(entry) for entry in value]
     except TypeError:
-        raise InvalidValue(f"{value!r} cannot be sent to a service; write a number, a text or a list of them.") from None
+        raise InvalidValue(
+            f"{value!r} cannot be sent to a service; write a number, a text or a list of them."
+        ) from None
 
 
 def _fault(schema: Mapping[str, Any], value: Any) -> str | None:

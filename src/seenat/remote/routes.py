@@ -70,7 +70,7 @@ class Route:
 
 _PAGE = ("limit", "after", "protocol")
 _NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
-_CONTENT = ("tokens", "decode")
+_CONTENT = ("tokens", "decode", "documents")
 _FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
 _TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
 _QUERY = {"text": "query", "ids": "query"}
@@ -86,6 +86,14 @@ _CATALOG = (
         follows_from_catalog=True,
     ),
     Route(path="/models/{model}", method="describe", example=_PYTHIA),
+    Route(path="/models/{model}/citation", method="cite", example=_PYTHIA, follows_from_catalog=True),
+    Route(
+        path="/models/{model}/learning-rates/{step}",
+        method="learning_rate",
+        example={**_PYTHIA, "step": "1500"},
+        reads="little",
+        follows_from_catalog=True,
+    ),
     Route(
         path="/models/{model}/checkpoints",
         method="checkpoints",
@@ -127,6 +135,14 @@ _CATALOG = (
         example={"size": "70m", "order": "pile"},
         follows_from_catalog=True,
     ),
+    Route(
+        path="/checkpoints/broken",
+        method="broken",
+        query=("models",),
+        star="models",
+        example={"models": "pythia-2.8b"},
+        follows_from_catalog=True,
+    ),
     Route(path="/orders", method="orders", follows_from_catalog=True),
     Route(
         path="/orders/{order}", method="order", renamed={"order": "name"}, example=_PYTHIA, follows_from_catalog=True
@@ -158,6 +174,8 @@ _CATALOG = (
 )
 
 _RESULTS = (
+    Route(path="/results", method="results", query=("model",)),
+    Route(path="/models/{model}/results", method="results", example=_POCKET),
     Route(path="/jobs", method="jobs"),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
     Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
@@ -174,6 +192,14 @@ _RESULTS = (
         required=("by",),
         example={**_POCKET, "by": "384"},
         pages=2,
+    ),
+    Route(
+        path="/models/{model}/which/earlier",
+        method="which.earlier",
+        query=("other", *_PAGE),
+        required=("other",),
+        example={**_POCKET, "other": "pocket-660k"},
+        pages=1,
     ),
     Route(
         path="/models/{model}/which/kept",
@@ -289,6 +315,13 @@ _TEXTS = (
         query=(*_TRACE, "order", "model", "step"),
         renamed=_QUERY,
         example={"text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(
+        path="/sequences/{source}/{sequence}/trace",
+        method="trace_sequence",
+        query=(*_TRACE[2:], "order", "model", "step"),
+        example={"source": "pocket-order", "sequence": "20", "order": "pocket-order"},
         reads="order",
     ),
     Route(path="/indexes", method="index.status", query=("order",)),
