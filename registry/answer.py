@@ -15,8 +15,9 @@ HTTP service sends, so these keys are a promise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -33,11 +34,13 @@ Row = TypeVar("Row")
 # Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
 _ROWS_IN_REPR = 3
+_PLAIN = frozenset({type(None), str, bool, int, float})
 
 
 def to_json(value: Any) -> Any:
     """A value as JSON's own types; an object by its `to_answer` or `to_json`, or else by its fields."""
-    if value is None or isinstance(value, str | bool | int | float):
+    # Nearly all are of these types; the rest are subclasses.
+    if type(value) in _PLAIN or isinstance(value, str | bool | int | float):
         return value
     for name in ("to_answer", "to_json"):
         if (method := getattr(value, name, None)) is not None:
@@ -76,7 +79,8 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        left_out = {key for key, name in self.json_only_with.items() if getattr(self, name) is None}
+        only_with = self.json_only_with
+        left_out = {key for key, name in only_with.items() if getattr(self, name) is None} if only_with else only_with
         return {key: to_json(getattr(self, name)) for key, name in _keys(type(self)) if key not in left_out}
 
     def _repr_html_(self) -> str:
@@ -146,11 +150,11 @@ class Answers(tuple[Row, ...]):
         return table(self.to_json())
 
 
-def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:
+@cache
+def _keys(kind: type[Any]) -> tuple[tuple[str, str], ...]:
     """Each key of a class's JSON form, and the attribute that holds its value."""
-    for listed in kind.json_names or [field.name for field in fields(kind)]:
-        key, _, name = listed.partition("=")
-        yield key, name or key
+    parts = [listed.partition("=") for listed in kind.json_names or [field.name for field in fields(kind)]]
+    return tuple((key, name or key) for key, _, name in parts)
 
 
 # -- tables

@@ -141,8 +141,7 @@ class Lookups(CatalogSection):
 
         chosen = self._model(model)
         checkpoint = chosen.checkpoint(step)
-        files, evidence = self._registry.checkpoint_files(checkpoint), self._registry.evidence(checkpoint)
-        return StepAnswer.of(chosen, checkpoint, files, evidence)
+        return StepAnswer.of(chosen, checkpoint, *self._registry.details(checkpoint))
 
     def batch(
         self, name: str, index: int, *, tokens: bool = False, decode: bool = False, out: str | Path | None = None
