@@ -92,6 +92,10 @@ class Lookups(CatalogSection):
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
         return self._registry.generation()
 
+    def is_measured(self, name: str) -> bool:
+        """Whether anything was measured over this order, or over the order of this model; raises as `batch` does."""
+        return self._registry.has_measurements(self._registry.order_or_model(name)[0])
+
     def order(self, name: str) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
         return self._registry.order(name)
