@@ -15,9 +15,10 @@ HTTP service sends, so these keys are a promise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -79,9 +80,15 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        only_with = self.json_only_with
-        left_out = {key for key, name in only_with.items() if getattr(self, name) is None} if only_with else only_with
-        return {key: to_json(getattr(self, name)) for key, name in _keys(type(self)) if key not in left_out}
+        keys, values = _reader(type(self))
+        answer = {
+            key: value if type(value) in _PLAIN else to_json(value)
+            for key, value in zip(keys, values(self), strict=True)
+        }
+        for key, name in self.json_only_with.items():
+            if getattr(self, name) is None:
+                del answer[key]
+        return answer
 
     def _repr_html_(self) -> str:
         """Names beside values, as notebooks show them."""
@@ -150,11 +157,18 @@ class Answers(tuple[Row, ...]):
         return table(self.to_json())
 
 
-@cache
-def _keys(kind: type[Any]) -> tuple[tuple[str, str], ...]:
+def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:
     """Each key of a class's JSON form, and the attribute that holds its value."""
-    parts = [listed.partition("=") for listed in kind.json_names or [field.name for field in fields(kind)]]
-    return tuple((key, name or key) for key, _, name in parts)
+    for listed in kind.json_names or [field.name for field in fields(kind)]:
+        key, _, name = listed.partition("=")
+        yield key, name or key
+
+
+@cache
+def _reader(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The keys of a class's JSON form, and what reads the values of all of them at once."""
+    keys, names = zip(*_keys(kind), strict=True)
+    return keys, attrgetter(*names) if len(names) > 1 else lambda answer: (getattr(answer, names[0]),)
 
 
 # -- tables
