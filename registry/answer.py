@@ -15,8 +15,10 @@ HTTP service sends, so these keys are a promise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -33,11 +35,13 @@ Row = TypeVar("Row")
 # Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
 _ROWS_IN_REPR = 3
+_PLAIN = frozenset({type(None), str, bool, int, float})
 
 
 def to_json(value: Any) -> Any:
     """A value as JSON's own types; an object by its `to_answer` or `to_json`, or else by its fields."""
-    if value is None or isinstance(value, str | bool | int | float):
+    # Nearly all are of these types; the rest are subclasses.
+    if type(value) in _PLAIN or isinstance(value, str | bool | int | float):
         return value
     for name in ("to_answer", "to_json"):
         if (method := getattr(value, name, None)) is not None:
@@ -76,8 +80,15 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        left_out = {key for key, name in self.json_only_with.items() if getattr(self, name) is None}
-        return {key: to_json(getattr(self, name)) for key, name in _keys(type(self)) if key not in left_out}
+        keys, values = _reader(type(self))
+        answer = {
+            key: value if type(value) in _PLAIN else to_json(value)
+            for key, value in zip(keys, values(self), strict=True)
+        }
+        for key, name in self.json_only_with.items():
+            if getattr(self, name) is None:
+                del answer[key]
+        return answer
 
     def _repr_html_(self) -> str:
         """Names beside values, as notebooks show them."""
@@ -157,6 +168,13 @@ def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:
     for listed in kind.json_names or [field.name for field in fields(kind)]:
         key, _, name = listed.partition("=")
         yield key, name or key
+
+
+@cache
+def _reader(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The keys of a class's JSON form, and what reads the values of all of them at once."""
+    keys, names = zip(*_keys(kind), strict=True)
+    return keys, attrgetter(*names) if len(names) > 1 else lambda answer: (getattr(answer, names[0]),)
 
 
 # -- tables

@@ -126,7 +126,7 @@ def memorized_sequence(model: Model, row: AnyRow) -> MemorizedSequence:
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
-        seen=row.sequence in model.schedule.sequences_seen(row.first_step),
+        seen=row.sequence < row.first_step * model.schedule.sequences_per_batch,
         last_step=row.last_step,
         times_lost=row.times_lost,
     )

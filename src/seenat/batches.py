@@ -39,12 +39,8 @@ class ByteExtent(Answer):
     def of(cls, order: Order, extents: tuple[Extent, ...]) -> tuple[Self, ...]:
         """The extents of an order, files named as its location names them."""
         return tuple(
-            cls(file=_relative(order, extent), offset=extent.offset, length=extent.length) for extent in extents
+            cls(file=order.relative_name(extent.file), offset=extent.offset, length=extent.length) for extent in extents
         )
-
-
-def _relative(order: Order, extent: Extent) -> str:
-    return str(extent.file.relative_to(order.location) if extent.file.is_relative_to(order.location) else extent.file)
 
 
 @dataclass(frozen=True, kw_only=True)

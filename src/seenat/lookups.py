@@ -118,6 +118,10 @@ class Lookups(CatalogSection):
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
         return self._registry.generation()
 
+    def is_measured(self, name: str) -> bool:
+        """Whether anything was measured over this order, or over the order of this model; raises as `batch` does."""
+        return self._registry.has_measurements(self._registry.order_or_model(name)[0])
+
     def order(self, name: str) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
         return self._registry.order(name)
@@ -167,8 +171,7 @@ class Lookups(CatalogSection):
 
         chosen = self._model(model)
         checkpoint = chosen.checkpoint(step)
-        files, evidence = self._registry.checkpoint_files(checkpoint), self._registry.evidence(checkpoint)
-        return StepAnswer.of(chosen, checkpoint, files, evidence)
+        return StepAnswer.of(chosen, checkpoint, *self._registry.details(checkpoint))
 
     def batch(
         self,

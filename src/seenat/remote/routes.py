@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from seenat.remote.parameters import PARAMETERS, Parameter
@@ -40,23 +41,24 @@ class Route:
     example: Mapping[str, str] = field(default_factory=dict)
     """Values with which it answers on every catalog, or on one with a measured pocket suite."""
     reads: str = "rows"
-    """`little`, less than a millisecond; `rows` of the catalog; `order`, which reads ids or an index and may take long."""
+    """`little`, less than a millisecond; `place`, as little unless the order was measured; `rows` of the catalog; `order`,
+    which reads ids or an index and may take long."""
     pages: int = 0
     """How many numbers say where the next page begins, `next` of the answer and `after` of the method; 0 without pages."""
     follows_from_catalog: bool = False
     """Whether its answer follows from models and orders alone, and so holds until those change."""
 
-    @property
+    @cached_property
     def in_path(self) -> tuple[str, ...]:
         """Parameters that stand in the path."""
         return tuple(_IN_PATH.findall(self.path))
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """All parameters, those of the path first, by the key under which this table knows them."""
         return {key: PARAMETERS[key] for key in (*self.in_path, *self.query)}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What tells it from all others: `models-model-steps-step`."""
         return re.sub(r"[^a-z]+", "-", self.path.lower()).strip("-")
@@ -124,6 +126,7 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
+        reads="place",
         example={**_PYTHIA, "sequence": "3071999"},
     ),
     Route(
@@ -161,6 +164,7 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
+        reads="place",
         example={**_PYTHIA, "sequence": "1024"},
     ),
     Route(path="/claims", method="claims", query=("subject",), example={"subject": "pythia-70m"}),
