@@ -70,6 +70,15 @@ class Asked:
 
         Raises what the catalog raises, and `Withheld`.
         """
+        document, source = self._asked(path, values)
+        self.sources.append(source)
+        return document
+
+    def look_up(self, path: str, **values: Any) -> Any:
+        """As `ask`, for what decides how a page is made and is not shown itself."""
+        return self._asked(path, values)[0]
+
+    def _asked(self, path: str, values: Mapping[str, Any]) -> tuple[Any, Source]:
         if path not in self.page.shows:
             raise LookupError(f"{self.page.path} does not say that it shows {path}.")
         route = _BY_PATH[path]
@@ -78,5 +87,4 @@ class Asked:
         document, key = self.answering.shown(route, given)
         rows = document if isinstance(document, list) else document[key] if key else None
         is_whole = isinstance(document, list) or document.get("next") is None
-        self.sources.append(Source(route, given, None if rows is None else len(rows), is_whole))
-        return document
+        return document, Source(route, given, None if rows is None else len(rows), is_whole)

@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from seenat.memorization.plots.charts import onset_chart, trajectory_chart
 from seenat.memorization.plots.evaluations import benchmark_chart
+from seenat.memorization.plots.runs import learning_rate_chart
 from seenat.memorization.plots.save import definition_of, svg_of
 from seenat.registry import settings
 from seenat.registry.errors import MissingExtra, UnknownRoute
@@ -67,6 +68,7 @@ CHARTS: dict[str, Chart] = {
     for chart in (
         Chart("onset", "/models/{model}/onsets", lambda answer: onset_chart([answer])),
         Chart("trajectory", "/models/{model}/trajectories/{sequence}", trajectory_chart),
+        Chart("learning-rate", "/models/{model}", learning_rate_chart),
         Chart("evaluations", "/models/{model}/evaluations", lambda answer: benchmark_chart([answer])),
     )
 }
