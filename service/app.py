@@ -30,6 +30,11 @@ from seenat.service.http.limits import Gate
 from seenat.service.http.metrics import Metrics
 from seenat.service.jobs.acting import Acting
 from seenat.service.jobs.events import Events
+from seenat.service.pages.charts import CHARTS, Charts
+from seenat.service.pages.drawing import PICTURE_PATH, PLACE_PATH, Pictures
+from seenat.service.pages.responding import Pages, explain
+from seenat.service.pages.static_files import static_files
+from seenat.service.pages.table import PAGES
 from seenat.service.settings import ServiceSettings
 
 __all__ = ["build_app"]
@@ -67,8 +72,9 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
         app, Acting(catalog, answering, settings.limits), Events(catalog, answering, settings.limits, is_stopping)
     )
     _add_own(app, settings, answering, metrics)
+    _add_pages(app, Pages(answering, policy), Charts(answering), Pictures(answering))
     app.add_middleware(_Catching)
-    return Edge(_Compressing(Dispatch(_Raising(app), answering)), Gate(settings), metrics)
+    return Edge(_Compressing(Dispatch(_Raising(app), answering)), Gate(settings), metrics, explain)
 
 
 class _Catching:
@@ -149,6 +155,18 @@ def _methods_at(request: Request) -> list[str]:
     matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     read = ["GET", "HEAD"] if answers(request.scope) else []
     return sorted({*read, *(method for route in matching for method in getattr(route, "methods", ()))})
+
+
+def _add_pages(app: FastAPI, pages: Pages, charts: Charts, pictures: Pictures) -> None:
+    files = static_files()
+    found: dict[str, Any] = {page.path: pages.endpoint(page) for page in PAGES}
+    for chart in CHARTS.values():
+        found[f"/charts/{chart.name}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
+        found[f"/charts/{chart.name}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
+    found |= {"/vega/{key}.js": charts.bundle, PICTURE_PATH: pictures.picture, PLACE_PATH: pictures.place}
+    found |= {"/static/{digest}/{name}": files.respond, "/favicon.ico": files.icon}
+    for path, endpoint in found.items():
+        app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
 
 async def _raise_as_ours(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 delete      delete: results, job
 measured    results: what was measured, by which protocols, on what
 onset       trajectory, onset
+cells       trajectories, passages, why: sequences by checkpoints
 which       which: lists of sequences; compact
 export      export, export-batches
 published   import, compare: what others measured

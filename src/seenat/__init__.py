@@ -147,10 +147,13 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.batches import BatchTrajectories, SequenceValues
     from seenat.memorization.queries.earlier import Earlier, EarlierSequence
     from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
+    from seenat.memorization.queries.passages import Passage, Passages
+    from seenat.memorization.queries.provenance import BlockRecord, CellShard, MeasuredCheckpoint, Provenance, TokenFile
     from seenat.memorization.queries.recited import Recital, Said
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
@@ -166,7 +169,16 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.set_difference import SetDifference
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
-    from seenat.models import Citation, CitationEntry, LearningRate, ModelAnswer, Models, ModelSummary, ScheduleAnswer
+    from seenat.models import (
+        Citation,
+        CitationEntry,
+        LearningRate,
+        ModelAnswer,
+        Models,
+        ModelSummary,
+        RateAt,
+        ScheduleAnswer,
+    )
     from seenat.registry.access.log import AccessEntry
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
@@ -241,31 +253,33 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
-    "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "Benchmarks", "BrokenCheckpoints",
-    "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification", "Characters", "Checkpoint",
-    "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction",
-    "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve",
-    "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier",
-    "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureOnsets",
-    "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions",
-    "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes",
-    "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest",
-    "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredOn",
-    "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
-    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
-    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured",
-    "NotPermitted", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope",
-    "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Recital", "Refused", "Registered", "Relearned",
-    "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "Said", "ScheduleAnswer",
-    "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
-    "SequenceRange", "SequenceTrajectory", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema",
-    "StepAnswer", "StepLabels", "StillNeeded", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
-    "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
-    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
-    "UnknownRoute", "UnknownSequence", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which",
-    "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
-    "read_manifest", "restore", "upgrade", "write_table",
+    "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
+    "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
+    "CellShard", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim",
+    "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
+    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
+    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
+    "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
+    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
+    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
+    "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
+    "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
+    "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted",
+    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
+    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
+    "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
+    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
+    "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
+    "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
+    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
+    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
+    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
+    "UnknownSequence", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
+    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
+    "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -305,6 +319,9 @@ _NAMES = {
     "memorization.queries.earlier": "Earlier EarlierSequence",
     "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
+    "memorization.queries.batches": "BatchTrajectories SequenceValues",
+    "memorization.queries.passages": "Passage Passages",
+    "memorization.queries.provenance": "BlockRecord CellShard MeasuredCheckpoint Provenance TokenFile",
     "memorization.queries.onsets": "MemorizedSequence Onsets",
     "memorization.queries.recited": "Recital Said",
     "memorization.queries.trajectories": "SequenceTrajectory",
@@ -324,7 +341,7 @@ _NAMES = {
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions SubmitOptions",
-    "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models ScheduleAnswer",
+    "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
     "registry.access.log": "AccessEntry",
     "registry.access.tokens": "AccessToken CreatedToken",
     "registry.answer": "Answer Answers TableAnswer",
