@@ -205,9 +205,9 @@ def test_queries_that_cannot_be(pocket: seenat.Catalog) -> None:
 
 
 def test_texts_cut_at_any_character_find_where_they_come_from(pocket: seenat.Catalog, rows: np.ndarray) -> None:
-    """1,000 of them; `python -m support.substrings` of the tests makes 10,000."""
-    reasons = check_substrings(pocket, rows, 1_000, seed=5)
-    assert reasons["found"] > 900
+    """300 of them; `python -m support.substrings` of the tests makes 10,000."""
+    reasons = check_substrings(pocket, rows, 300, seed=5)
+    assert reasons["found"] > 270
     due = {"found", "no whole word", "no whole word beside a cut <|endoftext|>", "cut within a character"}
     assert set(reasons) <= due
 
