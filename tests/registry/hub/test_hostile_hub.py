@@ -6,6 +6,7 @@ cache, and nothing in it is anything but what the hub holds under its digest.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -252,6 +253,22 @@ def test_nor_by_its_limit(hub: HostileHub, disk: Disk, limit: str) -> None:
     for kind, ask in each(["listing", "body part", "range"]):
         hub.attack = Attack(kind, lambda answer: Answer("429 Busy", (("RateLimit", limit), ("Content-Length", "0"))))
         assert isinstance(check_ends(ask, disk), HubUnavailable)
+
+
+def test_a_name_whose_look_up_hangs_is_given_up(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(60))
+    error = check_ends(listed, disk)
+    assert isinstance(error, HubUnavailable)
+    assert "brought nothing of the address of hub.invalid in 0.5 seconds" in str(error)
+
+
+def test_no_client_without_bounds_fetches(hub: HostileHub, disk: Disk) -> None:
+    """Where a head offers bytes by way of Xet, huggingface_hub would leave the transfer to hf_xet."""
+    route = ("X-Xet-Refresh-Route", f"{hub.url}/xet")
+    hub.attack = Attack("head part", lambda answer: answer.with_header("X-Xet-Hash", "0" * 64).with_header(*route))
+    assert check_ends(checkpoint, disk) is None
+    assert hub.asked.count("body part") == 1
 
 
 # -- heads that no hub sends
