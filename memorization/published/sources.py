@@ -125,7 +125,9 @@ def open_published(source: str, *, patience: float = _PATIENCE) -> Iterator[tupl
         return
     datasets.disable_progress_bars()
     try:
-        yield _published(*(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path, patience)))
+        yield _published(
+            *(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path, patience))
+        )
     finally:
         datasets.enable_progress_bars()
 
@@ -205,9 +207,7 @@ def _remote(source: str, files: list[str], filesystem: Any, patience: float) -> 
     return names, partial(_remote_rows, source, files, filesystem, patience)
 
 
-def _remote_rows(
-    source: str, files: list[str], filesystem: Any, patience: float, columns: list[str]
-) -> Iterator[Any]:
+def _remote_rows(source: str, files: list[str], filesystem: Any, patience: float, columns: list[str]) -> Iterator[Any]:
     # fsspec and pyarrow ask the hub in threads of their own, where no bounds are kept but this one.
     with _hub_errors(source):
         yield from each_in_time(source, lambda: rows_of(files, columns, _ROWS_AT_ONCE, filesystem), patience)

@@ -20,7 +20,9 @@ from support.hostile_hub import COMMIT, FILES, IDS, Answer, Attack, HostileHub, 
 from support.hostile_listings import JSONS
 
 from seenat.registry.errors import CorruptFile, HubUnavailable, SeenatError
+from seenat.registry.hub.cache import git_blob_id, keep_if_content
 from seenat.registry.hub.download import fetch_checkpoint
+from seenat.registry.hub.files import RepositoryFile
 from seenat.registry.hub.listing import RepositoryListing
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.remote.range_requests import HubFile, HubLocation, HubRanges
@@ -296,6 +298,15 @@ def test_an_etag_that_is_no_digest_is_refused(hub: HostileHub, disk: Disk, value
         error = check_ends(checkpoint, disk)
         assert isinstance(error, HubUnavailable)
         assert "is neither a SHA-1 nor a SHA-256" in str(error)
+
+
+def test_what_was_written_outside_of_the_cache_is_not_used(disk: Disk) -> None:
+    outside = disk.outside / "config.json"
+    outside.parent.mkdir()
+    outside.write_bytes(FILES["config.json"])
+    with pytest.raises(CorruptFile, match=rf"had config.json written to {outside}, which is outside of "):
+        keep_if_content(outside, RepositoryFile("config.json", git_blob_id(outside), None))
+    assert outside.exists()
 
 
 def test_a_second_look_that_differs_from_the_first_is_refused(hub: HostileHub, disk: Disk) -> None:
