@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from seenat.attribution.ngrams.codes import Codes, codes_of
 from seenat.attribution.ngrams.files.shard_file import BuiltShard, ShardLayout, write_shard
