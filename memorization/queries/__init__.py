@@ -3,5 +3,8 @@
 onsets        when a model memorized what: counts at every checkpoint, the first sequences
 trajectories  one sequence over a model's checkpoints; values of a range of sequences
 memorized     what was memorized first by a step; how many sequences of each batch
+recited       what each checkpoint said of a sequence, as far as results tell
+earlier       what one model memorized before another
+measured      what was measured, by which protocols, on what, by which jobs
 export        every value as Parquet or a dataset
 """
