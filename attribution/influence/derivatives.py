@@ -16,6 +16,7 @@ gradients of single sequences.
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import cached_property
 from typing import Any
@@ -106,7 +107,7 @@ class Derivatives:
         ids, step = torch.from_numpy(self._probe), _WIDEST
         while (off := self._share_of_the_third(step, ids)) > _TOLD_FROM and step > 2 * _NARROWEST:
             step /= 4
-        return min(_WIDEST, max(_NARROWEST, step * (_TOLERATED / max(off, 1e-9)) ** 0.5))
+        return min(_WIDEST, max(_NARROWEST, step * math.sqrt(_TOLERATED / max(off, 1e-9))))
 
     def _share_of_the_third(self, step: float, ids: torch.Tensor) -> float:
         """By how much of itself a difference of the ids' loss is off: four times as much as that of half the step is."""
