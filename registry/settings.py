@@ -18,7 +18,17 @@ from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["cache_bytes", "database_url", "debug", "environment_for", "expand", "home", "no_color", "token", "use_one_blas_thread"]
+__all__ = [
+    "cache_bytes",
+    "database_url",
+    "debug",
+    "environment_for",
+    "expand",
+    "home",
+    "no_color",
+    "token",
+    "use_one_blas_thread",
+]
 
 
 def home() -> Path:

@@ -63,7 +63,9 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
     # The router tries one after the other.
     for route in sorted(ROUTES, key=lambda route: route.reads != "little"):
         app.add_route(PREFIX + route.path, answering.endpoint(route), methods=["GET"], include_in_schema=False)
-    _add_jobs(app, Acting(catalog, answering, settings.limits), Events(catalog, answering, settings.limits, is_stopping))
+    _add_jobs(
+        app, Acting(catalog, answering, settings.limits), Events(catalog, answering, settings.limits, is_stopping)
+    )
     _add_own(app, settings, answering, metrics)
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
     app.add_middleware(Edge, gate=Gate(settings), metrics=metrics)

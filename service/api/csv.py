@@ -1,4 +1,7 @@
-"""Rows as CSV: nested values as columns with dots, lists as JSON, and no cell that a spreadsheet takes for a formula."""
+"""Rows as CSV: nested values as columns with dots, lists as JSON.
+
+No cell is one that a spreadsheet takes for a formula, or steers a terminal; JSON has the text as it is.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seenat.registry.printable import printable
+
 __all__ = ["columns_of", "csv_lines", "flatten"]
 
 # What begins a formula in Excel, LibreOffice or Google Sheets.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -49,4 +54,4 @@ def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return str(value).lower() if isinstance(value, bool) else value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return printable(f"'{text}" if text.startswith(_FORMULA) else text)

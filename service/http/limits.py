@@ -56,7 +56,9 @@ class Gate:
 
     def _check_body(self, length: bytes) -> None:
         if not length.isdigit() or len(length) > 18 or int(length) > self._limits.body_bytes:
-            raise TooLarge(f"This request brings a body beyond {self._limits.body_bytes:,} bytes; ask for less at once.")
+            raise TooLarge(
+                f"This request brings a body beyond {self._limits.body_bytes:,} bytes; ask for less at once."
+            )
 
 
 def _known_hosts(settings: ServiceSettings) -> set[str] | None:

@@ -17,8 +17,8 @@ from starlette.requests import Request
 
 from seenat import Access
 from seenat.registry.errors import NotPermitted, SeenatError
-from seenat.service.http.logs import note
 from seenat.service.http.limits import Rate
+from seenat.service.http.logs import note
 
 __all__ = ["Audit"]
 

@@ -56,9 +56,7 @@ class _State:
 class Events:
     """Tells how jobs stand, to a bounded number of clients."""
 
-    def __init__(
-        self, catalog: Catalog, answering: Answering, limits: Limits, is_stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, catalog: Catalog, answering: Answering, limits: Limits, is_stopping: Callable[[], bool]) -> None:
         self._catalog, self._answering, self._limits = catalog, answering, limits
         self._is_stopping = is_stopping
         self._open = 0
@@ -71,7 +69,9 @@ class Events:
         if state.has_ended and state.id == known:
             return Response(status_code=204)
         if self._open >= self._limits.streams:
-            raise TooSlow(f"{self._open:,} clients watch jobs here already; ask again in some seconds, or ask for the job.")
+            raise TooSlow(
+                f"{self._open:,} clients watch jobs here already; ask again in some seconds, or ask for the job."
+            )
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         blocks = self._blocks(job, state, known) if not request.scope["seenat_is_head"] else _nothing()
         return StreamingResponse(blocks, media_type=EVENT_STREAM, headers=headers)

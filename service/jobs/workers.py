@@ -57,7 +57,11 @@ def _keep_one(url: str | None, stop: threading.Event) -> None:
 def _begin(url: str | None) -> subprocess.Popen[bytes]:
     # In a session of its own, so that a Ctrl-C for the server does not break off what it measures.
     return subprocess.Popen(
-        _COMMAND, env=settings.environment_for(url), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        _COMMAND,
+        env=settings.environment_for(url),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 

@@ -12,7 +12,7 @@ import httpx2
 from seenat.registry import settings
 from seenat.registry.errors import Unauthenticated, Unreachable
 from seenat.registry.printable import in_a_sentence
-from seenat.remote.actions import ACTIONS, EVENTS, EVENT_STREAM
+from seenat.remote.actions import ACTIONS, EVENT_STREAM, EVENTS
 from seenat.remote.answers import read_answer
 from seenat.remote.bodies import body_value
 from seenat.remote.events import Event, read_events
@@ -76,7 +76,9 @@ class RemoteJobs:
                 reason = "it ends the stream"
             failed += 1
             time.sleep(seconds)
-        raise Unreachable(f"The service at {self.url} does not tell of job {job} any more: {reason}; check that it runs.")
+        raise Unreachable(
+            f"The service at {self.url} does not tell of job {job} any more: {reason}; check that it runs."
+        )
 
     def _events(self, job: int, known: str | None) -> Iterator[Event]:
         address, headers = f"{self.url}{PREFIX}{EVENTS.format(job=job)}", {"accept": EVENT_STREAM}
