@@ -47,14 +47,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came: of a head, or of a body that is read in its own bounds."""
         self._await_head()
-        self._received += len(data)
-        most = self.bounds.body_bytes * _TIMES_IN_CHUNKS if self._in_body else self.bounds.header_bytes
-        if self._received > most:
-            if not self._in_body:
-                self.transport.write(_TOO_LARGE)
-            self._close()
-            return
-        super().data_received(data)
+        while data and not self.transport.is_closing():
+            bounds = self.bounds
+            room = (bounds.body_bytes * _TIMES_IN_CHUNKS if self._in_body else bounds.header_bytes) - self._received
+            if room <= 0:
+                self._refuse()
+                return
+            # A head and what follows it may come together: what a bound has room for is read before the rest is looked at.
+            part, data = data[:room], data[room:]
+            self._received += len(part)
+            super().data_received(part)
 
     def on_headers_complete(self) -> None:
         """A head is there."""
@@ -125,6 +127,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._reader_timer is not None:
             self._reader_timer.cancel()
             self._reader_timer = None
+
+    def _refuse(self) -> None:
+        if not self._in_body:
+            self.transport.write(_TOO_LARGE)
+        self._close()
 
     def _close(self) -> None:
         if self.transport is not None and not self.transport.is_closing():

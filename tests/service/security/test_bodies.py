@@ -113,6 +113,14 @@ def test_a_large_body_is_refused(writable: Writable) -> None:
     refused(writable, 413, "too-large", content=iter([large[:40_000], large[40_000:]]), headers=JSON)
 
 
+def test_a_body_as_large_as_may_be_is_read(writable: Writable) -> None:
+    """With its head, and in chunks, it is longer than a head may be."""
+    asked = {"model": "pocket-230k", "steps": [64], "sequences": "0:8"}
+    body = json.dumps(asked).encode().ljust(65_536)
+    for content in (body, iter([body[:30_000], body[30_000:]])):
+        assert writable.act("/api/v1/jobs", content=content, headers=JSON).status_code == 202
+
+
 def head(writable: Writable, *more: str) -> bytes:
     lines = ["POST /api/v1/jobs HTTP/1.1", "host: localhost", "content-type: application/json"]
     return "\r\n".join([*lines, f"authorization: Bearer {writable.tokens['jobs:write']}", *more, "", ""]).encode()
