@@ -3,6 +3,7 @@
 Rooms, each importing only those above it:
 
     storage       files written whole or not at all, and their digests
+    parquet       Parquet files of others, read within bounds of memory
     checkpoints   the files of a checkpoint: which, what they hash to, how many parameters they hold
     hub           repositories of models: listed, fetched, kept
     database      engine, transactions, tables, schema

@@ -21,6 +21,7 @@
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
     ├── StaleResults                  exit 1, HTTP 409   what was counted of results is of files that were replaced
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
+    ├── StillNeeded                   exit 1, HTTP 409   what is to be deleted is worked at, or others rest on it
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
     ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is fetched or written
     ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
@@ -77,6 +78,7 @@ __all__ = [
     "SlowRequest",
     "StaleResults",
     "StaleSchema",
+    "StillNeeded",
     "SuiteChanged",
     "TooLarge",
     "TooManyRequests",
@@ -222,6 +224,12 @@ class StaleResults(SeenatError):
 
 class JobFailed(SeenatError):
     """Long work ended without its result: shards that could not be measured, a training process that failed."""
+
+
+class StillNeeded(SeenatError):
+    """What is to be deleted is worked at right now, or something else rests on it; nothing was deleted."""
+
+    http_status = 409
 
 
 class MissingExtra(SeenatError):

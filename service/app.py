@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import seenat
 from seenat.registry.database.url import parse_url
@@ -21,6 +22,7 @@ from seenat.registry.errors import MethodNotAllowed, Refused, UnknownRoute
 from seenat.remote.actions import ACTIONS, EVENTS
 from seenat.remote.routes import PREFIX, ROUTES
 from seenat.service.api.answering import Answering
+from seenat.service.api.dispatch import Dispatch, answers
 from seenat.service.api.openapi import describe_api
 from seenat.service.api.withheld import read_policy
 from seenat.service.http.edge import Edge
@@ -28,21 +30,27 @@ from seenat.service.http.limits import Gate
 from seenat.service.http.metrics import Metrics
 from seenat.service.jobs.acting import Acting
 from seenat.service.jobs.events import Events
+from seenat.service.pages.charts import CHARTS, Charts
+from seenat.service.pages.drawing import PICTURE_PATH, PLACE_PATH, Pictures
+from seenat.service.pages.responding import Pages, explain
+from seenat.service.pages.static_files import static_files
+from seenat.service.pages.table import PAGES
 from seenat.service.settings import ServiceSettings
 
 __all__ = ["build_app"]
 
 _LEAST_COMPRESSED = 1400
 _LEVEL = 4
+_RAISED = "seenat_raised"
 
 
-def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambda: False) -> FastAPI:
+def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The application over the catalog of the settings, which it opens here; `is_stopping` ends what streams."""
     policy = read_policy(settings.no_text, settings.withheld)
     catalog = seenat.open(settings.url)
     answering, metrics = (
         Answering(catalog, policy, settings.limits, is_embedded=_is_embedded(settings), is_stopping=is_stopping),
-        Metrics(),
+        Metrics(settings.shared),
     )
 
     @asynccontextmanager
@@ -60,16 +68,52 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
         exception_handlers={HTTPException: _raise_as_ours},
     )
     app.openapi = describe_api  # type: ignore[method-assign]
-    # The router tries one after the other.
-    for route in sorted(ROUTES, key=lambda route: route.reads != "little"):
-        app.add_route(PREFIX + route.path, answering.endpoint(route), methods=["GET"], include_in_schema=False)
     _add_jobs(
         app, Acting(catalog, answering, settings.limits), Events(catalog, answering, settings.limits, is_stopping)
     )
     _add_own(app, settings, answering, metrics)
-    app.add_middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
-    app.add_middleware(Edge, gate=Gate(settings), metrics=metrics)
-    return app
+    _add_pages(app, Pages(answering, policy), Charts(answering), Pictures(answering))
+    app.add_middleware(_Catching)
+    return Edge(_Compressing(Dispatch(_Raising(app), answering)), Gate(settings), metrics, explain)
+
+
+class _Catching:
+    """Within the framework: keeps an exception from its outermost layer, which would answer with a page of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            scope[_RAISED] = error
+
+
+class _Raising:
+    """Around the framework: raises what was kept, of which the edge makes a problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+        if (error := scope.get(_RAISED)) is not None:
+            raise error
+
+
+class _Compressing:
+    """Compresses for those who read it; the others do not pay for looking into each answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._zipped = GZipMiddleware(app, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reads = scope["type"] == "http" and b"gzip" in scope["seenat_headers"].get(b"accept-encoding", b"")
+        await (self._zipped if reads else self._app)(scope, receive, send)
 
 
 def _add_jobs(app: FastAPI, acting: Acting, events: Events) -> None:
@@ -109,18 +153,30 @@ def _add_own(app: FastAPI, settings: ServiceSettings, answering: Answering, metr
 def _methods_at(request: Request) -> list[str]:
     """The methods that are answered at a request's path."""
     matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in getattr(route, "methods", ())})
+    read = ["GET", "HEAD"] if answers(request.scope) else []
+    return sorted({*read, *(method for route in matching for method in getattr(route, "methods", ()))})
+
+
+def _add_pages(app: FastAPI, pages: Pages, charts: Charts, pictures: Pictures) -> None:
+    files = static_files()
+    found: dict[str, Any] = {page.path: pages.endpoint(page) for page in PAGES}
+    for chart in CHARTS.values():
+        found[f"/charts/{chart.name}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
+        found[f"/charts/{chart.name}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
+    found |= {"/vega/{key}.js": charts.bundle, PICTURE_PATH: pictures.picture, PLACE_PATH: pictures.place}
+    found |= {"/static/{digest}/{name}": files.respond, "/favicon.ico": files.icon}
+    for path, endpoint in found.items():
+        app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
 
 async def _raise_as_ours(request: Request, error: Exception) -> Response:
     """What the router refuses, as an error of the table; the edge makes a problem of it."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    path = request.scope["path"]
-    if status == 404:
+    path, allowed = request.scope["path"], _methods_at(request)
+    if status == 404 and not allowed:
         known = [PREFIX + path for path in (*(route.path for route in ROUTES), EVENTS, *(one.path for one in ACTIONS))]
         nearest = get_close_matches(path, known, n=3, cutoff=0.4)
         raise UnknownRoute(f"There is nothing at {path}; /openapi.json lists all addresses.", nearest)
-    if status == 405:
-        allowed = _methods_at(request)
+    if status in (404, 405):
         raise MethodNotAllowed(f"{request.method} is not answered at {path}; ask by {' or '.join(allowed)}.", allowed)
     raise Refused(f"This request cannot be answered: {status}.")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -22,6 +24,7 @@ from uvicorn.supervisors import Multiprocess
 from seenat.registry.errors import InvalidValue
 from seenat.service.app import build_app
 from seenat.service.http.logs import log_to_stderr, note
+from seenat.service.http.metrics import SHARED
 from seenat.service.http.protocol import BoundedProtocol
 from seenat.service.jobs.workers import workers_for_jobs
 from seenat.service.settings import ServiceSettings
@@ -94,6 +97,18 @@ class _App:
 
 def run(settings: ServiceSettings) -> None:
     """Serve until a signal ends it. Raises `InvalidValue` for an address that cannot be used."""
+    with ExitStack() as stack:
+        _run(_with_shared(settings, stack) if settings.workers > 1 else settings)
+
+
+def _with_shared(settings: ServiceSettings, stack: ExitStack) -> ServiceSettings:
+    """With a folder in which workers count; its name must stand in their environment before they import anything."""
+    folder = stack.enter_context(TemporaryDirectory(prefix="seenat-serve-"))
+    os.environ[SHARED] = folder
+    return replace(settings, shared=Path(folder))
+
+
+def _run(settings: ServiceSettings) -> None:
     log_to_stderr()
     listener = _listen(settings)
     address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"

@@ -80,6 +80,8 @@ class ServiceSettings:
     hosts: tuple[str, ...] = ()
     """Names under which it may be asked, beside its own address; `*` for any."""
     limits: Limits = Limits()
+    shared: Path | None = None
+    """A folder in which workers count together."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= _LAST_PORT:

@@ -1,5 +1,6 @@
 """From a request to the catalog's answer and its bytes.
 
+dispatch   from an address to its route
 reading    the values of a request's address
 answering  the call of the catalog, within its bounds, and the response
 documents  answers as JSON, JSON lines and CSV

@@ -18,6 +18,7 @@ from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
 WRITE_OR_COMPUTE = {
+    *("delete results", "delete job", "unregister", "db backup", "db restore", "db verify", "gc"),
     *("cancel", "compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),
     *(
         "export-memorized",
