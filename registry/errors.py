@@ -7,6 +7,7 @@
     ├── NotFound                      exit 3, HTTP 404
     │   ├── UnknownModel
     │   ├── UnknownOrder              also: the model's training order is not published
+    │   ├── UnknownSuite
     │   ├── UnknownCheckpoint
     │   ├── UnknownBatch
     │   ├── UnknownSequence
@@ -78,6 +79,7 @@ __all__ = [
     "UnknownParameter",
     "UnknownRoute",
     "UnknownSequence",
+    "UnknownSuite",
     "Unreachable",
     "Withheld",
 ]
@@ -146,6 +148,10 @@ class UnknownModel(NotFound):
 
 class UnknownOrder(NotFound):
     """No order has this name, or a model's order is not published."""
+
+
+class UnknownSuite(NotFound):
+    """No suite has this name."""
 
 
 class UnknownCheckpoint(NotFound):

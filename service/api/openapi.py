@@ -76,7 +76,7 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _headers(route: Route) -> dict[str, Any]:
     tag = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match."}}
     link = {"Link": {"schema": {"type": "string"}, "description": "The next page, where there is one."}}
-    return tag | link if route.pages else tag
+    return tag | link if route.pages or route.keyed_by else tag
 
 
 def _parameter(route: Route, key: str, kind: Parameter) -> dict[str, Any]:

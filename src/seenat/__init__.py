@@ -15,6 +15,7 @@ What a checkpoint had seen, and where the data lies:
     catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+    catalog.suites()                                what was registered together, and where it is from
 
 What it has memorized, and when:
 
@@ -186,6 +187,7 @@ if TYPE_CHECKING:
         UnknownParameter,
         UnknownRoute,
         UnknownSequence,
+        UnknownSuite,
         Unreachable,
         Withheld,
     )
@@ -196,6 +198,7 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
     from seenat.registry.integrity.verify_order import OrderVerification
+    from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
@@ -226,10 +229,10 @@ __all__ = [
     "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
     "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
     "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
+    "StoredResult", "Studies", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
     "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
     "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
-    "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
+    "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "Unreachable", "UpgradeAnswer", "Verification", "Which",
     "Withheld", "Worked", "WorkerObserver", "__version__", "check_schema", "connect", "open", "read_manifest",
     "upgrade", "write_table",
 ]
@@ -283,7 +286,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
+    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownSuite Unreachable Withheld",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -291,6 +294,7 @@ _NAMES = {
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
     "registry.integrity.verify_order": "OrderVerification",
+    "registry.suites.answers": "SuiteAnswer",
     "registry.suites.claims": "Claim",
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",

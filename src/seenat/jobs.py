@@ -20,11 +20,11 @@ __all__ = ["Jobs"]
 class Jobs(Lookups):
     """Jobs that `memorize` has planned."""
 
-    def jobs(self) -> Answers[Job]:
-        """All jobs, the newest first."""
+    def jobs(self, *, limit: int | None = None, after: int | None = None) -> Answers[Job]:
+        """All jobs, the newest first; or a page of at most `limit`, those before the job `after`."""
         from seenat.memorization.jobs.status import list_jobs
 
-        return Answers(list_jobs(self._registry))
+        return Answers(list_jobs(self._registry, limit, after))
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
