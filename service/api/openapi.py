@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import seenat
@@ -61,6 +63,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     about = inspect.getdoc(method) or ""
     schema, is_list = schemas.returned(method)
     content: dict[str, Any] = {"application/json": {"schema": schema}}
+    if route.name in _examples():
+        content["application/json"]["example"] = _examples()[route.name]
     if is_list:
         content |= {Form.JSONL.value: {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}
     return {
@@ -71,6 +75,13 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
         "responses": {"200": {"description": "The answer.", "content": content, "headers": _headers(route)}}
         | _refusals(),
     }
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    """Real answers to the routes' examples, of which lists keep two entries."""
+    found: dict[str, Any] = json.loads(files("seenat.service.api").joinpath("examples.json").read_text("utf-8"))
+    return found
 
 
 def _headers(route: Route) -> dict[str, Any]:

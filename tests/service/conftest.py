@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.published import write_evals
+from support.examples import fill_catalog
 from support.served import Serve, Served, running
 
 import seenat
@@ -24,12 +24,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
     """About 6 seconds of measuring and indexing."""
     path = tmp_path_factory.mktemp("served") / "catalog.sqlite"
-    with seenat.open(str(path)) as catalog:
-        catalog.register(pocket_manifest)
-        catalog.memorize("pocket-230k", steps=[0, 64, 128, 256, 384], sequences="0:1024", unseen=True)
-        catalog.memorize("pocket-660k", steps=[256, 384], sequences="0:256", unseen=True)
-        catalog.index.build("pocket-order")
-        catalog.import_evaluations(write_evals(path.parent / "evaluations"))
+    fill_catalog(path, pocket_manifest)
     return path
 
 
