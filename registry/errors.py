@@ -3,6 +3,7 @@
     SeenatError                       exit 1, HTTP 500
     ├── InvalidValue                  exit 2, HTTP 422   a value that cannot be what it should
     │   ├── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
+    │   ├── NotServed                 a catalog that is read over HTTP does not do this
     │   └── UnknownParameter          exit 2, HTTP 422   an address of the service takes no such parameter
     ├── NotFound                      exit 3, HTTP 404
     │   ├── UnknownModel
@@ -60,6 +61,7 @@ __all__ = [
     "NotFound",
     "NotIndexed",
     "NotMeasured",
+    "NotServed",
     "NothingToDraw",
     "OutOfMemory",
     "PlanChanged",
@@ -114,6 +116,10 @@ class UnknownParameter(InvalidValue):
     def __init__(self, message: str, nearest: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.nearest = tuple(nearest)
+
+
+class NotServed(InvalidValue, AttributeError):
+    """A catalog that is read over HTTP has no such method; open the catalog itself."""
 
 
 class NotFound(SeenatError):

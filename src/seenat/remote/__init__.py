@@ -5,5 +5,7 @@ parameters  values as they stand in addresses
 methods     the methods of the catalog's classes that the routes name
 client      RemoteCatalog: the same methods, answered by a service
 answers     what a service answers, read by attributes
+views       attributes of answers that are neither keys nor follow from them
+hints       the annotations by which an answer is read
 problems    errors as a service tells them
 """
