@@ -9,7 +9,7 @@
 
 `to_json` holds the fields under their names, in the order in which the class lists them. Where JSON has other keys, or
 properties beside the fields, `json_names` lists them all: "key" or "key=attribute". A key that stands only where some
-attribute is not None is listed in `json_only_with`. The JSON of every answer is what the command line prints and what the
+attribute is not None is listed in `json_only_with`. A row whose JSON has levels below gives a table flat columns by `to_row`. The JSON of every answer is what the command line prints and what the
 HTTP service sends, so these keys are a promise.
 """
 
@@ -110,7 +110,7 @@ class TableAnswer(Answer):
         return {name: key for key, name in _keys(cls)}[cls.table_field]
 
     def _rows(self) -> list[dict[str, Any]]:
-        return [to_json(row) for row in getattr(self, self.table_field)]
+        return [_row(row) for row in getattr(self, self.table_field)]
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a data frame; raises `MissingExtra` without pandas."""
@@ -156,6 +156,12 @@ class Answers(tuple[Row, ...]):
         from seenat.registry.notebook import table
 
         return table(self.to_json())
+
+
+def _row(value: Any) -> Any:
+    """A row of a table: by the value's `to_row`, where its JSON has levels below that a table has columns for."""
+    to_row = getattr(value, "to_row", None)
+    return to_json(value if to_row is None else to_row())
 
 
 def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:

@@ -69,7 +69,11 @@ def _missing() -> str:
 
 def _addresses(catalog: seenat.Catalog, number: int) -> list[str]:
     """So many addresses of look-ups, all unlike each other."""
-    runs = [model for model in catalog.models() if model.training_order and model.checkpoints and not model.altered_from_step]
+    runs = [
+        model
+        for model in catalog.models()
+        if model.training_order and model.checkpoints and not model.altered_from_step
+    ]
     chance, found = random.Random(0), {}
     while len(found) < number:
         model = chance.choice(runs)
@@ -116,7 +120,19 @@ def _rate(server: Server, folder: Path, addresses: list[str], seconds: int, *how
 def _load(server: Server, folder: Path, addresses: list[str], seconds: int, *how: str) -> Any:
     listed = folder / "addresses.txt"
     listed.write_text("".join(f"{address}\n" for address in addresses), "utf-8")
-    options = ("-t1", f"-c{_CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(_SCRIPT), server.url, "--", str(listed), *how)
+    options = (
+        "-t1",
+        f"-c{_CONNECTIONS}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(_SCRIPT),
+        server.url,
+        "--",
+        str(listed),
+        *how,
+    )
     ended = subprocess.run(["wrk", *options], capture_output=True, text=True, check=True)
     told = json.loads(ended.stdout.splitlines()[-1])
     assert how or told["requests"] < len(addresses), "some were asked twice"
@@ -154,7 +170,7 @@ def _csv(folder: Path) -> list[Figure]:
     """A list of a million rows: its bytes alone, and asked of a service, which reads each row from the catalog."""
     path = folder / "rows.sqlite"
     _write_onsets(path)
-    seconds, rows = _encoding()
+    seconds, _ = _encoding()
     with serving(path) as server:
         asked = f"{server.url}/api/v1/models/rows/which/first.csv?by={_STEPS[-1]}"
         httpx2.get(f"{asked}&limit=10").raise_for_status()

@@ -66,7 +66,11 @@ def _named(path: Path, given: dict[str, Any], options: dict[str, click.Option]) 
             near = get_close_matches(key, options, n=1) or sorted(options)
             raise InvalidValue(f"{path} sets {key!r}, which is no setting; there is {', '.join(near)}.")
         option = options[key]
-        if isinstance(value, dict) or isinstance(value, list) != option.multiple or isinstance(value, bool) != option.is_flag:
+        if (
+            isinstance(value, dict)
+            or isinstance(value, list) != option.multiple
+            or isinstance(value, bool) != option.is_flag
+        ):
             wanted = "a list" if option.multiple else "true or false" if option.is_flag else "a number or a text"
             raise InvalidValue(f"{path} sets {key} to {value!r}; write {wanted}.")
         found[str(option.name)] = value
@@ -89,7 +93,11 @@ def origins(context: click.Context) -> Iterator[tuple[str, str, str]]:
             ParameterSource.DEFAULT_MAP: f"the file {file}",
         }
         source = context.get_parameter_source(str(option.name))
-        yield name, _written(context.params[str(option.name)]), told.get(source, "the default") if source else "the default"
+        yield (
+            name,
+            _written(context.params[str(option.name)]),
+            told.get(source, "the default") if source else "the default",
+        )
 
 
 def _written(value: Any) -> str:

@@ -3,7 +3,6 @@
 manifest           reading a SUITE.toml
 register           a SUITE.toml -> checked facts -> the catalog
 architecture       what the catalog keeps of a config.json
-end_of_document    is an order's end-of-document id the one that tokenizer and models name
 builtin            the suites that ship with seenat
 read               what the catalog holds of a suite
 diff               what changed between two statements of a suite
@@ -11,4 +10,5 @@ write              the one door through which suites enter; writes suites, model
 answers            suites as answers
 claims             facts with sources, where sources disagree
 reference_counts   published counts of memorized sequences
+cards              model cards of the suites that ship, and the papers to cite
 """

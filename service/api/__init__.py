@@ -9,5 +9,6 @@ withheld   what the operator does not show
 kept       encoded answers that are still true
 threads    threads that call the catalog, a bounded number
 openapi    the description of the API
+openapi_actions  its part about what is written
 schemas    what the answers look like
 """

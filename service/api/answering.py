@@ -72,9 +72,21 @@ class Answering:
         self._quick = Threads("look-up", limits.threads, limits.waiting)
         self._slow = Threads("search", limits.slow_threads, limits.waiting)
 
-    async def run(self, call: Callable[[], Any]) -> Any:
-        """Call something quick that reads the catalog."""
-        return await self._quick.run(call, self._limits.answer_seconds)
+    async def run(self, call: Callable[[], Any], *, is_slow: bool = False) -> Any:
+        """Call something that reads the catalog, or, where it is slow, an order or an index."""
+        return await (self._slow if is_slow else self._quick).run(call, self._limits.answer_seconds)
+
+    def answer(self, route: Route, values: dict[str, Any]) -> Any:
+        """The catalog's own answer, of which not everything may be shown; for what holds no training data."""
+        positional, named = route.arguments(values)
+        if _takes_progress(route):
+            named["progress"] = _until(time.monotonic() + self._limits.answer_seconds)
+        return attrgetter(route.method)(self._catalog)(*positional, **named)
+
+    def shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
+        """What may be shown of the catalog's answer, and the key that holds its rows."""
+        answer = self.answer(route, values)
+        return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
     async def respond(self, route: Route, in_path: Mapping[str, str], scope: Scope) -> ASGIApp:
         """The response to a request; raises what the catalog raises."""
@@ -126,22 +138,14 @@ class Answering:
         """What may be shown, and the query of the next page; of a list one row more is read, to know whether there is one."""
         values, keys = asked.values, asked.route.keyed_by
         if not keys or not (limit := values.get("limit")):
-            document = self._shown(asked.route, values)[0]
+            document = self.shown(asked.route, values)[0]
             after = document.get("next") if asked.route.pages else None
             return document, None if after is None else _next_query(asked, _place(after))
-        document = self._shown(asked.route, {**values, "limit": limit + 1})[0]
+        document = self.shown(asked.route, {**values, "limit": limit + 1})[0]
         if len(document) <= limit:
             return document, None
         last = document[limit - 1]
         return document[:limit], _next_query(asked, tuple(last[key] for key in keys))
-
-    def _shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
-        """What may be shown of the catalog's answer, and the key that holds its rows."""
-        positional, named = route.arguments(values)
-        if _takes_progress(route):
-            named["progress"] = _until(time.monotonic() + self._limits.answer_seconds)
-        answer = attrgetter(route.method)(self._catalog)(*positional, **named)
-        return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
     def _first_block(self, asked: _Asked) -> Iterator[bytes]:
         """The blocks of an answer's rows, of which the first is there already, so that errors come before the response."""
@@ -156,7 +160,7 @@ class Answering:
         if follows:
             values["limit"] = _ROWS_A_PAGE
         while True:
-            document, key = self._shown(asked.route, values)
+            document, key = self.shown(asked.route, values)
             if key is None and not isinstance(document, list):
                 raise InvalidValue(f"{asked.route.path} is no list, so it has no rows; ask for it as JSON.")
             yield document if key is None else document[key]

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from seenat.remote.routes import PREFIX, ROUTES, Route
 from seenat.service.api.answering import Answering
 
-__all__ = ["Dispatch", "RouteTree"]
+__all__ = ["Dispatch", "RouteTree", "answers"]
 
 _PREFIX = f"{PREFIX}/".encode()
 
@@ -47,15 +47,23 @@ class RouteTree:
         return None if route is None else (route, dict(zip(route.in_path, values, strict=True)))
 
 
+_ROUTES = RouteTree()
+
+
+def answers(scope: Scope) -> bool:
+    """Whether the path of a request is that of a route of the table."""
+    return _find(scope) is not None
+
+
 class Dispatch:
     """An ASGI application before another, which answers what the table of routes has."""
 
     def __init__(self, app: ASGIApp, answering: Answering) -> None:
-        self._app, self._answering, self._tree = app, answering, RouteTree()
+        self._app, self._answering = app, answering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
-        found = self._find(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        found = _find(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         if found is None:
             await self._app(scope, receive, send)
             return
@@ -64,12 +72,13 @@ class Dispatch:
         response = await self._answering.respond(route, in_path, scope)
         await response(scope, receive, send)
 
-    def _find(self, scope: Scope) -> tuple[Route, dict[str, str]] | None:
-        raw: bytes = scope["raw_path"]
-        if not raw.startswith(_PREFIX):
-            return None
-        text = raw[len(_PREFIX) :].decode("latin-1")
-        segments = list(map(unquote, text.split("/"))) if "%" in text else text.split("/")
-        if (form := scope.get("seenat_form")) is not None:
-            segments[-1] = segments[-1].removesuffix(form.suffix)
-        return self._tree.find(segments)
+
+def _find(scope: Scope) -> tuple[Route, dict[str, str]] | None:
+    raw: bytes = scope["raw_path"]
+    if not raw.startswith(_PREFIX):
+        return None
+    text = raw[len(_PREFIX) :].decode("latin-1")
+    segments = list(map(unquote, text.split("/"))) if "%" in text else text.split("/")
+    if (form := scope.get("seenat_form")) is not None:
+        segments[-1] = segments[-1].removesuffix(form.suffix)
+    return _ROUTES.find(segments)

@@ -10,7 +10,6 @@ import pytest
 from support.examples import fill_catalog
 from support.served import Serve, Served, running
 
-import seenat
 from seenat.service.settings import ServiceSettings
 
 

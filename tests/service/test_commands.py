@@ -45,10 +45,20 @@ LINES = {
     "exposures": ["pocket-230k"],
     "compare": ["pocket-230k"],
     "evals": ["pythia-70m"],
+    "broken": ["pythia-2.8b"],
+    "cite": ["pythia-1.4b"],
+    "learning-rate": ["pythia-70m 1500"],
+    "orders": [""],
+    "order": ["pocket-order"],
+    "passages": ["pocket-230k 16:20"],
+    "results": ["", "pocket-230k"],
+    "trajectories": ["pocket-230k 2"],
+    "which earlier": ["pocket-230k pocket-660k --limit 5"],
+    "why": ["pocket-230k 256 20"],
 }
 """Arguments of each command that reads."""
 
-WRITING = ("memorize pocket-230k", "cancel 1", "compact pocket-230k", "audit pythia-70m")
+WRITING = ("memorize pocket-230k", "delete job 1", "compact pocket-230k", "audit pythia-70m")
 _STDIN = b"the distributed process group of this rank\n"
 
 

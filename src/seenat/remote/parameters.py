@@ -129,7 +129,9 @@ _ALL = (
     _text("model", "A model by its name, an alias or its hub repository."),
     _text("models", "A model; several may be given.", many=True),
     _text("others", "A model to predict from; several may be given.", many=True),
+    _text("other", "The model to compare with."),
     _text("never", "The model that did not memorize them."),
+    _text("source", "The order, or the model, whose sequence is traced."),
     _text("order", "An order by its name."),
     _text("suite", "A suite by its name."),
     _text("subject", "A model, an order or a suite."),
@@ -156,6 +158,12 @@ _ALL = (
     _number("within", "Steps since a sequence was seen."),
     _number("below", "Non-embedding parameters, at most."),
     _range("batches", "Batches, as START:STOP."),
+    _text(
+        "sequences",
+        "Sequences, as START:STOP or separated by commas.",
+        12_000,
+        pattern=r"^([0-9]{0,18}:[0-9]{0,18}|[0-9]{1,18}(,[0-9]{1,18})*)$",
+    ),
     _range("window", "Positions of a sequence, as START:STOP."),
     # Texts.
     _text("text", "A text.", _LONGEST_TEXT),
@@ -185,6 +193,7 @@ _ALL = (
     # What an answer holds.
     _flag("tokens", "Also the ids."),
     _flag("decode", "Also the texts."),
+    _flag("documents", "Also the documents that each sequence holds."),
     _flag("count", "Count all exposures, not only those of the page."),
     _flag("variants", "Also look for other blanks, lines and capitals."),
     _flag("anywhere", "Find the ids at any offset, by the index."),

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from seenat.remote.parameters import PARAMETERS, Parameter
+from seenat.remote.parameters import PARAMETERS, Parameter, write_value
 
 __all__ = ["PREFIX", "ROUTES", "Route"]
 
@@ -71,10 +72,21 @@ class Route:
         starred = values.get(self.star, ()) if self.star else ()
         return tuple([starred] if isinstance(starred, str) else starred), named
 
+    def address(self, values: Mapping[str, Any]) -> str:
+        """The address below the prefix that asks for these values."""
+        path = self.path.format_map({key: quote(write_value(values[key]), safe="") for key in self.in_path})
+        fields = []
+        for key in self.query:
+            if key in values:
+                many = self.parameters[key].many
+                entries = [values[key]] if not many or isinstance(values[key], str) else values[key]
+                fields += [(self.parameters[key].name, write_value(entry)) for entry in entries]
+        return f"{path}?{urlencode(fields)}" if fields else path
+
 
 _PAGE = ("limit", "after", "protocol")
 _NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
-_CONTENT = ("tokens", "decode")
+_CONTENT = ("tokens", "decode", "documents")
 _FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
 _TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
 _QUERY = {"text": "query", "ids": "query"}
@@ -94,6 +106,14 @@ _CATALOG = (
         follows_from_catalog=True,
     ),
     Route(path="/models/{model}", method="describe", example=_PYTHIA),
+    Route(path="/models/{model}/citation", method="cite", example=_PYTHIA, follows_from_catalog=True),
+    Route(
+        path="/models/{model}/learning-rates/{step}",
+        method="learning_rate",
+        example={**_PYTHIA, "step": "1500"},
+        reads="little",
+        follows_from_catalog=True,
+    ),
     Route(
         path="/models/{model}/checkpoints",
         method="checkpoints",
@@ -150,6 +170,14 @@ _CATALOG = (
         follows_from_catalog=True,
     ),
     Route(
+        path="/checkpoints/broken",
+        method="broken",
+        query=("models",),
+        star="models",
+        example={"models": "pythia-2.8b"},
+        follows_from_catalog=True,
+    ),
+    Route(
         path="/orders/{order}", method="order", renamed={"order": "name"}, example=_PYTHIA, follows_from_catalog=True
     ),
     Route(
@@ -187,12 +215,14 @@ _CATALOG = (
 )
 
 _RESULTS = (
+    Route(path="/results", method="results", query=("model",)),
+    Route(path="/models/{model}/results", method="results", example=_POCKET),
     Route(
         path="/jobs",
         method="jobs",
         query=("limit", "after_id"),
         renamed={"after_id": "after"},
-        keyed_by=("id",),
+        keyed_by=("job",),
         example={"limit": "10"},
     ),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
@@ -204,12 +234,39 @@ _RESULTS = (
         example={**_POCKET, "sequence": "20"},
     ),
     Route(
+        path="/models/{model}/batches/{batch}/trajectories",
+        method="trajectories",
+        query=("protocol",),
+        example={**_POCKET, "batch": "2"},
+    ),
+    Route(
+        path="/models/{model}/passages/{sequences}",
+        method="passages",
+        query=("step", "protocol"),
+        example={**_POCKET, "sequences": "16:24", "step": "256"},
+        reads="order",
+    ),
+    Route(
+        path="/models/{model}/steps/{step}/sequences/{sequence}/why",
+        method="why",
+        query=("protocol",),
+        example={**_POCKET, "step": "256", "sequence": "20"},
+    ),
+    Route(
         path="/models/{model}/which/first",
         method="which.first",
         query=("by", *_PAGE),
         required=("by",),
         example={**_POCKET, "by": "384"},
         pages=2,
+    ),
+    Route(
+        path="/models/{model}/which/earlier",
+        method="which.earlier",
+        query=("other", *_PAGE),
+        required=("other",),
+        example={**_POCKET, "other": "pocket-660k"},
+        pages=1,
     ),
     Route(
         path="/models/{model}/which/kept",
@@ -325,6 +382,13 @@ _TEXTS = (
         query=(*_TRACE, "order", "model", "step"),
         renamed=_QUERY,
         example={"text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(
+        path="/sequences/{source}/{sequence}/trace",
+        method="trace_sequence",
+        query=(*_TRACE[2:], "order", "model", "step"),
+        example={"source": "pocket-order", "sequence": "20", "order": "pocket-order"},
         reads="order",
     ),
     Route(path="/indexes", method="index.status", query=("order",)),

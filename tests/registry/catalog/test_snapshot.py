@@ -92,7 +92,14 @@ def test_who_asks_often_asks_without_a_query(catalog: Catalog) -> None:
     def ask() -> tuple[Any, ...]:
         model = catalog.model("mine-small")
         details, measured = catalog.details(model.checkpoint(2)), catalog.has_measurements(model.order)
-        return model, catalog.order("mine-order"), catalog.order_or_model("tiny"), details, measured, catalog.generation()
+        return (
+            model,
+            catalog.order("mine-order"),
+            catalog.order_or_model("tiny"),
+            details,
+            measured,
+            catalog.generation(),
+        )
 
     for _ in range(20):
         before = ask()
