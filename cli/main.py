@@ -87,7 +87,10 @@ _COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(__version__, prog_name="seenat")
-def seenat() -> None:
+@click.option(
+    "--catalog", metavar="URL", help="The catalog: a database, a file, or the address of a service, http://HOST:PORT."
+)
+def seenat(catalog: str | None) -> None:
     """Which training step saw it, and from which step it stuck.
 
     A catalog of language models whose training order is known: what each checkpoint had seen, and when it had memorized it.

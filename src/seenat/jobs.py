@@ -50,11 +50,11 @@ class Jobs(Lookups):
 
         return measured_protocols(self._registry, self._registry.models() if model is None else (self._model(model),))
 
-    def jobs(self) -> Answers[Job]:
-        """All jobs, the newest first."""
+    def jobs(self, *, limit: int | None = None, after: int | None = None) -> Answers[Job]:
+        """All jobs, the newest first; or a page of at most `limit`, those before the job `after`."""
         from seenat.memorization.jobs.status import list_jobs
 
-        return Answers(list_jobs(self._registry))
+        return Answers(list_jobs(self._registry, limit, after))
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""

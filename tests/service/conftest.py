@@ -9,8 +9,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from support.examples import fill_catalog
 from support.once import copied_once
-from support.published import write_evals
 from support.served import Serve, Served, Writable, running
 from support.tokens import tokens_of
 
@@ -27,14 +27,10 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_file: Path) -> Path:
     """About 5 seconds of measuring, once a run; an index is of the files that were built, and of no copies."""
-
-    def make(folder: Path) -> None:
-        with seenat.open(str(shutil.copy(pocket_file, folder))) as catalog:
-            catalog.memorize("pocket-230k", steps=[0, 64, 128, 256, 384], sequences="0:1024", unseen=True)
-            catalog.memorize("pocket-660k", steps=[256, 384], sequences="0:256", unseen=True)
-            catalog.import_evaluations(write_evals(folder / "evaluations"))
-
-    path = copied_once(tmp_path_factory, "served", make) / pocket_file.name
+    path = (
+        copied_once(tmp_path_factory, "served", lambda folder: fill_catalog(Path(shutil.copy(pocket_file, folder))))
+        / pocket_file.name
+    )
     with seenat.open(str(path)) as catalog:
         catalog.index.build("pocket-order")
     return path
