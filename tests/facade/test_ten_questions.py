@@ -27,7 +27,9 @@ def two(pocket: seenat.Catalog) -> seenat.Catalog:
 
 
 @pytest.fixture
-def ask(two: seenat.Catalog, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+def ask(
+    two: seenat.Catalog, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Ask:
     """Run a command on this catalog and return its JSON, or with `text=True` what it prints."""
     path = repr(two).removeprefix("<seenat catalog ").removesuffix(">")
     monkeypatch.setenv("SEENAT_DATABASE_URL", f"sqlite:///{path}")
@@ -183,7 +185,9 @@ def test_how_to_cite_a_model_and_what_its_card_says(two: seenat.Catalog, ask: As
     card = two.describe("pythia-160m").card
     assert card is not None
     assert card.equivalent_models == ("GPT-Neo 125M", "OPT-125M")
-    assert all(word in ask("model", "pythia-160m", text=True)[0] for word in ("OPT-125M", card.limits[0], card.intended_use))
+    assert all(
+        word in ask("model", "pythia-160m", text=True)[0] for word in ("OPT-125M", card.limits[0], card.intended_use)
+    )
     assert "card" not in two.describe("pocket-2m").to_json()
 
 
