@@ -202,7 +202,7 @@ def test_what_was_measured_and_by_which_protocols(two: seenat.Catalog, ask: Ask)
     onsets = two.onsets("pocket-230k")
     assert onsets.protocol == default.protocol
     assert score.protocol.id in {other.id for other in onsets.other_protocols}
-    printed, told = ask("onset", "pocket-230k", text=True)
+    _, told = ask("onset", "pocket-230k", text=True)
     assert f"{score.protocol.id} ({score.words})" in told
     assert all(f"{one.protocol.id}: {one.words}" in ask("results", text=True)[0] for one in found)
     assert f"{score.protocol.id}: {score.words}" in ask("jobs", text=True)[0]
