@@ -10,6 +10,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.phrases import see_words
 from seenat.cli.framework.signals import drained
 from seenat.cli.jobs.run_options import run_options
 from seenat.registry.errors import JobFailed
@@ -45,8 +46,10 @@ def worker(job: int | None, as_json: bool, until_stdin_ends: bool, **options: An
         threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
     with open_catalog() as catalog, drained(stop.set), WorkerTalk(out, stop) as talk:
         answer = catalog.work(job, stop=stop, observer=talk, **options)
+        worked = [catalog.job(id_).job for id_ in answer.jobs]
     if not out.data(answer):
         out.line(_summary(answer))
+        out.talk_all(see_words(one.model, one.protocol, one.selection.sequences.start) for one in worked)
     if answer.failed and not answer.stopped:
         raise JobFailed(
             f"{plural(answer.failed, 'shard')} could not be measured; `seenat job ID` tells why, and `seenat memorize` with "

@@ -27,7 +27,7 @@ PAGES = (
     "docs/pythia.md",
     "docs/trace.md",
 )
-TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md")
+TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "docs/results.md")
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -106,7 +106,8 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/attribution.md", "docs/exports.md", "docs/influence.md", "docs/trace.md"]
+    "page",
+    ["README.md", "docs/attribution.md", "docs/exports.md", "docs/influence.md", "docs/trace.md"],
 )
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))
