@@ -20,6 +20,8 @@ from seenat.service.pages.static_files import static_files
 
 __all__ = ["environment", "render"]
 
+_LONG = 10_000
+"""From here on the digits of a number are grouped."""
 _UNKNOWN = Markup('<span class="unknown">unknown</span>')
 
 
@@ -45,7 +47,15 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_finalize,
     )
-    made.filters |= {"count": _count, "share": _share, "plural": _plural, "hex": _hex, "pairs": _pairs, "value": _value, "visible": _visible}
+    made.filters |= {
+        "count": _count,
+        "share": _share,
+        "plural": _plural,
+        "hex": _hex,
+        "pairs": _pairs,
+        "value": _value,
+        "visible": _visible,
+    }
     made.globals |= {"static": static_files().address}
     return made
 
@@ -85,7 +95,7 @@ def _value(value: Any) -> str | None:
     if isinstance(value, list):
         return ", ".join(map(str, map(_value, value)))
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if value >= _LONG else str(value)
     return None if value is None else str(value)
 
 

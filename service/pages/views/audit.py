@@ -69,7 +69,8 @@ def _is_known(model: Mapping[str, Any]) -> bool:
 
 
 def _bad(run: AuditedRun) -> tuple[int, ...]:
-    return tuple(run.statuses.get(status, 0) for status in _WORST)
+    missing, wrong, suspect = (run.statuses.get(status, 0) for status in _WORST)
+    return missing + wrong, suspect
 
 
 def _run(model: Mapping[str, Any]) -> AuditedRun:
@@ -98,7 +99,9 @@ def findings_of(evidence: Iterable[Mapping[str, Any]]) -> list[Finding]:
         )
         for (status, statement, source), pieces in found.items()
     ]
-    return sorted(findings, key=lambda finding: _WORST.index(finding.status) if finding.status in _WORST else len(_WORST))
+    return sorted(
+        findings, key=lambda finding: _WORST.index(finding.status) if finding.status in _WORST else len(_WORST)
+    )
 
 
 AUDIT_PAGE = Page(

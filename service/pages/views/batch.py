@@ -136,7 +136,9 @@ def lines_of(
         return Missing("The ids of this order are on a hub, from which this page does not fetch them.", None)
     span = ",".join(map(str, sequences))
     try:
-        found = asked.ask("/models/{model}/passages/{sequences}", model=model, sequences=span, step=step, protocol=protocol)
+        found = asked.ask(
+            "/models/{model}/passages/{sequences}", model=model, sequences=span, step=step, protocol=protocol
+        )
     except SeenatError as error:
         return missing(error)
     by_sequence = {passage["sequence"]: passage for passage in found["passages"]}

@@ -10,7 +10,18 @@ from seenat.registry.errors import NotMeasured, StaleResults
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page, chosen
 
-__all__ = ["GRID_PAGE", "Cell", "Family", "GridRow", "GridView", "cell_of_status", "families_of", "grid_view", "heads_of", "share_level"]
+__all__ = [
+    "GRID_PAGE",
+    "Cell",
+    "Family",
+    "GridRow",
+    "GridView",
+    "cell_of_status",
+    "families_of",
+    "grid_view",
+    "heads_of",
+    "share_level",
+]
 
 _DEDUPLICATED = "-deduped"
 _ALONE = "others"

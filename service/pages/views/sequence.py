@@ -245,9 +245,7 @@ def _why(asked: Asked, model: str, step: int | None, sequence: int) -> dict[str,
 
 
 def _others(sequence: Mapping[str, Any], own: Mapping[str, Any] | None) -> list[str]:
-    ids = {
-        entry["protocol"]["id"] for entry in sequence.get("trajectories", ()) if entry["model"] == sequence["model"]
-    }
+    ids = {entry["protocol"]["id"] for entry in sequence.get("trajectories", ()) if entry["model"] == sequence["model"]}
     return sorted(ids - ({own["protocol"]["id"]} if own else set()))
 
 
