@@ -34,6 +34,7 @@ from seenat.service.settings import ServiceSettings
 __all__ = ["run"]
 
 _DRAIN_SECONDS = 1
+_QUIET_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 15
 _BACKLOG = 1024
 _stopping = False
@@ -115,7 +116,10 @@ def _run(settings: ServiceSettings) -> None:
     listener = _listen(settings)
     address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"
     note("serving", address=address, workers=settings.workers, only_this_machine=settings.is_local, process=os.getpid())
-    threading.Thread(target=prepare_bundle, daemon=True).start()
+    # Not at once: who only looks whether it starts need not pay for it.
+    preparing = threading.Timer(_QUIET_SECONDS, prepare_bundle)
+    preparing.daemon = True
+    preparing.start()
     app = _App(settings)
     config = uvicorn.Config(
         app if settings.workers > 1 else app(),
