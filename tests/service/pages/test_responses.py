@@ -108,8 +108,12 @@ def test_the_picture_shows_the_values_of_the_batch_by_onset(served: Served) -> N
     assert pixels.shape == (8 * 18, 5 * 44)
     middles = pixels[8::18, 20::44]
     ordered = sorted(found.sequences, key=lambda row: (row.onset or 10**9, -max(row.values)))
-    expected = [[1 if not value else 6 if value == 32 else 2 + 4 * value // 32 for value in row.values] for row in ordered]
+    expected = [
+        [1 if not value else 6 if value == 32 else 2 + 4 * value // 32 for value in row.values] for row in ordered
+    ]
     assert middles.tolist() == expected
+    assert found.first_checkpoint_after == 4
+    assert (pixels[:, 42:44] == 8).all(), "a line before the first column that had seen it"
     assert picture(served, "?mode=dark").shape == pixels.shape
 
 
