@@ -51,6 +51,7 @@ demo: $(VENV)/.for-demo
 	@echo "seenat is in $(VENV)/bin; first type:  . $(VENV)/bin/activate"
 
 test: $(VENV)/.developing
+	@PYTHON=$(BIN)/python sh .ci/browser
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone $(ALONE)
 
