@@ -129,7 +129,7 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
-    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -140,6 +140,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.trajectory import Onset, Trajectory
+    from seenat.memorization.studies.changes import Changed, ChangedSequence
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -212,8 +213,9 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
-    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Characters", "Checkpoint",
-    "CheckpointAnswer", "CheckpointPart", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
+    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Changed", "ChangedSequence", "Characters",
+    "Checkpoint",
+    "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
     "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
@@ -251,7 +253,7 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
-    "memorization.jobs.status": "Job JobWorker ShardRecord",
+    "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",
@@ -265,6 +267,7 @@ _NAMES = {
     "memorization.queries.trajectories": "SequenceTrajectory",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
+    "memorization.studies.changes": "Changed ChangedSequence",
     "memorization.studies.dispersion": "BatchDispersion",
     "memorization.studies.effects.counterfactual": "CounterfactualProfile",
     "memorization.studies.effects.step_labels": "StepLabels",

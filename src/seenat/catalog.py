@@ -115,7 +115,7 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
 
     @property
     def which(self) -> Which:
-        """Which sequences a model memorized: `first`, `kept`, `relearned`, `batches`."""
+        """Which sequences a model memorized: `first`, `kept`, `relearned`, `changed`, `batches`."""
         from seenat.which import Which
 
         return Which(self._registry)

@@ -32,6 +32,7 @@ METHODS = {
     "which first": Which.first,
     "which kept": Which.kept,
     "which relearned": Which.relearned,
+    "which changed": Which.changed,
     "which batches": Which.batches,
     "compact": seenat.Catalog.compact,
     "influence": seenat.Catalog.influence,

@@ -122,6 +122,7 @@ _ALL = (
     _text("models", "A model; several may be given.", many=True),
     _text("others", "A model to predict from; several may be given.", many=True),
     _text("never", "The model that did not memorize them."),
+    _text("other", "The model of the second checkpoint; the same one unless given."),
     _text("order", "An order by its name."),
     _text("subject", "A model, an order or a suite."),
     _text("size", "A size, such as 70m."),
@@ -183,6 +184,7 @@ _ALL = (
     _flag("repeated", "Take contents that occur again as they are."),
     _choice("statuses", "Only checkpoints of this status.", *_STATUSES, many=True),
     _choice("not_statuses", "No checkpoints of this status.", *_STATUSES, many=True),
+    _choice("change", "Only what became this.", "gained", "forgotten", "relearned"),
     _choice("control", "What is compared with: sequences never read, or not read yet.", "never", "not-yet"),
 )
 # Two names mean two things each.

@@ -185,6 +185,14 @@ _RESULTS = (
     ),
     Route(path="/models/{model}/which/relearned", method="which.relearned", query=_PAGE, example=_POCKET, pages=1),
     Route(
+        path="/models/{model}/which/changed",
+        method="which.changed",
+        query=("since", "until", "other", "change", *_PAGE),
+        required=("since",),
+        example={**_POCKET, "since": "256"},
+        pages=1,
+    ),
+    Route(
         path="/models/{model}/which/batches",
         method="which.batches",
         query=("measured_step", "batches", "protocol"),
