@@ -6,6 +6,7 @@ words      texts that are cut within words
 coverage   which part of the order is searched, by what, and how completely
 matches    the places of one variant, in training order
 answers    what is found
+curve      how many exposures there had been by which step
 find       texts and ids to answers
 measure    checkpoints run over a found text
 chart      exposures, and what checkpoints reproduce, on one axis of steps

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from seenat.attribution.find.answers import Found, MeasuredText
+from seenat.attribution.find.curve import ExposureCurve
 from seenat.memorization.plots.axes import from_zero, step_axis, whole_numbers
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
@@ -15,37 +14,34 @@ from seenat.registry.errors import NothingToDraw
 __all__ = ["found_chart"]
 
 _WIDTH, _HEIGHT = 560, 170
-# Points of the curve of exposures; more than the chart has pixels would only make its file large.
-_MOST_POINTS = 1000
 _LONGEST_TITLE = 60
 
 
-def found_chart(found: Found, steps: Sequence[int]) -> Any:
-    """Exposures so far by step, from the steps of all exposures; below it what checkpoints reproduce, where they were run."""
+def found_chart(found: Found, curve: ExposureCurve) -> Any:
+    """Exposures so far by step; below it what checkpoints reproduce, where they were run."""
     altair = altair_or_refuse()
-    if not steps and found.measured is None:
+    if not curve.count and found.measured is None:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
     measured = () if found.measured is None else found.measured.points
-    every = [*steps, *(point.step for point in measured)]
-    upper = _exposures(altair, found, sorted(steps), every)
+    every = [point.step for point in (*curve.points, *measured)]
+    upper = _exposures(altair, found, curve, every)
     if found.measured is None:
         return upper
     return altair.vconcat(upper, _reproduced(altair, found.measured, every), spacing=12)
 
 
-def _exposures(altair: Any, found: Found, steps: Sequence[int], every: Sequence[int]) -> Any:
-    places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(len(steps), _MOST_POINTS)).astype(int))
+def _exposures(altair: Any, found: Found, curve: ExposureCurve, every: Sequence[int]) -> Any:
     rows = [
         {"step": 0, "exposures": 0},
-        *({"step": steps[place], "exposures": int(place) + 1} for place in places),
+        *({"step": point.step, "exposures": point.exposures} for point in curve.points),
+        {"step": max(every), "exposures": curve.count},
     ]
-    rows.append({"step": max(every), "exposures": len(steps)})
     base = altair.Chart(altair.Data(values=rows), title=_title(found), width=_WIDTH, height=_HEIGHT)
     y = altair.Y(
         "exposures:Q",
         title="exposures so far",
-        scale=from_zero(altair, [len(steps)]),
-        axis=whole_numbers(altair, len(steps)),
+        scale=from_zero(altair, [curve.count]),
+        axis=whole_numbers(altair, curve.count),
     )
     return base.mark_line(interpolate="step-after", color="#1f77b4").encode(
         x=step_axis(altair, every), y=y, tooltip=["step:Q", "exposures:Q"]

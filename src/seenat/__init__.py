@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         StoredResult,
         TextPoint,
     )
+    from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
         BaselineSequence,
         CheckpointPart,
@@ -217,7 +218,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
-    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions",
+    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions",
     "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
     "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
     "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
@@ -277,6 +278,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
+    "attribution.find.curve": "ExposureCurve ExposureCurvePoint",
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",

@@ -292,6 +292,14 @@ _TEXTS = (
         pages=2,
     ),
     Route(
+        path="/find/curve",
+        method="exposure_curve",
+        query=("text", "ids", "variants", "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "self", "model": "pocket-230k"},
+        reads="order",
+    ),
+    Route(
         path="/trace",
         method="trace",
         query=(*_TRACE, "order", "model", "step"),

@@ -80,12 +80,12 @@ def learned_again(path: dict[int, bool]) -> list[int]:
 
 
 def test_pages_follow_each_other(measured_pocket: Catalog) -> None:
-    model = measured_pocket.model("pocket-230k")
+    model = measured_pocket.model("pocket-2m")
     for change in (None, "gained", "forgotten"):
-        whole = changed(measured_pocket, model, 192, change=change, limit=10_000)
+        whole = changed(measured_pocket, model, 320, change=change, limit=10_000)
         found, after = [], -1
         while after is not None:
-            page = changed(measured_pocket, model, 192, change=change, limit=whole.gained // 3, after=after)
+            page = changed(measured_pocket, model, 320, change=change, limit=len(whole.sequences) // 3, after=after)
             found += page.sequences
             after = page.next
         assert tuple(found) == whole.sequences
