@@ -24,6 +24,10 @@ from seenat.service.api.withheld import read_policy
 from seenat.service.http.edge import Edge
 from seenat.service.http.limits import Gate
 from seenat.service.http.metrics import Metrics
+from seenat.service.pages.charts import CHARTS, Charts
+from seenat.service.pages.responding import Pages, explain
+from seenat.service.pages.static_files import static_files
+from seenat.service.pages.table import PAGES
 from seenat.service.settings import ServiceSettings
 
 __all__ = ["build_app"]
@@ -60,8 +64,9 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
     for route in sorted(ROUTES, key=lambda route: route.reads != "little"):
         app.add_route(PREFIX + route.path, answering.endpoint(route), methods=["GET"], include_in_schema=False)
     _add_own(app, settings, answering, metrics)
+    _add_pages(app, Pages(answering, policy), Charts(answering))
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
-    app.add_middleware(Edge, gate=Gate(settings), metrics=metrics)
+    app.add_middleware(Edge, gate=Gate(settings), metrics=metrics, explain=explain)
     return app
 
 
@@ -86,6 +91,18 @@ def _add_own(app: FastAPI, settings: ServiceSettings, answering: Answering, metr
 
     own: dict[str, Any] = {"/health": health, "/ready": ready, "/version": version, "/metrics": counted}
     for path, endpoint in own.items():
+        app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
+
+
+def _add_pages(app: FastAPI, pages: Pages, charts: Charts) -> None:
+    files = static_files()
+    found: dict[str, Any] = {page.path: pages.endpoint(page) for page in PAGES}
+    for chart in CHARTS.values():
+        found[f"/charts/{chart.name}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
+        found[f"/charts/{chart.name}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
+    found["/vega/{key}.js"] = charts.bundle
+    found |= {"/static/{digest}/{name}": files.respond, "/favicon.ico": files.icon}
+    for path, endpoint in found.items():
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
 

@@ -15,7 +15,7 @@ from seenat.registry.printable import printable
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.storage.names import check_name
 
-__all__ = ["check_plot_path", "save"]
+__all__ = ["check_plot_path", "definition_of", "save", "svg_of"]
 
 _ENDINGS = (".svg", ".png", ".html")
 
@@ -44,8 +44,17 @@ def check_plot_path(path: Path) -> None:
 def save(chart: Any, path: Path) -> None:
     """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
     check_plot_path(path)
-    definition = json.dumps(_harmless(chart.to_dict()))
-    write_atomic(path.absolute(), _rendered(definition, path.suffix.lower()))
+    write_atomic(path.absolute(), _rendered(definition_of(chart), path.suffix.lower()))
+
+
+def definition_of(chart: Any) -> str:
+    """A chart's Vega-Lite definition as JSON, no control character in its texts."""
+    return json.dumps(_harmless(chart.to_dict()))
+
+
+def svg_of(chart: Any) -> bytes:
+    """A chart as an SVG picture."""
+    return _rendered(definition_of(chart), ".svg")
 
 
 def _harmless(value: Any) -> Any:

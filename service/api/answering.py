@@ -78,9 +78,21 @@ class Answering:
         answer.__name__ = route.name
         return answer
 
-    async def run(self, call: Callable[[], Any]) -> Any:
-        """Call something quick that reads the catalog."""
-        return await self._quick.run(call, self._limits.answer_seconds)
+    async def run(self, call: Callable[[], Any], *, is_slow: bool = False) -> Any:
+        """Call something that reads the catalog, or, where it is slow, an order or an index."""
+        return await (self._slow if is_slow else self._quick).run(call, self._limits.answer_seconds)
+
+    def answer(self, route: Route, values: dict[str, Any]) -> Any:
+        """The catalog's own answer, of which not everything may be shown; for what holds no training data."""
+        positional, named = route.arguments(values)
+        if _takes_progress(route):
+            named["progress"] = _until(time.monotonic() + self._limits.answer_seconds)
+        return attrgetter(route.method)(self._catalog)(*positional, **named)
+
+    def shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
+        """What may be shown of the catalog's answer, and the key that holds its rows."""
+        answer = self.answer(route, values)
+        return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
     async def _respond(self, route: Route, request: Request) -> Response:
         query = request.scope["query_string"]
@@ -120,7 +132,7 @@ class Answering:
         return kept
 
     def _encode(self, asked: _Asked) -> Encoded:
-        document = self._shown(asked.route, asked.values)[0]
+        document = self.shown(asked.route, asked.values)[0]
         body = json_bytes(document)
         if len(body) > self._limits.answer_bytes:
             raise TooLarge(
@@ -128,14 +140,6 @@ class Answering:
                 "part of it, or for its rows as .jsonl or .csv."
             )
         return Encoded.of(body, _next_query(asked, document))
-
-    def _shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
-        """What may be shown of the catalog's answer, and the key that holds its rows."""
-        positional, named = route.arguments(values)
-        if _takes_progress(route):
-            named["progress"] = _until(time.monotonic() + self._limits.answer_seconds)
-        answer = attrgetter(route.method)(self._catalog)(*positional, **named)
-        return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
     def _first_block(self, asked: _Asked) -> Iterator[bytes]:
         """The blocks of an answer's rows, of which the first is there already, so that errors come before the response."""
@@ -150,7 +154,7 @@ class Answering:
         if follows:
             values["limit"] = _ROWS_A_PAGE
         while True:
-            document, key = self._shown(asked.route, values)
+            document, key = self.shown(asked.route, values)
             if key is None and not isinstance(document, list):
                 raise InvalidValue(f"{asked.route.path} is no list, so it has no rows; ask for it as JSON.")
             yield document if key is None else document[key]

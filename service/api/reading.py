@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from seenat.registry.errors import InvalidValue, TooLarge, UnknownParameter
 from seenat.remote.parameters import Parameter
 from seenat.remote.routes import Route
 
-__all__ = ["check_text", "read_values"]
+__all__ = ["Addressed", "check_text", "read_fields", "read_values"]
 
 _MOST_FIELDS = 200
+
+
+class Addressed(Protocol):
+    """What has an address with parameters: a route, or a page."""
+
+    @property
+    def path(self) -> str:
+        """With `{model}` and the like."""
+
+    @property
+    def query(self) -> tuple[str, ...]:
+        """Parameters behind the question mark."""
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """Parameters that stand in the path."""
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """All of them, by the key under which their values are known."""
 
 
 def check_text(raw_path: bytes) -> None:
@@ -26,6 +46,14 @@ def check_text(raw_path: bytes) -> None:
 
 def read_values(route: Route, in_path: Mapping[str, str], query: bytes) -> dict[str, Any]:
     """The values of a request, by the keys of the route's parameters; raises `InvalidValue`."""
+    values = read_fields(route, in_path, query)
+    _check_complete(route, values)
+    _check_place(route, values)
+    return values
+
+
+def read_fields(route: Addressed, in_path: Mapping[str, str], query: bytes) -> dict[str, Any]:
+    """The values that stand in an address, whether or not they are all that is needed; raises `InvalidValue`."""
     parameters = route.parameters
     by_name = {parameters[key].name: key for key in route.query}
     values: dict[str, Any] = {key: _read(parameters[key], in_path[key]) for key in route.in_path}
@@ -40,8 +68,6 @@ def read_values(route: Route, in_path: Mapping[str, str], query: bytes) -> dict[
             raise InvalidValue(f"{name} stands twice in this address; write it once.")
         else:
             values[key] = value
-    _check_complete(route, values)
-    _check_place(route, values)
     return values
 
 
@@ -63,7 +89,7 @@ def _read(parameter: Parameter, text: str) -> Any:
         raise InvalidValue(f"{parameter.name}: {error}") from None
 
 
-def _unknown(route: Route, name: str, known: list[str]) -> UnknownParameter:
+def _unknown(route: Addressed, name: str, known: list[str]) -> UnknownParameter:
     nearest = get_close_matches(name, known, n=3, cutoff=0.5) or known
     takes = f"it takes {', '.join(known)}" if known else "it takes none"
     return UnknownParameter(f"{route.path} has no parameter {name!r}; {takes}.", nearest)

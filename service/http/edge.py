@@ -10,7 +10,9 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seenat.registry.errors import SeenatError
@@ -36,8 +38,14 @@ _HEADERS = (
 class Edge:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, metrics: Metrics) -> None:
-        self._app, self._gate, self._metrics = app, gate, metrics
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        metrics: Metrics,
+        explain: Callable[[Exception, str, Scope], Response] = lambda error, id_, _scope: problem(error, id_),
+    ) -> None:
+        self._app, self._gate, self._metrics, self._explain = app, gate, metrics, explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -66,7 +74,7 @@ class Edge:
                 note("fault", logging.ERROR, fault=error, request=sent.request_id)
             if sent.status:  # The answer has begun: a cut connection tells that it is not whole.
                 raise
-            await problem(error, sent.request_id)(scope, receive, sent)
+            await self._explain(error, sent.request_id, scope)(scope, receive, sent)
 
 
 class _Sent:
@@ -80,8 +88,10 @@ class _Sent:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = (*_HEADERS, (b"x-request-id", self.request_id.encode()))
-            message = {**message, "headers": [*message.get("headers", ()), *own]}
+            given = list(message.get("headers", ()))
+            names = {name for name, _ in given}  # A page has its own policy of content.
+            own = [(name, value) for name, value in _HEADERS if name not in names]
+            message = {**message, "headers": [*given, *own, (b"x-request-id", self.request_id.encode())]}
         elif message["type"] == "http.response.body":
             if self._is_head:
                 message = {**message, "body": b""}

@@ -14,7 +14,6 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import httpx2
 
@@ -23,7 +22,6 @@ from seenat.registry.errors import InvalidValue, Unreachable
 from seenat.registry.printable import in_a_sentence
 from seenat.remote.answers import read_answer
 from seenat.remote.methods import SECTIONS, method_of
-from seenat.remote.parameters import write_value
 from seenat.remote.problems import error_of
 from seenat.remote.routes import PREFIX, ROUTES, Route
 
@@ -141,7 +139,7 @@ def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:
         keys = {_name(route, key): key for key in route.parameters}
         path_names = {_name(route, key) for key in route.in_path}
         if arguments.keys() <= keys.keys() and path_names <= arguments.keys():
-            return _filled(route, {keys[name]: value for name, value in arguments.items()})
+            return route.address({keys[name]: value for name, value in arguments.items()})
     known = sorted({_name(route, key) for route in routes for key in route.parameters})
     unknown = ", ".join(sorted(arguments.keys() - set(known))) or "this"
     raise InvalidValue(f"{unknown} cannot be asked of a service; it takes {', '.join(known)}.")
@@ -152,14 +150,3 @@ def _name(route: Route, key: str) -> str:
     if key == route.star:
         return "models"
     return key if key in ("text", "ids") else route.renamed.get(key, key)
-
-
-def _filled(route: Route, values: Mapping[str, Any]) -> str:
-    path = route.path.format_map({key: quote(write_value(values[key]), safe="") for key in route.in_path})
-    fields = []
-    for key in route.query:
-        if key in values:
-            many = route.parameters[key].many
-            entries = [values[key]] if not many or isinstance(values[key], str) else values[key]
-            fields += [(route.parameters[key].name, write_value(entry)) for entry in entries]
-    return f"{path}?{urlencode(fields)}" if fields else path

@@ -14,8 +14,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from seenat.remote.parameters import PARAMETERS, Parameter
+from seenat.remote.parameters import PARAMETERS, Parameter, write_value
 
 __all__ = ["PREFIX", "ROUTES", "Route"]
 
@@ -66,6 +67,17 @@ class Route:
         named = {self.renamed.get(name, name): value for name, value in values.items() if name != self.star}
         starred = values.get(self.star, ()) if self.star else ()
         return tuple([starred] if isinstance(starred, str) else starred), named
+
+    def address(self, values: Mapping[str, Any]) -> str:
+        """The address below the prefix that asks for these values."""
+        path = self.path.format_map({key: quote(write_value(values[key]), safe="") for key in self.in_path})
+        fields = []
+        for key in self.query:
+            if key in values:
+                many = self.parameters[key].many
+                entries = [values[key]] if not many or isinstance(values[key], str) else values[key]
+                fields += [(self.parameters[key].name, write_value(entry)) for entry in entries]
+        return f"{path}?{urlencode(fields)}" if fields else path
 
 
 _PAGE = ("limit", "after", "protocol")

@@ -1,0 +1,147 @@
+"""The library's charts, as pictures that the server draws and as definitions that Vega draws in the browser.
+
+A chart stands at `/charts/NAME` and the path of the API's route whose answer it draws, so that it takes what that route takes.
+Without the extra `plot` there are none, and pages show their tables alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from hashlib import blake2b
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from seenat.memorization.plots.charts import onset_chart, trajectory_chart
+from seenat.memorization.plots.evaluations import benchmark_chart
+from seenat.memorization.plots.save import definition_of, svg_of
+from seenat.registry import settings
+from seenat.registry.errors import MissingExtra, UnknownRoute
+from seenat.remote.routes import ROUTES, Route
+from seenat.service.api.answering import Answering
+from seenat.service.api.reading import read_values
+
+__all__ = ["CHARTS", "Chart", "Charts", "Drawn", "drawn"]
+
+_ROUTES = {route.path: route for route in ROUTES}
+_FOR_EVER = "public, max-age=31536000, immutable"
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart of the library, and the answer that it draws."""
+
+    name: str
+    path: str
+    """Of the route that gives the answer."""
+    draw: Callable[[Any], Any]
+    """From the answer to an Altair chart."""
+
+    @property
+    def route(self) -> Route:
+        """The route that gives the answer."""
+        return _ROUTES[self.path]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Where a chart is to be had."""
+
+    svg: str
+    spec: str
+    bundle: str
+
+
+CHARTS: dict[str, Chart] = {
+    chart.name: chart
+    for chart in (
+        Chart("onset", "/models/{model}/onsets", lambda answer: onset_chart([answer])),
+        Chart("trajectory", "/models/{model}/trajectories/{sequence}", trajectory_chart),
+        Chart("evaluations", "/models/{model}/evaluations", lambda answer: benchmark_chart([answer])),
+    )
+}
+"""Every chart by its name."""
+
+
+@cache
+def _can_draw() -> bool:
+    return find_spec("altair") is not None and find_spec("vl_convert") is not None
+
+
+def drawn(name: str, **values: Any) -> Drawn | None:
+    """Where a chart of an answer is to be had; None without the extra `plot`."""
+    if not _can_draw():
+        return None
+    given = {key: value for key, value in values.items() if value is not None}
+    path, mark, query = CHARTS[name].route.address(given).partition("?")
+    base, query = f"/charts/{name}{path}", f"{mark}{query}"
+    return Drawn(f"{base}.svg{query}", f"{base}.vega.json{query}", f"/vega/{_bundle_key()}.js")
+
+
+# -- what answers
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Answers requests for charts."""
+
+    answering: Answering
+
+    def endpoint(self, chart: Chart, *, as_svg: bool) -> Callable[[Request], Any]:
+        """What answers one form of a chart."""
+
+        async def answer(request: Request) -> Response:
+            values = read_values(chart.route, request.path_params, request.scope["query_string"])
+            body = await self.answering.run(partial(self._body, chart, values, as_svg), is_slow=True)
+            kind = "image/svg+xml" if as_svg else "application/json"
+            # The picture's styles stand within it.
+            policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+            headers = {"cache-control": "no-cache", "content-security-policy": policy}
+            return Response(body, headers=headers, media_type=kind)
+
+        answer.__name__ = f"chart-{chart.name}"
+        return answer
+
+    async def bundle(self, request: Request) -> Response:
+        """Vega, as one module."""
+        if not _can_draw() or request.path_params["key"] != _bundle_key():
+            raise UnknownRoute(f"There is no file at {request.scope['path']}; load the page again.")
+        body = await self.answering.run(_bundle, is_slow=True)
+        return Response(body, headers={"cache-control": _FOR_EVER}, media_type="text/javascript; charset=utf-8")
+
+    def _body(self, chart: Chart, values: dict[str, Any], as_svg: bool) -> bytes:
+        if not _can_draw():
+            raise MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")
+        made = chart.draw(self.answering.answer(chart.route, values))
+        return svg_of(made) if as_svg else definition_of(made).encode()
+
+
+@cache
+def _bundle_key() -> str:
+    """What the bundle follows from: the package that makes it."""
+    return blake2b(f"vl-convert {version('vl-convert-python')}".encode(), digest_size=8).hexdigest()
+
+
+@cache
+def _bundle() -> bytes:
+    """The bundle, made once a version. Making it takes 160 MB, which go back with the process that has them."""
+    file = settings.home() / "pages" / f"vega-{_bundle_key()}.js"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}.part")
+        program = (
+            "import sys, pathlib, vl_convert; pathlib.Path(sys.argv[1]).write_text(vl_convert.javascript_bundle())"
+        )
+        subprocess.run([sys.executable, "-c", program, str(part)], check=True, timeout=_SECONDS)
+        part.replace(file)
+    return Path(file).read_bytes()

@@ -1,0 +1,37 @@
+// Charts that answer to the pointer, in place of their pictures. Specifications are drawn without eval.
+
+let loading;
+
+/** Draw each `[data-vega]` once it comes into view; its picture stays where that fails. */
+export function begin(root) {
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((found) => found.isIntersecting)) {
+      watch.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "200px" });
+  for (const figure of root.querySelectorAll("[data-vega]")) watch.observe(figure);
+}
+
+async function draw(figure) {
+  const picture = figure.querySelector("img");
+  try {
+    loading ??= import(figure.dataset.bundle);
+    const [answer] = await Promise.all([fetch(figure.dataset.vega), loading]);
+    if (!answer.ok) return;
+    const place = document.createElement("div");
+    await window.vegaEmbed(place, await answer.json(), {
+      ast: true,
+      actions: false,
+      renderer: "svg",
+      defaultStyle: false,
+      tooltip: { disableDefaultStyle: true },
+    });
+    const drawing = place.querySelector("svg");
+    drawing.setAttribute("role", "img");
+    drawing.setAttribute("aria-label", picture.alt);
+    picture.replaceWith(place);
+  } catch {
+    // The picture stays.
+  }
+}
