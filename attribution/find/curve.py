@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from seenat.attribution.find.find import Query
 from seenat.attribution.find.viewpoint import Viewpoint
 from seenat.registry.answer import Answer, TableAnswer
 
@@ -29,6 +30,8 @@ class ExposureCurvePoint(Answer):
 class ExposureCurve(TableAnswer):
     """Exposures of a text so far, by step."""
 
+    text: str | None
+    """The query; None where ids were given."""
     order: str
     model: str | None
     step: int | None
@@ -41,11 +44,12 @@ class ExposureCurve(TableAnswer):
     table_field = "points"
 
     @classmethod
-    def of(cls, viewpoint: Viewpoint, sequences: npt.NDArray[np.int64]) -> Self:
+    def of(cls, query: Query, viewpoint: Viewpoint, sequences: npt.NDArray[np.int64]) -> Self:
         """Of the sequence of each exposure."""
         steps = np.sort(sequences) // viewpoint.sequences_per_batch + 1
         places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(len(steps), _MOST_POINTS)).astype(int))
         return cls(
+            text=query if isinstance(query, str) else None,
             order=viewpoint.order.name,
             model=None if viewpoint.model is None else viewpoint.model.name,
             step=viewpoint.step,

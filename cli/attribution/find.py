@@ -92,7 +92,7 @@ def find(
     if plot is not None and curve is not None:
         from seenat.attribution.find.chart import found_chart
 
-        draw(out, plot, lambda: found_chart(answers[0], curve))
+        draw(out, plot, lambda: found_chart(curve, answers[0].measured))
 
 
 def _options(*, first: bool, limit: int, after: str | None, exactly: bool, **options: Any) -> FindOptions:

@@ -86,7 +86,7 @@ class Texts(CatalogSection):
         """How many exposures of a text there had been by which step, in at most a thousand points; options as of `find`."""
         from seenat.attribution.find.curve import ExposureCurve
 
-        return ExposureCurve.of(*self._exposed(query, options))
+        return ExposureCurve.of(query, *self._exposed(query, options))
 
     def _exposed(self, query: Query, options: FindOptions) -> tuple[Viewpoint, npt.NDArray[np.int64]]:
         from seenat.attribution.find.find import exposed_sequences

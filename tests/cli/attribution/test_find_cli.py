@@ -100,7 +100,7 @@ def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: P
         found = catalog.measure_text(TEXT, model=MODEL, steps=[0, 384])
         steps, drawn = catalog.exposure_steps(TEXT, model=MODEL), catalog.exposure_curve(TEXT, model=MODEL)
         nowhere = catalog.exposure_curve([7] * 30, model=MODEL)
-    upper, lower = found_chart(found, drawn).to_dict()["vconcat"]
+    upper, lower = found_chart(drawn, found.measured).to_dict()["vconcat"]
     curve = [(row["step"], row["exposures"]) for row in upper["data"]["values"]]
     assert curve[0] == (0, 0)
     assert curve[-1] == (384, found.count)
@@ -108,7 +108,7 @@ def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: P
         assert np.searchsorted(steps, step, "left") < exposures <= np.searchsorted(steps, step, "right")
     assert {row["step"] for row in lower["data"]["values"]} == {0, 384}
     with pytest.raises(seenat.NothingToDraw):
-        found_chart(found.__class__(**{**vars(found), "measured": None}), nowhere)
+        found_chart(nowhere, None)
 
 
 def test_an_index_is_listed_verified_and_removed(call: Call, home: Path) -> None:
