@@ -1,6 +1,7 @@
 """Commands that read results, or write them for other programs.
 
 onset       trajectory, onset
+cells       trajectories, passages, why: sequences by checkpoints
 which       which: lists of sequences; compact
 export      export, export-batches
 published   import, compare: what others measured

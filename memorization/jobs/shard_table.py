@@ -43,12 +43,14 @@ __all__ = [
     "reopen_failed",
     "reopen_shards",
     "shard_counts",
+    "shards_of_block",
 ]
 
 ShardPlace = tuple[int, int, int, int]
 """Checkpoint id, block, and the first sequence and the stop of the block."""
 
 _COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attempts")
+_TOLD = ("block", "state", "measured", "reused", "seconds")
 _ROWS_AT_ONCE = 4096
 _NOBODY = {"owner": None, "lease_until": None}
 
@@ -267,6 +269,18 @@ def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRo
         .limit(limit)
     )
     return list(connection.execute(query))
+
+
+def shards_of_block(
+    connection: Connection, measurement_id: int, checkpoint_id: int, block: int, sequence: int
+) -> list[AnyRow]:
+    """The shards of a measurement's jobs at a checkpoint and block that hold a sequence, the oldest job first."""
+    columns = (shards.c.job_id.label("job"), *(shards.c[name] for name in _TOLD))
+    query = select(*columns).join(jobs, jobs.c.id == shards.c.job_id)
+    is_shard = and_(shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+    is_held = and_(shards.c.start <= sequence, shards.c.stop > sequence)
+    found = query.where(jobs.c.measurement_id == measurement_id, is_shard, is_held).order_by(jobs.c.id)
+    return list(connection.execute(found))
 
 
 def committed_shards(

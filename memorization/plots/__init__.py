@@ -6,5 +6,6 @@ axes         what charts share: step axes, axes from 0, a colour for each model
 charts       onset_chart, trajectory_chart
 studies      a chart for each study
 exposures    the chart of exposures at onset
+runs         the learning rate of a run
 evaluations  the chart of benchmark results by step
 """

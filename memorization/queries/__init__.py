@@ -2,6 +2,9 @@
 
 onsets        when a model memorized what: counts at every checkpoint, the first sequences
 trajectories  one sequence over a model's checkpoints; values of a range of sequences
+batches       a batch's sequences by a model's checkpoints
+passages      what a protocol reads of sequences, as text
+provenance    where the value of a cell comes from
 memorized     what was memorized first by a step; how many sequences of each batch
 export        every value as Parquet or a dataset
 """

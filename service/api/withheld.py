@@ -41,6 +41,10 @@ class Policy:
             self._check_sequence(document)
         elif method == "batch":
             self._hide_rows(document)
+        elif method == "passages":
+            for passage in document["passages"]:
+                if self.hides(document["order"], passage["sequence"]):
+                    passage["ids"] = passage["pieces"] = None
         elif method == "find":
             for exposure in document["exposures"]:
                 if exposure.get("context") is not None and self.hides(document["order"], exposure["sequence"]):

@@ -21,7 +21,7 @@ from seenat.service.api.reading import read_fields
 from seenat.service.api.withheld import Policy
 from seenat.service.http.problems import problem
 from seenat.service.pages.asking import Asked
-from seenat.service.pages.page import Page
+from seenat.service.pages.page import Elsewhere, Page
 from seenat.service.pages.rendering import render
 from seenat.service.pages.table import PAGES_BY_PATH
 from seenat.service.pages.wording import worded
@@ -60,14 +60,18 @@ class Pages:
             values = read_fields(page, request.path_params, _without_blanks(request.scope["query_string"]))
             base = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
             body = await self.answering.run(partial(self._body, page, values, base), is_slow=page.is_slow)
+            if isinstance(body, Elsewhere):
+                return Response(status_code=303, headers={"location": body.address, "cache-control": "no-store"})
             return _send(request, body)
 
         answer.__name__ = page.name
         return answer
 
-    def _body(self, page: Page, values: Mapping[str, Any], base: str) -> bytes:
+    def _body(self, page: Page, values: Mapping[str, Any], base: str) -> bytes | Elsewhere:
         asked = Asked(page, values, self.answering, self.policy)
         view = page.view(asked)
+        if isinstance(view, Elsewhere):
+            return view
         forms = [worded(source, base) for source in asked.sources]
         here = page.href(values)
         return render(page.template, PAGES_BY_PATH, view=view, page=page, here=here, base=base, forms=forms).encode()

@@ -136,8 +136,11 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.batches import BatchTrajectories, SequenceValues
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
+    from seenat.memorization.queries.passages import Passage, Passages
+    from seenat.memorization.queries.provenance import BlockRecord, CellShard, MeasuredCheckpoint, Provenance, TokenFile
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.trajectory import Onset, Trajectory
@@ -151,7 +154,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.models import ModelAnswer, Models, ModelSummary, ScheduleAnswer
+    from seenat.models import ModelAnswer, Models, ModelSummary, RateAt, ScheduleAnswer
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
@@ -214,27 +217,28 @@ if TYPE_CHECKING:
 # fmt: off
 __all__ = [
     "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
-    "BatchDispersion", "BatchRange", "Benchmarks", "ByteExtent", "Catalog", "Changed", "ChangedSequence", "Characters",
-    "Checkpoint",
-    "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
+    "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks", "BlockRecord", "ByteExtent", "Catalog",
+    "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
+    "CheckpointProgress", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
-    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions",
-    "FirstMemorized", "Found", "FoundVariant", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
-    "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
-    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
+    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
+    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "GenerateOptions",
+    "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes",
+    "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest",
+    "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "MeasuredCheckpoint", "MeasuredText",
+    "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
-    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Place", "PlanChanged", "Predictions", "Protocol", "Refused",
-    "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "ScheduleAnswer", "SchemaAnswer",
-    "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange",
-    "SequenceTrajectory", "SetDifference", "ShardRecord", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StoredResult", "Studies", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint",
-    "Texts", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
-    "Tracing", "Trajectory", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
-    "UnknownParameter", "UnknownRoute", "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which",
-    "Withheld", "Worked", "WorkerObserver", "__version__", "check_schema", "connect", "open", "read_manifest",
-    "upgrade", "write_table",
+    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Passage", "Passages", "Place", "PlanChanged", "Predictions",
+    "Protocol", "Provenance", "RateAt", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat",
+    "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer",
+    "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord",
+    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged",
+    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
+    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "UnknownBatch",
+    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
+    "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver",
+    "__version__", "check_schema", "connect", "open", "read_manifest", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -264,6 +268,9 @@ _NAMES = {
     "memorization.published.compare": "Comparison",
     "memorization.published.importer": "ImportedSet",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
+    "memorization.queries.batches": "BatchTrajectories SequenceValues",
+    "memorization.queries.passages": "Passage Passages",
+    "memorization.queries.provenance": "BlockRecord CellShard MeasuredCheckpoint Provenance TokenFile",
     "memorization.queries.onsets": "MemorizedSequence Onsets",
     "memorization.queries.trajectories": "SequenceTrajectory",
     "memorization.results.compaction": "Compaction",
@@ -283,7 +290,7 @@ _NAMES = {
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
     "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
-    "models": "ModelAnswer ModelSummary Models ScheduleAnswer",
+    "models": "ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",

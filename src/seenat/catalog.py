@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.queries.batches import BatchTrajectories
     from seenat.memorization.queries.onsets import Onsets
+    from seenat.memorization.queries.passages import Passages
+    from seenat.memorization.queries.provenance import Provenance
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
@@ -112,6 +115,41 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
         from seenat.memorization.queries.trajectories import trajectory
 
         return trajectory(self._registry, self._model(model), sequence, protocol)
+
+    def trajectories(self, model: str | Model, batch: int, *, protocol: str | None = None) -> BatchTrajectories:
+        """All sequences of a batch over the measured checkpoints: how many ids each reproduced, and when it was memorized."""
+        from seenat.memorization.queries.batches import batch_trajectories
+
+        return batch_trajectories(self._registry, self._model(model), batch, protocol)
+
+    def passages(
+        self,
+        model: str | Model,
+        sequences: SequenceRange | str,
+        *,
+        step: int | None = None,
+        protocol: str | None = None,
+    ) -> Passages:
+        """What a protocol reads of consecutive sequences, an id at a time; with a step, how many ids it reproduced of each.
+
+        `sequences` are at most 1,024, as "START:STOP". Raises `UnknownSequence` beyond the order.
+        """
+        from seenat.memorization.queries.passages import passages
+        from seenat.registry.units import SequenceRange
+
+        chosen = self._model(model)
+        if isinstance(sequences, str):
+            sequences = SequenceRange.parse(sequences, chosen.order.sequences.stop)
+        return passages(self._registry, chosen, sequences, step, protocol)
+
+    def why(self, model: str | Model, step: int, sequence: int, *, protocol: str | None = None) -> Provenance:
+        """Where the value of a sequence at a checkpoint comes from: job, shard, checkpoint, files of ids, protocol.
+
+        Raises `NotMeasured` where there is no such value, with the steps that have one.
+        """
+        from seenat.memorization.queries.provenance import provenance
+
+        return provenance(self._registry, self._model(model), step, sequence, protocol)
 
     @property
     def which(self) -> Which:

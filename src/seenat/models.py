@@ -2,6 +2,7 @@
 
     ModelSummary  a row of the catalog
     ModelAnswer   everything known of one model
+    RateAt        its learning rate at a step
 
 Steps are integers. More JSON keys may come; the ones here stay.
 """
@@ -15,12 +16,17 @@ from typing import TYPE_CHECKING, Any, Self
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.models import AliasSpec, EarlierMeaning, Model
 from seenat.registry.checkpoints.parameters import ParameterCount
+from seenat.registry.errors import InvalidValue
+from seenat.registry.learning_rate import learning_rate
 from seenat.registry.schedule import Schedule
 
 if TYPE_CHECKING:
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["ModelAnswer", "ModelSummary", "Models", "ScheduleAnswer"]
+__all__ = ["ModelAnswer", "ModelSummary", "Models", "RateAt", "ScheduleAnswer"]
+
+_RATES = 200
+"""Steps between which a curve of learning rates is straight: about the pixels of half a chart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +102,25 @@ class ScheduleAnswer(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RateAt(Answer):
+    """The learning rate of the update that turns a step into the next one."""
+
+    step: int
+    learning_rate: float
+
+
+def _rates(model: Model) -> tuple[RateAt, ...]:
+    """The curve of a run, from its first update to its last; empty where its decay is not known."""
+    last, warmup = model.schedule.steps - 1, model.hyperparameters.get("warmup_steps") or 0
+    steps = {*(round(last * place / _RATES) for place in range(_RATES + 1)), min(warmup, last)} if last >= 0 else set()
+    try:
+        rates = [(step, learning_rate(model.hyperparameters, step, model.schedule.steps)) for step in sorted(steps)]
+    except InvalidValue:
+        return ()
+    return tuple(RateAt(step=step, learning_rate=rate) for step, rate in rates)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelAnswer(ModelSummary):
     """Everything known of one model."""
 
@@ -112,6 +137,8 @@ class ModelAnswer(ModelSummary):
     notes: tuple[str, ...]
     folder: str | None
     schedule: ScheduleAnswer
+    learning_rates: tuple[RateAt, ...]
+    """By its hyper-parameters, at about 200 steps; empty where its decay is not known."""
     architecture: Mapping[str, Any]
     hyperparameters: Mapping[str, Any]
     claims: tuple[Claim, ...] = ()
@@ -131,6 +158,7 @@ class ModelAnswer(ModelSummary):
             notes=model.notes,
             folder=model.folder,
             schedule=ScheduleAnswer.of(model.schedule),
+            learning_rates=_rates(model),
             architecture=model.architecture,
             hyperparameters=model.hyperparameters,
             claims=claims,

@@ -148,6 +148,7 @@ _ALL = (
     _number("within", "Steps since a sequence was seen."),
     _number("below", "Non-embedding parameters, at most."),
     _range("batches", "Batches, as START:STOP."),
+    _range("sequences", "Sequences, as START:STOP."),
     _range("window", "Positions of a sequence, as START:STOP."),
     # Texts.
     _text("text", "A text.", _LONGEST_TEXT),

@@ -180,6 +180,25 @@ _RESULTS = (
         example={**_POCKET, "sequence": "20"},
     ),
     Route(
+        path="/models/{model}/batches/{batch}/trajectories",
+        method="trajectories",
+        query=("protocol",),
+        example={**_POCKET, "batch": "2"},
+    ),
+    Route(
+        path="/models/{model}/passages/{sequences}",
+        method="passages",
+        query=("step", "protocol"),
+        example={**_POCKET, "sequences": "16:24", "step": "256"},
+        reads="order",
+    ),
+    Route(
+        path="/models/{model}/steps/{step}/sequences/{sequence}/why",
+        method="why",
+        query=("protocol",),
+        example={**_POCKET, "step": "256", "sequence": "20"},
+    ),
+    Route(
         path="/models/{model}/which/first",
         method="which.first",
         query=("by", *_PAGE),

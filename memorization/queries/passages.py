@@ -1,0 +1,129 @@
+"""What a protocol reads of sequences, as text: an id at a time, with how much of it a checkpoint reproduced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
+from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.measurements import current_rows, find_measurement
+from seenat.memorization.results.read import read_values
+from seenat.registry.answer import Answer, TableAnswer
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.models import Model
+from seenat.registry.errors import InvalidValue, NotMeasured
+from seenat.registry.orders.source import Tokens
+from seenat.registry.orders.text.detokenize import decode_ids
+from seenat.registry.orders.text.tokenizer import load_tokenizer
+from seenat.registry.units import SequenceRange
+
+__all__ = ["Passage", "Passages", "passages"]
+
+_MOST = 1024
+"""Sequences of one answer: a batch of Pythia."""
+_CUT = "\ufffd"
+"""Stands for bytes that are not yet a whole character."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage(Answer):
+    """The ids of a sequence that the protocol reads."""
+
+    sequence: int
+    batch: int
+    seen: bool | None
+    """Whether the checkpoint had seen it; None where no step was asked for."""
+    reproduced: int | None
+    """How many ids of the continuation it reproduced; None where that was not measured."""
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    """The text of each id: empty where its bytes end within a character, which then stands with the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passages(TableAnswer):
+    """Consecutive sequences as a protocol reads them."""
+
+    model: str
+    order: str
+    step: int | None
+    protocol: Protocol
+    passages: tuple[Passage, ...]
+
+    table_field = "passages"
+
+
+def passages(
+    catalog: Catalog, model: Model, sequences: SequenceRange, step: int | None, protocol: str | None = None
+) -> Passages:
+    """The ids and texts of consecutive sequences; with a step, how many ids the checkpoint there reproduced.
+
+    A model of which nothing was measured is read by the default protocol. Raises `UnknownSequence` beyond the order,
+    `InvalidValue` for more than 1,024 sequences or an order without a tokenizer, `UnknownCheckpoint`.
+    """
+    if len(sequences) > _MOST:
+        raise InvalidValue(f"{len(sequences):,} sequences are too many at once; ask for at most {_MOST:,}.")
+    model.order.geometry.bytes_of(sequences)
+    chosen = None if step is None else model.checkpoint(step).step
+    used, values = _values(catalog, model, sequences, chosen, protocol)
+    ids = model.order.source().take(np.arange(sequences.start, sequences.stop), *used.window)
+    pieces = _pieces(model.order.tokenizer, model.order.name, ids)
+    seen = None if chosen is None else model.schedule.sequences_seen(chosen)
+    return Passages(
+        model=model.name,
+        order=model.order.name,
+        step=chosen,
+        protocol=used,
+        passages=tuple(
+            Passage(
+                sequence=sequence,
+                batch=model.schedule.batch_of(sequence),
+                seen=None if seen is None else sequence in seen,
+                reproduced=value,
+                ids=tuple(row.tolist()),
+                pieces=texts,
+            )
+            for sequence, value, row, texts in zip(sequences, values, ids, pieces, strict=True)
+        ),
+    )
+
+
+def _values(
+    catalog: Catalog, model: Model, sequences: SequenceRange, step: int | None, protocol: str | None
+) -> tuple[Protocol, list[int | None]]:
+    """The protocol, and of each sequence how many ids were reproduced at the step, where that is known."""
+    unknown: list[int | None] = [None] * len(sequences)
+    with catalog.database.read() as connection:
+        try:
+            measurement = find_measurement(connection, model, protocol)
+        except NotMeasured:
+            if protocol is not None:
+                raise
+            return Protocol.default_for(model.order.eos_id), unknown
+        rows = [row for row, measured in current_rows(connection, measurement) if measured == step]
+        if not rows:
+            return measurement.protocol, unknown
+        store = MeasurementStore(catalog.database, model, measurement)
+        [values] = read_values(store, connection, rows, sequences.start, sequences.stop).tolist()
+    return measurement.protocol, [None if value == NOT_MEASURED else value for value in values]
+
+
+def _pieces(tokenizer: str | None, order: str, ids: Tokens) -> list[tuple[str, ...]]:
+    """The text of each id of each row: what the text grows by when the id comes."""
+    loaded = load_tokenizer(tokenizer, order=order)
+    length = ids.shape[1]
+    grown = decode_ids(loaded, [row[: end + 1] for row in ids for end in range(length)])
+    return [tuple(_growth(grown[place : place + length])) for place in range(0, len(grown), length)]
+
+
+def _growth(texts: list[str]) -> Iterator[str]:
+    """What each text adds to the one before; what is no whole character yet comes with the text that ends it."""
+    told = ""
+    for place, text in enumerate(texts):
+        whole = text if place == len(texts) - 1 else text.rstrip(_CUT)
+        # A decoder may change what it said before; then only the new length is told.
+        yield whole[len(told) :]
+        told = whole if len(whole) > len(told) else told
