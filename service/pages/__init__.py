@@ -11,6 +11,7 @@ palette      every colour, in both modes
 charts       the library's charts, as pictures and for Vega
 pictures     many cells as one small PNG
 views/       a typed view of each page, made from answers
+questions/   forms and their answers: search, trace, compare, studies, jobs
 templates/   one a page, and what they share
 static/      style, modules, icon
 """

@@ -1,0 +1,83 @@
+"""What forms offer: models and orders of the catalog, checkpoints that were measured; and what is said where nothing answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from seenat.registry.errors import InvalidValue, NothingToDraw, NotIndexed, NotMeasured
+from seenat.service.pages.asking import Asked
+
+__all__ = ["Missing", "Searchable", "measured_models", "measured_steps", "or_missing", "searchable"]
+
+_COMMAND = re.compile(r"`(seenat [^`]+)`")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why there is no answer, and the command that would make one."""
+
+    sentence: str
+    command: str | None
+
+    @classmethod
+    def of(cls, error: Exception) -> Missing:
+        """Of an error, whose sentence names the command."""
+        named = _COMMAND.search(str(error))
+        return cls(str(error), named[1] if named else None)
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """What a text can be looked for in."""
+
+    orders: tuple[str, ...]
+    """Those that have an index."""
+    models: tuple[str, ...]
+    """Those that were trained on them, in the catalog's order."""
+    any_order: str
+    """One for which an index can be built."""
+
+    @property
+    def missing(self) -> Missing | None:
+        """What is said where no order has an index."""
+        if self.orders:
+            return None
+        command = f"seenat index build {self.any_order}"
+        return Missing("No order has an index yet, so no text can be looked for.", command)
+
+
+def searchable(asked: Asked) -> Searchable:
+    """The orders that have an index, and their models."""
+    models = asked.look("/models")
+    orders = tuple(dict.fromkeys(row["order"] for row in asked.look("/indexes")))
+    known = [row["order"] for row in models if row["order"]]
+    return Searchable(
+        orders, tuple(row["name"] for row in models if row["order"] in orders), known[-1] if known else "ORDER"
+    )
+
+
+def measured_models(asked: Asked) -> tuple[str, ...]:
+    """The models of which jobs have measured something, in the catalog's order."""
+    worked = {job["model"] for job in asked.look("/jobs") if job["progress"]["done"]}
+    return tuple(row["name"] for row in asked.look("/models") if row["name"] in worked)
+
+
+def measured_steps(asked: Asked, models: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """The measured steps of models, those without a result that says what is memorized left out."""
+    steps: dict[str, tuple[int, ...]] = {}
+    for model in models:
+        found = or_missing(lambda model=model: asked.look("/models/{model}/onsets", model=model, limit=0))
+        if not isinstance(found, Missing):
+            steps[model] = tuple(row["step"] for row in found["steps"])
+    return steps
+
+
+def or_missing(ask: Callable[[], Any]) -> Any:
+    """What is answered, or what is said where that needs something that is not there yet or cannot be."""
+    try:
+        return ask()
+    except (NotMeasured, NotIndexed, NothingToDraw, InvalidValue) as error:
+        return Missing.of(error)

@@ -1,0 +1,107 @@
+"""A sequence by chance, memorized, forgotten or contested: the same seed leads to the same one.
+
+The draw is a place in a list that the catalog gives: the sequence that follows a random one, or the first of the list where
+none does. So sequences behind large gaps are drawn more often; nothing is read but a page of one.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from seenat.registry.errors import NotMeasured
+from seenat.service.pages.asking import Asked
+from seenat.service.pages.page import Elsewhere, Page, chosen, numbered
+from seenat.service.pages.questions.choices import measured_models
+
+__all__ = ["KINDS", "RANDOM_PAGE"]
+
+KINDS = ("memorized", "forgotten", "contested")
+"""Memorized at some checkpoint; memorized, and not at the last one; memorized, forgotten and memorized again."""
+_SEEDS = 2**32
+_MOST_STEPS = 8
+_FIRST = "/models/{model}/which/first"
+_CHANGED = "/models/{model}/which/changed"
+_RELEARNED = "/models/{model}/which/relearned"
+_ONSETS = "/models/{model}/onsets"
+
+
+def random_view(asked: Asked) -> Elsewhere:
+    """Where a draw leads."""
+    kind, seed = asked.get("kind", KINDS[0]), asked.get("seed")
+    drawing = random.Random(secrets.randbelow(_SEEDS) if seed is None else seed)
+    model = asked.get("model") or _any_model(asked, drawing)
+    onsets = asked.look(_ONSETS, model=model, limit=0)
+    draw: dict[str, Callable[..., int | None]] = {
+        "memorized": _memorized,
+        "forgotten": _forgotten,
+        "contested": _contested,
+    }
+    sequence = draw[kind](asked, drawing, onsets)
+    if sequence is None:
+        raise NotMeasured(f"No measured sequence of {onsets['model']} is {kind}; ask for another kind or model.")
+    return Elsewhere(f"/models/{onsets['model']}/sequences/{sequence}")
+
+
+def _any_model(asked: Asked, drawing: random.Random) -> str:
+    models = measured_models(asked)
+    if not models:
+        raise NotMeasured(
+            "Nothing has been measured yet, so no sequence is known to be memorized; run `seenat memorize MODEL`."
+        )
+    return drawing.choice(models)
+
+
+def _memorized(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
+    """By the step of its onset first, each as often as it has sequences."""
+    steps = [row for row in onsets["steps"] if row["onsets"]]
+    if not steps:
+        return None
+    [step] = drawing.choices([row["step"] for row in steps], [row["onsets"] for row in steps])
+    last, place = onsets["steps"][-1]["step"], drawing.randrange(_size(asked, onsets))
+    for after in ((step, place), (step, -1)):
+        found = asked.look(_FIRST, model=onsets["model"], by=last, limit=1, after=after)["sequences"]
+        if found and found[0]["onset"]["step"] == step:
+            return int(found[0]["sequence"])
+    return None
+
+
+def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
+    steps = [row["step"] for row in onsets["steps"]]
+    drawn = drawing.sample(steps[:-1], min(_MOST_STEPS, len(steps) - 1))
+    place = drawing.randrange(_size(asked, onsets))
+    for since in drawn:
+        for after in (place, None):
+            given = {"model": onsets["model"], "since": since, "until": steps[-1], "change": "forgotten"}
+            found = asked.look(_CHANGED, **given, limit=1, after=after)["sequences"]
+            if found:
+                return int(found[0]["sequence"])
+    return None
+
+
+def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
+    place = drawing.randrange(_size(asked, onsets))
+    for after in (place, None):
+        found = asked.look(_RELEARNED, model=onsets["model"], limit=1, after=after)["sequences"]
+        if found:
+            return int(found[0]["sequence"])
+    return None
+
+
+def _size(asked: Asked, onsets: dict[str, Any]) -> int:
+    """The sequences of the order."""
+    return int(asked.look("/orders/{order}", order=onsets["order"])["sequences"])
+
+
+RANDOM_PAGE = Page(
+    path="/random",
+    template="error.html",
+    view=random_view,
+    shows=(_FIRST, _CHANGED, _RELEARNED),
+    query=("kind", "model", "seed"),
+    own=(chosen("kind", "What became of it.", *KINDS), numbered("seed", "Of the draw.")),
+    is_slow=True,
+    label="Random",
+)

@@ -1,0 +1,28 @@
+// A part of a page that changes by itself: it is asked for again, as the server renders it, until it is done.
+
+const SECONDS = 2;
+
+/** Look again for each `[data-live]`, while the page is shown. */
+export function begin(root) {
+  for (const part of root.querySelectorAll("[data-live]")) setTimeout(() => look(part), SECONDS * 1000);
+}
+
+async function look(part) {
+  let fresh = null;
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (answer.ok) fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+    } catch {
+      // The service is away for now; what is shown stays.
+    }
+  }
+  if (fresh) {
+    const focused = part.contains(document.activeElement);
+    part.replaceWith(fresh);
+    if (focused) fresh.querySelector("a, button, [tabindex]")?.focus();
+    document.dispatchEvent(new CustomEvent("fresh", { detail: fresh }));
+    if (!("live" in fresh.dataset)) return;
+  }
+  setTimeout(() => look(fresh ?? part), SECONDS * 1000);
+}
