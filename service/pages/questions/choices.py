@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ class Searchable:
     """Those that have an index."""
     models: tuple[str, ...]
     """Those that were trained on them, in the catalog's order."""
+    indexes: tuple[Mapping[str, Any], ...]
+    """As the catalog answers them."""
     any_order: str
     """One for which an index can be built."""
 
@@ -51,11 +53,14 @@ class Searchable:
 
 def searchable(asked: Asked) -> Searchable:
     """The orders that have an index, and their models."""
-    models = asked.look("/models")
-    orders = tuple(dict.fromkeys(row["order"] for row in asked.look("/indexes")))
+    models, indexes = asked.look("/models"), asked.look("/indexes")
+    orders = tuple(dict.fromkeys(row["order"] for row in indexes))
     known = [row["order"] for row in models if row["order"]]
     return Searchable(
-        orders, tuple(row["name"] for row in models if row["order"] in orders), known[-1] if known else "ORDER"
+        orders=orders,
+        models=tuple(row["name"] for row in models if row["order"] in orders),
+        indexes=tuple(indexes),
+        any_order=known[-1] if known else "ORDER",
     )
 
 

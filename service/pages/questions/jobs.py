@@ -28,6 +28,11 @@ class JobsView:
 
     jobs: list[Mapping[str, Any]]
 
+    @property
+    def have_names(self) -> bool:
+        """Whether some have a name of their own."""
+        return any("name" in job for job in self.jobs)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -67,12 +72,6 @@ class JobView:
     def is_open(self) -> bool:
         """Whether it may go on by itself, so that its page looks again."""
         return self.job["state"] in _OPEN
-
-    @property
-    def share(self) -> float:
-        """Of its shards, done."""
-        progress = self.job["progress"]
-        return progress["done"] / progress["shards"] if progress["shards"] else 0.0
 
     @property
     def time_left(self) -> str | None:

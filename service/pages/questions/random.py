@@ -92,7 +92,7 @@ def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
 
 def _size(asked: Asked, onsets: dict[str, Any]) -> int:
     """The sequences of the order."""
-    return int(asked.look("/orders/{order}", order=onsets["order"])["sequences"])
+    return int(asked.look("/orders/{order}", order=onsets["order"])["geometry"]["sequences"])
 
 
 RANDOM_PAGE = Page(
