@@ -36,7 +36,10 @@ class Study:
 
 
 _SEEN = "Only sequences that a checkpoint had seen, and that were measured there, count."
-_ORDER = "The order is read, so this may take a while; of a large order say how far by “until”."
+_UNSEEN = (
+    "It needs results of sequences that were not seen: `seenat memorize MODEL --unseen`, best with `--measure loss`."
+)
+_ORDER = "The order is read, so this may take a while."
 STUDIES = {
     study.name: study
     for study in (
@@ -62,7 +65,12 @@ STUDIES = {
             question="How often had contents been seen when they were memorized first?",
             how="A point is all contents that occur so often; it stands at their median exposures at onset, and its size is the "
             "share of them that was memorized.",
-            caveats=(_SEEN, _ORDER, "An onset lies between two checkpoints, so exposures are given at both."),
+            caveats=(
+                _SEEN,
+                _ORDER,
+                "Of a large order, “until” says how far to read.",
+                "An onset lies between two checkpoints, so exposures are given at both.",
+            ),
             fields=("models", "until", "measured"),
         ),
         Study(
@@ -99,7 +107,7 @@ STUDIES = {
             question="How much better are sequences known for having been trained on?",
             how="Above, the mean effect by checkpoints since training; before training it should be 0. Below, every effect.",
             caveats=(
-                "It needs results of sequences that were not seen: `seenat memorize MODEL --unseen`, best with `--measure loss`.",
+                _UNSEEN,
                 "It is an effect of training only where trends were parallel before training.",
                 _ORDER,
             ),
@@ -111,7 +119,7 @@ STUDIES = {
             question="At which steps may each checkpoint be, by what it knows of the batches around them?",
             how="Every checkpoint (rows) at every step (columns): labels are the diagonal, and a mark stands at each possible step.",
             caveats=(
-                "It needs results of sequences that were not seen: `seenat memorize MODEL --unseen`, best with `--measure loss`.",
+                _UNSEEN,
                 "Undecided is not wrong: the data does not tell.",
                 _ORDER,
             ),

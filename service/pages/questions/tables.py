@@ -58,7 +58,7 @@ def _onsets(curves: Document) -> Iterator[Table]:
             row["step"],
             row["measured"],
             row["memorized"],
-            _share(row["share"], row["share_at_least"]),
+            _share(row["share"], row["share_at_least"]) if row["measured"] else "none measured",
             row["onsets"],
             row["onsets_so_far"],
         )
@@ -91,14 +91,16 @@ def _exposures(answers: Document) -> Iterator[Table]:
     )
     heads = "<model;occurrences;contents;memorized;median step;median exposures"
     yield Table.of("Contents by how often they occur", heads, classes)
-    heads = "<model;exposures so far;not yet memorized;memorized then;share"
-    yield Table.of("Contents by how often they had been seen", heads, (row for one in answers for row in _risks(one)))
+    if any("risks" in answer for answer in answers):
+        heads = "<model;exposures so far;not yet memorized;memorized then;share"
+        risks = (row for answer in answers for row in _risks(answer))
+        yield Table.of("Contents by how often they had been seen", heads, risks)
 
 
 def _risks(answer: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """By powers of two: 1, 2, 3 to 4, 5 to 8."""
     powers: dict[int, list[Mapping[str, Any]]] = {}
-    for risk in answer["risks"]:
+    for risk in answer.get("risks", ()):
         powers.setdefault(max(0, risk["exposures"] - 1).bit_length(), []).append(risk)
     for power, risks in sorted(powers.items()):
         low, high = 2**power // 2 + 1, 2**power
@@ -126,7 +128,7 @@ def _predict(answer: Document) -> Iterator[Table]:
             row["model"],
             row["step"],
             row["sequences"],
-            _share(row["precision"]),
+            _share(row["precision"]) if row["predicted"] else "none predicted",
             _share(row["recall"]),
             _share(row["recall_of_all"]),
         )
@@ -144,7 +146,7 @@ def _sets(answer: Document) -> Iterator[Table]:
         (f"also by {other}", answer["also"]),
         (f"not measured at {other}", answer["not_measured"]),
     ]
-    yield Table.of("Sequences", "<case;sequences", iter(rows))
+    yield Table.of("What became of them", "<case;sequences", iter(rows))
 
 
 def _counterfactual(profiles: Document) -> Iterator[Table]:
