@@ -19,7 +19,7 @@ from typing import Self
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "merged_ranges", "parse_count", "parse_step", "uncovered"]
+__all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "merged_ranges", "parse_count", "parse_sequences", "parse_step", "uncovered"]
 
 _MOST_DIGITS = 18
 _STEP = re.compile(r"(?:step)?(\d{1,18})")
@@ -110,6 +110,13 @@ def uncovered(sequences: SequenceRange, covered: Iterable[SequenceRange]) -> Ite
             start = part.stop
     if start < sequences.stop:
         yield SequenceRange(start, sequences.stop)
+
+
+def parse_sequences(text: str, stop: int) -> SequenceRange | list[int]:
+    """Read `A:B`, or numbers separated by commas, of an order with `stop` sequences."""
+    if ":" in text:
+        return SequenceRange.parse(text, stop)
+    return [parse_count(part, "sequence") for part in text.split(",")]
 
 
 def parse_step(text: str | int) -> int:

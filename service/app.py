@@ -25,6 +25,7 @@ from seenat.service.http.edge import Edge
 from seenat.service.http.limits import Gate
 from seenat.service.http.metrics import Metrics
 from seenat.service.pages.charts import CHARTS, Charts
+from seenat.service.pages.drawing import PICTURE_PATH, PLACE_PATH, Pictures
 from seenat.service.pages.responding import Pages, explain
 from seenat.service.pages.static_files import static_files
 from seenat.service.pages.table import PAGES
@@ -64,7 +65,7 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
     for route in sorted(ROUTES, key=lambda route: route.reads != "little"):
         app.add_route(PREFIX + route.path, answering.endpoint(route), methods=["GET"], include_in_schema=False)
     _add_own(app, settings, answering, metrics)
-    _add_pages(app, Pages(answering, policy), Charts(answering))
+    _add_pages(app, Pages(answering, policy), Charts(answering), Pictures(answering))
     app.add_middleware(GZipMiddleware, minimum_size=_LEAST_COMPRESSED, compresslevel=_LEVEL)
     app.add_middleware(Edge, gate=Gate(settings), metrics=metrics, explain=explain)
     return app
@@ -94,13 +95,13 @@ def _add_own(app: FastAPI, settings: ServiceSettings, answering: Answering, metr
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
 
-def _add_pages(app: FastAPI, pages: Pages, charts: Charts) -> None:
+def _add_pages(app: FastAPI, pages: Pages, charts: Charts, pictures: Pictures) -> None:
     files = static_files()
     found: dict[str, Any] = {page.path: pages.endpoint(page) for page in PAGES}
     for chart in CHARTS.values():
         found[f"/charts/{chart.name}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
         found[f"/charts/{chart.name}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
-    found["/vega/{key}.js"] = charts.bundle
+    found |= {"/vega/{key}.js": charts.bundle, PICTURE_PATH: pictures.picture, PLACE_PATH: pictures.place}
     found |= {"/static/{digest}/{name}": files.respond, "/favicon.ico": files.icon}
     for path, endpoint in found.items():
         app.add_route(path, endpoint, methods=["GET"], include_in_schema=False)

@@ -40,7 +40,7 @@ def trajectories(name: str, batch: int, protocol: str | None, as_json: bool) -> 
 
 @click.command()
 @_model
-@click.argument("sequences", metavar="A:B")
+@click.argument("sequences", metavar="A:B|A,B,...")
 @click.option("--step", type=Count("step"), metavar="STEP", help="Also how many ids this checkpoint reproduced.")
 @protocol_option
 @json_option
@@ -50,7 +50,7 @@ def passages(name: str, sequences: str, step: int | None, protocol: str | None, 
     \b
     Examples:
       seenat passages pocket-230k 16:24
-      seenat passages pocket-230k 16:24 --step 256
+      seenat passages pocket-230k 3,20 --step 256
     """
     with open_catalog() as catalog:
         answer = catalog.passages(name, sequences, step=step, protocol=protocol)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.source import Tokens
 from seenat.registry.orders.text.detokenize import decode_ids
 from seenat.registry.orders.text.tokenizer import load_tokenizer
-from seenat.registry.units import SequenceRange
 
 __all__ = ["Passage", "Passages", "passages"]
 
@@ -45,7 +44,7 @@ class Passage(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Passages(TableAnswer):
-    """Consecutive sequences as a protocol reads them."""
+    """Some sequences as a protocol reads them."""
 
     model: str
     order: str
@@ -57,25 +56,27 @@ class Passages(TableAnswer):
 
 
 def passages(
-    catalog: Catalog, model: Model, sequences: SequenceRange, step: int | None, protocol: str | None = None
+    catalog: Catalog, model: Model, chosen: Collection[int], step: int | None, protocol: str | None = None
 ) -> Passages:
-    """The ids and texts of consecutive sequences; with a step, how many ids the checkpoint there reproduced.
+    """The ids and texts of some sequences; with a step, how many ids the checkpoint there reproduced.
 
     A model of which nothing was measured is read by the default protocol. Raises `UnknownSequence` beyond the order,
     `InvalidValue` for more than 1,024 sequences or an order without a tokenizer, `UnknownCheckpoint`.
     """
-    if len(sequences) > _MOST:
-        raise InvalidValue(f"{len(sequences):,} sequences are too many at once; ask for at most {_MOST:,}.")
-    model.order.geometry.bytes_of(sequences)
-    chosen = None if step is None else model.checkpoint(step).step
-    used, values = _values(catalog, model, sequences, chosen, protocol)
-    ids = model.order.source().take(np.arange(sequences.start, sequences.stop), *used.window)
+    if not 0 < len(chosen) <= _MOST:
+        raise InvalidValue(f"{len(chosen):,} sequences cannot be shown at once; ask for 1 to {_MOST:,}.")
+    sequences = list(chosen)
+    for sequence in (min(sequences), max(sequences)):
+        model.order.batch_of(sequence)
+    at = None if step is None else model.checkpoint(step).step
+    used, values = _values(catalog, model, sequences, at, protocol)
+    ids = model.order.source().take(np.array(sequences, np.int64), *used.window)
     pieces = _pieces(model.order.tokenizer, model.order.name, ids)
-    seen = None if chosen is None else model.schedule.sequences_seen(chosen)
+    seen = None if at is None else model.schedule.sequences_seen(at)
     return Passages(
         model=model.name,
         order=model.order.name,
-        step=chosen,
+        step=at,
         protocol=used,
         passages=tuple(
             Passage(
@@ -92,7 +93,7 @@ def passages(
 
 
 def _values(
-    catalog: Catalog, model: Model, sequences: SequenceRange, step: int | None, protocol: str | None
+    catalog: Catalog, model: Model, sequences: Sequence[int], step: int | None, protocol: str | None
 ) -> tuple[Protocol, list[int | None]]:
     """The protocol, and of each sequence how many ids were reproduced at the step, where that is known."""
     unknown: list[int | None] = [None] * len(sequences)
@@ -107,8 +108,10 @@ def _values(
         if not rows:
             return measurement.protocol, unknown
         store = MeasurementStore(catalog.database, model, measurement)
-        [values] = read_values(store, connection, rows, sequences.start, sequences.stop).tolist()
-    return measurement.protocol, [None if value == NOT_MEASURED else value for value in values]
+        first = min(sequences)
+        [values] = read_values(store, connection, rows, first, max(sequences) + 1)
+    chosen = values[np.array(sequences, np.int64) - first].tolist()
+    return measurement.protocol, [None if value == NOT_MEASURED else value for value in chosen]
 
 
 def _pieces(tokenizer: str | None, order: str, ids: Tokens) -> list[tuple[str, ...]]:

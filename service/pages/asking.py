@@ -70,20 +70,21 @@ class Asked:
 
         Raises what the catalog raises, and `Withheld`.
         """
-        if path not in self.page.shows:
-            raise LookupError(f"{self.page.path} does not say that it shows {path}.")
-        route, given, (document, key) = self._shown(path, values)
-        rows = document if isinstance(document, list) else document[key] if key else None
-        is_whole = isinstance(document, list) or document.get("next") is None
-        self.sources.append(Source(route, given, None if rows is None else len(rows), is_whole))
+        document, source = self._asked(path, values)
+        self.sources.append(source)
         return document
 
-    def look(self, path: str, **values: Any) -> Any:
-        """The same for what the page is not about, such as the choices of a form: it is no source of the page."""
-        return self._shown(path, values)[2][0]
+    def look_up(self, path: str, **values: Any) -> Any:
+        """As `ask`, for what decides how a page is made and is not shown itself."""
+        return self._asked(path, values)[0]
 
-    def _shown(self, path: str, values: Mapping[str, Any]) -> tuple[Route, dict[str, Any], tuple[Any, str | None]]:
+    def _asked(self, path: str, values: Mapping[str, Any]) -> tuple[Any, Source]:
+        if path not in self.page.shows:
+            raise LookupError(f"{self.page.path} does not say that it shows {path}.")
         route = _BY_PATH[path]
         given = {key: value for key, value in values.items() if value is not None}
         self.policy.check(given)
-        return route, given, self.answering.shown(route, given)
+        document, key = self.answering.shown(route, given)
+        rows = document if isinstance(document, list) else document[key] if key else None
+        is_whole = isinstance(document, list) or document.get("next") is None
+        return document, Source(route, given, None if rows is None else len(rows), is_whole)

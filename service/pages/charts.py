@@ -27,6 +27,7 @@ from seenat.attribution.find.chart import curve_chart
 from seenat.memorization.plots import studies
 from seenat.memorization.plots.charts import onset_chart, trajectory_chart
 from seenat.memorization.plots.evaluations import benchmark_chart
+from seenat.memorization.plots.runs import learning_rate_chart
 from seenat.memorization.plots.save import definition_of, svg_of
 from seenat.registry import settings
 from seenat.registry.errors import MissingExtra, NothingToDraw, UnknownRoute
@@ -72,6 +73,7 @@ CHARTS: dict[str, Chart] = {
     for chart in (
         Chart("onset", "/models/{model}/onsets", lambda answer: onset_chart([answer])),
         Chart("trajectory", "/models/{model}/trajectories/{sequence}", trajectory_chart),
+        Chart("learning-rate", "/models/{model}", learning_rate_chart),
         Chart("exposures", "/find/curve", curve_chart),
         Chart("study-onsets", "/studies/onsets", studies.onsets_chart),
         Chart("study-forgetting", "/studies/forgetting", studies.forgetting_chart),

@@ -45,7 +45,15 @@ def environment() -> Environment:
         auto_reload=False,
         finalize=_finalize,
     )
-    made.filters |= {"count": _count, "share": _share, "plural": _plural}
+    made.filters |= {
+        "count": _count,
+        "share": _share,
+        "plural": _plural,
+        "hex": _hex,
+        "pairs": _pairs,
+        "value": _value,
+        "visible": _visible,
+    }
     made.globals |= {"static": static_files().address}
     return made
 
@@ -71,3 +79,29 @@ def _share(part: float | None) -> str | None:
 def _plural(number: int, noun: str) -> str:
     """A number and its noun."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _hex(digest: str | None) -> str | None:
+    """A digest without the name of its kind."""
+    return None if digest is None else digest.removeprefix("sha256:")
+
+
+def _value(value: Any) -> str | None:
+    """A value of a configuration, as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, map(_value, value)))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return None if value is None else str(value)
+
+
+def _pairs(values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Names as words, and their values."""
+    return [(name.replace("_", " "), _value(value)) for name, value in values.items()]
+
+
+def _visible(piece: str) -> str:
+    """The text of an id whose blanks and line ends are seen."""
+    return piece.replace("\n", "\u21b5").replace("\t", "\u21e5").replace(" ", "\u00b7") or "\u2205"

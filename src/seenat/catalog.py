@@ -6,7 +6,7 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -125,21 +125,21 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
     def passages(
         self,
         model: str | Model,
-        sequences: SequenceRange | str,
+        sequences: Collection[int] | str,
         *,
         step: int | None = None,
         protocol: str | None = None,
     ) -> Passages:
-        """What a protocol reads of consecutive sequences, an id at a time; with a step, how many ids it reproduced of each.
+        """What a protocol reads of some sequences, an id at a time; with a step, how many ids it reproduced of each.
 
-        `sequences` are at most 1,024, as "START:STOP". Raises `UnknownSequence` beyond the order.
+        `sequences` are at most 1,024 numbers, or a text: "START:STOP", or "3,9,20". Raises `UnknownSequence` beyond the order.
         """
         from seenat.memorization.queries.passages import passages
-        from seenat.registry.units import SequenceRange
+        from seenat.registry.units import parse_sequences
 
         chosen = self._model(model)
         if isinstance(sequences, str):
-            sequences = SequenceRange.parse(sequences, chosen.order.sequences.stop)
+            sequences = parse_sequences(sequences, chosen.order.sequences.stop)
         return passages(self._registry, chosen, sequences, step, protocol)
 
     def why(self, model: str | Model, step: int, sequence: int, *, protocol: str | None = None) -> Provenance:

@@ -10,8 +10,21 @@ from typing import Any
 from seenat.registry.errors import InvalidValue, NothingToDraw, NotIndexed, NotMeasured
 from seenat.service.pages.asking import Asked
 
-__all__ = ["Missing", "Searchable", "measured_models", "measured_steps", "or_missing", "searchable"]
+__all__ = [
+    "FOR_MEASURED",
+    "FOR_SEARCHABLE",
+    "Missing",
+    "Searchable",
+    "measured_models",
+    "measured_steps",
+    "or_missing",
+    "searchable",
+]
 
+FOR_SEARCHABLE = ("/models", "/indexes")
+"""What `searchable` asks."""
+FOR_MEASURED = ("/models", "/jobs", "/models/{model}/onsets")
+"""What `measured_models` and `measured_steps` ask."""
 _COMMAND = re.compile(r"`(seenat [^`]+)`")
 
 
@@ -53,7 +66,7 @@ class Searchable:
 
 def searchable(asked: Asked) -> Searchable:
     """The orders that have an index, and their models."""
-    models, indexes = asked.look("/models"), asked.look("/indexes")
+    models, indexes = asked.look_up("/models"), asked.look_up("/indexes")
     orders = tuple(dict.fromkeys(row["order"] for row in indexes))
     known = [row["order"] for row in models if row["order"]]
     return Searchable(
@@ -66,15 +79,15 @@ def searchable(asked: Asked) -> Searchable:
 
 def measured_models(asked: Asked) -> tuple[str, ...]:
     """The models of which jobs have measured something, in the catalog's order."""
-    worked = {job["model"] for job in asked.look("/jobs") if job["progress"]["done"]}
-    return tuple(row["name"] for row in asked.look("/models") if row["name"] in worked)
+    worked = {job["model"] for job in asked.look_up("/jobs") if job["progress"]["done"]}
+    return tuple(row["name"] for row in asked.look_up("/models") if row["name"] in worked)
 
 
 def measured_steps(asked: Asked, models: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """The measured steps of models, those without a result that says what is memorized left out."""
     steps: dict[str, tuple[int, ...]] = {}
     for model in models:
-        found = or_missing(lambda model=model: asked.look("/models/{model}/onsets", model=model, limit=0))
+        found = or_missing(lambda model=model: asked.look_up("/models/{model}/onsets", model=model, limit=0))
         if not isinstance(found, Missing):
             steps[model] = tuple(row["step"] for row in found["steps"])
     return steps

@@ -12,7 +12,7 @@ from seenat.registry.units import parse_count
 from seenat.remote.parameters import Parameter
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page, numbered
-from seenat.service.pages.questions.choices import Missing, measured_models, measured_steps, or_missing
+from seenat.service.pages.questions.choices import FOR_MEASURED, Missing, measured_models, measured_steps, or_missing
 
 __all__ = ["COMPARE_PAGE", "Change", "CompareView"]
 
@@ -147,7 +147,7 @@ COMPARE_PAGE = Page(
     path="/compare",
     template="questions/compare.html",
     view=compare_view,
-    shows=(_ROUTE,),
+    shows=(_ROUTE, *FOR_MEASURED),
     query=("a", "b", *_KINDS),
     own=(_side("a"), _side("b"), *(numbered(kind, "Where the list before ended.") for kind in _KINDS)),
     is_slow=True,

@@ -14,7 +14,7 @@ from typing import Any
 from seenat.registry.errors import NotMeasured
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Elsewhere, Page, chosen, numbered
-from seenat.service.pages.questions.choices import measured_models
+from seenat.service.pages.questions.choices import FOR_MEASURED, measured_models
 
 __all__ = ["KINDS", "RANDOM_PAGE"]
 
@@ -33,7 +33,7 @@ def random_view(asked: Asked) -> Elsewhere:
     kind, seed = asked.get("kind", KINDS[0]), asked.get("seed")
     drawing = random.Random(secrets.randbelow(_SEEDS) if seed is None else seed)
     model = asked.get("model") or _any_model(asked, drawing)
-    onsets = asked.look(_ONSETS, model=model, limit=0)
+    onsets = asked.look_up(_ONSETS, model=model, limit=0)
     draw: dict[str, Callable[..., int | None]] = {
         "memorized": _memorized,
         "forgotten": _forgotten,
@@ -62,7 +62,7 @@ def _memorized(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
     [step] = drawing.choices([row["step"] for row in steps], [row["onsets"] for row in steps])
     last, place = onsets["steps"][-1]["step"], drawing.randrange(_size(asked, onsets))
     for after in ((step, place), (step, -1)):
-        found = asked.look(_FIRST, model=onsets["model"], by=last, limit=1, after=after)["sequences"]
+        found = asked.look_up(_FIRST, model=onsets["model"], by=last, limit=1, after=after)["sequences"]
         if found and found[0]["onset"]["step"] == step:
             return int(found[0]["sequence"])
     return None
@@ -75,7 +75,7 @@ def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
     for since in drawn:
         for after in (place, None):
             given = {"model": onsets["model"], "since": since, "until": steps[-1], "change": "forgotten"}
-            found = asked.look(_CHANGED, **given, limit=1, after=after)["sequences"]
+            found = asked.look_up(_CHANGED, **given, limit=1, after=after)["sequences"]
             if found:
                 return int(found[0]["sequence"])
     return None
@@ -84,7 +84,7 @@ def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
 def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
     place = drawing.randrange(_size(asked, onsets))
     for after in (place, None):
-        found = asked.look(_RELEARNED, model=onsets["model"], limit=1, after=after)["sequences"]
+        found = asked.look_up(_RELEARNED, model=onsets["model"], limit=1, after=after)["sequences"]
         if found:
             return int(found[0]["sequence"])
     return None
@@ -92,14 +92,14 @@ def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
 
 def _size(asked: Asked, onsets: dict[str, Any]) -> int:
     """The sequences of the order."""
-    return int(asked.look("/orders/{order}", order=onsets["order"])["geometry"]["sequences"])
+    return int(asked.look_up("/orders/{order}", order=onsets["order"])["geometry"]["sequences"])
 
 
 RANDOM_PAGE = Page(
     path="/random",
     template="error.html",
     view=random_view,
-    shows=(_FIRST, _CHANGED, _RELEARNED),
+    shows=(_FIRST, _CHANGED, _RELEARNED, "/orders/{order}", *FOR_MEASURED),
     query=("kind", "model", "seed"),
     own=(chosen("kind", "What became of it.", *KINDS), numbered("seed", "Of the draw.")),
     is_slow=True,

@@ -10,7 +10,7 @@ from typing import Any
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.charts import Drawn, drawn
 from seenat.service.pages.page import Page
-from seenat.service.pages.questions.choices import Missing, Searchable, or_missing, searchable
+from seenat.service.pages.questions.choices import FOR_SEARCHABLE, Missing, Searchable, or_missing, searchable
 from seenat.service.pages.questions.texts import Piece, context_pieces
 
 __all__ = ["SEARCH_PAGE", "SearchView", "coverage_sentences"]
@@ -133,7 +133,7 @@ SEARCH_PAGE = Page(
     path="/find",
     template="questions/search.html",
     view=search_view,
-    shows=(_ROUTE,),
+    shows=(_ROUTE, *FOR_SEARCHABLE),
     query=("text", "order", "model", "step", "after"),
     is_slow=True,
     label="Search",

@@ -10,7 +10,7 @@ from seenat.remote.parameters import PARAMETERS
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.charts import Drawn, drawn
 from seenat.service.pages.page import Page, chosen
-from seenat.service.pages.questions.choices import Missing, measured_models, or_missing
+from seenat.service.pages.questions.choices import FOR_MEASURED, Missing, measured_models, or_missing
 from seenat.service.pages.questions.tables import Table, tables_of
 
 __all__ = ["STUDIES", "STUDIES_PAGE", "STUDY_PAGE", "Field", "StudiesView", "Study", "StudyView"]
@@ -265,14 +265,14 @@ STUDIES_PAGE = Page(
     path="/studies",
     template="questions/studies.html",
     view=studies_view,
-    shows=(),
+    shows=FOR_MEASURED,
     label="Studies",
 )
 STUDY_PAGE = Page(
     path="/studies/{study}",
     template="questions/study.html",
     view=study_view,
-    shows=tuple(study.route for study in STUDIES.values()),
+    shows=(*(study.route for study in STUDIES.values()), *FOR_MEASURED),
     query=_PARAMETERS,
     own=(chosen("study", "A study.", *STUDIES),),
     is_slow=True,

@@ -9,7 +9,7 @@ from typing import Any
 
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
-from seenat.service.pages.questions.choices import Missing, Searchable, or_missing, searchable
+from seenat.service.pages.questions.choices import FOR_SEARCHABLE, Missing, Searchable, or_missing, searchable
 from seenat.service.pages.questions.search import coverage_sentences
 from seenat.service.pages.questions.texts import cut_by_spans
 
@@ -146,7 +146,7 @@ TRACE_PAGE = Page(
     path="/trace",
     template="questions/trace.html",
     view=trace_view,
-    shows=(_ROUTE,),
+    shows=(_ROUTE, *FOR_SEARCHABLE),
     query=("text", "order", "model", "step", "minimum", "gaps"),
     is_slow=True,
     label="Trace",

@@ -4,7 +4,15 @@ const SECONDS = 2;
 
 /** Look again for each `[data-live]`, while the page is shown. */
 export function begin(root) {
-  for (const part of root.querySelectorAll("[data-live]")) setTimeout(() => look(part), SECONDS * 1000);
+  for (const part of root.querySelectorAll("[data-live]")) {
+    forButtons(part);
+    setTimeout(() => look(part), SECONDS * 1000);
+  }
+}
+
+/** Nobody needs to look again by hand. */
+function forButtons(part) {
+  for (const button of part.querySelectorAll(".reload")) button.hidden = true;
 }
 
 async function look(part) {
@@ -18,10 +26,11 @@ async function look(part) {
     }
   }
   if (fresh) {
+    forButtons(fresh);
     const focused = part.contains(document.activeElement);
     part.replaceWith(fresh);
     if (focused) fresh.querySelector("a, button, [tabindex]")?.focus();
-    document.dispatchEvent(new CustomEvent("fresh", { detail: fresh }));
+    document.dispatchEvent(new CustomEvent("again"));
     if (!("live" in fresh.dataset)) return;
   }
   setTimeout(() => look(fresh ?? part), SECONDS * 1000);

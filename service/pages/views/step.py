@@ -24,6 +24,12 @@ class StepView:
     seen_share: float | None
 
     @property
+    def rate(self) -> str | None:
+        """The learning rate of the update that follows, in digits."""
+        rate = self.step["learning_rate"]
+        return None if rate is None else f"{rate:.3g}"
+
+    @property
     def to_come(self) -> int | None:
         """Batches that it had not seen yet."""
         return None if self.batches is None else self.batches - self.step["batches_seen"]["stop"]

@@ -148,7 +148,12 @@ _ALL = (
     _number("within", "Steps since a sequence was seen."),
     _number("below", "Non-embedding parameters, at most."),
     _range("batches", "Batches, as START:STOP."),
-    _range("sequences", "Sequences, as START:STOP."),
+    _text(
+        "sequences",
+        "Sequences, as START:STOP or separated by commas.",
+        12_000,
+        pattern=r"^([0-9]{0,18}:[0-9]{0,18}|[0-9]{1,18}(,[0-9]{1,18})*)$",
+    ),
     _range("window", "Positions of a sequence, as START:STOP."),
     # Texts.
     _text("text", "A text.", _LONGEST_TEXT),

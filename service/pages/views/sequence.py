@@ -1,0 +1,268 @@
+"""A sequence of a model: its ids with what each checkpoint reproduced, all sizes beside each other, and why a cell is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seenat.registry.errors import NotFound, SeenatError, Withheld
+from seenat.service.pages.asking import Asked
+from seenat.service.pages.page import Page
+from seenat.service.pages.views.batch import SavedStep, is_at_hand, saved_steps
+from seenat.service.pages.views.empty import Missing, missing
+from seenat.service.pages.views.texts import Line, line_of
+
+__all__ = ["SEQUENCE_PAGE", "Course", "CourseMark", "PrefixRow", "SequenceView", "courses_of", "sequence_view"]
+
+_WIDTH, _HEIGHT = 300, 90
+"""Of a small multiple, in units of its drawing."""
+_MOST_EXPOSURES = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrefixRow:
+    """A measured step, and how many of the ids it reproduced."""
+
+    step: int
+    seen: bool
+    reproduced: int
+    is_memorized: bool
+    is_chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseMark:
+    """A measured step within a small multiple."""
+
+    x: float
+    y: float
+    step: int
+    value: int
+    seen: bool
+    is_memorized: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """One model's trajectory as a small multiple; all of them share the axis of steps."""
+
+    model: str
+    protocol: str
+    marks: list[CourseMark]
+    seen_x: float | None
+    """Where the first checkpoint stands that had seen it."""
+    exposures: list[float]
+    onset: int | None
+    forgotten: list[int]
+    relearned: list[int]
+    width: int = _WIDTH
+    height: int = _HEIGHT
+
+    @property
+    def line(self) -> str:
+        """Its points as a polyline has them."""
+        return " ".join(f"{mark.x},{mark.y}" for mark in self.marks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceView:
+    """A sequence as its page shows it."""
+
+    sequence: dict[str, Any]
+    saved: list[SavedStep]
+    step: int | None
+    protocol: dict[str, Any] | None
+    line: Line | Missing
+    ids: list[tuple[int, str]]
+    """Ids of the continuation, and their texts."""
+    rows: list[PrefixRow] | Missing
+    courses: list[Course]
+    last: int
+    exposures: list[dict[str, Any]] | Missing
+    why: dict[str, Any] | None
+    others: list[str] = field(default_factory=list)
+    """Protocols by which it was measured too."""
+
+
+def sequence_view(asked: Asked) -> SequenceView:
+    """The page of a sequence of a model."""
+    name, index = asked.get("model"), asked.get("sequence")
+    sequence = asked.ask("/models/{model}/sequences/{sequence}", model=name, sequence=index)
+    model = sequence["model"]
+    schedule = asked.look_up("/models/{model}", model=model)["schedule"]
+    found, own = _own(asked, model, index)
+    measured = [] if own is None else [point["step"] for point in own["points"]]
+    step = _step(asked, schedule["saved"], measured)
+    passage, protocol = _passage(asked, model, index, step)
+    exposures = _exposures(asked, model, passage)
+    courses = courses_of(sequence.get("trajectories", ()), own, schedule["steps"], exposures)
+    return SequenceView(
+        sequence=sequence,
+        saved=saved_steps(schedule["saved"], measured, step),
+        step=step,
+        protocol=own["protocol"] if own is not None else protocol,
+        line=passage if isinstance(passage, Missing) else line_of(passage, protocol or {}),
+        ids=_continuation(passage, protocol),
+        rows=found if own is None else rows_of(own, step),
+        courses=courses,
+        last=schedule["steps"],
+        exposures=exposures,
+        why=_why(asked, model, step, index) if step in measured else None,
+        others=_others(sequence, own),
+    )
+
+
+def _own(asked: Asked, model: str, sequence: int) -> tuple[Missing, dict[str, Any] | None]:
+    """The trajectory that the page is about, or why there is none."""
+    try:
+        found = asked.ask(
+            "/models/{model}/trajectories/{sequence}", model=model, sequence=sequence, protocol=asked.get("protocol")
+        )
+    except NotFound as error:
+        return missing(error), None
+    return Missing(""), found
+
+
+def _step(asked: Asked, saved: Sequence[int], measured: Sequence[int]) -> int | None:
+    given = asked.get("step")
+    if given is not None:
+        return int(asked.look_up("/models/{model}/steps/{step}", model=asked.get("model"), step=given)["step"])
+    return max(measured, default=max(saved, default=None))
+
+
+def _passage(asked: Asked, model: str, sequence: int, step: int | None) -> tuple[Any, dict[str, Any] | None]:
+    """The passage of the sequence and its protocol, or why it is not shown."""
+    if not asked.shows_text:
+        return Missing("This service shows no training data."), None
+    if not is_at_hand(asked, model):
+        return Missing("The ids of this order are on a hub, from which this page does not fetch them."), None
+    try:
+        found = asked.ask(
+            "/models/{model}/passages/{sequences}",
+            model=model,
+            sequences=str(sequence),
+            step=step,
+            protocol=asked.get("protocol"),
+        )
+    except SeenatError as error:
+        return missing(error), None
+    [passage] = found["passages"]
+    if passage["pieces"] is None:
+        return Missing("The content of this sequence is withheld by the operator of this service."), found["protocol"]
+    return passage, found["protocol"]
+
+
+def _continuation(passage: Any, protocol: Mapping[str, Any] | None) -> list[tuple[int, str]]:
+    if isinstance(passage, Missing) or protocol is None:
+        return []
+    start = protocol["prompt"]
+    return list(zip(passage["ids"][start:], passage["pieces"][start:], strict=True))
+
+
+def rows_of(trajectory: Mapping[str, Any], step: int | None) -> list[PrefixRow] | Missing:
+    """What each measured step reproduced; nothing by a measure that does not say."""
+    measure, whole = trajectory["protocol"]["measure"], trajectory["protocol"]["continuation"]
+    if measure not in ("prefix", "score"):
+        return Missing("It was measured by its loss alone, which does not say which ids are reproduced.")
+    return [
+        PrefixRow(
+            step=point["step"],
+            seen=point["seen"],
+            reproduced=point["prefix"],
+            is_memorized=point["prefix"] == whole,
+            is_chosen=point["step"] == step,
+        )
+        for point in trajectory["points"]
+    ]
+
+
+def _exposures(asked: Asked, model: str, passage: Any) -> list[dict[str, Any]] | Missing:
+    """Every time the ids that the protocol reads passed through training, by the order's index."""
+    if isinstance(passage, Missing):
+        return passage
+    try:
+        found = asked.ask("/models/{model}/find", model=model, ids=passage["ids"], limit=_MOST_EXPOSURES)
+    except Withheld:
+        raise
+    except SeenatError as error:
+        return missing(error)
+    return list(found["exposures"])
+
+
+def courses_of(
+    trajectories: Sequence[Mapping[str, Any]],
+    own: Mapping[str, Any] | None,
+    steps: int,
+    exposures: Sequence[Mapping[str, Any]] | Missing,
+) -> list[Course]:
+    """A small multiple for each model that was measured by the page's protocol."""
+    if own is None:
+        return []
+    batches = [] if isinstance(exposures, Missing) else [exposure["batch"] for exposure in exposures]
+    alike = [entry for entry in trajectories if entry["protocol"] == own["protocol"] and "prefix" in entry["points"][0]]
+    return [_course(entry, steps, batches) for entry in alike]
+
+
+def _course(trajectory: Mapping[str, Any], steps: int, batches: Sequence[int]) -> Course:
+    whole, onset = trajectory["protocol"]["continuation"], trajectory["onset"]
+    first = trajectory["first_checkpoint_seen"]
+
+    def place(step: float) -> float:
+        return round(_WIDTH * step / max(1, steps), 1)
+
+    return Course(
+        model=trajectory["model"],
+        protocol=trajectory["protocol"]["id"],
+        marks=[
+            CourseMark(
+                x=place(point["step"]),
+                y=round(_HEIGHT * (1 - point["prefix"] / whole), 1),
+                step=point["step"],
+                value=point["prefix"],
+                seen=point["seen"],
+                is_memorized=point["memorized"],
+            )
+            for point in trajectory["points"]
+        ],
+        seen_x=None if first is None else place(first),
+        exposures=sorted({place(batch) for batch in batches}),
+        onset=None if onset is None else onset["step"],
+        forgotten=list(trajectory["forgotten"]),
+        relearned=list(trajectory["relearned"]),
+    )
+
+
+def _why(asked: Asked, model: str, step: int | None, sequence: int) -> dict[str, Any]:
+    found: dict[str, Any] = asked.ask(
+        "/models/{model}/steps/{step}/sequences/{sequence}/why",
+        model=model,
+        step=step,
+        sequence=sequence,
+        protocol=asked.get("protocol"),
+    )
+    return found
+
+
+def _others(sequence: Mapping[str, Any], own: Mapping[str, Any] | None) -> list[str]:
+    ids = {entry["protocol"]["id"] for entry in sequence.get("trajectories", ()) if entry["model"] == sequence["model"]}
+    return sorted(ids - ({own["protocol"]["id"]} if own else set()))
+
+
+SEQUENCE_PAGE = Page(
+    path="/models/{model}/sequences/{sequence}",
+    template="sequence.html",
+    view=sequence_view,
+    shows=(
+        "/models/{model}/sequences/{sequence}",
+        "/models/{model}/trajectories/{sequence}",
+        "/models/{model}/passages/{sequences}",
+        "/models/{model}/find",
+        "/models/{model}/steps/{step}/sequences/{sequence}/why",
+        "/models/{model}/steps/{step}",
+        "/models/{model}",
+        "/orders/{order}",
+    ),
+    query=("step", "protocol"),
+    is_slow=True,
+)
