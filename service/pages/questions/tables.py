@@ -81,10 +81,8 @@ def _exposures(answers: Document) -> Iterator[Table]:
             row["times"],
             row["contents"],
             row["memorized"],
-            row["median_step"],
-            None
-            if row["median_exposures"] is None
-            else f"{row['median_exposures_before']:,} to {row['median_exposures']:,}",
+            row["median_step"] if row["memorized"] else "none memorized",
+            f"{row['median_exposures_before']:,} to {row['median_exposures']:,}" if row["memorized"] else "none memorized",
         )
         for answer in answers
         for row in answer["classes"]
