@@ -19,7 +19,16 @@ from typing import Self
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["BatchRange", "HalfOpenRange", "SequenceRange", "merged_ranges", "parse_count", "parse_sequences", "parse_step", "uncovered"]
+__all__ = [
+    "BatchRange",
+    "HalfOpenRange",
+    "SequenceRange",
+    "merged_ranges",
+    "parse_count",
+    "parse_sequences",
+    "parse_step",
+    "uncovered",
+]
 
 _MOST_DIGITS = 18
 _STEP = re.compile(r"(?:step)?(\d{1,18})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -20,6 +21,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.service.app import build_app
 from seenat.service.http.logs import log_to_stderr, note
 from seenat.service.http.protocol import BoundedProtocol
+from seenat.service.pages.charts import prepare_bundle
 from seenat.service.settings import ServiceSettings
 
 __all__ = ["run"]
@@ -62,6 +64,7 @@ def run(settings: ServiceSettings) -> None:
     listener = _listen(settings)
     address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"
     note("serving", address=address, workers=settings.workers, only_this_machine=settings.is_local, process=os.getpid())
+    threading.Thread(target=prepare_bundle, daemon=True).start()
     app = _App(settings)
     config = uvicorn.Config(
         app if settings.workers > 1 else app(),

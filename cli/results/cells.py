@@ -106,7 +106,10 @@ def _show_why(out: Output, answer: Provenance) -> None:
     out.facts(
         [
             ("value", ", ".join(f"{name} {value}" for name, value in answer.point.values.items())),
-            ("sequence", f"{answer.sequence:,} of batch {answer.batch:,}, {'seen' if answer.point.seen else 'not seen'}"),
+            (
+                "sequence",
+                f"{answer.sequence:,} of batch {answer.batch:,}, {'seen' if answer.point.seen else 'not seen'}",
+            ),
             ("protocol", protocol_words(answer.protocol)),
             ("checkpoint", f"{place.revision} of {answer.model}, {place.status}"),
             ("commit", place.commit),
@@ -115,6 +118,9 @@ def _show_why(out: Output, answer: Provenance) -> None:
             ("block file", block.digest),
             ("measured on", block.device),
             ("order", f"{answer.order}, {answer.order_digest}"),
-            *(("ids", f"{file.file}, {file.length} bytes from {file.offset:,}, {file.sha256}") for file in answer.files),
+            *(
+                ("ids", f"{file.file}, {file.length} bytes from {file.offset:,}, {file.sha256}")
+                for file in answer.files
+            ),
         ]
     )

@@ -82,7 +82,9 @@ def _exposures(answers: Document) -> Iterator[Table]:
             row["contents"],
             row["memorized"],
             row["median_step"] if row["memorized"] else "none memorized",
-            f"{row['median_exposures_before']:,} to {row['median_exposures']:,}" if row["memorized"] else "none memorized",
+            f"{row['median_exposures_before']:,} to {row['median_exposures']:,}"
+            if row["memorized"]
+            else "none memorized",
         )
         for answer in answers
         for row in answer["classes"]

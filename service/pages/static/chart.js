@@ -17,7 +17,8 @@ async function draw(figure) {
   const picture = figure.querySelector("img");
   try {
     loading ??= import(figure.dataset.bundle);
-    const [answer] = await Promise.all([fetch(figure.dataset.vega), loading]);
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const [answer] = await Promise.all([fetch(isDark ? figure.dataset.vegaDark : figure.dataset.vega), loading]);
     if (!answer.ok) return;
     const place = document.createElement("div");
     const spec = await answer.json();
@@ -32,7 +33,7 @@ async function draw(figure) {
     const drawing = place.querySelector("svg");
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", picture.alt);
-    picture.replaceWith(place);
+    picture.parentElement.replaceWith(place);
   } catch {
     // The picture stays.
   }
