@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from seenat.registry.errors import InvalidValue, NothingToDraw, NotIndexed, NotMeasured
 from seenat.service.pages.asking import Asked
+from seenat.service.pages.views.empty import Missing, missing
 
 __all__ = [
     "FOR_MEASURED",
@@ -25,21 +25,6 @@ FOR_SEARCHABLE = ("/models", "/indexes")
 """What `searchable` asks."""
 FOR_MEASURED = ("/models", "/jobs", "/models/{model}/onsets")
 """What `measured_models` and `measured_steps` ask."""
-_COMMAND = re.compile(r"`(seenat [^`]+)`")
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Why there is no answer, and the command that would make one."""
-
-    sentence: str
-    command: str | None
-
-    @classmethod
-    def of(cls, error: Exception) -> Missing:
-        """Of an error, whose sentence names the command."""
-        named = _COMMAND.search(str(error))
-        return cls(str(error), named[1] if named else None)
 
 
 @dataclass(frozen=True)
@@ -98,4 +83,4 @@ def or_missing(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except (NotMeasured, NotIndexed, NothingToDraw, InvalidValue) as error:
-        return Missing.of(error)
+        return missing(error)

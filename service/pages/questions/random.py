@@ -10,6 +10,7 @@ import random
 import secrets
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from seenat.registry.errors import NotMeasured
 from seenat.service.pages.asking import Asked
@@ -42,7 +43,8 @@ def random_view(asked: Asked) -> Elsewhere:
     sequence = draw[kind](asked, drawing, onsets)
     if sequence is None:
         raise NotMeasured(f"No measured sequence of {onsets['model']} is {kind}; ask for another kind or model.")
-    return Elsewhere(f"/models/{onsets['model']}/sequences/{sequence}")
+    model = quote(onsets["model"], safe="")
+    return Elsewhere(f"/models/{model}/sequences/{sequence}")
 
 
 def _any_model(asked: Asked, drawing: random.Random) -> str:

@@ -2,13 +2,13 @@
 import { begin as chart } from "./chart.js";
 import { begin as copy } from "./copy.js";
 import { begin as grid } from "./grid.js";
-import { begin as live } from "./live.js";
+import { begin as watch } from "./watch.js";
 import { begin as picture } from "./picture.js";
 import { begin as slider } from "./slider.js";
 
 /** Give life to what is within an element. */
 function enliven(root) {
-  for (const begin of [copy, grid, chart, live, picture, slider]) begin(root);
+  for (const begin of [copy, grid, chart, picture, slider, watch]) begin(root);
 }
 
 enliven(document);

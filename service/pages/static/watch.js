@@ -2,9 +2,9 @@
 
 const SECONDS = 2;
 
-/** Look again for each `[data-live]`, while the page is shown. */
+/** Look again for each `[data-watch]`, while the page is shown. */
 export function begin(root) {
-  for (const part of root.querySelectorAll("[data-live]")) {
+  for (const part of root.querySelectorAll("[data-watch]")) {
     forButtons(part);
     setTimeout(() => look(part), SECONDS * 1000);
   }
@@ -31,7 +31,7 @@ async function look(part) {
     part.replaceWith(fresh);
     if (focused) fresh.querySelector("a, button, [tabindex]")?.focus();
     document.dispatchEvent(new CustomEvent("again"));
-    if (!("live" in fresh.dataset)) return;
+    if (!("watch" in fresh.dataset)) return;
   }
   setTimeout(() => look(fresh ?? part), SECONDS * 1000);
 }
