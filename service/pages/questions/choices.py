@@ -15,6 +15,7 @@ __all__ = [
     "FOR_SEARCHABLE",
     "Missing",
     "Searchable",
+    "given_text",
     "measured_models",
     "measured_steps",
     "or_missing",
@@ -47,6 +48,12 @@ class Searchable:
             return None
         command = f"seenat index build {self.any_order}"
         return Missing("No order has an index yet, so no text can be looked for.", command)
+
+
+def given_text(asked: Asked) -> str | None:
+    """The text of a form, whose lines end as they were written: forms send every line end as two characters."""
+    text: str | None = asked.get("text")
+    return None if text is None else text.replace("\r\n", "\n")
 
 
 def searchable(asked: Asked) -> Searchable:

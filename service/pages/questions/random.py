@@ -1,7 +1,7 @@
 """A sequence by chance, memorized, forgotten or contested: the same seed leads to the same one.
 
-The draw is a place in a list that the catalog gives: the sequence that follows a random one, or the first of the list where
-none does. So sequences behind large gaps are drawn more often; nothing is read but a page of one.
+The draw is a place in a list that the catalog gives: the sequence that follows a random one. So sequences behind large gaps are
+drawn more often; nothing is read but pages of one.
 """
 
 from __future__ import annotations
@@ -62,33 +62,45 @@ def _memorized(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
     if not steps:
         return None
     [step] = drawing.choices([row["step"] for row in steps], [row["onsets"] for row in steps])
-    last, place = onsets["steps"][-1]["step"], drawing.randrange(_size(asked, onsets))
-    for after in ((step, place), (step, -1)):
-        found = asked.look_up(_FIRST, model=onsets["model"], by=last, limit=1, after=after)["sequences"]
-        if found and found[0]["onset"]["step"] == step:
-            return int(found[0]["sequence"])
-    return None
+    last = onsets["steps"][-1]["step"]
+
+    def following(place: int) -> int | None:
+        given = {"model": onsets["model"], "by": last, "limit": 1, "after": (step, place)}
+        [found] = asked.look_up(_FIRST, **given)["sequences"] or [None]
+        return int(found["sequence"]) if found and found["onset"]["step"] == step else None
+
+    return _drawn(drawing, _size(asked, onsets), following)
 
 
 def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
+    """Forgotten since a step, drawn until there is one."""
     steps = [row["step"] for row in onsets["steps"]]
-    drawn = drawing.sample(steps[:-1], min(_MOST_STEPS, len(steps) - 1))
-    place = drawing.randrange(_size(asked, onsets))
-    for since in drawn:
-        for after in (place, None):
-            given = {"model": onsets["model"], "since": since, "until": steps[-1], "change": "forgotten"}
-            found = asked.look_up(_CHANGED, **given, limit=1, after=after)["sequences"]
-            if found:
-                return int(found[0]["sequence"])
+    for since in drawing.sample(steps[:-1], min(_MOST_STEPS, len(steps) - 1)):
+        given = {"model": onsets["model"], "since": since, "until": steps[-1], "change": "forgotten"}
+        found = _drawn(drawing, _size(asked, onsets), lambda place, given=given: _first(asked, _CHANGED, place, given))
+        if found is not None:
+            return found
     return None
 
 
 def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
-    place = drawing.randrange(_size(asked, onsets))
-    for after in (place, None):
-        found = asked.look_up(_RELEARNED, model=onsets["model"], limit=1, after=after)["sequences"]
-        if found:
-            return int(found[0]["sequence"])
+    given = {"model": onsets["model"]}
+    return _drawn(drawing, _size(asked, onsets), lambda place: _first(asked, _RELEARNED, place, given))
+
+
+def _first(asked: Asked, path: str, after: int, given: dict[str, Any]) -> int | None:
+    """The first sequence of a list behind another."""
+    [found] = asked.look_up(path, **given, limit=1, after=after)["sequences"] or [None]
+    return int(found["sequence"]) if found else None
+
+
+def _drawn(drawing: random.Random, size: int, following: Callable[[int], int | None]) -> int | None:
+    """The sequence that follows a random place; where none does, one before it is drawn, so that no sequence is favoured."""
+    place = size
+    while place > 0:
+        place = drawing.randrange(place)
+        if (found := following(place - 1)) is not None:
+            return found
     return None
 
 

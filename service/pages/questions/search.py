@@ -10,7 +10,14 @@ from typing import Any
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.charts import Drawn, drawn
 from seenat.service.pages.page import Page
-from seenat.service.pages.questions.choices import FOR_SEARCHABLE, Missing, Searchable, or_missing, searchable
+from seenat.service.pages.questions.choices import (
+    FOR_SEARCHABLE,
+    Missing,
+    Searchable,
+    given_text,
+    or_missing,
+    searchable,
+)
 from seenat.service.pages.questions.texts import Piece, context_pieces
 
 __all__ = ["SEARCH_PAGE", "SearchView", "coverage_sentences"]
@@ -76,7 +83,7 @@ class SearchView:
 def search_view(asked: Asked) -> SearchView:
     """The page of a search."""
     choices, found, chart = searchable(asked), None, None
-    where = {key: asked.get(key) for key in ("text", "order", "model", "step")}
+    where = {key: asked.get(key) for key in ("order", "model", "step")} | {"text": given_text(asked)}
     missing = None if where["text"] else choices.missing
     if where["text"]:
         context = _CONTEXT if asked.shows_text else None

@@ -9,7 +9,14 @@ from typing import Any
 
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
-from seenat.service.pages.questions.choices import FOR_SEARCHABLE, Missing, Searchable, or_missing, searchable
+from seenat.service.pages.questions.choices import (
+    FOR_SEARCHABLE,
+    Missing,
+    Searchable,
+    given_text,
+    or_missing,
+    searchable,
+)
 from seenat.service.pages.questions.search import coverage_sentences
 from seenat.service.pages.questions.texts import cut_by_spans
 
@@ -83,7 +90,7 @@ class TraceView:
 
 def trace_view(asked: Asked) -> TraceView:
     """The page of a trace."""
-    where = {key: asked.get(key) for key in ("text", "order", "model", "step", "minimum", "gaps")}
+    where = {key: asked.get(key) for key in ("order", "model", "step", "minimum", "gaps")} | {"text": given_text(asked)}
     choices, traced, missing = searchable(asked), None, None
     if where["text"]:
         traced = or_missing(lambda: asked.ask(_ROUTE, **where, exposures=_EXPOSURES))
