@@ -106,10 +106,11 @@ def drawn(name: str, **values: Any) -> Drawn | None:
         return None
     given = {key: value for key, value in values.items() if value is not None}
     path, mark, query = CHARTS[name].route.address(given).partition("?")
-    forms = [
+    svg, dark_svg, spec, dark_spec = (
         f"/charts/{name}/{mode}{path}{ending}{mark}{query}" for ending in (".svg", ".vega.json") for mode in _MODES
-    ]
-    return Drawn(*forms, f"/vega/{_bundle_key()}.js")
+    )
+    bundle = f"/vega/{_bundle_key()}.js"
+    return Drawn(svg=svg, dark_svg=dark_svg, spec=spec, dark_spec=dark_spec, bundle=bundle)
 
 
 # -- what answers

@@ -20,7 +20,6 @@ _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "step": ("step", ("model", "step")),
     "batch": ("batch", ("model", "order", "batch")),
     "sequence": ("sequence", ("model", "order", "sequence")),
-    "findings": ("audit", ("models",)),
     "evaluations": ("evals", ("model",)),
     "jobs": ("jobs", ()),
     "job": ("job", ("job",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from seenat.registry.errors import NotMeasured, StaleResults
@@ -143,7 +144,7 @@ def heads_of(steps: Sequence[int]) -> list[tuple[str, int]]:
     if len(steps) <= _LABELLED:
         return [(f"{step:,}", 1) for step in steps]
     places = [round(place * len(steps) / _LABELS) for place in range(_LABELS + 1)]
-    return [(f"{steps[place]:,}", after - place) for place, after in zip(places, places[1:], strict=False)]
+    return [(f"{steps[place]:,}", after - place) for place, after in pairwise(places)]
 
 
 def _shares(asked: Asked, model: str) -> dict[int, Any]:
