@@ -4,6 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where images of containers set it, each of some hundred processes would compile the same files again.
+unexport PYTHONDONTWRITEBYTECODE
+# pytest imports every file to find a mark: only those that have it are given to it.
+ALONE = $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 .PHONY: help demo test test-without-torch check coverage slowest mutants fuzz bench bench-gpu clean
 
@@ -48,7 +52,7 @@ demo: $(VENV)/.for-demo
 
 test: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m alone $(ALONE)
 
 # Its own environment, which has no torch: VENV says which. PostgreSQL answers every Python alike; what else is left out, and
 # why, is in tests/support/briefly.py.

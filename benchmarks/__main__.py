@@ -19,6 +19,7 @@ _PARTS = {
     "scale": "benchmarks.parts.scale",
     "ngrams": "benchmarks.parts.ngrams",
     "influence": "benchmarks.parts.influence",
+    "service": "benchmarks.parts.service",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

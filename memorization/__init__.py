@@ -11,6 +11,8 @@ Each line may import those above it, never those below:
     queries/      answers from results: onsets, trajectories, lists, exports
     published/    results that others published: imported, and compared with ours
     studies/      what papers ask of memorization
+    upkeep/       whether what is stored is true, and what nothing names
+    deletion/     deleting results, jobs and suites: rows first, then files
     plots/        charts of answers and studies
     pocket/       a small suite that is trained here, and the demo on it
 """

@@ -3,6 +3,7 @@
 Rooms, each importing only those above it:
 
     storage       files written whole or not at all, and their digests
+    parquet       Parquet files of others, read within bounds of memory
     checkpoints   the files of a checkpoint: which, what they hash to, how many parameters they hold
     hub           repositories of models: listed, fetched, kept
     database      engine, transactions, tables, schema
@@ -12,6 +13,7 @@ Rooms, each importing only those above it:
     suites        suites as data: manifests, what changed, writing, claims
     integrity     is a checkpoint what its name says: sync, audit, verify
     evaluations   benchmark results that others published
+    access        tokens with which the catalog is written over HTTP, and what they did
     data          what ships with seenat: Pythia, claims, known issues, published counts
 
 Files for every room:

@@ -9,14 +9,16 @@
 
 `to_json` holds the fields under their names, in the order in which the class lists them. Where JSON has other keys, or
 properties beside the fields, `json_names` lists them all: "key" or "key=attribute". A key that stands only where some
-attribute is not None is listed in `json_only_with`. The JSON of every answer is what the command line prints and what the
+attribute is not None is listed in `json_only_with`. A row whose JSON has levels below gives a table flat columns by `to_row`. The JSON of every answer is what the command line prints and what the
 HTTP service sends, so these keys are a promise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -33,11 +35,13 @@ Row = TypeVar("Row")
 # Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
 _ROWS_IN_REPR = 3
+_PLAIN = frozenset({type(None), str, bool, int, float})
 
 
 def to_json(value: Any) -> Any:
     """A value as JSON's own types; an object by its `to_answer` or `to_json`, or else by its fields."""
-    if value is None or isinstance(value, str | bool | int | float):
+    # Nearly all are of these types; the rest are subclasses.
+    if type(value) in _PLAIN or isinstance(value, str | bool | int | float):
         return value
     for name in ("to_answer", "to_json"):
         if (method := getattr(value, name, None)) is not None:
@@ -76,8 +80,15 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        left_out = {key for key, name in self.json_only_with.items() if getattr(self, name) is None}
-        return {key: to_json(getattr(self, name)) for key, name in _keys(type(self)) if key not in left_out}
+        keys, values = _reader(type(self))
+        answer = {
+            key: value if type(value) in _PLAIN else to_json(value)
+            for key, value in zip(keys, values(self), strict=True)
+        }
+        for key, name in self.json_only_with.items():
+            if getattr(self, name) is None:
+                del answer[key]
+        return answer
 
     def _repr_html_(self) -> str:
         """Names beside values, as notebooks show them."""
@@ -98,7 +109,7 @@ class TableAnswer(Answer):
         return {name: key for key, name in _keys(cls)}[cls.table_field]
 
     def _rows(self) -> list[dict[str, Any]]:
-        return [to_json(row) for row in getattr(self, self.table_field)]
+        return [_row(row) for row in getattr(self, self.table_field)]
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a data frame; raises `MissingExtra` without pandas."""
@@ -146,11 +157,24 @@ class Answers(tuple[Row, ...]):
         return table(self.to_json())
 
 
+def _row(value: Any) -> Any:
+    """A row of a table: by the value's `to_row`, where its JSON has levels below that a table has columns for."""
+    to_row = getattr(value, "to_row", None)
+    return to_json(value if to_row is None else to_row())
+
+
 def _keys(kind: type[Any]) -> Iterator[tuple[str, str]]:
     """Each key of a class's JSON form, and the attribute that holds its value."""
     for listed in kind.json_names or [field.name for field in fields(kind)]:
         key, _, name = listed.partition("=")
         yield key, name or key
+
+
+@cache
+def _reader(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The keys of a class's JSON form, and what reads the values of all of them at once."""
+    keys, names = zip(*_keys(kind), strict=True)
+    return keys, attrgetter(*names) if len(names) > 1 else lambda answer: (getattr(answer, names[0]),)
 
 
 # -- tables

@@ -3,7 +3,7 @@
     SeenatError                       exit 1, HTTP 500
     ├── InvalidValue                  exit 2, HTTP 422   a value that cannot be what it should
     │   ├── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
-    │   └── UnknownParameter          exit 2, HTTP 422   an address of the service takes no such parameter
+    │   └── UnknownParameter          exit 2, HTTP 422   an address or a body takes no such parameter
     ├── NotFound                      exit 3, HTTP 404
     │   ├── UnknownModel
     │   ├── UnknownOrder              also: the model's training order is not published
@@ -11,6 +11,7 @@
     │   ├── UnknownBatch
     │   ├── UnknownSequence
     │   ├── UnknownJob
+    │   ├── UnknownToken
     │   ├── NotMeasured               nothing has been measured there yet
     │   ├── NotIndexed                the order has no index there yet
     │   ├── NothingToDraw             what was measured leaves a chart empty
@@ -20,13 +21,20 @@
     ├── PlanChanged                   exit 1, HTTP 409   a job was resumed with another plan
     ├── StaleResults                  exit 1, HTTP 409   what was counted of results is of files that were replaced
     ├── JobFailed                     exit 1, HTTP 500   some shards could not be measured
+    ├── StillNeeded                   exit 1, HTTP 409   what is to be deleted is worked at, or others rest on it
     ├── MissingExtra                  exit 1, HTTP 501   an optional dependency is not installed
     ├── NoRoom                        exit 1, HTTP 507   a disk cannot hold what is fetched or written
     ├── OutOfMemory                   exit 1, HTTP 507   a device does not hold a model, or what it makes of one sequence
     ├── StaleSchema                   exit 4, HTTP 503   the catalog needs `seenat db upgrade`
     ├── Refused                       exit 1, HTTP 400   a service does not answer a request
+    │   ├── NotPermitted              exit 1, HTTP 403   it writes, and may not
+    │   │   ├── Unauthenticated       exit 1, HTTP 401   it brings no token that holds
+    │   │   ├── OutOfScope            exit 1, HTTP 403   its token is not for this
+    │   │   └── CrossSite             exit 1, HTTP 403   a page of another site asks for it
     │   ├── Withheld                  exit 1, HTTP 403   its operator does not show this
     │   ├── MethodNotAllowed          exit 1, HTTP 405
+    │   ├── SlowRequest               exit 1, HTTP 408   its body does not come
+    │   ├── WrongMediaType            exit 1, HTTP 415   its body is no JSON, or does not say so
     │   ├── TooLarge                  exit 1, HTTP 413   a body, an address or an answer beyond its bounds
     │   ├── TooManyRequests           exit 1, HTTP 429
     │   └── TooSlow                   exit 1, HTTP 503   it would take longer than the service allows
@@ -48,6 +56,7 @@ from seenat.registry.printable import shorten
 
 __all__ = [
     "CorruptFile",
+    "CrossSite",
     "DatabaseUnavailable",
     "HubUnavailable",
     "InvalidManifest",
@@ -59,17 +68,22 @@ __all__ = [
     "NotFound",
     "NotIndexed",
     "NotMeasured",
+    "NotPermitted",
     "NothingToDraw",
     "OutOfMemory",
+    "OutOfScope",
     "PlanChanged",
     "Refused",
     "SeenatError",
+    "SlowRequest",
     "StaleResults",
     "StaleSchema",
+    "StillNeeded",
     "SuiteChanged",
     "TooLarge",
     "TooManyRequests",
     "TooSlow",
+    "Unauthenticated",
     "UnknownBatch",
     "UnknownCheckpoint",
     "UnknownJob",
@@ -78,8 +92,10 @@ __all__ = [
     "UnknownParameter",
     "UnknownRoute",
     "UnknownSequence",
+    "UnknownToken",
     "Unreachable",
     "Withheld",
+    "WrongMediaType",
 ]
 
 
@@ -107,7 +123,7 @@ class InvalidManifest(InvalidValue):
 
 
 class UnknownParameter(InvalidValue):
-    """An address of the service takes no parameter of this name; `nearest` holds those that it takes."""
+    """An address of the service, or a body, takes no parameter of this name; `nearest` holds those that it takes."""
 
     def __init__(self, message: str, nearest: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -164,6 +180,10 @@ class UnknownJob(NotFound):
     """No job has this id."""
 
 
+class UnknownToken(NotFound):
+    """No token has this id."""
+
+
 class NotMeasured(NotFound):
     """Nothing has been measured there yet."""
 
@@ -206,6 +226,12 @@ class JobFailed(SeenatError):
     """Long work ended without its result: shards that could not be measured, a training process that failed."""
 
 
+class StillNeeded(SeenatError):
+    """What is to be deleted is worked at right now, or something else rests on it; nothing was deleted."""
+
+    http_status = 409
+
+
 class MissingExtra(SeenatError):
     """A feature needs packages that are not installed."""
 
@@ -237,6 +263,30 @@ class Refused(SeenatError):
     http_status = 400
 
 
+class NotPermitted(Refused):
+    """A request that writes is not let through; `token` is the id of its token, where that is one of the catalog."""
+
+    http_status = 403
+
+    def __init__(self, message: str, token: int | None = None) -> None:
+        super().__init__(message)
+        self.token = token
+
+
+class Unauthenticated(NotPermitted):
+    """A request that writes brings no token, or one that is unknown, has expired or was revoked."""
+
+    http_status = 401
+
+
+class OutOfScope(NotPermitted):
+    """A token is not for what is asked with it."""
+
+
+class CrossSite(NotPermitted):
+    """A browser sends a request that writes for a page of another site."""
+
+
 class Withheld(Refused):
     """The operator of a service does not show what was asked for."""
 
@@ -244,9 +294,25 @@ class Withheld(Refused):
 
 
 class MethodNotAllowed(Refused):
-    """An address of the service is read only."""
+    """An address of the service does not answer this method; `allowed` holds those that it does."""
 
     http_status = 405
+
+    def __init__(self, message: str, allowed: Iterable[str] = ("GET", "HEAD")) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
+class SlowRequest(Refused):
+    """The body of a request does not come within the time that the service waits for it."""
+
+    http_status = 408
+
+
+class WrongMediaType(Refused):
+    """A body is in no form that the service reads."""
+
+    http_status = 415
 
 
 class TooLarge(Refused):

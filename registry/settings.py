@@ -2,6 +2,7 @@
 
     SEENAT_HOME           seenat's own folder: the embedded catalog, results, columns, the pocket suite
     SEENAT_DATABASE_URL   the catalog, instead of the SQLite file in that folder
+    SEENAT_TOKEN          the token with which `seenat.connect` writes
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
@@ -17,7 +18,17 @@ from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["cache_bytes", "database_url", "debug", "expand", "home", "no_color", "use_one_blas_thread"]
+__all__ = [
+    "cache_bytes",
+    "database_url",
+    "debug",
+    "environment_for",
+    "expand",
+    "home",
+    "no_color",
+    "token",
+    "use_one_blas_thread",
+]
 
 
 def home() -> Path:
@@ -71,9 +82,19 @@ def debug() -> bool:
     return os.environ.get("SEENAT_DEBUG", "") not in ("", "0")
 
 
+def environment_for(url: str | None) -> dict[str, str]:
+    """The environment of a process of ours that is to use this catalog, or the one that this process would use."""
+    return dict(os.environ) if url is None else {**os.environ, "SEENAT_DATABASE_URL": url}
+
+
 def no_color() -> bool:
     """Whether terminals are to be spared colours."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def token() -> str | None:
+    """The token with which a service's catalog is written, or None."""
+    return os.environ.get("SEENAT_TOKEN", "").strip() or None
 
 
 def use_one_blas_thread() -> None:

@@ -1,16 +1,21 @@
 """Sockets, workers and signals: how the application is run.
 
 SIGTERM and SIGINT drain it: no connection is taken any more, streams end with their block, and after a second whatever is
-still open is cut. Workers are processes of their own behind one socket, each with its own catalog.
+still open is cut. Workers are processes of their own behind one socket, each with its own catalog. Workers for jobs are others:
+they serve nobody, and end last.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -20,7 +25,9 @@ from uvicorn.supervisors import Multiprocess
 from seenat.registry.errors import InvalidValue
 from seenat.service.app import build_app
 from seenat.service.http.logs import log_to_stderr, note
+from seenat.service.http.metrics import SHARED
 from seenat.service.http.protocol import BoundedProtocol
+from seenat.service.jobs.workers import workers_for_jobs
 from seenat.service.pages.charts import prepare_bundle
 from seenat.service.settings import ServiceSettings
 
@@ -37,9 +44,39 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks for the end."""
-        global _stopping
-        _stopping = True
+        _stop()
         super().handle_exit(sig, frame)
+
+
+class _Processes(Multiprocess):
+    """Tells its workers of the end at once: uvicorn's own looks for signals every half second."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._tell)
+
+    def _tell(self, number: int, _frame: FrameType | None) -> None:
+        self.signal_queue.append(number)
+        for worker in self.processes:
+            if worker.pid is not None and worker.exitcode is None:
+                os.kill(worker.pid, signal.SIGTERM)
+
+
+def _hear_of_the_end() -> None:
+    """The same in a worker, whose server is uvicorn's own and handles signals by now."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, partial(_stop_and, signal.getsignal(number)))
+
+
+def _stop_and(usual: Any, number: int, frame: FrameType | None) -> None:
+    _stop()
+    usual(number, frame)
+
+
+def _stop() -> None:
+    global _stopping
+    _stopping = True
 
 
 def _is_stopping() -> bool:
@@ -54,12 +91,26 @@ class _App:
 
     def __call__(self) -> Any:
         log_to_stderr()
+        if self.settings.workers > 1:
+            _hear_of_the_end()
         BoundedProtocol.bounds = self.settings.limits
         return build_app(self.settings, _is_stopping)
 
 
 def run(settings: ServiceSettings) -> None:
     """Serve until a signal ends it. Raises `InvalidValue` for an address that cannot be used."""
+    with ExitStack() as stack:
+        _run(_with_shared(settings, stack) if settings.workers > 1 else settings)
+
+
+def _with_shared(settings: ServiceSettings, stack: ExitStack) -> ServiceSettings:
+    """With a folder in which workers count; its name must stand in their environment before they import anything."""
+    folder = stack.enter_context(TemporaryDirectory(prefix="seenat-serve-"))
+    os.environ[SHARED] = folder
+    return replace(settings, shared=Path(folder))
+
+
+def _run(settings: ServiceSettings) -> None:
     log_to_stderr()
     listener = _listen(settings)
     address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"
@@ -80,9 +131,10 @@ def run(settings: ServiceSettings) -> None:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         backlog=_BACKLOG,
     )
-    with listener, suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it is done.
+    jobs = workers_for_jobs(settings.workers_for_jobs, settings.url)
+    with jobs, listener, suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it is done.
         if settings.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            _Processes(config, sockets=[listener]).run()
         else:
             _Server(config).run(sockets=[listener])
     note("ended")

@@ -21,6 +21,11 @@ class Limits:
     header_bytes: int = 65_536
     query_bytes: int = 32_768
     body_bytes: int = 65_536
+    body_seconds: float = 10.0
+    """Until a body is there, once its head is."""
+    reader_bytes: int = 65_536
+    """Of what is left of an answer, a client takes so many in `reader_seconds`, or loses its connection."""
+    reader_seconds: float = 10.0
     answer_seconds: float = 30.0
     answer_bytes: int = 64 << 20
     """Of one JSON document; lists beyond it are read as JSON lines or CSV, which have no bound."""
@@ -32,8 +37,18 @@ class Limits:
     """Answers at the same time that read an order or an index."""
     waiting: int = 256
     """Requests that may wait for a thread."""
+    waiting_to_write: int = 16
+    """Requests that may wait to write; one writes at a time."""
     cache_bytes: int = 32 << 20
     """Encoded answers that are kept."""
+    streams: int = 100
+    """Jobs that are watched at the same time."""
+    stream_seconds: float = 3600.0
+    """The longest that one is watched without asking again."""
+    look_seconds: float = 1.0
+    """Between two looks at a job that is watched."""
+    ping_seconds: float = 15.0
+    """Between two signs of life of a job that does not change."""
 
     def __post_init__(self) -> None:
         # Written so that NaN is refused too.
@@ -58,9 +73,15 @@ class ServiceSettings:
     """Show neither texts nor ids of training data."""
     withheld: Path | None = None
     """A file of sequences whose content is not shown."""
+    read_only: bool = False
+    """Let nobody write, whatever token they bring."""
+    workers_for_jobs: int = 0
+    """Processes beside the server that work at jobs."""
     hosts: tuple[str, ...] = ()
     """Names under which it may be asked, beside its own address; `*` for any."""
     limits: Limits = Limits()
+    shared: Path | None = None
+    """A folder in which workers count together."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= _LAST_PORT:

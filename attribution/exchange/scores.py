@@ -11,13 +11,14 @@ import numpy as np
 
 from seenat.attribution.exchange.bergson import ScoreFile
 from seenat.memorization.published.columns import indices_of
-from seenat.memorization.published.parquet_files import readable, rows_of
+from seenat.memorization.published.parquet_files import rows_of
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.errors import InvalidValue
 from seenat.registry.optional import datasets_or_refuse
 from seenat.registry.orders.bounds import checked_indices
 from seenat.registry.orders.duplicate_sequences import Indices
 from seenat.registry.orders.geometry import Geometry
+from seenat.registry.parquet.bounded import reading
 
 __all__ = ["SCORE_COLUMNS", "ImportedScores", "ScoredSequence", "scored_sequences", "sequences_of_rows"]
 
@@ -63,7 +64,7 @@ def sequences_of_rows(path: Path) -> Indices:
     """
     if not path.exists():
         raise InvalidValue(f"{path} does not exist; give the dataset that was scored, as it was exported.")
-    with readable(path):
+    with reading(str(path), "a dataset with a column sequence"):
         if path.is_dir():
             dataset = datasets_or_refuse().load_from_disk(str(path))
             tables = iter(dataset.select_columns(["sequence"]).with_format("arrow").iter(_ROWS_AT_ONCE))

@@ -24,7 +24,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.location import CheckpointLocation
-from seenat.registry.integrity.content import ensure_content, location_of
+from seenat.registry.integrity.content import ensure_content, fetch_files
 
 __all__ = ["MeasureRequest", "measure_found"]
 
@@ -65,7 +65,7 @@ def measure_found(
     ordered, points = np.sort(sequences), []
     for done, checkpoint in enumerate(checkpoints):
         progress(checkpoint.step, done, len(checkpoints))
-        folder = location_of(model, checkpoint).fetch()
+        folder = fetch_files(catalog, model, checkpoint)
         ensure_content(catalog, checkpoint, folder)
         prefix, surprisal = _measured(folder, ids[: prompt + continuation], prompt, request.device)
         seen = model.schedule.sequences_seen(checkpoint.step).stop

@@ -29,7 +29,7 @@ from seenat.attribution.influence.visits import Visit
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import InvalidValue
-from seenat.registry.integrity.content import ensure_content, ensure_tokens, location_of
+from seenat.registry.integrity.content import ensure_content, ensure_tokens, fetch_files
 
 if TYPE_CHECKING:
     from seenat.attribution.influence.gradients import Direction
@@ -152,7 +152,7 @@ class Tracer:
         from seenat.memorization.engine.transformers.loading import buildable, load_checkpoint
         from seenat.registry.hub.location import CheckpointLocation
 
-        folder = location_of(self._model, checkpoint).fetch()
+        folder = fetch_files(self._catalog, self._model, checkpoint)
         ensure_content(self._catalog, checkpoint, folder)
         module: Any = load_checkpoint(CheckpointLocation.local(folder), device=self._device or default_device())
         module.eval()

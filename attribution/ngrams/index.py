@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,9 @@ __all__ = ["Candidates", "NgramIndex", "SampleRanges"]
 # again takes longer than reading it.
 _MOST_OPEN = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 if sys.platform != "win32" else 128
 
+# Look-ups times shards up to which bisecting one by one takes less than numpy's calls for all together.
+_FEW_RANGES = 64
+
 _Numbers = npt.NDArray[np.int64]
 Candidates = tuple[_Numbers, _Numbers]
 """Sequences, and positions in them, in the order of the shards."""
@@ -40,13 +44,23 @@ SampleRanges = tuple[_Numbers, _Numbers]
 class NgramIndex(ClosesOnExit):
     """The shards of one index. Threads may share it; `close` gives back its files."""
 
-    def __init__(self, folder: Path, shards: Sequence[IndexedShard], ranks: Codes, tokens_per_sequence: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shards: Sequence[IndexedShard],
+        ranks: Codes,
+        tokens_per_sequence: int,
+        few: int = _FEW_RANGES,
+    ) -> None:
         self.shards = tuple(shards)
         self.window, self.bits = shards[0].layout.window, shards[0].layout.bits
         self.samples_a_middle = shards[0].layout.samples_a_middle
         self._ranks = ranks
         self._length = tokens_per_sequence
         self._directory: Directory = open_directory(folder, shards)
+        # Python reads single numbers faster of these than of arrays.
+        self._middles, self._first_middles = memoryview(self._directory.middles), self._directory.first_middles.tolist()
+        self._few = few
         layouts = [shard.layout for shard in shards]
         self._firsts = np.array([layout.first_sequence for layout in layouts], np.int64)
         self._stops = self._firsts + [layout.sequences for layout in layouts]
@@ -79,6 +93,8 @@ class NgramIndex(ClosesOnExit):
 
     def ranges(self, wanted: Lookups) -> SampleRanges:
         """Which samples of each shard may be looked for; a few around them are not."""
+        if len(wanted.codes) * len(self.shards) <= self._few:
+            return self._few_ranges(wanted)
         codes = wanted.codes.astype(np.intp)
         low = self._directory.starts[codes].astype(np.int64)
         high = self._directory.starts[codes + 1].astype(np.int64)
@@ -91,6 +107,22 @@ class NgramIndex(ClosesOnExit):
         start = np.where(below > first, (below - 1) * self.samples_a_middle, low)
         stop = np.where(above < last, above * self.samples_a_middle, high)
         return np.maximum(start, low), np.maximum(np.minimum(stop, high), np.maximum(start, low))
+
+    def _few_ranges(self, wanted: Lookups) -> SampleRanges:
+        """The same one by one."""
+        found, middles, samples = [], self._middles, self.samples_a_middle
+        for code, lowest, highest in zip(
+            wanted.codes.tolist(), wanted.lowest.tolist(), wanted.highest.tolist(), strict=True
+        ):
+            lows, highs = self._directory.starts[code : code + 2].tolist()
+            for low, high, begin in zip(lows, highs, self._first_middles, strict=True):
+                first, last = begin - (-low // samples), begin - (-high // samples)
+                below = bisect_left(middles, lowest, first, last)
+                above = bisect_left(middles, highest + 1, below, last)
+                start = max(low, (below - 1 - begin) * samples) if below > first else low
+                found.append((start, max(start, min(high, (above - begin) * samples)) if above < last else high))
+        ranges = np.array(found, np.int64).reshape(len(wanted.codes), len(self.shards), 2)
+        return ranges[..., 0], ranges[..., 1]
 
     def _bisected(self, first: _Numbers, last: _Numbers, middle: _Numbers) -> _Numbers:
         """The first of each shard's middles in `[first, last)` that is not below the given one."""
@@ -111,30 +143,41 @@ class NgramIndex(ClosesOnExit):
 
         `wanted` is the one look-up that they are samples of. Raises `CorruptFile` for a shard that cannot be read.
         """
-        rows, offsets, _ = self.candidates_of_many(shards, start, stop, wanted[np.zeros(len(shards), np.intp)])
-        return rows, offsets
+        found = self.candidates_of_many(shards, start, stop, wanted)
+        return found[0], found[1]
 
     def candidates_of_many(
         self, shards: npt.NDArray[np.intp], start: _Numbers, stop: _Numbers, wanted: Lookups
     ) -> tuple[_Numbers, _Numbers, _Numbers]:
-        """The same for ranges of samples of a look-up each, and how many of the places are of each range."""
+        """The same for ranges of samples of a look-up each, and how many of the places are of each range.
+
+        One look-up may stand for all ranges. No range is empty.
+        """
         counts = stop - start
         positions = np.frombuffer(self._read_ranges(shards, start, stop, 4), "<u4")
-        kept = np.ones(len(positions), np.bool_)
-        if self.shards[0].layout.fingerprints:
-            due = np.repeat(fingerprints_of(wanted.lowest.astype(np.uint32)), counts)
-            kept = np.frombuffer(self._read_ranges(shards, start, stop, 1), np.uint8) == due
-            kept |= np.repeat(~wanted.exact, counts)
-        of_range = np.repeat(np.arange(len(shards)), counts)[kept]
-        positions, held = positions[kept], self._ids[shards[of_range]]
-        if (positions >= held).any():
-            damaged = self.shards[int(shards[of_range[np.argmax(positions >= held)]])].path
+        self._check_positions(shards, counts, positions)
+        of_range = np.repeat(np.arange(len(shards)), counts)
+        if self.shards[0].layout.fingerprints and (exact := wanted.exact).any():
+            each = np.broadcast_to(fingerprints_of(wanted.lowest.astype(np.uint32)), counts.shape)
+            kept = np.frombuffer(self._read_ranges(shards, start, stop, 1), np.uint8) == each[of_range]
+            kept |= ~np.broadcast_to(exact, counts.shape)[of_range]
+            positions, of_range = positions[kept], of_range[kept]
+            counts = np.bincount(of_range, minlength=len(shards))
+        rows = positions // np.uint32(self._length)
+        offsets = positions - rows * np.uint32(self._length)
+        return rows + self._firsts[shards][of_range], offsets.astype(np.int64), counts
+
+    def _check_positions(
+        self, shards: npt.NDArray[np.intp], counts: _Numbers, positions: npt.NDArray[np.uint32]
+    ) -> None:
+        if not len(positions):
+            return
+        beyond = np.maximum.reduceat(positions, np.cumsum(counts) - counts) >= self._ids[shards]
+        if beyond.any():
             raise CorruptFile(
-                f"{damaged} is damaged: it has positions beyond its sequences; run `seenat index verify --repair` to build it "
-                "again."
+                f"{self.shards[int(shards[np.argmax(beyond)])].path} is damaged: it has positions beyond its sequences; run "
+                "`seenat index verify --repair` to build it again."
             )
-        rows, offsets = np.divmod(positions.astype(np.int64), self._length)
-        return rows + self._firsts[shards[of_range]], offsets, np.bincount(of_range, minlength=len(shards))
 
     def _read_ranges(self, shards: npt.NDArray[np.intp], start: _Numbers, stop: _Numbers, width: int) -> bytes:
         """The positions of some ranges of samples, 4 bytes each, or their fingerprints, of 1, one range after the other."""

@@ -95,12 +95,16 @@ def lookups(
     query: Codes, places: npt.NDArray[np.intp], bits: int, depths: npt.NDArray[np.intp] | int = KEY_CODES
 ) -> Lookups:
     """What to look for at some positions of a query, by at most so many codes from each position on."""
-    padded = np.concatenate([query, np.zeros(KEY_CODES, np.uint16)]).astype(np.int64)
+    padded = np.zeros(len(query) + KEY_CODES, np.uint32)
+    padded[: len(query)] = query
+    second = padded[places + 1] << np.uint32(16)
+    pairs = padded[places + 2] | padded[places + 3] << np.uint32(16)
+    middles = ((second | _hash(pairs) >> np.uint32(16)) & _middle_mask(bits)).astype(np.int64)
     known = np.minimum(len(query) - places, depths)
-    second = padded[places + 1] << 16
-    pairs = (padded[places + 2] | padded[places + 3] << 16).astype(np.uint32)
     exact = known >= KEY_CODES
-    middles = (second | (_hash(pairs) >> np.uint32(16)).astype(np.int64)) & int(_middle_mask(bits))
+    if exact.all():
+        return Lookups(query[places], middles, middles, exact)
+    second = second.astype(np.int64)
     lowest = np.where(exact, middles, np.where(known > 1, second, 0))
     highest = np.where(exact, middles, np.where(known > 1, second | 0xFFFF, 0xFFFFFFFF))
     return Lookups(query[places], lowest, highest, exact)

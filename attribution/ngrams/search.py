@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seenat.attribution.ngrams.codes import Ids, codes_of
+from seenat.attribution.ngrams.codes import Codes, Ids, codes_of
 from seenat.attribution.ngrams.index import NgramIndex
 from seenat.attribution.ngrams.keys import KEY_CODES, Lookups, lookups
 from seenat.attribution.ngrams.sampling import anchors
@@ -24,7 +24,9 @@ __all__ = ["Places", "Region", "equal_at", "find_by_index", "find_by_reading", "
 
 # Candidates that are compared together: of 64 uint16 ids each, 8 MiB. The first page of a frequent query costs one such portion.
 _AT_ONCE = 1 << 14
-# Candidates up to which comparing four ids first does not pay.
+# Ids of candidates up to which comparing four of each first does not pay.
+_FEW_IDS = 1 << 15
+# Candidates up to which another anchor is not worth pricing.
 _FEW = 256
 # Anchors that are priced; the best of six rarest is nearly always the best of all.
 _ANCHORS = 6
@@ -78,49 +80,67 @@ def find_by_index(index: NgramIndex, source: TokenSource, ids: Ids, region: Regi
     """The places of some ids in a region, as far as the index covers it; see `is_exact`."""
     if not _is_sayable(source, ids):
         return
-    ids = ids.astype(source.geometry.dtype)
+    ids = ids.astype(source.geometry.dtype, copy=False)
     if is_exact(index, ids):
-        yield from _through(index, source, ids, region, _rarest_anchors(index, ids))
+        yield from _through(index, source, ids, region, _cheapest(index, ids))
     else:
         yield from _lower_bound(index, source, ids, region)
 
 
 def _is_sayable(source: TokenSource, ids: Ids) -> bool:
     """Whether the order can hold these ids: its type can, and its sequences are long enough."""
+    if not 0 < len(ids) <= source.geometry.tokens_per_sequence:
+        return False
+    if ids.dtype == source.geometry.dtype:
+        return True
     bounds = np.iinfo(source.geometry.dtype)
-    fits = len(ids) <= source.geometry.tokens_per_sequence
-    return fits and bool(len(ids)) and bounds.min <= int(ids.min()) and int(ids.max()) <= bounds.max
+    return bool(bounds.min <= int(ids.min()) and int(ids.max()) <= bounds.max)
 
 
-def _rarest_anchors(index: NgramIndex, ids: Ids) -> npt.NDArray[np.intp]:
-    """The most promising anchors: those followed by enough ids for a whole key, the rarest first."""
-    ranks = index.ranks(ids)
+@dataclass(frozen=True, slots=True)
+class _LookUp:
+    """One position of a query, looked up."""
+
+    place: int
+    wanted: Lookups
+    """Of this one place."""
+    start: _Numbers
+    stop: _Numbers
+    """Its samples in each shard."""
+
+    @classmethod
+    def cheapest_of(cls, index: NgramIndex, codes: Codes, places: npt.NDArray[np.intp]) -> _LookUp:
+        """Of some places the one with the fewest samples."""
+        wanted = lookups(codes, places, index.bits)
+        start, stop = index.ranges(wanted)
+        if len(places) == 1:
+            return cls(int(places[0]), wanted, start[0], stop[0])
+        best = int(np.argmin((stop - start).sum(axis=1)))
+        return cls(int(places[best]), wanted[best : best + 1], start[best], stop[best])
+
+
+def _cheapest(index: NgramIndex, ids: Ids) -> _LookUp:
+    """The anchor with the fewest candidates among the most promising: those followed by a whole key, the rarest first."""
+    ranks, codes = index.ranks(ids), codes_of(ids)
+    # The rarest id that a whole key follows is the rarest of a window, where so many ids are a window or more.
+    whole = len(ids) - KEY_CODES + 1
+    if whole >= index.window:
+        first = _LookUp.cheapest_of(index, codes, np.argmin(ranks[:whole], keepdims=True))
+        # Comparing a middle's samples in each shard costs less than looking for fewer.
+        if (first.stop - first.start).sum() <= _FEW + index.samples_a_middle * len(index.shards):
+            return first
     places = anchors(ranks, index.window)
-    return places[np.lexsort((ranks[places], len(ids) - places < KEY_CODES))][:_ANCHORS]
+    promising = places[np.lexsort((ranks[places], len(ids) - places < KEY_CODES))]
+    return _LookUp.cheapest_of(index, codes, promising[:_ANCHORS])
 
 
-def _through(
-    index: NgramIndex, source: TokenSource, ids: Ids, region: Region, places: npt.NDArray[np.intp]
-) -> Iterator[Places]:
-    """The occurrences of some ids that have a sample at one of these of their positions: by the one with fewest."""
-    wanted = lookups(codes_of(ids), places, index.bits)
-    best, start, stop = _cheapest(index, wanted)
-    counts = stop - start
+def _through(index: NgramIndex, source: TokenSource, ids: Ids, region: Region, look_up: _LookUp) -> Iterator[Places]:
+    """The occurrences of some ids that have a sample at the position that was looked up."""
+    counts = look_up.stop - look_up.start
     shards = np.flatnonzero((counts > 0) & index.shards_within(region.start, region.stop))
     for group in _groups(shards, counts):
-        rows, offsets = index.candidates(group, start[group], stop[group], wanted[best : best + 1])
-        yield from _occurrences(source, ids, region, rows, offsets, int(places[best]))
-
-
-def _cheapest(index: NgramIndex, wanted: Lookups) -> tuple[int, _Numbers, _Numbers]:
-    """The look-up with the fewest candidates, and its samples in each shard."""
-    start, stop = index.ranges(wanted[:1])
-    # Comparing a middle's samples in each shard costs less than looking for fewer.
-    few = _FEW + index.samples_a_middle * len(index.shards)
-    if len(wanted.codes) > 1 and (stop - start).sum() > few:
-        start, stop = index.ranges(wanted)
-    best = int(np.argmin((stop - start).sum(axis=1)))
-    return best, start[best], stop[best]
+        rows, offsets = index.candidates(group, look_up.start[group], look_up.stop[group], look_up.wanted)
+        yield from _occurrences(source, ids, region, rows, offsets, look_up.place)
 
 
 def _groups(shards: npt.NDArray[np.intp], counts: _Numbers) -> Iterator[npt.NDArray[np.intp]]:
@@ -141,10 +161,12 @@ def _occurrences(
     fits = (starts >= 0) & (starts + len(ids) <= length)
     # Candidates of one key ascend already, which this sort makes use of.
     places = np.sort((rows * length + starts)[fits], kind="stable")
-    for first in range(0, len(places), _AT_ONCE):
-        found = Places(*np.divmod(places[first : first + _AT_ONCE], length))
-        found = found[region.holds(found)]
-        if len(found) > _FEW:
+    low, high = places.searchsorted((region.start * length + region.offset, region.stop * length))
+    for first in range(low, high, _AT_ONCE):
+        part = places[first : min(high, first + _AT_ONCE)]
+        sequences = part // length
+        found = Places(sequences, part - sequences * length)
+        if len(found) * len(ids) > _FEW_IDS:
             found = found[equal_at(source, found, ids, anchor, anchor + KEY_CODES)]
         yield found[equal_at(source, found, ids)]
 
@@ -160,15 +182,21 @@ def equal_at(
     # As few and as wide numbers as fit are compared: a row of 32 uint16 ids is 8 of them.
     width = next(size for size in (8, 4, 2, 1) if due.nbytes % size == 0)
     rows = windows.view(f"u{width}").reshape(len(windows), -1)
-    equal: npt.NDArray[np.bool_] = (rows == due.view(f"u{width}")).all(axis=1)
+    numbers = due.view(f"u{width}")
+    # Most candidates differ in their first number already.
+    equal: npt.NDArray[np.bool_] = rows[:, 0] == numbers[0]
+    if len(numbers) > 1:
+        alike = np.flatnonzero(equal)
+        equal[alike] = (rows[alike] == numbers).all(axis=1)
     return equal
 
 
 def _lower_bound(index: NgramIndex, source: TokenSource, ids: Ids, region: Region) -> Iterator[Places]:
     """Occurrences with a sample at any of their positions, all in one portion."""
-    length, found = source.geometry.tokens_per_sequence, [np.empty(0, np.int64)]
+    length, found, codes = source.geometry.tokens_per_sequence, [np.empty(0, np.int64)], codes_of(ids)
     for place in range(len(ids)):
-        for portion in _through(index, source, ids, region, np.array([place])):
+        look_up = _LookUp.cheapest_of(index, codes, np.array([place]))
+        for portion in _through(index, source, ids, region, look_up):
             found.append(portion.sequences * length + portion.offsets)  # noqa: PERF401
     yield Places(*np.divmod(np.unique(np.concatenate(found)), length))
 

@@ -86,9 +86,9 @@ def generate(
 
 def _folder(catalog: RegistryCatalog, model: Model, checkpoint: Checkpoint) -> Path:
     """The checkpoint's files, as they were when the catalog recorded them."""
-    from seenat.registry.integrity.content import ensure_content, location_of
+    from seenat.registry.integrity.content import ensure_content, fetch_files
 
-    folder = location_of(model, checkpoint).fetch()
+    folder = fetch_files(catalog, model, checkpoint)
     ensure_content(catalog, checkpoint, folder)
     return folder
 

@@ -60,6 +60,7 @@ def _spans_options(command: Any) -> Any:
 @click.option("--model", metavar="NAME", help="Search what this model was trained on, and count steps by its schedule.")
 @click.option("--step", metavar="STEP", help="Only what the model's checkpoint at this step had seen.")
 @click.option("--ids", metavar="IDS", help="Trace these ids instead of a file: 17,204,9.")
+@click.option("--sequence", metavar="ORDER:INDEX", help="Trace a sequence of an order, or of a model's, instead.")
 @_spans_options
 @click.option("--html", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page.")
 @json_option
@@ -69,6 +70,7 @@ def trace(
     model: str | None,
     step: str | None,
     ids: str | None,
+    sequence: str | None,
     html: Path | None,
     as_json: bool,
     **options: Any,
@@ -83,10 +85,17 @@ def trace(
       seenat trace text.txt --model pocket-2m
       seenat trace text.txt --model pocket-2m --step 16 --html trace.html
       seenat trace --ids 17,204,9,31,17,204,9,31,8,9,10 --order pocket-order
+      seenat trace --sequence pocket-order:20 --order pocket-order
     """
-    query = _query(file, ids)
+    query = None if sequence is not None else _query(file, ids)
+    if sequence is not None and (file is not None or ids is not None):
+        raise click.UsageError("Trace a FILE, --ids or a --sequence, one of them.")
+    place = {"order": order, "model": model, "step": step, "html": html}
     with open_catalog() as catalog:
-        answer = catalog.trace(query, order=order, model=model, step=step, html=html, **options)
+        if query is None:
+            answer = catalog.trace_sequence(*_sequence(str(sequence)), **place, **options)
+        else:
+            answer = catalog.trace(query, **place, **options)
     out = Output(as_json)
     if not out.data(answer):
         _show(out, answer)
@@ -158,6 +167,16 @@ def generate(
     out = Output(as_json)
     if not out.data(answer):
         _show_generated(out, answer)
+
+
+def _sequence(text: str) -> tuple[str, int]:
+    """`pile:20` as an order and an index."""
+    from seenat.registry.units import parse_count
+
+    name, colon, index = text.rpartition(":")
+    if not colon or not name:
+        raise click.UsageError(f"{text!r} names no sequence; write ORDER:INDEX, for example pile:3071999.")
+    return name, parse_count(index, "sequence")
 
 
 def _query(file: Path | None, ids: str | None) -> str | Sequence[int]:

@@ -1,9 +1,12 @@
 """Commands about what the catalog holds.
 
 models        models, model, step
-checkpoints   checkpoints: a search over all of them
+checkpoints   checkpoints: a search over all of them; broken
 orders        batch, sequence
-suites        register, demo
+suites        register, unregister, demo
 integrity     sync, audit, verify
 evals         evals: benchmark results
+order         orders, order
+texts         how texts of sequences are shown
+cite          cite, learning-rate
 """

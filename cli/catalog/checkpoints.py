@@ -1,4 +1,4 @@
-"""The command that searches checkpoints: of one model, or of all."""
+"""Commands that search checkpoints, of one model or of all: by what they had seen, and those not to trust."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from seenat.cli.framework.output import Output, count, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
 
 if TYPE_CHECKING:
-    from seenat import CheckpointAnswer
+    from seenat import BrokenCheckpoints, CheckpointAnswer
 
-__all__ = ["checkpoints"]
+__all__ = ["broken", "checkpoints"]
 
 _STATUS = click.Choice(("ok", "suspect", "wrong", "missing", "unknown"))
 
@@ -83,3 +83,37 @@ def _show(out: Output, matches: Iterable[CheckpointAnswer], *, one_model: bool) 
 
 def _row(match: CheckpointAnswer) -> tuple[object, ...]:
     return count(match.step), match.revision, count(match.sequences_seen.stop), match.status, match.reason
+
+
+@click.command()
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@json_option
+def broken(names: tuple[str, ...], as_json: bool) -> None:
+    """List the checkpoints of all models, or of those named, that are wrong, suspect or missing, by reason.
+
+    \b
+    Examples:
+      seenat broken
+      seenat broken pythia-2.8b pythia-1b
+    """
+    with open_catalog() as catalog:
+        groups = catalog.broken(*names)
+    out = Output(as_json)
+    if not groups:
+        out.talk(f"No checkpoint{' of ' + ', '.join(names) if names else ''} is known to be wrong, suspect or missing.")
+    if out.data(groups):
+        return
+    for place, group in enumerate(groups):
+        if place:
+            out.line()
+        _show_broken(out, group)
+
+
+def _show_broken(out: Output, group: BrokenCheckpoints) -> None:
+    out.facts(
+        [
+            (group.status, f"{plural(group.checkpoints, 'checkpoint')}: {group.reason or 'no reason is recorded'}"),
+            ("source", ", ".join(part for part in (group.source, (group.date or "")[:10]) if part) or None),
+            *((one.model, ", ".join(f"{step:,}" for step in one.steps)) for one in group.models),
+        ]
+    )

@@ -12,7 +12,7 @@ from seenat.cli.framework.params import open_catalog
 from seenat.registry.errors import UnknownModel
 
 if TYPE_CHECKING:
-    from seenat import Evidence, Model, ModelAnswer, StepAnswer
+    from seenat import Card, Evidence, Model, ModelAnswer, StepAnswer
 
 __all__ = ["model", "models", "no_such_model", "step"]
 
@@ -181,8 +181,24 @@ def _model_facts(answer: ModelAnswer) -> list[tuple[str, object]]:
         ("repository", answer.repository),
         ("folder", answer.folder),
         *(("note", note) for note in answer.notes),
+        *_card(answer.card),
         *_configuration(answer.architecture, {}),
         *_configuration(answer.hyperparameters, shown),
+    ]
+
+
+def _card(card: Card | None) -> list[tuple[str, object]]:
+    """A gap, then what the model card says."""
+    if card is None:
+        return []
+    return [
+        ("", ""),
+        ("licence", card.licence),
+        ("equivalent models", ", ".join(card.equivalent_models) or None),
+        ("intended use", card.intended_use),
+        ("out of scope", card.out_of_scope_use),
+        *(("limit", limit) for limit in card.limits),
+        ("model card", card.url),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seenat.cli.catalog.texts import show_documents, show_recitals
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
@@ -25,7 +26,8 @@ __all__ = ["batch", "sequence"]
 @click.argument("name", metavar="MODEL_OR_ORDER")
 @click.argument("index", metavar="BATCH", type=Count("batch"))
 @click.option("--tokens", is_flag=True, help="Read the ids of its sequences.")
-@click.option("--decode", is_flag=True, help="Read its sequences as text.")
+@click.option("--decode", is_flag=True, help="Read its sequences as text, a line each.")
+@click.option("--documents", is_flag=True, help="Read its text whole, with line breaks, cut at the ends of documents.")
 @click.option(
     "--out",
     "file",
@@ -34,7 +36,7 @@ __all__ = ["batch", "sequence"]
     help="Write its ids to a new file, as an array [sequences, ids].",
 )
 @json_option
-def batch(name: str, index: int, tokens: bool, decode: bool, file: Path | None, as_json: bool) -> None:
+def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, file: Path | None, as_json: bool) -> None:
     """Show a batch: its sequences, its bytes, and with a model the checkpoints around it.
 
     Batch b, from 0, turns step b into step b + 1.
@@ -43,10 +45,11 @@ def batch(name: str, index: int, tokens: bool, decode: bool, file: Path | None, 
     Examples:
       seenat batch pythia-70m 71490
       seenat batch pocket-order 0 --decode
+      seenat batch pocket-2m 100 --documents
       seenat batch pocket-2m 383 --out last-batch.npy
     """
     with open_catalog() as catalog:
-        answer = catalog.batch(name, index, tokens=tokens, decode=decode, out=file)
+        answer = catalog.batch(name, index, tokens=tokens, decode=decode, documents=documents, out=file)
     out = Output(as_json)
     if not out.data(answer):
         _show_batch(out, answer)
@@ -56,9 +59,10 @@ def batch(name: str, index: int, tokens: bool, decode: bool, file: Path | None, 
 @click.argument("name", metavar="MODEL_OR_ORDER")
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @click.option("--tokens", is_flag=True, help="Read its ids.")
-@click.option("--decode", is_flag=True, help="Read it as text.")
+@click.option("--decode", is_flag=True, help="Read it as text, and what each measured checkpoint said of it.")
+@click.option("--documents", is_flag=True, help="Read its text cut at the ends of documents.")
 @json_option
-def sequence(name: str, index: int, tokens: bool, decode: bool, as_json: bool) -> None:
+def sequence(name: str, index: int, tokens: bool, decode: bool, documents: bool, as_json: bool) -> None:
     """Show a sequence: its batch, the checkpoints around it, and the trajectories measured so far.
 
     \b
@@ -67,7 +71,7 @@ def sequence(name: str, index: int, tokens: bool, decode: bool, as_json: bool) -
       seenat sequence pocket-2m 100 --decode
     """
     with open_catalog() as catalog:
-        answer = catalog.sequence(name, index, tokens=tokens, decode=decode)
+        answer = catalog.sequence(name, index, tokens=tokens, decode=decode, documents=documents)
     out = Output(as_json)
     if not out.data(answer):
         _show_sequence(out, answer)
@@ -80,6 +84,7 @@ def _show_batch(out: Output, answer: BatchAnswer) -> None:
             ("batch", f"{answer.batch:,} of {answer.order}"),
             ("sequences", f"{start:,} to {stop - 1:,} ({stop - start:,})"),
             *_around(answer.model, answer.last_checkpoint_before, answer.first_checkpoint_after),
+            ("learning rate", None if answer.learning_rate is None else f"{answer.learning_rate:.4g}"),
             *_bytes(answer.bytes),
             ("written to", answer.written),
         ]
@@ -89,6 +94,7 @@ def _show_batch(out: Output, answer: BatchAnswer) -> None:
         if lines:
             out.line()
             _show_lines(out, start, lines)
+    show_documents(out, start, answer.documents or ())
 
 
 def _show_lines(out: Output, first: int, lines: list[str]) -> None:
@@ -116,6 +122,8 @@ def _show_sequence(out: Output, answer: SequenceAnswer) -> None:
     for content in (*_id_lines(answer), *(answer.texts or ())):
         out.line()
         out.line(content)
+    show_documents(out, answer.sequence, answer.documents or ())
+    show_recitals(out, answer)
 
 
 def _id_lines(answer: BatchAnswer | SequenceAnswer) -> list[str]:

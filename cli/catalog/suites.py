@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seenat.cli.framework.deletions import show_deletion, yes_option
 from seenat.cli.framework.output import Output, json_option
 from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress, resumable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from seenat import Catalog, ClassOutcome, Registered
     from seenat.memorization.pocket.progress import PocketProgress
 
-__all__ = ["demo", "register"]
+__all__ = ["demo", "register", "unregister"]
 
 
 @click.command()
@@ -48,6 +49,24 @@ def register(path: Path, replace: bool, as_json: bool) -> None:
         out.line(f"The suite {answer.suite} was registered already, and nothing changed.")
     for name in answer.models[:1]:
         out.talk(f"Measure it: seenat memorize {name}")
+
+
+@click.command()
+@click.argument("suite", metavar="SUITE")
+@yes_option
+@json_option
+def unregister(suite: str, yes: bool, as_json: bool) -> None:
+    """Delete a suite of your own from the catalog: its orders, models and all results of these. Its files stay.
+
+    Without --yes nothing is deleted, and what would be is told.
+
+    \b
+    Example:
+      seenat unregister pocket
+    """
+    with open_catalog() as catalog:
+        deletion = catalog.unregister(suite, yes=yes)
+    show_deletion(deletion, as_json)
 
 
 @click.command()

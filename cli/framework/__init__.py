@@ -10,4 +10,5 @@ tables        the layout of facts and tables in a given width
 phrases       phrases about onsets, protocols, shares and adaptive jobs
 progress      bars on a terminal, lines in a log
 plot_option   `--plot`
+deletions     `--yes`, and what a deletion says
 """

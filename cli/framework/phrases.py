@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "adaptive_words",
+    "basis_words",
     "coverage_words",
     "miss_words",
     "onset_words",
+    "plan_words",
     "protocol_words",
     "rate_words",
+    "see_words",
     "sequence_table",
     "share_words",
     "steps_words",
@@ -46,9 +49,15 @@ def sequence_table(sequences: Sequence[MemorizedSequence]) -> tuple[tuple[str, .
 
 def protocol_words(protocol: Protocol) -> str:
     """A protocol's id and what it means: `243582cf555b: 32 + 32 ids from 0, EOS banned`."""
-    ids = f"{protocol.prompt:,} + {protocol.continuation:,} ids from {protocol.offset:,}"
-    dtype = "" if protocol.dtype == "float32" else f", in {protocol.dtype}"
-    return f"{protocol.id}: {protocol.measure} of {ids}, EOS {protocol.eos}{dtype}"
+    return f"{protocol.id}: {protocol.words}"
+
+
+def see_words(model: str, protocol: Protocol, sequence: int) -> str:
+    """The command that shows what was measured by a protocol: of a loss, which has no onsets, of one sequence."""
+    if not protocol.value_type.decodes:
+        return f"See it: seenat trajectory {model} {sequence} --protocol {protocol.id}"
+    by = f" --protocol {protocol.id}" if protocol.options else ""  # Without an id the default one answers.
+    return f"See when: seenat onset {model}{by}"
 
 
 def share_words(exact: float | None, at_least: float | None) -> str | None:
@@ -63,12 +72,32 @@ def adaptive_words(answers: Iterable[Any]) -> Iterator[str]:
 
     Answers carry these jobs as objects or within their JSON, so all are read from the JSON.
     """
-    for plan in (plan for answer in answers for plan in answer.to_json()["adaptive"]):
+    return plan_words(plan for answer in answers for plan in answer.to_json()["adaptive"])
+
+
+def plan_words(plans: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The same for the JSON of adaptive jobs."""
+    for plan in plans:
         refined = plan["checkpoints"] - len(plan["grid"])
         yield (
             f"This rests on adaptive job {plan['job']} of {plan['model']}: at {plural(refined, 'checkpoint')} it measures only "
             f"what it found memorized at the other {len(plan['grid'])}, and an audit. {miss_words(plan)}"
         )
+
+
+def basis_words(answers: Iterable[Any]) -> Iterator[str]:
+    """What answers rest on and do not show: a sentence for each adaptive job, and for each model with other protocols."""
+    answers = list(answers)
+    yield from adaptive_words(answers)
+    told = set()
+    for answer in answers:
+        if answer.other_protocols and answer.model not in told:
+            told.add(answer.model)
+            others = "; ".join(f"{other.id} ({other.words})" for other in answer.other_protocols)
+            yield (
+                f"This is by protocol {answer.protocol.id} ({answer.protocol.words}). {answer.model} was also measured by "
+                f"{others}: choose with --protocol ID."
+            )
 
 
 def miss_words(plan: Mapping[str, Any]) -> str:

@@ -8,13 +8,15 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, moment
 from seenat.cli.framework.params import Count, open_catalog
-from seenat.cli.framework.phrases import protocol_words, rate_words, steps_words
+from seenat.cli.framework.phrases import protocol_words, rate_words, see_words, steps_words
 from seenat.cli.jobs.adaptive_phrases import adaptive_facts, part_words
 
 if TYPE_CHECKING:
     from seenat import Job, JobWorker
 
 __all__ = ["cancel", "job", "jobs"]
+
+_COLUMNS = ("<protocol", "<created (UTC)", ">shards done", ">measured", ">reused")
 
 
 @click.command()
@@ -33,12 +35,13 @@ def jobs(as_json: bool) -> None:
         out.talk("There are no jobs yet; `seenat memorize MODEL` makes one.")
     if out.data(all_jobs) or not all_jobs:
         return
-    columns: tuple[str, ...] = (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused")
+    columns: tuple[str, ...] = (">job", "<model", "<state", *_COLUMNS)
     rows = [
         [
             row.id,
             row.model,
             row.state,
+            protocol_words(row.protocol),
             moment(row.created_at),
             f"{row.progress.done:,} of {row.progress.shards:,}",
             count(row.progress.measured),
@@ -71,6 +74,8 @@ def job(id_: int, as_json: bool) -> None:
     if out.data(answer):
         return
     out.facts([*_job_facts(answer.job), *(adaptive_facts(answer.adaptive) if answer.adaptive else ())])
+    if answer.job.progress.done:
+        out.talk(see_words(answer.job.model, answer.job.protocol, answer.job.selection.sequences.start))
     if answer.failures:
         out.line()
         out.table(

@@ -8,7 +8,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, Counts, open_catalog
-from seenat.cli.framework.phrases import rate_words
+from seenat.cli.framework.phrases import rate_words, see_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
 from seenat.cli.jobs.run_options import run_options
 from seenat.registry.units import parse_count
@@ -186,9 +186,4 @@ def _summary(job: Job) -> str:
 
 def _advice(job: Job) -> str:
     """The command that shows what was measured, by the same protocol."""
-    protocol = job.measurement.protocol
-    if protocol.value_type.decodes:
-        by = f" --protocol {protocol.id}" if protocol.options else ""  # Without an id the default one answers.
-        return f"See when: seenat onset {job.model}{by}"
-    first = job.selection.sequences.start
-    return f"See it: seenat trajectory {job.model} {first} --protocol {protocol.id}"
+    return see_words(job.model, job.protocol, job.selection.sequences.start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ __all__ = ["worker"]
 @click.command()
 @click.argument("job", metavar="[JOB]", required=False, type=Count("job"))
 @click.option("--wait", is_flag=True, help="Wait for new jobs when none is left, until a signal ends it.")
+@click.option("--until-stdin-ends", is_flag=True, hidden=True, help="End as by SIGTERM once stdin has ended.")
 @run_options
 @json_option
-def worker(job: int | None, as_json: bool, **options: Any) -> None:
+def worker(job: int | None, as_json: bool, until_stdin_ends: bool, **options: Any) -> None:
     """Take shards of the jobs, or of one JOB, until none is left.
 
     Any number of workers may run, on all machines that reach the catalog and its results. What a worker that dies had begun
@@ -39,6 +41,8 @@ def worker(job: int | None, as_json: bool, **options: Any) -> None:
     from seenat.cli.jobs.worker_talk import WorkerTalk
 
     out, stop = Output(as_json), threading.Event()
+    if until_stdin_ends:
+        threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
     with open_catalog() as catalog, drained(stop.set), WorkerTalk(out, stop) as talk:
         answer = catalog.work(job, stop=stop, observer=talk, **options)
     if not out.data(answer):
@@ -48,6 +52,13 @@ def worker(job: int | None, as_json: bool, **options: Any) -> None:
             f"{plural(answer.failed, 'shard')} could not be measured; `seenat job ID` tells why, and `seenat memorize` with "
             "the options of the job tries again."
         )
+
+
+def _stop_at_end_of_stdin(stop: threading.Event) -> None:
+    # Not by `sys.stdin`: Python cannot end while a thread holds its lock.
+    while os.read(0, 4096):
+        pass
+    stop.set()
 
 
 def _summary(answer: Worked) -> str:

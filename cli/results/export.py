@@ -10,7 +10,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import open_catalog, protocol_option
-from seenat.cli.framework.phrases import adaptive_words
+from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
 if TYPE_CHECKING:
@@ -20,37 +20,67 @@ __all__ = ["export", "export_batches"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
-@click.option("--out", "path", type=click.Path(path_type=Path), required=True, help="A .parquet file, or a new folder.")
+@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.option(
+    "--out", "path", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file, or a new folder."
+)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["parquet", "dataset"]),
+    type=click.Choice(["parquet", "csv", "dataset"]),
     help="Format, where the name of the file does not say it.",
 )
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
+@click.option(
+    "--with",
+    "columns",
+    metavar="COLUMNS",
+    help="Also these columns, separated by commas: model, protocol, tokens, text.",
+)
 @protocol_option
+@click.option("--all-protocols", is_flag=True, help="The results of all protocols.")
 @json_option
 def export(
-    name: str, path: Path, format_: str | None, sequences: str | None, protocol: str | None, as_json: bool
+    names: tuple[str, ...],
+    path: Path,
+    format_: str | None,
+    sequences: str | None,
+    columns: str | None,
+    protocol: str | None,
+    all_protocols: bool,
+    as_json: bool,
 ) -> None:
-    """Write every value that was measured of a model: one row for each sequence and checkpoint.
+    """Write every value that was measured of a model, or of several: one row for each sequence and checkpoint.
 
     Its columns are sequence, batch, step, seen, prefix and memorized; losses have prompt, continuation, min_k and rank
-    instead of the last two. `datasets.load_from_disk` opens a folder.
+    instead of the last two. Several models or protocols have the columns model and protocol before them.
+    `datasets.load_from_disk` opens a folder.
 
     \b
     Examples:
       seenat export pocket-2m --out trajectories.parquet
       seenat export pocket-2m --sequences 0:1000 --out trajectories
+      seenat export pocket-230k pocket-2m --all-protocols --out all.csv
+      seenat export pocket-2m --sequences 0:20 --with text,tokens --out read.csv
     """
+    if protocol is not None and all_protocols:
+        raise click.UsageError("Name a --protocol or take --all-protocols, not both.")
+    more = tuple(part.strip() for part in columns.split(",") if part.strip()) if columns else ()
     with open_catalog() as catalog, progress() as show:
         written = catalog.export(
-            name, path, sequences=sequences, format=format_, protocol=protocol, progress=_shown(show, name)
+            names,
+            path,
+            sequences=sequences,
+            format=format_,
+            columns=more,
+            protocol=protocol,
+            all_protocols=all_protocols,
+            progress=_shown(show, names[0]),
         )
-    of = written.metadata
-    out = _show(as_json, written, f"{of['model']}, measured by protocol {of['protocol']['id']}")
-    out.talk_all(adaptive_words([written]))
+    parts = written.metadata.get("results", [written.metadata])
+    told = dict.fromkeys(f"{of['model']}, measured by protocol {of['protocol']['id']}" for of in parts)
+    out = _show(as_json, written, "; ".join(told))
+    out.talk_all(plan_words(plan for of in parts for plan in of["adaptive"]))
 
 
 @click.command("export-batches")

@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_words, sequence_table, share_words
+from seenat.cli.framework.phrases import basis_words, onset_words, protocol_words, sequence_table, share_words
 from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
     out = Output(as_json)
     if not out.data(answer):
         _show_trajectory(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
     if plot is not None:
         from seenat.memorization.plots.charts import trajectory_chart
 
@@ -50,10 +50,18 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all sequences with their onsets to a new .csv or .parquet file.",
+)
 @protocol_option
 @plot_option
 @json_option
-def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
+def onset(
+    names: tuple[str, ...], limit: int, table: Path | None, protocol: str | None, plot: Path | None, as_json: bool
+) -> None:
     """Show what a model memorized when: counts by checkpoint, and the first sequences.
 
     Several models are shown one after the other (in JSON as a list), and in one plot.
@@ -62,16 +70,28 @@ def onset(names: tuple[str, ...], limit: int, protocol: str | None, plot: Path |
     Examples:
       seenat onset pocket-230k
       seenat onset pocket-230k pocket-2m --limit 0 --plot onset.png
+      seenat onset pocket-230k --table onsets.csv
     """
+    if table is not None and len(names) > 1:
+        raise click.UsageError("--table takes one model; run the command once for each.")
     with open_catalog() as catalog:
         answers = [catalog.onsets(name, limit=limit, protocol=protocol) for name in names]
-    out = Output(as_json)
+        out = Output(as_json)
+        if table is not None:
+            _write_table(out, catalog.onsets(names[0], limit=None, protocol=protocol), table)
     if not out.data(answers[0] if len(answers) == 1 else answers):
         _show_all_onsets(out, answers)
     if plot is not None:
         from seenat.memorization.plots.charts import onset_chart
 
         draw(out, plot, lambda: onset_chart(answers))
+
+
+def _write_table(out: Output, answer: Onsets, table: Path) -> None:
+    from seenat import write_table
+
+    written = write_table(answer, table)
+    out.talk(f"{written.path} has {written.rows:,} sequences, a row each.")
 
 
 def _show_trajectory(out: Output, answer: SequenceTrajectory) -> None:
@@ -141,7 +161,7 @@ def _show_all_onsets(out: Output, answers: list[Onsets]) -> None:
         if place:
             out.line()
         _show_onsets(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 def _show_onsets(out: Output, answer: Onsets) -> None:

@@ -8,11 +8,11 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.phrases import adaptive_words, sequence_table
+from seenat.cli.framework.phrases import basis_words, onset_words, sequence_table
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
-    from seenat import Changed, FirstMemorized, Kept, MemorizedByBatch, Relearned
+    from seenat import Changed, Earlier, FirstMemorized, Kept, MemorizedByBatch, Relearned
 
 __all__ = ["compact", "which"]
 
@@ -32,7 +32,7 @@ class _InWrittenOrder(click.Group):
 
 @click.group(cls=_InWrittenOrder)
 def which() -> None:
-    """List the sequences that a model memorized by a step, kept, or learned again, or that changed; or count them by batch.
+    """List the sequences that a model memorized by a step, before another model, kept, or learned again, or that changed; or count them by batch.
 
     \b
     Examples:
@@ -66,7 +66,31 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
     out = Output(as_json)
     if not out.data(answer):
         _show_first(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
+
+
+@which.command(short_help="Sequences that a model memorized before another.")
+@_model
+@click.argument("other", metavar="OTHER")
+@_limit
+@_after
+@protocol_option
+@json_option
+def earlier(name: str, other: str, limit: int, after: int | None, protocol: str | None, as_json: bool) -> None:
+    """Show which sequences MODEL memorized before OTHER, with both steps, and by how much.
+
+    Both were trained on one order. Time is counted in sequences seen, so models of other batch sizes compare too.
+
+    \b
+    Example:
+      seenat which earlier pocket-2m pocket-230k --limit 5
+    """
+    with open_catalog() as catalog:
+        answer = catalog.which.earlier(name, other, limit=limit, after=after, protocol=protocol)
+    out = Output(as_json)
+    if not out.data(answer):
+        _show_earlier(out, answer)
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Sequences memorized at a step and ever since.")
@@ -96,7 +120,7 @@ def kept(
     out = Output(as_json)
     if not out.data(answer):
         _show_kept(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Sequences forgotten and learned again.")
@@ -117,7 +141,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
     out = Output(as_json)
     if not out.data(answer):
         _show_relearned(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="What changed from one checkpoint to another.")
@@ -157,7 +181,7 @@ def changed(
     out = Output(as_json)
     if not out.data(answer):
         _show_changed(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @which.command(short_help="Memorized sequences of each batch, at a step.")
@@ -178,7 +202,7 @@ def batches(name: str, step: int, batches: str | None, protocol: str | None, as_
     out = Output(as_json)
     if not out.data(answer):
         _show_batches(out, answer)
-        out.talk_all(adaptive_words([answer]))
+        out.talk_all(basis_words([answer]))
 
 
 @click.command()
@@ -221,6 +245,36 @@ def _show_first(out: Output, answer: FirstMemorized) -> None:
         out.table(*sequence_table(answer.sequences))
     if answer.next is not None:
         out.talk(f"... and more; `--after {answer.next[0]} {answer.next[1]}` continues.")
+
+
+def _show_earlier(out: Output, answer: Earlier) -> None:
+    out.facts(
+        [
+            (f"memorized earlier by {answer.model}", count(answer.earlier)),
+            ("at the same time", count(answer.same)),
+            (f"earlier by {answer.other}", count(answer.later)),
+            (f"by {answer.model} alone", count(answer.only_model)),
+            (f"by {answer.other} alone", count(answer.only_other)),
+        ]
+    )
+    if answer.sequences:
+        out.line()
+        out.table(
+            (">sequence", f"<{answer.model}", f"<{answer.other}", ">steps earlier", ">sequences earlier", "<surely"),
+            (
+                (
+                    count(row.sequence),
+                    onset_words(row.onset),
+                    onset_words(row.other_onset),
+                    count(row.steps),
+                    count(row.sequences),
+                    "yes" if row.surely else "no",
+                )
+                for row in answer.sequences
+            ),
+            spare=("sequences earlier",),
+        )
+    _show_next(out, answer.next)
 
 
 def _show_kept(out: Output, answer: Kept) -> None:

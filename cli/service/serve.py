@@ -24,6 +24,14 @@ __all__ = ["serve"]
     help="Do not show the content of these sequences: ORDER START:STOP a line.",
 )
 @click.option("--known-as", multiple=True, metavar="NAME", help="A host name under which it may be asked; * for any.")
+@click.option("--read-only", is_flag=True, help="Let nobody submit or cancel jobs, whatever token they bring.")
+@click.option(
+    "--workers-for-jobs",
+    type=Count("number of workers for jobs"),
+    metavar="N",
+    default=0,
+    help="Start N processes that measure what is submitted.",
+)
 @click.option("--rate", type=float, default=1000.0, show_default=True, help="Requests a second of a client; 0 for all.")
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="The longest time for an answer.")
 def serve(
@@ -33,19 +41,23 @@ def serve(
     no_text: bool,
     withheld: Path | None,
     known_as: tuple[str, ...],
+    read_only: bool,
+    workers_for_jobs: int,
     rate: float,
     seconds: float,
 ) -> None:
-    """Serve the catalog over HTTP, to be read: /api/v1, described by /openapi.json.
+    """Serve the catalog over HTTP: /api/v1, described by /openapi.json.
 
     It is reached from this machine only, unless --host says otherwise. Every list is also there as .csv and .jsonl.
-    Ctrl-C or SIGTERM ends it within a second.
+    Jobs are submitted and cancelled by those who have a token (`seenat token`), and measured by `seenat worker`.
+    Ctrl-C or SIGTERM ends it within a second; its own workers first finish what they measure.
 
     \b
     Examples:
       seenat serve                         http://127.0.0.1:8000/api/v1/models
       seenat serve --port 0 --no-text      at a free port, without training data
       seenat serve --host 0.0.0.0 --known-as seenat.example.org
+      seenat serve --workers-for-jobs 1    measures what is submitted
     """
     from seenat.registry.optional import service_or_refuse
 
@@ -60,6 +72,8 @@ def serve(
         no_text=no_text,
         withheld=withheld,
         hosts=known_as,
+        read_only=read_only,
+        workers_for_jobs=workers_for_jobs,
         limits=Limits(requests_per_second=rate, answer_seconds=seconds),
     )
     if not settings.is_local:

@@ -10,7 +10,7 @@ import click
 
 from seenat.cli.framework.output import Output
 from seenat.cli.framework.params import Count
-from seenat.cli.framework.phrases import adaptive_words
+from seenat.cli.framework.phrases import basis_words
 from seenat.cli.framework.plot_option import draw
 
 __all__ = ["models_argument", "show_study", "step_option"]
@@ -28,7 +28,7 @@ def show_study(out: Output, answer: Any, plot: Path | None, chart: str, show: Ca
     """
     if not out.data(answer):
         show(out, answer)
-        out.talk_all(adaptive_words(answer if isinstance(answer, tuple) else (answer,)))
+        out.talk_all(basis_words(answer if isinstance(answer, tuple) else (answer,)))
     if plot is not None:
         from seenat.memorization.plots import studies as charts
 

@@ -1,17 +1,18 @@
-"""Commands about the catalog's database: its schema."""
+"""Commands about the catalog's database: its schema, and copies of it."""
 
 from __future__ import annotations
 
 import click
 
 from seenat.cli.framework.output import Output, json_option
+from seenat.cli.system.keeping import backup, restore, verify
 
 __all__ = ["db"]
 
 
 @click.group()
 def db() -> None:
-    """Make, upgrade and check the catalog's database.
+    """Make, upgrade and check the catalog's database, copy it, and see that it is true.
 
     \b
     Example:
@@ -56,3 +57,8 @@ def check(as_json: bool) -> None:
     answer = seenat.check_schema()
     if not out.data(answer):
         out.line(f"The catalog {answer.catalog} has schema {answer.schema}, which this version reads and writes.")
+
+
+db.add_command(backup)
+db.add_command(restore)
+db.add_command(verify)

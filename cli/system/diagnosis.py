@@ -81,6 +81,7 @@ def diagnose() -> Diagnosis:
         columns=_told(_columns, problems),
         devices=_devices(),
     )
+    problems += _leftovers() if installation.catalog else ()
     packages = tuple(Package(name=name, version=_version(name), use=use) for name, use in _PACKAGES.items())
     return Diagnosis(seenat=installation, packages=packages, problems=tuple(problems))
 
@@ -104,6 +105,23 @@ def _catalog() -> str:
     with closing(Database(url)) as database, database.read() as connection:
         database.check_schema(connection)
         return str(database)
+
+
+def _leftovers() -> list[str]:
+    """A problem for the folders of results that a deletion which was killed has left."""
+    from seenat.memorization.deletion.files import leftovers, weigh
+    from seenat.registry.database.engine import Database, parse_url
+
+    url = parse_url(None)
+    if url.get_backend_name() == "sqlite" and not _exists(url.database):
+        return []
+    with closing(Database(url)) as database:
+        folders = leftovers(database)
+    if not folders:
+        return []
+    files, bytes_ = weigh(folders)
+    named = ", ".join(map(str, folders))
+    return [f"{files:,} files of {bytes_:,} bytes belong to results that were deleted; they may go: {named}."]
 
 
 def _columns() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
 from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables.catalog import models
@@ -14,6 +14,7 @@ from seenat.registry.database.tables.jobs import jobs, measurements, shards
 __all__ = [
     "add_to_specification",
     "continue_job",
+    "delete_jobs",
     "finished_over_block",
     "insert_job",
     "job_by_digest",
@@ -25,6 +26,7 @@ __all__ = [
     "set_finished",
     "set_label",
     "set_unfinished",
+    "specifications",
 ]
 
 _JOBS_OF_MEASUREMENT = select(jobs).where(jobs.c.measurement_id == bindparam("measurement")).order_by(jobs.c.id)
@@ -74,6 +76,16 @@ def add_to_specification(connection: Connection, job_id: int, entries: Mapping[s
     """Store more beside a job's plan; the plan and its digest stay."""
     stored = connection.execute(select(jobs.c.specification).where(jobs.c.id == job_id)).scalar_one()
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(specification={**stored, **entries}))
+
+
+def delete_jobs(connection: Connection, job_ids: Collection[int]) -> None:
+    """Delete jobs that have no shards any more."""
+    connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids)))
+
+
+def specifications(connection: Connection) -> list[Mapping[str, Any]]:
+    """What every stored job was asked for."""
+    return list(connection.execute(select(jobs.c.specification)).scalars())
 
 
 def job_row(connection: Connection, job_id: int) -> AnyRow | None:

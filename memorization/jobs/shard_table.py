@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
 from seenat.memorization.results.array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
@@ -22,7 +22,9 @@ __all__ = [
     "ShardLease",
     "ShardPlace",
     "checkpoint_counts",
+    "committed_only_by",
     "committed_shards",
+    "delete_shards",
     "fail_shards",
     "failed_shards",
     "finish_shard",
@@ -310,6 +312,42 @@ def committed_shards(
     with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
         for checkpoint_id, block, row, bytes_, digest in rows:
             yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
+
+
+def committed_only_by(
+    connection: Connection, job_ids: tuple[int, ...], measurement_id: int
+) -> tuple[list[AnyRow], int]:
+    """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`.
+
+    And how many blocks others have finished too, which hold values of both. Of all contents of a checkpoint.
+    """
+    other = shards.alias("other")
+    of_block = (shards.c.checkpoint_id == other.c.checkpoint_id, shards.c.block == other.c.block)
+    of_measurement = select(jobs.c.id).where(jobs.c.measurement_id == measurement_id, jobs.c.id.not_in(job_ids))
+    is_shared = exists(
+        select(other.c.job_id).where(*of_block, other.c.state == "done", other.c.job_id.in_(of_measurement))
+    )
+    is_block = and_(
+        blocks.c.measurement_id == measurement_rows.c.measurement_id,
+        blocks.c.array_row == measurement_rows.c.array_row,
+        blocks.c.block == shards.c.block,
+    )
+    query = (
+        select(blocks.c.array_row, blocks.c.block, blocks.c.measured, blocks.c.bytes)
+        .distinct()
+        .select_from(shards)
+        .join(measurement_rows, measurement_rows.c.checkpoint_id == shards.c.checkpoint_id)
+        .join(blocks, is_block)
+        .where(shards.c.job_id.in_(job_ids), shards.c.state == "done")
+        .where(measurement_rows.c.measurement_id == measurement_id)
+    )
+    shared = connection.execute(query.where(is_shared)).all()
+    return list(connection.execute(query.where(~is_shared))), len(shared)
+
+
+def delete_shards(connection: Connection, job_ids: tuple[int, ...]) -> None:
+    """Delete all shards of some jobs."""
+    connection.execute(delete(shards).where(shards.c.job_id.in_(job_ids)))
 
 
 def _is_of(lease: ShardLease) -> ColumnElement[bool]:

@@ -166,6 +166,11 @@ class Job(Answer):
         return "stalled" if self.workers else "pending"
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nobody takes a shard of it any more, unless it is asked for again."""
+        return self.state in ("done", "cancelled", "failed")
+
+    @property
     def _workers_if_any(self) -> tuple[JobWorker, ...] | None:
         return self.workers or None
 

@@ -155,6 +155,13 @@ class Protocol:
         return "".join(f" --{name} {value}" for name, value in {**measure, **other}.items())
 
     @property
+    def words(self) -> str:
+        """What it measures, in words: `prefix of 32 + 32 ids from 0, EOS banned`."""
+        dtype = "" if self.dtype == "float32" else f", in {self.dtype}"
+        ids = f"{self.prompt:,} + {self.continuation:,} ids from {self.offset:,}"
+        return f"{self.measure} of {ids}, EOS {self.eos}{dtype}"
+
+    @property
     def value_type(self) -> Measure:
         """How the values of its measure are stored."""
         return MEASURES[self.measure]

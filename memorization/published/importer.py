@@ -12,13 +12,13 @@ source of the same model, checkpoint and split is a set of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from seenat.memorization.published.result_sets import NOTHING_ELSE, PUBLISHED_PROTOCOL, SetContent
 from seenat.memorization.published.sources import Piece, PublishedData, open_published
@@ -34,7 +34,7 @@ from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.units import SequenceRange
 
-__all__ = ["ImportedSet", "import_published"]
+__all__ = ["ImportedSet", "forget_result_sets", "import_published"]
 
 # Sequences of a whole Pythia run.
 _ALL = 146_432_000
@@ -277,6 +277,14 @@ def _record(
     if before is not None:
         (folder / before.file).unlink(missing_ok=True)
     return _imported(name, kind, subject, content, len(encoded), outcome, remarks)
+
+
+def forget_result_sets(connection: Connection, model_ids: Sequence[int]) -> list[str]:
+    """Delete the rows of what was imported of some models; returns their files, relative to the folder of results."""
+    of_models = result_sets.c.model_id.in_(model_ids)
+    files = list(connection.execute(select(result_sets.c.file).where(of_models)).scalars())
+    connection.execute(delete(result_sets).where(of_models))
+    return files
 
 
 def _place(connection: Connection, base: str, source: str, digest: str) -> tuple[str, AnyRow | None]:

@@ -1,22 +1,28 @@
 """Rows of Parquet files of this machine, some thousands at a time, and what other files are instead.
 
-Files may be damaged or made to harm: whatever pyarrow raises while it reads one becomes `InvalidValue`. What a footer says of single
-columns is not looked at: pyarrow ends the process where it is damaged.
+Files may be damaged or made to harm: they are read within bounds (`seenat.registry.parquet`), and may claim no more rows than
+results of their size have.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.errors import InvalidValue, SeenatError
-from seenat.registry.optional import arrow
+from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.file_signature import head_of, looks_like
+from seenat.registry.parquet.bounded import BoundedFile, read_metadata, reading
 
-__all__ = ["column_names", "files_by_split", "readable", "rows_of"]
+__all__ = ["column_names", "files_by_split", "rows_of"]
+
+# What is kept of a row takes 50 bytes while it is imported: 400 MB, or a multiple of what the files take.
+_MOST_ROWS = 1 << 23
+_MOST_ROWS_A_BYTE = 4
+# Published rows have 64; they are compared with the beginning of a sequence.
+_MOST_IDS_A_ROW = 4_096
 
 _NUMBERED = re.compile(r"(.+)-\d{5}-of-\d{5}.*\.parquet")
 _SPLIT_NAME = re.compile(r"\w{1,40}(\.\w{1,20}){0,4}", re.ASCII)
@@ -79,8 +85,9 @@ def column_names(files: Sequence[Path]) -> list[str]:
     """The columns of some files, which must be the same in all of them."""
     names: list[str] | None = None
     for path in files:
-        with readable(path):
-            own = list(arrow().parquet.read_schema(path).names)
+        metadata = read_metadata(str(path))
+        with reading(str(path)):
+            own = list(metadata.schema.to_arrow_schema().names)
         if names is not None and set(own) != set(names):
             raise InvalidValue(f"{path} and {files[0]} have different columns; import them one by one.")
         names = own
@@ -88,32 +95,13 @@ def column_names(files: Sequence[Path]) -> list[str]:
 
 
 def rows_of(files: Sequence[Path], columns: Sequence[str], rows_at_once: int) -> Iterator[Any]:
-    """Record batches with these columns."""
-    for path in files:
-        # Mapped, a page that claims more bytes than the file has takes no memory for them.
-        with readable(path), arrow().parquet.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-            yield from file.iter_batches(rows_at_once, columns=list(columns), use_threads=False)
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Make `InvalidValue` of whatever a library raises while it reads a damaged file."""
-    try:
-        yield
-    except SeenatError:
-        raise
-    except OSError as error:
-        reason = error.strerror or _line(error)
-        raise _unreadable(path, reason) from error
-    except Exception as error:
-        # Of damaged files, pyarrow raises UnicodeDecodeError, StopIteration, MemoryError and others beside its own.
-        raise _unreadable(path, _line(error) or type(error).__name__) from error
-
-
-def _unreadable(path: Path, reason: str) -> InvalidValue:
-    return InvalidValue(f"{path} is not a data set that can be read: {reason}; download it again.")
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0].rstrip(".")
-    return text if text.isprintable() and len(text) < 200 else f"{text!r:.200}"
+    """Record batches with these columns; raises `CorruptFile` for files that cannot be read within bounds."""
+    described = [read_metadata(str(path)) for path in files]
+    rows, size = sum(metadata.num_rows for metadata in described), sum(path.stat().st_size for path in files)
+    if rows > max(_MOST_ROWS, size * _MOST_ROWS_A_BYTE):
+        raise CorruptFile(
+            f"{files[0]} claims {rows:,} rows in {size:,} bytes, which no results have; save it again without compression."
+        )
+    for path, metadata in zip(files, described, strict=True):
+        with closing(BoundedFile(str(path), metadata, columns)) as file:
+            yield from file.all_batches(rows=rows_at_once, most=_MOST_IDS_A_ROW)

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.published.columns import Columns, flags_of, indices_of, read_columns, scores_of
-from seenat.memorization.published.parquet_files import column_names, files_by_split, readable, rows_of
+from seenat.memorization.published.parquet_files import column_names, files_by_split, rows_of
 from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry import settings
 from seenat.registry.errors import CorruptFile, InvalidValue
@@ -33,11 +33,13 @@ from seenat.registry.hub.bounds import bounded
 from seenat.registry.hub.errors import hub_errors
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.optional import arrow, datasets_or_refuse
+from seenat.registry.parquet.bounded import reading
 
 __all__ = ["Piece", "PublishedData", "open_published"]
 
 _ROWS_AT_ONCE = 20_000
 _HUB_SECONDS = 5.0
+_SAVED = "a folder that save_to_disk wrote"
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # Ends of names of files: a repository may be called so, but is not.
 _FILE = re.compile(r".*\.(parquet|csv|tsv|jsonl?|pth?|np[yz]|txt|zip|gz)", re.IGNORECASE)
@@ -147,7 +149,7 @@ def _was_saved(path: Path) -> bool:
 
 
 def _saved(datasets: Any, path: Path) -> tuple[str, dict[str, _Split]]:
-    with readable(path):
+    with reading(str(path), _SAVED):
         loaded = datasets.load_from_disk(str(path))
         saved = loaded if isinstance(loaded, dict) else {"train": loaded}
         return str(path), {
@@ -157,7 +159,7 @@ def _saved(datasets: Any, path: Path) -> tuple[str, dict[str, _Split]]:
 
 def _saved_rows(path: Path, rows: Any, columns: list[str]) -> Iterator[Any]:
     """Rows as they were saved are used as they lie in the file: offsets in it must be looked at first."""
-    with readable(path):
+    with reading(str(path), _SAVED):
         for table in _arrow_rows(rows.select_columns, columns):
             table.validate(full=True)
             yield table

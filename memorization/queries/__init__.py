@@ -6,5 +6,8 @@ batches       a batch's sequences by a model's checkpoints
 passages      what a protocol reads of sequences, as text
 provenance    where the value of a cell comes from
 memorized     what was memorized first by a step; how many sequences of each batch
+recited       what each checkpoint said of a sequence, as far as results tell
+earlier       what one model memorized before another
+measured      what was measured, by which protocols, on what, by which jobs
 export        every value as Parquet or a dataset
 """

@@ -14,7 +14,12 @@ from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
 from seenat.memorization.results.block_table import counts_by_batch
-from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.results.measurements import (
+    Measurement,
+    ProtocolName,
+    current_rows,
+    find_with_others,
+)
 from seenat.memorization.results.onset_rows import count_onsets, onset_page
 from seenat.memorization.results.refresh import check_onsets
 from seenat.registry.answer import Answer, TableAnswer
@@ -63,6 +68,8 @@ class FirstMemorized(TableAnswer):
     """Where the next page begins, behind this; None where nothing follows, or nothing was listed."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that it rests on."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     table_field = "sequences"
 
@@ -91,9 +98,22 @@ class MemorizedByBatch(TableAnswer):
     """By ascending batch."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that it rests on."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     table_field = "counts"
-    json_names = ("model", "order", "protocol", "step", "batches", "measured", "memorized", "counts", "adaptive")
+    json_names = (
+        "model",
+        "order",
+        "protocol",
+        "step",
+        "batches",
+        "measured",
+        "memorized",
+        "counts",
+        "adaptive",
+        "other_protocols",
+    )
 
     @property
     def measured(self) -> int:
@@ -121,7 +141,7 @@ def first_memorized(
     has results, and `StaleResults` when a content was replaced since onsets were derived.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement, others = find_with_others(connection, model, protocol)
         _check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
         check_onsets(connection, model, measurement)
         counts = count_onsets(connection, measurement, model.schedule, by)
@@ -139,6 +159,7 @@ def first_memorized(
         sequences=tuple(memorized_sequence(model, row) for row in rows[:limit]),
         next=None if last is None else OnsetPlace(last.first_step, last.sequence),
         adaptive=coverage.adaptive,
+        other_protocols=others,
     )
 
 
@@ -150,7 +171,7 @@ def memorized_by_batch(
     Raises `NotMeasured` for a step without results.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement, others = find_with_others(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         check_measured(model, measurement.protocol, step, rows)
         counts = counts_by_batch(connection, measurement, rows[step], batches)
@@ -166,6 +187,7 @@ def memorized_by_batch(
             for batch, measured, memorized in counts
         ),
         adaptive=tuple(plan for plan in coverage.adaptive if step in plan.refined),
+        other_protocols=others,
     )
 
 

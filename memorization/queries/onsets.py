@@ -7,13 +7,19 @@ the checkpoints' present contents are read; where one was replaced and onsets ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import counts_by_row
-from seenat.memorization.results.measurements import Measurement, current_rows, find_measurement
+from seenat.memorization.results.measurements import (
+    Measurement,
+    ProtocolName,
+    current_rows,
+    find_with_others,
+)
 from seenat.memorization.results.onset_rows import OnsetCount, count_onsets, onset_page
 from seenat.memorization.results.refresh import check_onsets
 from seenat.memorization.results.trajectory import Onset
@@ -49,6 +55,17 @@ class MemorizedSequence(Answer):
     last_step: int
     times_lost: int
 
+    def to_row(self) -> dict[str, Any]:
+        """The same without a level below."""
+        return {
+            "sequence": self.sequence,
+            "bracket_low": self.onset.bracket_low,
+            "step": self.onset.step,
+            "seen": self.seen,
+            "last_step": self.last_step,
+            "times_lost": self.times_lost,
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class Onsets(TableAnswer):
@@ -66,18 +83,20 @@ class Onsets(TableAnswer):
     """The first of them, by onset and sequence."""
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that the counts rest on."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     table_field = "sequences"
 
 
-def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int = 20) -> Onsets:
-    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
+def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int | None = 20) -> Onsets:
+    """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset, or all.
 
     Raises `NotMeasured` when no checkpoint, as it is now, was measured, and `StaleResults` when a content was replaced since
     onsets were derived.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol)
+        measurement, others = find_with_others(connection, model, protocol)
         check_onsets(connection, model, measurement)
         coverage = read_coverage(catalog.database, connection, model, measurement)
         counts = count_onsets(connection, measurement, model.schedule)
@@ -87,7 +106,8 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
                 f"yet; run `seenat memorize {model.name}{measurement.protocol.options}`."
             )
-        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=limit)
+        most = sum(count.sequences for count in counts.values()) if limit is None else limit
+        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=most)
     return Onsets(
         model=model.name,
         order=model.order.name,
@@ -97,6 +117,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         lost=sum(count.lost for count in counts.values()),
         sequences=tuple(memorized_sequence(model, row) for row in rows),
         adaptive=coverage.adaptive,
+        other_protocols=others,
     )
 
 
@@ -105,7 +126,7 @@ def memorized_sequence(model: Model, row: AnyRow) -> MemorizedSequence:
     return MemorizedSequence(
         sequence=row.sequence,
         onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
-        seen=row.sequence in model.schedule.sequences_seen(row.first_step),
+        seen=row.sequence < row.first_step * model.schedule.sequences_per_batch,
         last_step=row.last_step,
         times_lost=row.times_lost,
     )

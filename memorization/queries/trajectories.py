@@ -6,7 +6,7 @@ those it had not. Only rows of the checkpoints' present contents are read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,13 @@ from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.protocol.measures import MEASURES, Values
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.commit import MeasurementStore
-from seenat.memorization.results.measurements import current_rows, find_measurement, measurements_of
+from seenat.memorization.results.measurements import (
+    ProtocolName,
+    current_rows,
+    find_measurement,
+    find_with_others,
+    measurements_of,
+)
 from seenat.memorization.results.read import read_values
 from seenat.memorization.results.trajectory import Onset, Point, Trajectory
 from seenat.registry.answer import Answers, TableAnswer
@@ -40,6 +46,8 @@ class SequenceTrajectory(TableAnswer):
     first_checkpoint_seen: int | None
     adaptive: tuple[AdaptivePlan, ...] = ()
     """The adaptive jobs that left out some of its points."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results; empty where an answer holds the trajectories by all of them."""
 
     table_field = "points"
     json_names = (
@@ -52,6 +60,7 @@ class SequenceTrajectory(TableAnswer):
         "forgotten",
         "relearned",
         "adaptive",
+        "other_protocols",
     )
 
     @property
@@ -98,9 +107,9 @@ def trajectory(catalog: Catalog, model: Model, sequence: int, protocol: str | No
     """
     model.order.batch_of(sequence)
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol, measures=tuple(MEASURES))
+        measurement, others = find_with_others(connection, model, protocol, measures=tuple(MEASURES))
         store = MeasurementStore(catalog.database, model, measurement)
-        answer = _trajectory(store, connection, sequence)
+        answer = replace(_trajectory(store, connection, sequence), other_protocols=others)
     if not answer.points:
         raise NotMeasured(
             f"Sequence {sequence} of {model.order.name} has not been measured for {model.name} yet; "

@@ -118,6 +118,11 @@ class ResultArray:
         write_atomic(path, data)
         return BlockFile(bytes=len(data), digest=sha256_of_bytes(data))
 
+    def remove(self, row: int, block: int) -> None:
+        """Delete the file of a block that is not recorded any more, and what it held before."""
+        for path in (self._path(row, block), self._before(row, block)):
+            remove_regular(path)
+
     def rewritten(self) -> list[tuple[int, int]]:
         """Row and block of every file that was written again, and neither accepted nor restored since."""
         found = []
@@ -173,11 +178,17 @@ class ResultArray:
 
     def holds(self, row: int, block: int, file: BlockFile) -> bool:
         """Whether what was committed of a block is there: its length and its digest."""
-        for path in self._places(row, block):
+        for path in self.places(row, block):
             with suppress(OSError):
                 if path.stat().st_size == file.bytes and _digest(path) == file.digest:
                     return True
         return False
+
+    def places(self, row: int, block: int) -> tuple[Path, ...]:
+        """Where a committed file may lie, to be tried in turn."""
+        path = self._path(row, block)
+        # It may be put back from the second place to the first while the second is tried.
+        return path, self._before(row, block), path
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """The blocks that a range of sequences meets, each with the first sequence and the stop of the part within it."""
@@ -207,7 +218,7 @@ class ResultArray:
     def _read_committed(self, row: int, block: int, span: tuple[int, int], file: BlockFile) -> Values:
         """Values of one row; a span that is the whole block, or a file of at most 64 KiB, is read by its digest."""
         reason = ""
-        for path in self._places(row, block):
+        for path in self.places(row, block):
             try:
                 with open_regular(path) as opened:
                     if os.fstat(opened.fileno()).st_size != file.bytes:
@@ -221,13 +232,6 @@ class ResultArray:
             except OSError as error:
                 reason = reason or f"{self._name(path)} cannot be opened: {error.strerror}"
         raise self._corrupt(row, *span, reason)
-
-    def _places(self, row: int, block: int) -> Iterator[Path]:
-        """Where a committed file may lie, to be tried in turn."""
-        # It may be put back from the second place to the first while the second is tried.
-        yield self._path(row, block)
-        yield self._before(row, block)
-        yield self._path(row, block)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()

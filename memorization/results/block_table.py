@@ -6,6 +6,7 @@ at a row of the array, and how many were memorized.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from seenat.memorization.results.array import BlockFile
 from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.measurements import Measurement
 from seenat.registry.database.bulk_insert import bulk_insert
-from seenat.registry.database.rows import AnyRow
+from seenat.registry.database.rows import AnyRow, pieces
 from seenat.registry.database.tables.catalog import checkpoints
 from seenat.registry.database.tables.jobs import measurement_rows
 from seenat.registry.database.tables.results import batch_counts, blocks
@@ -26,12 +27,18 @@ from seenat.registry.units import BatchRange
 
 __all__ = [
     "BlockKey",
+    "block_sums",
     "committed_blocks",
     "committed_digest",
     "committed_files",
     "committed_origin",
+    "committed_places",
+    "committed_rows",
     "counts_by_batch",
     "counts_by_row",
+    "counts_of_batches",
+    "delete_blocks",
+    "delete_blocks_of",
     "replace_block",
     "replace_counts",
 ]
@@ -45,6 +52,17 @@ _FILES = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).where(
     blocks.c.array_row.in_(bindparam("rows", expanding=True)),
 )
 _ORIGIN = [blocks.c[field.name] for field in fields(Origin)]
+_IS_BLOCK = and_(
+    blocks.c.measurement_id == bindparam("of"),
+    blocks.c.array_row == bindparam("row"),
+    blocks.c.block == bindparam("number"),
+)
+_IS_COUNT = and_(
+    batch_counts.c.measurement_id == bindparam("of"),
+    batch_counts.c.array_row == bindparam("row"),
+    batch_counts.c.batch >= bindparam("first"),
+    batch_counts.c.batch < bindparam("stop"),
+)
 _COUNT_COLUMNS = ("measurement_id", "array_row", "batch", "measured", "memorized")
 
 
@@ -103,6 +121,49 @@ def committed_blocks(connection: Connection, measurement: Measurement, row: int 
     return list(connection.execute(query.order_by(blocks.c.block)).scalars())
 
 
+def committed_places(connection: Connection, measurement: Measurement) -> Iterator[tuple[int, int]]:
+    """Row and block of everything that is committed."""
+    query = select(blocks.c.array_row, blocks.c.block).where(blocks.c.measurement_id == measurement.id)
+    return ((row, block) for row, block in connection.execution_options(yield_per=5000).execute(query))
+
+
+def committed_rows(connection: Connection, measurement: Measurement, block: int) -> dict[int, BlockFile]:
+    """What was committed of a block, by row, ascending."""
+    query = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).order_by(blocks.c.array_row)
+    rows = connection.execute(query.filter_by(measurement_id=measurement.id, block=block))
+    return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in rows}
+
+
+def block_sums(connection: Connection, measurement: Measurement) -> list[AnyRow]:
+    """By row of the array and origin of its blocks: how many `blocks`, and the sums of `measured`, `memorized`, `bytes`."""
+    sums = (func.sum(blocks.c[name]).label(name) for name in ("measured", "memorized", "bytes"))
+    query = select(blocks.c.array_row, *_ORIGIN, func.count().label("blocks"), *sums)
+    query = query.where(blocks.c.measurement_id == measurement.id).group_by(blocks.c.array_row, *_ORIGIN)
+    return list(connection.execute(query.order_by(blocks.c.array_row)))
+
+
+def delete_blocks(connection: Connection, keys: Iterable[BlockKey], batches: Callable[[int], BatchRange]) -> None:
+    """Delete blocks, and the counts of their batches; `batches` gives those of a block."""
+    for piece in pieces(keys):
+        connection.execute(
+            delete(blocks).where(_IS_BLOCK), [dict(zip(("of", "row", "number"), key, strict=True)) for key in piece]
+        )
+        spans = [(key, batches(key.block)) for key in piece]
+        connection.execute(
+            delete(batch_counts).where(_IS_COUNT),
+            [
+                {"of": key.measurement_id, "row": key.array_row, "first": span.start, "stop": span.stop}
+                for key, span in spans
+            ],
+        )
+
+
+def delete_blocks_of(connection: Connection, measurement: Measurement) -> None:
+    """Delete all blocks of a measurement, and all counts."""
+    connection.execute(delete(batch_counts).where(batch_counts.c.measurement_id == measurement.id))
+    connection.execute(delete(blocks).where(blocks.c.measurement_id == measurement.id))
+
+
 # -- batch counts
 
 
@@ -144,6 +205,13 @@ def counts_by_batch(
     )
     rows = connection.execute(query.order_by(batch_counts.c.batch))
     return [(batch, measured, memorized) for batch, measured, memorized in rows]
+
+
+def counts_of_batches(connection: Connection, measurement: Measurement, batches: BatchRange) -> list[AnyRow]:
+    """The counts of a range of batches at every row, ascending by row and batch."""
+    is_there = and_(batch_counts.c.batch >= batches.start, batch_counts.c.batch < batches.stop)
+    query = select(batch_counts).where(batch_counts.c.measurement_id == measurement.id, is_there)
+    return list(connection.execute(query.order_by(batch_counts.c.array_row, batch_counts.c.batch)))
 
 
 def counts_by_row(connection: Connection, measurement: Measurement) -> dict[int, AnyRow]:

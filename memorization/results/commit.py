@@ -152,10 +152,7 @@ class MeasurementStore:
             memorized=int(memorized.sum()),
         )
         self.replace_onsets(connection, block)
-        size = self.model.schedule.sequences_per_batch
-        first = self.measurement.block(block).start // size
-        counts = _sums(measured, size), _sums(memorized, size)
-        replace_counts(connection, self.measurement.id, row, first, *counts)
+        self.replace_counts(connection, row, block, values)
         return file
 
     def replace_onsets(self, connection: Connection, block: int) -> None:
@@ -165,6 +162,13 @@ class MeasurementStore:
             return
         steps, values = self._present_values(connection, block)
         replace_onsets(connection, self.measurement, block, derive_onsets(steps, values, protocol.continuation))
+
+    def replace_counts(self, connection: Connection, row: int, block: int, values: Values) -> None:
+        """Count anew what was measured and memorized of each batch of a block, from its values at a row."""
+        protocol, size = self.measurement.protocol, self.model.schedule.sequences_per_batch
+        first = self.measurement.block(block).start // size
+        counts = _sums(protocol.value_type.measured(values), size), _sums(protocol.memorized(values), size)
+        replace_counts(connection, self.measurement.id, row, first, *counts)
 
     def _present_values(self, connection: Connection, block: int) -> tuple[npt.NDArray[np.int64], Values]:
         """Every step at which values of the block count, ascending, and these values, `[steps, sequences of the block]`."""

@@ -12,29 +12,37 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.files.format import NEWEST
 from seenat.registry import settings
+from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
 from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import checkpoints, models, orders
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
+from seenat.registry.database.tables.results import blocks
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
 from seenat.registry.units import SequenceRange
 
 __all__ = [
     "Measurement",
+    "ProtocolName",
+    "all_measurements_of",
     "array_rows",
     "current_rows",
+    "delete_empty_rows",
+    "delete_measurement",
     "ensure_measurement",
     "ensure_row",
     "find_measurement",
+    "find_with_others",
     "has_stale_onsets",
+    "is_recorded",
     "lists_folder",
     "mark_onsets",
     "measured_models",
@@ -67,6 +75,19 @@ class Measurement:
     def block(self, index: int) -> SequenceRange:
         """The sequences of a block."""
         return block_range(index, self.block_sequences, self.sequences)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolName(Answer):
+    """A protocol that has results too: its id, and what it measures in words."""
+
+    id: str
+    words: str
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> ProtocolName:
+        """The name of a protocol."""
+        return cls(id=protocol.id, words=protocol.words)
 
 
 def results_folder(database: Database) -> Path:
@@ -124,6 +145,12 @@ def measurements_of(connection: Connection, model: Model) -> list[Measurement]:
     return [_value(row) for row in rows]
 
 
+def all_measurements_of(connection: Connection, model: Model) -> list[Measurement]:
+    """Every measurement of a model, also over contents that its order had before, oldest first."""
+    query = _MEASUREMENTS.where(measurements.c.model_id == model.id).order_by(measurements.c.id)
+    return [_value(row) for row in connection.execute(query)]
+
+
 def find_measurement(
     connection: Connection, model: Model, protocol_id: str | None = None, *, measures: tuple[str, ...] = DECODED
 ) -> Measurement:
@@ -133,19 +160,47 @@ def find_measurement(
 
     Raises `NotMeasured` when there is none and `InvalidValue` when several fit.
     """
+    return _choose(connection, model, measurements_of(connection, model), protocol_id, measures)
+
+
+def find_with_others(
+    connection: Connection, model: Model, protocol_id: str | None = None, *, measures: tuple[str, ...] = DECODED
+) -> tuple[Measurement, tuple[ProtocolName, ...]]:
+    """What `find_measurement` chooses, and the other protocols by which the model has results, for the answer to name."""
     known = measurements_of(connection, model)
+    chosen = _choose(connection, model, known, protocol_id, measures)
+    others = _with_values(connection, [each for each in known if each.id != chosen.id])
+    return chosen, tuple(ProtocolName.of(each.protocol) for each in others)
+
+
+def _choose(
+    connection: Connection, model: Model, known: list[Measurement], protocol_id: str | None, measures: tuple[str, ...]
+) -> Measurement:
+    """One of the known measurements of a model, as `find_measurement` chooses."""
     named = [each for each in known if protocol_id is None or each.protocol.id.startswith(protocol_id)]
     fitting = [each for each in named if each.protocol.measure in measures]
     if not fitting:
         raise _not_measured(model, protocol_id, measures, known, named)
+    if len(fitting) > 1:
+        fitting = _with_values(connection, fitting) or fitting
     if len(fitting) > 1 and protocol_id is None:
         fitting = _by_default(model, measures, fitting)
     if len(fitting) > 1:
-        ids = ", ".join(each.protocol.id for each in fitting)
+        by = f"protocols whose id starts with {protocol_id}" if protocol_id else "protocols"
         raise InvalidValue(
-            f"{model.name} was measured by several protocols; choose one of {ids} with --protocol: {_told_apart(fitting)}."
+            f"{model.name} was measured by several {by}; choose one with --protocol: {_told_apart(fitting)}."
         )
     return fitting[0]
+
+
+def _with_values(connection: Connection, known: list[Measurement]) -> list[Measurement]:
+    """Those of some measurements that have committed values; what is only planned has none."""
+    if not known:
+        return []
+    has_block = select(blocks.c.block).where(blocks.c.measurement_id == measurements.c.id).exists()
+    query = select(measurements.c.id).where(measurements.c.id.in_([each.id for each in known]), has_block)
+    measured = set(connection.execute(query).scalars())
+    return [each for each in known if each.id in measured]
 
 
 def _by_default(model: Model, measures: tuple[str, ...], fitting: list[Measurement]) -> list[Measurement]:
@@ -174,16 +229,19 @@ def _not_measured(
             [each.protocol.id for each in known if each.protocol.measure in measures],
         )
     ids = [each.protocol.id for each in known]
-    others = f"; measured by {', '.join(ids)} ({_told_apart(known)})" if ids else ""
+    others = f"; there is {_told_apart(known)}" if ids else ""
     return NotMeasured(
         f"Nothing of {model.name} has been measured{by} yet{others}; run `seenat memorize {model.name}`.", ids
     )
 
 
 def _told_apart(several: list[Measurement]) -> str:
-    """What `seenat memorize` was asked for each: `1b30 is of --measure score`."""
-    asked = {each.protocol.id: each.protocol.options.strip() for each in several}
-    return ", ".join(f"{id_} is {f'of {options}' if options else 'the default'}" for id_, options in asked.items())
+    """Each protocol's id, with its words and what `seenat memorize` was asked: `1b30 (score of ...; --measure score)`."""
+    return ", ".join(f"{each.protocol.id} ({_meaning(each.protocol)})" for each in several)
+
+
+def _meaning(protocol: Protocol) -> str:
+    return f"{protocol.words}; {protocol.options.strip() or 'the default'}"
 
 
 def measurement_by_id(connection: Connection, id_: int) -> Measurement:
@@ -275,6 +333,26 @@ def measured_models(connection: Connection) -> list[str]:
         .order_by(models.c.name)
     )
     return list(connection.execute(query).scalars())
+
+
+def delete_empty_rows(connection: Connection, measurement: Measurement) -> None:
+    """Delete the rows of contents of which nothing is committed any more."""
+    has_block = select(blocks.c.block).where(
+        blocks.c.measurement_id == measurement_rows.c.measurement_id, blocks.c.array_row == measurement_rows.c.array_row
+    )
+    is_empty = and_(measurement_rows.c.measurement_id == measurement.id, ~has_block.exists())
+    connection.execute(delete(measurement_rows).where(is_empty))
+
+
+def delete_measurement(connection: Connection, measurement: Measurement) -> None:
+    """Delete a measurement of which nothing is left but its rows; its folder then belongs to nobody."""
+    connection.execute(delete(measurement_rows).where(measurement_rows.c.measurement_id == measurement.id))
+    connection.execute(delete(measurements).where(measurements.c.id == measurement.id))
+
+
+def is_recorded(connection: Connection, folder: str) -> bool:
+    """Whether a folder, relative to that of all results, is that of a measurement."""
+    return connection.execute(select(measurements.c.id).where(measurements.c.folder == folder)).scalar() is not None
 
 
 # Made once: of the millisecond that a trajectory takes, making its three queries anew took a quarter.

@@ -12,7 +12,20 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, delete, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetColumns
@@ -21,7 +34,19 @@ from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
-__all__ = ["OnsetCount", "count_onsets", "onset_page", "replace_onsets"]
+__all__ = [
+    "OnsetCount",
+    "PairedCounts",
+    "Scaled",
+    "clear_onsets",
+    "count_onsets",
+    "delete_onsets",
+    "earlier_onsets",
+    "onset_page",
+    "onset_rows_of",
+    "paired_counts",
+    "replace_onsets",
+]
 
 _COLUMNS = ("measurement_id", "sequence", "first_step", "bracket_low", "last_step", "times_memorized", "times_lost")
 _COUNT_COLUMNS = ("measurement_id", "first_step", "block", "sequences", "lost")
@@ -36,6 +61,13 @@ _OF_PLACE = (
     select(memorized_sequences).where(_IN_PLACE).order_by(memorized_sequences.c.sequence).limit(bindparam("limit"))
 )
 _COUNT_OF_PLACE = select(func.count()).select_from(memorized_sequences).where(_IN_PLACE)
+
+
+class Scaled(NamedTuple):
+    """A measurement, and how many sequences its model reads a step: what makes steps of two models comparable."""
+
+    id: int
+    scale: int
 
 
 class OnsetCount(NamedTuple):
@@ -66,6 +98,35 @@ def replace_onsets(connection: Connection, measurement: Measurement, block: int,
     connection.execute(delete(memorized_sequences).where(rows))
     bulk_insert(connection, memorized_sequences, _COLUMNS, _rows(measurement, span.start, table))
     bulk_insert(connection, onset_counts, _COUNT_COLUMNS, _counts(measurement, block, table))
+
+
+def clear_onsets(connection: Connection, measurement: Measurement, block: int) -> None:
+    """Delete all rows about the onsets of a block, also counts of steps at which no sequence has its onset.
+
+    It reads the counts of all blocks; `replace_onsets` deletes those of the steps that its sequences name.
+    """
+    span, sequence = measurement.block(block), memorized_sequences.c.sequence
+    is_in = and_(memorized_sequences.c.measurement_id == measurement.id, sequence >= span.start, sequence < span.stop)
+    connection.execute(delete(onset_counts).filter_by(measurement_id=measurement.id, block=block))
+    connection.execute(delete(memorized_sequences).where(is_in))
+
+
+def onset_rows_of(connection: Connection, measurement: Measurement, block: int) -> list[AnyRow]:
+    """Every row about the onsets of a block: those of its sequences, and behind them its counts by step."""
+    span, count = measurement.block(block), onset_counts.c
+    sequence = memorized_sequences.c.sequence
+    is_in = and_(memorized_sequences.c.measurement_id == measurement.id, sequence >= span.start, sequence < span.stop)
+    is_of = and_(count.measurement_id == measurement.id, count.block == block)
+    return [
+        *connection.execute(select(memorized_sequences).where(is_in).order_by(sequence)),
+        *connection.execute(select(onset_counts).where(is_of).order_by(count.first_step)),
+    ]
+
+
+def delete_onsets(connection: Connection, measurement: Measurement) -> None:
+    """Delete all onsets of a measurement."""
+    connection.execute(delete(onset_counts).where(onset_counts.c.measurement_id == measurement.id))
+    connection.execute(delete(memorized_sequences).where(memorized_sequences.c.measurement_id == measurement.id))
 
 
 def count_onsets(
@@ -117,6 +178,48 @@ def onset_page(
         if len(page) >= limit:
             break
     return page
+
+
+class PairedCounts(NamedTuple):
+    """The sequences that two measurements have an onset of, by which of the two is earlier."""
+
+    earlier: int
+    same: int
+    later: int
+
+
+def paired_counts(connection: Connection, first: Scaled, second: Scaled) -> PairedCounts:
+    """How many sequences the first measurement has an earlier onset of, the same, or a later one, in sequences seen."""
+    here, there = memorized_sequences, memorized_sequences.alias("there")
+    at, other_at = _seen(here.c.first_step, first), _seen(there.c.first_step, second)
+    cases = (at < other_at, at == other_at, at > other_at)
+    query = select(*(func.sum(case((is_case, 1), else_=0)) for is_case in cases)).select_from(
+        here.join(there, here.c.sequence == there.c.sequence)
+    )
+    query = query.where(here.c.measurement_id == first.id, there.c.measurement_id == second.id)
+    return PairedCounts(*(int(count or 0) for count in connection.execute(query).one()))
+
+
+def earlier_onsets(connection: Connection, first: Scaled, second: Scaled, after: int, limit: int) -> list[AnyRow]:
+    """The first `limit` sequences above `after` of which the first measurement has the earlier onset, with both onsets."""
+    here, there = memorized_sequences, memorized_sequences.alias("there")
+    query = (
+        select(
+            here.c.sequence,
+            here.c.first_step,
+            here.c.bracket_low,
+            there.c.first_step.label("other_step"),
+            there.c.bracket_low.label("other_low"),
+        )
+        .select_from(here.join(there, here.c.sequence == there.c.sequence))
+        .where(here.c.measurement_id == first.id, there.c.measurement_id == second.id, here.c.sequence > after)
+        .where(_seen(here.c.first_step, first) < _seen(there.c.first_step, second))
+    )
+    return list(connection.execute(query.order_by(here.c.sequence).limit(limit)))
+
+
+def _seen(step: Column[int], measured: Scaled) -> ColumnElement[int]:
+    return cast(step, BigInteger) * measured.scale
 
 
 def _places(

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, StepShare
 from seenat.memorization.protocol.protocol import Protocol
+from seenat.memorization.results.measurements import ProtocolName
 from seenat.memorization.studies.inputs.study_data import SeenPoints, StudyData, open_study_data
 from seenat.registry.answer import TableAnswer
 from seenat.registry.catalog.catalog import Catalog
@@ -66,6 +67,8 @@ class Curve(TableAnswer):
     steps: tuple[StepChange, ...]
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that left out sequences the curve would count."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     table_field = "steps"
 
@@ -102,6 +105,7 @@ def curve(data: StudyData) -> Curve:
             )
         ),
         adaptive=data.coverage.adaptive,
+        other_protocols=data.other_protocols,
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
 
 __all__ = ["SetDifference", "memorized_only_by"]
@@ -75,11 +75,7 @@ def memorized_only_by(
     The first `limit` sequences that the other never memorized are listed. Raises `NotMeasured` for a model without results,
     `InvalidValue` for models of different orders.
     """
-    if model.order.digest != other.order.digest:
-        raise InvalidValue(
-            f"{model.name} was trained on {model.order.name} and {other.name} on {other.order.name}, so sequences of the same "
-            "index are not the same; choose models of one order."
-        )
+    check_same_order(model, other)
     first = open_study_data(catalog, model, protocol)
     second = open_study_data(catalog, other, first.protocol.id)
     never = also = not_measured = 0

@@ -7,6 +7,7 @@ queries             rows -> values; the catalog's queries
 models              Model, Checkpoint
 orders              Order, Batch
 specs               what a suite states: SuiteSpec, OrderSpec, ModelSpec, CheckpointSpec
+end_of_document     is an order's end-of-document id the one that tokenizer and models name
 status              Evidence, and the status that follows from it
 search              checkpoints over all models: by tokens seen, size, status
 serialize           answers as JSON

@@ -6,28 +6,41 @@
 
 A name is a model's own, one of its aliases, or its repository on the hub; an unknown one is answered with the nearest
 names. Models and orders are values (`seenat.registry.catalog.models`, `.orders`). They are read once and kept as long as the
-catalog's generation stays the same, which each look-up asks for first.
+catalog's generation stays the same, which each look-up asks for first; where SQLite tells that nothing was committed since, not
+even that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.names import unknown_model
 from seenat.registry.catalog.orders import Order
-from seenat.registry.catalog.queries import checkpoint_files_of, find_model_ids, has_measurements, order_names
-from seenat.registry.catalog.snapshot import Snapshot
-from seenat.registry.catalog.status import Evidence, evidence_of
+from seenat.registry.catalog.queries import find_model_ids, has_measurements, order_names
+from seenat.registry.catalog.snapshot import Details, Snapshot
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.database.engine import Database
 from seenat.registry.database.generation import catalog_generation
 
 __all__ = ["Catalog"]
+
+# A command asks some times, for which a connection that watches commits is not worth opening.
+_ASKED_OFTEN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is in memory, and the commit up to which it is known to be true."""
+
+    version: int | None
+    snapshot: Snapshot
+    measured: dict[tuple[int, str | None], bool] = field(default_factory=dict)
+    """Of orders by id and digest: whether something was measured, which no generation counts."""
 
 
 class Catalog(ClosesOnExit):
@@ -38,80 +51,99 @@ class Catalog(ClosesOnExit):
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._snapshot = Snapshot(-1)
+        self._known = _Known(None, Snapshot(-1))
+        self._asked = 0
 
     def close(self) -> None:
         """Give back the database connections."""
         self.database.close()
 
     @contextmanager
-    def _read(self) -> Iterator[tuple[Connection, Snapshot]]:
-        """A read transaction, and the snapshot of the generation that it sees."""
+    def _read(self) -> Iterator[tuple[Connection, _Known]]:
+        """A read transaction, and what is known of the generation that it sees."""
+        version = self._version()  # Asked first: what is committed meanwhile is then asked for again.
         with self.database.read() as connection:
-            generation = catalog_generation(connection)
-            snapshot = self._snapshot
-            if snapshot.generation != generation:
-                snapshot = self._snapshot = Snapshot(generation)
-            yield connection, snapshot
+            generation, known = catalog_generation(connection), self._known
+            if known.snapshot.generation != generation:
+                known = self._known = _Known(version, Snapshot(generation))
+            elif known.version != version:
+                known = self._known = _Known(version, known.snapshot)
+            yield connection, known
+
+    def _unchanged(self) -> _Known | None:
+        """What is known, where nothing was committed since; None where a transaction must tell."""
+        known, version = self._known, self._version()
+        return known if version is not None and version == known.version else None
+
+    def _version(self) -> int | None:
+        self._asked += 1
+        return self.database.version() if self._asked > _ASKED_OFTEN else None
 
     def generation(self) -> int:
         """A number that grows whenever models, checkpoints or orders change."""
-        with self.database.read() as connection:
-            return catalog_generation(connection)
+        if (known := self._unchanged()) is not None:
+            return known.snapshot.generation
+        with self._read() as (_, known):
+            return known.snapshot.generation
 
     # -- models
 
     def model(self, name: str) -> Model:
         """The model of this name, alias or repository; raises `UnknownModel` with the nearest names."""
-        with self._read() as (connection, snapshot):
-            return snapshot.model(connection, name)
+        if (known := self._unchanged()) is not None and (model := known.snapshot.held_model(name)) is not None:
+            return model
+        with self._read() as (connection, known):
+            return known.snapshot.model(connection, name)
 
     def models(
         self, *, size: str | None = None, family: str | None = None, order: str | None = None
     ) -> tuple[Model, ...]:
         """All models, or those of a size, a family, an order; by suite, then as their suite lists them."""
-        with self._read() as (connection, snapshot):
-            order_id = None if order is None else snapshot.order_id(connection, order)
+        with self._read() as (connection, known):
+            order_id = None if order is None else known.snapshot.order_id(connection, order)
             ids = find_model_ids(connection, size=size, family=family, order_id=order_id)
-            return snapshot.models(connection, ids)
+            return known.snapshot.models(connection, ids)
+
+    def details(self, checkpoint: Checkpoint) -> Details:
+        """The files of a checkpoint and the evidence for its status, as far as they are known."""
+        if (known := self._unchanged()) is not None and (held := known.snapshot.held_details(checkpoint)) is not None:
+            return held
+        with self._read() as (connection, known):
+            return known.snapshot.details(connection, checkpoint)
 
     def checkpoint_files(self, checkpoint: Checkpoint) -> tuple[FileRecord, ...]:
         """The files of a checkpoint as far as they are known, by name."""
-        with self.database.read() as connection:
-            return checkpoint_files_of(connection, checkpoint.id)
-
-    def evidence(self, checkpoint: Checkpoint) -> tuple[Evidence, ...]:
-        """What the status of a checkpoint is drawn from, in the order in which it became known."""
-        with self.database.read() as connection:
-            return evidence_of(connection, checkpoint.id)
+        return self.details(checkpoint).files
 
     # -- orders
 
     def order(self, name: str) -> Order:
         """The order of this name; raises `UnknownOrder` with the nearest names."""
-        with self._read() as (connection, snapshot):
-            return snapshot.order(connection, snapshot.order_id(connection, name))
+        if (known := self._unchanged()) is not None and (order := known.snapshot.held_order(name)) is not None:
+            return order
+        with self._read() as (connection, known):
+            return known.snapshot.order(connection, known.snapshot.order_id(connection, name))
 
     def orders(self) -> tuple[Order, ...]:
         """All orders, those registered first first."""
-        with self._read() as (connection, snapshot):
-            return tuple(snapshot.order(connection, order_id) for order_id in sorted(order_names(connection)))
+        with self._read() as (connection, known):
+            return tuple(known.snapshot.order(connection, order_id) for order_id in sorted(order_names(connection)))
 
     def has_measurements(self, order: Order) -> bool:
         """Whether some model of this order has been measured on its present content."""
-        with self.database.read() as connection:
-            return has_measurements(connection, order)
+        key = order.id, order.digest
+        if (known := self._unchanged()) is not None and (held := known.measured.get(key)) is not None:
+            return held
+        with self._read() as (connection, known):
+            known.measured[key] = has_measurements(connection, order)
+            return known.measured[key]
 
     def order_or_model(self, name: str) -> tuple[Order, Model | None]:
         """The order of this name, or a model and the order it was trained on.
 
         Raises `UnknownOrder` for a model whose order is not published, `UnknownModel` when the name is neither.
         """
-        with self._read() as (connection, snapshot):
-            for order_id, order_name in order_names(connection).items():
-                if order_name == name:
-                    return snapshot.order(connection, order_id), None
-            model = snapshot.find_model(connection, name)
-            if model is None:
-                raise unknown_model(connection, name, or_order=True)
-        return model.order, model
+        if (known := self._unchanged()) is not None and (held := known.snapshot.held_order_or_model(name)) is not None:
+            return held
+        with self._read() as (connection, known):
+            return known.snapshot.order_or_model(connection, name)

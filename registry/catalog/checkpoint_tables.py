@@ -20,6 +20,7 @@ from seenat.registry.database.tables.jobs import measurement_rows, measurements
 from seenat.registry.storage.file_state import FileState
 
 __all__ = [
+    "delete_checkpoints_of",
     "delete_evidence",
     "delete_evidence_of",
     "forget_model_files",
@@ -80,6 +81,15 @@ def forget_model_files(connection: Connection, model_id: int) -> None:
         commit_id=None,
         digest=None,
     )
+
+
+def delete_checkpoints_of(connection: Connection, model_id: int) -> None:
+    """Delete a model's checkpoints, of which nothing is measured any more, with files, evidence and revisions."""
+    ids = connection.execute(select(checkpoints.c.id).where(checkpoints.c.model_id == model_id)).scalars().all()
+    replace_files(connection, dict.fromkeys(ids, ()))
+    delete_evidence_of(connection, ids)
+    connection.execute(delete(revisions).where(revisions.c.model_id == model_id))
+    connection.execute(delete(checkpoints).where(checkpoints.c.model_id == model_id))
 
 
 # -- files

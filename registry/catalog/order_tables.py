@@ -19,7 +19,7 @@ from seenat.registry.database.tables.catalog import batches, orders, token_files
 from seenat.registry.orders.geometry import ID_BYTES
 from seenat.registry.storage.file_state import FileState
 
-__all__ = ["record_batch", "record_published_digests", "record_state", "write_order"]
+__all__ = ["delete_order", "record_batch", "record_published_digests", "record_state", "write_order"]
 
 # None overwrites here: no id may end a document, and the digest follows from the other columns.
 _CLEARING = ("digest", "eos_id")
@@ -49,6 +49,13 @@ def write_order(connection: Connection, suite_id: int, order: OrderSpec) -> None
     same = before is not None and (before.digest, before.eos_id) == (order.digest, order.eos_id)
     if order.batches or not same or not _has_batches(connection, order_id, order):
         _replace_batches(connection, order_id, order)
+
+
+def delete_order(connection: Connection, order_id: int) -> None:
+    """Delete an order on which no model was trained, with what is known of its files and batches."""
+    connection.execute(delete(token_files).where(token_files.c.order_id == order_id))
+    connection.execute(delete(batches).where(batches.c.order_id == order_id))
+    connection.execute(delete(orders).where(orders.c.id == order_id))
 
 
 def _with_known_digests(connection: Connection, before: AnyRow, order: OrderSpec) -> Iterator[FileRecord]:

@@ -76,6 +76,14 @@ class Order:
         span = self.geometry.bytes_of(sequences)
         return self._pieces.extents(span) if self.format in FLAT_FORMATS else ()
 
+    def relative_name(self, file: Path | HubPath) -> str:
+        """One of its files as it is called where it lies, or in full where it lies elsewhere."""
+        name = self._relative_names.get(file)
+        if name is None:
+            name = str(file.relative_to(self.location) if file.is_relative_to(self.location) else file)
+            self._relative_names[file] = name
+        return name
+
     def source(self) -> TokenSource:
         """The reader of this order's ids.
 
@@ -164,6 +172,10 @@ class Order:
     def __getstate__(self) -> dict[str, Any]:
         # What is computed on demand is left behind: readers hold open files.
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def _relative_names(self) -> dict[Path | HubPath, str]:
+        return {}
 
     @cached_property
     def _pieces(self) -> ExtentMap:

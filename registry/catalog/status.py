@@ -8,16 +8,26 @@ status is the worst that its evidence names:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.database.rows import AnyRow
-from seenat.registry.database.tables.catalog import evidence
+from seenat.registry.database.tables.catalog import checkpoints, evidence
 
-__all__ = ["NO_LONGER_STATED", "Evidence", "Status", "derive_status", "evidence_of", "evidence_of_checkpoints"]
+__all__ = [
+    "NO_LONGER_STATED",
+    "Evidence",
+    "Status",
+    "derive_status",
+    "evidence_of",
+    "evidence_of_checkpoints",
+    "evidence_where",
+]
 
 NO_LONGER_STATED = "no longer in its suite"
 """Why a checkpoint is missing that its suite once had; its row stays, since results point to it."""
@@ -68,11 +78,16 @@ def evidence_of(connection: Connection, checkpoint_id: int) -> tuple[Evidence, .
 def evidence_of_checkpoints(connection: Connection, ids: Collection[int]) -> Mapping[int, list[Evidence]]:
     """Everything known of each of these checkpoints, in the order in which it became known; at most 500 of them."""
     by_checkpoint: dict[int, list[Evidence]] = {checkpoint_id: [] for checkpoint_id in ids}
-    for row in connection.execute(
-        select(evidence).where(evidence.c.checkpoint_id.in_(ids)).order_by(evidence.c.id)
-    ).all():
-        by_checkpoint[row.checkpoint_id].append(_evidence(row))
-    return by_checkpoint
+    return by_checkpoint | evidence_where(connection, evidence.c.checkpoint_id.in_(ids))
+
+
+def evidence_where(connection: Connection, condition: Any) -> dict[int, list[Evidence]]:
+    """The evidence about checkpoints that fits a condition on either, by checkpoint, in the order in which it became known."""
+    found: dict[int, list[Evidence]] = defaultdict(list)
+    query = select(evidence).join(checkpoints, checkpoints.c.id == evidence.c.checkpoint_id)
+    for row in connection.execute(query.where(condition).order_by(evidence.c.id)):
+        found[row.checkpoint_id].append(_evidence(row))
+    return found
 
 
 def _evidence(row: AnyRow) -> Evidence:

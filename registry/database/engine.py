@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalErro
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.pool import NullPool
 
+from seenat.registry.database.commits import Commits
 from seenat.registry.database.generation import raise_generation, watch_writes
 from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
 from seenat.registry.database.url import is_file, parse_url
@@ -31,7 +32,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 __all__ = ["HEAD", "Database", "parse_url"]
 
 # Importing alembic to ask would cost more than most look-ups.
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision under migrations/versions."""
 
 _REVISION = re.compile(r"[0-9]{4}")
@@ -53,6 +54,8 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.url = url
         self.engine = _engine(url)
+        watchable = self.is_sqlite and is_file(url) and is_writable_catalog(url.database)
+        self._commits = Commits(self.engine) if watchable else None
 
     def __str__(self) -> str:
         if self.is_sqlite:
@@ -69,6 +72,10 @@ class Database:
         """A SQLite catalog's file as it is named, and where a link leads; resolved once."""
         named = Path(self.url.database or ":memory:")
         return named, named.resolve()
+
+    def version(self) -> int | None:
+        """A number that is another after each commit, by whomever; None for a catalog that cannot tell without being read."""
+        return None if self._commits is None else self._commits.number()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -161,6 +168,8 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
+        if self._commits is not None:
+            self._commits.close()
         self.engine.dispose()
 
     def revision(self, connection: Connection) -> str | None:

@@ -28,7 +28,7 @@ from seenat.registry.evaluations.harness_files import RELEASES
 from seenat.registry.evaluations.json_file import read_bytes
 from seenat.registry.evaluations.judge import Judge, Verdict, file_of, without_repetitions
 
-__all__ = ["EvaluationImport", "Quarantined", "import_evaluations"]
+__all__ = ["EvaluationImport", "Quarantined", "forget_evaluations", "import_evaluations"]
 
 _ROOT = "evals"
 # Files with the single answers of a run, beside its results.
@@ -97,6 +97,13 @@ def import_evaluations(
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*.json") if path.is_file() and not path.name.startswith(_SAMPLES))
+
+
+def forget_evaluations(connection: Connection, model_ids: Sequence[int]) -> None:
+    """Delete what was imported of some models."""
+    of_models = select(evaluation_files.c.id).where(evaluation_files.c.model_id.in_(model_ids))
+    connection.execute(delete(evaluations).where(evaluations.c.file_id.in_(of_models)))
+    connection.execute(delete(evaluation_files).where(evaluation_files.c.model_id.in_(model_ids)))
 
 
 def _root(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The rows of any answer that is a table, as a Parquet file or as a folder that `datasets.load_from_disk` opens."""
+"""The rows of any answer that is a table, as a Parquet or CSV file or as a folder that `datasets.load_from_disk` opens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from seenat.registry.answer import Answers, TableAnswer
 from seenat.registry.errors import InvalidValue
 from seenat.registry.exports.batches import Exported, format_of
-from seenat.registry.exports.files import RECORD_FORMATS, table_writer
+from seenat.registry.exports.files import TABLE_FORMATS, table_writer
 
 __all__ = ["write_table"]
 
@@ -19,10 +19,10 @@ _ROWS_AT_ONCE = 1 << 14
 def write_table(answer: TableAnswer | Answers[Any], path: str | Path, format: str | None = None) -> Exported:
     """Write the rows of an answer, a column a key of their JSON; what else the answer says becomes the file's metadata.
 
-    `format` is "parquet" or "dataset"; unless given, the name decides. Raises `InvalidValue` for an answer without rows, whose
+    `format` is "parquet", "csv" or "dataset"; unless given, the name decides. Raises `InvalidValue` for an answer without rows, whose
     columns have no types, and for a path that exists.
     """
-    chosen = format_of(Path(path), format, RECORD_FORMATS)
+    chosen = format_of(Path(path), format, TABLE_FORMATS)
     table = answer.to_arrow()
     if not len(table):
         raise InvalidValue(f"This answer has no rows, so there is nothing to write to {path}.")

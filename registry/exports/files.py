@@ -5,7 +5,7 @@ removes it; what a killed process leaves may be deleted. Nothing that exists is 
 
     write_array     a .npy array that is in memory
     npy_writer      a .npy array, row after row
-    table_writer    columns, as one Parquet file or as a folder that `datasets.load_from_disk` opens
+    table_writer    columns, as one Parquet or CSV file or as a folder that `datasets.load_from_disk` opens
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "LARGEST_FILE",
     "METADATA_KEY",
     "RECORD_FORMATS",
+    "TABLE_FORMATS",
     "npy_writer",
     "table_writer",
     "whole_or_absent",
@@ -40,6 +41,7 @@ __all__ = [
 METADATA_KEY = "seenat"
 """Key of a Parquet file's own metadata that says, in JSON, what the file was made from; a folder has it as seenat.json."""
 RECORD_FORMATS = ("parquet", "dataset")
+TABLE_FORMATS = ("parquet", "csv", "dataset")
 LARGEST_FILE = 500 << 20
 """Bytes after which a dataset begins another file, the size that the library `datasets` itself uses."""
 
@@ -88,17 +90,23 @@ def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
 def table_writer(
     path: Path, format_: str, schema: Any, metadata: Mapping[str, Any], *, largest_file: int = LARGEST_FILE
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield a function that appends columns, by name, to a new Parquet file or dataset folder of an Arrow schema.
+    """Yield a function that appends columns, by name, to a new Parquet or CSV file or dataset folder of an Arrow schema.
 
-    Each call is a row group. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
+    Each call is a row group. In CSV a list is its numbers with blanks between, what else has levels below is JSON, and
+    `metadata` goes to NAME.json beside it. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
     exists already or for any other format, `NoRoom` when the disk is full, `MissingExtra` where pyarrow or datasets is not installed.
     """
-    if format_ not in RECORD_FORMATS:
-        raise InvalidValue(f"{format_!r} is not one of {', '.join(RECORD_FORMATS)}; choose one of them.")
+    if format_ not in TABLE_FORMATS:
+        raise InvalidValue(f"{format_!r} is not one of {', '.join(TABLE_FORMATS)}; choose one of them.")
     pa = arrow()
+    beside = path.with_name(f"{path.name}.json")
+    if format_ == "csv":
+        check_new(beside)
     with whole_or_absent(path) as partial:
         if format_ == "parquet":
             writer = _parquet(partial, schema, metadata)
+        elif format_ == "csv":
+            writer = _csv(partial, schema, metadata, beside)
         else:
             writer = _dataset(partial, schema, metadata, largest_file)
         with writer as write:
@@ -113,6 +121,35 @@ def _parquet(path: Path, schema: Any, metadata: Mapping[str, Any]) -> Iterator[C
     # A Parquet dictionary does not help with a vocabulary of 50,000 ids, so ids are compressed as they are.
     with pa.parquet.ParquetWriter(path, described, compression="zstd", use_dictionary=plain) as writer:
         yield lambda batch: writer.write_batch(batch, row_group_size=max(1, len(batch)))
+
+
+@contextmanager
+def _csv(path: Path, schema: Any, metadata: Mapping[str, Any], beside: Path) -> Iterator[Callable[[Any], None]]:
+    pa = arrow()
+    from pyarrow import csv
+
+    flat = pa.schema([(field.name, pa.string() if pa.types.is_nested(field.type) else field.type) for field in schema])
+    with csv.CSVWriter(path, flat) as writer:
+        yield lambda batch: writer.write_batch(
+            pa.record_batch([_flat(column) for column in batch.columns], schema=flat)
+        )
+    with whole_or_absent(beside) as description:
+        description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
+
+
+def _flat(column: Any) -> Any:
+    """A column that CSV can hold: lists of numbers with blanks between, what else has levels below as JSON."""
+    pa = arrow()
+    if not pa.types.is_nested(column.type):
+        return column
+    is_numbers = pa.types.is_list(column.type) and not pa.types.is_nested(column.type.value_type)
+    return pa.array(
+        [value if value is None else _written(value, is_numbers) for value in column.to_pylist()], pa.string()
+    )
+
+
+def _written(value: Any, is_numbers: bool) -> str:
+    return " ".join(map(str, value)) if is_numbers else json.dumps(value)
 
 
 @contextmanager

@@ -58,10 +58,12 @@ def fetch_checkpoint(
     *,
     watch: DownloadObserver | None = None,
     retry: RetryPolicy = _RETRY,
+    configured: Callable[[Path], None] = lambda _: None,
 ) -> Path:
     """Fetch the files that determine a checkpoint's numbers; returns their folder, named after the commit.
 
-    `commit`, 40 hexadecimal digits, pins the files even if the revision has moved. Raises `UnknownCheckpoint`,
+    `commit`, 40 hexadecimal digits, pins the files even if the revision has moved. `configured` gets the folder once its
+    config.json is there, before the weights are fetched, and may refuse it. Raises `UnknownCheckpoint`,
     `HubUnavailable`, `CorruptFile` for a file that is not the one the hub described, `NoRoom` when the disk cannot hold the
     files, before they are fetched, and `InvalidValue` for a name that no repository can have.
     """
@@ -69,8 +71,11 @@ def fetch_checkpoint(
     with hub_errors(f"{repository}@{wanted}"):
         cached = _cached_folder(repository, wanted)
         if cached is not None and commit:
+            configured(cached)
             return cached
-        return _or_cached(cached, retry, lambda policy: _Download(repository, wanted, policy, watch).checkpoint())
+        return _or_cached(
+            cached, retry, lambda policy: _Download(repository, wanted, policy, watch).checkpoint(configured)
+        )
 
 
 def fetch_file(repository: str, name: str, revision: str = "main") -> Path:
@@ -104,10 +109,11 @@ class _Download:
     def subject(self) -> str:
         return f"{self.repository}@{self.revision}"
 
-    def checkpoint(self) -> Path:
+    def checkpoint(self, configured: Callable[[Path], None]) -> Path:
         """Fetch what determines a checkpoint's numbers; returns the folder."""
         commit, config = self._look_up(CONFIG, self.revision)
         folder = self._fetch(config, commit, SMALL).parent
+        configured(folder)
         # From here on by commit, so that a revision that moves meanwhile cannot mix two checkpoints.
         listed = self._request(lambda: list_files(self.repository, commit, _TIMEOUT), commit).files
         names = weight_files_among(set(listed), lambda name: self._fetch_listed(name, listed, commit).read_bytes())

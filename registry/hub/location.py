@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -44,9 +45,12 @@ class CheckpointLocation:
     def __str__(self) -> str:
         return str(self.folder) if self.folder else f"{self.repository}@{self.commit or self.revision}"
 
-    def fetch(self, watch: DownloadObserver | None = None) -> Path:
-        """The folder with the files, after fetching those that are not on this machine; raises as `fetch_checkpoint` does."""
+    def fetch(self, watch: DownloadObserver | None = None, configured: Callable[[Path], None] = lambda _: None) -> Path:
+        """The folder with the files, after fetching those that are not on this machine; raises as `fetch_checkpoint` does.
+
+        `configured` gets the folder of a hub's checkpoint once its config.json is there, before its weights are fetched.
+        """
         if self.folder is not None:
             return self.folder
         assert self.repository is not None and self.revision is not None  # noqa: PT018 - by __post_init__
-        return fetch_checkpoint(self.repository, self.revision, self.commit, watch=watch)
+        return fetch_checkpoint(self.repository, self.revision, self.commit, watch=watch, configured=configured)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.checkpoint_tables import record_state as record_checkpoint_state
 from seenat.registry.catalog.checkpoint_tables import replace_files, update_checkpoints
+from seenat.registry.catalog.end_of_document import check_known_end
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.order_tables import record_state
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
 from seenat.registry.errors import CorruptFile
+from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
@@ -24,7 +26,7 @@ from seenat.registry.storage.file_state import FileState, state_of
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
 
-__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "location_of"]
+__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "fetch_files", "location_of"]
 
 _READ = Evidence(
     kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
@@ -37,6 +39,20 @@ def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
         return CheckpointLocation.local(Path(model.schedule.expand(model.folder, checkpoint.step)))
     assert model.repository is not None  # A model has a folder or a repository.
     return CheckpointLocation.hub(model.repository, checkpoint.revision, checkpoint.commit_id)
+
+
+def fetch_files(catalog: Catalog, model: Model, checkpoint: Checkpoint, watch: DownloadObserver | None = None) -> Path:
+    """The folder with a checkpoint's files, after fetching those that are not on this machine.
+
+    Raises `InvalidManifest` where a hub's config.json names another end of documents than the order has, before the weights
+    are fetched, and as `fetch_checkpoint` does.
+    """
+
+    def configured(folder: Path) -> None:
+        if model.training_order is not None:
+            check_known_end(catalog, model.training_order, [folder])
+
+    return location_of(model, checkpoint).fetch(watch, configured)
 
 
 @dataclass(frozen=True, kw_only=True)

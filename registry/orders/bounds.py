@@ -17,8 +17,8 @@ def checked_indices(geometry: Geometry, indices: Sequences) -> Sequences:
     # An empty list becomes float64, and is fine.
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise InvalidValue(f"Sequences are a one-dimensional array of integers, not {array.ndim}-D {array.dtype}.")
-    unknown = (array < 0) | (array >= geometry.sequences)
-    if unknown.any():
+    if array.size and (array.min() < 0 or array.max() >= geometry.sequences):
+        unknown = (array < 0) | (array >= geometry.sequences)
         raise geometry.unknown(int(array[unknown.argmax()]))
     return array.astype(np.int64, copy=False)
 

@@ -51,9 +51,13 @@ class ExtentMap:
         """Bytes of all pieces."""
         return self.starts[-1]
 
+    def number_at(self, position: int) -> int:
+        """The number of the piece that holds a byte."""
+        return bisect_right(self.starts, position) - 1
+
     def cut(self, span: ByteRange) -> Iterator[tuple[int, ByteRange]]:
         """The numbers of the pieces that a byte range touches, each with the range of the piece's own bytes."""
-        number, position = bisect_right(self.starts, span.start) - 1, span.start
+        number, position = self.number_at(span.start), span.start
         while position < span.stop:
             first, end = self.starts[number], min(self.starts[number + 1], span.stop)
             yield number, ByteRange(position - first, end - first)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.end_of_document import check_end_of_document, check_known_end
 from seenat.registry.catalog.models import AliasSpec
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
@@ -31,7 +32,6 @@ from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.suites.architecture import architecture_of
 from seenat.registry.suites.builtin import BUILT_IN
-from seenat.registry.suites.end_of_document import check_end_of_document
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
 from seenat.registry.suites.read import stored_suite
 from seenat.registry.suites.write import write_suite
@@ -206,10 +206,7 @@ class _SuiteScanner:
             known = order.eos_id, order.eos_id_is_written, _tokenizer(self.manifest, order)
             check_end_of_document(name, *known, self._folders_on(name))
         for name in {model.order for model in self.manifest.models} - set(here):
-            other = self.catalog.order(name)
-            # The catalog does not keep who wrote an id: all but the default were, and those of orders that ship are known.
-            is_written = other.eos_id != 0 or not other.is_local
-            check_end_of_document(name, other.eos_id, is_written, other.tokenizer, self._folders_on(name))
+            check_known_end(self.catalog, self.catalog.order(name), self._folders_on(name))
 
     def _folders_on(self, order: str) -> list[Path]:
         """The folders of all local checkpoints that were trained on an order."""

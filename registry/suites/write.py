@@ -18,13 +18,14 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from seenat.registry.catalog.checkpoint_tables import (
+    delete_checkpoints_of,
     delete_evidence_of,
     forget_model_files,
     insert_checkpoints,
     replace_files,
     update_checkpoints,
 )
-from seenat.registry.catalog.order_tables import write_order
+from seenat.registry.catalog.order_tables import delete_order, write_order
 from seenat.registry.catalog.specs import CheckpointSpec, ModelSpec, SuiteSpec
 from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.database.rows import AnyRow, insert_rows, now, upsert
@@ -33,7 +34,7 @@ from seenat.registry.errors import InvalidValue, SuiteChanged
 from seenat.registry.suites.diff import diff_suites
 from seenat.registry.suites.read import stored_suite
 
-__all__ = ["write_suite"]
+__all__ = ["delete_suite", "write_suite"]
 
 # None overwrites here: a suite that names no order, folder or repository states that there is none.
 _CLEARING = ("folder", "order_id", "repository")
@@ -51,6 +52,8 @@ def write_suite(connection: Connection, suite: SuiteSpec, *, replace: bool = Fal
         raise SuiteChanged(_refusal(suite.name, changes))
     additions = tuple(_additions(stored, suite))
     if not changes and not additions:
+        if stored is not None and stored.origin != suite.origin:
+            _suite_id(connection, suite)
         return ()
     suite_id = _suite_id(connection, suite)
     for order in suite.orders:
@@ -60,6 +63,19 @@ def write_suite(connection: Connection, suite: SuiteSpec, *, replace: bool = Fal
         _check_owner(connection, models, "model", model.name, suite_id)
         _write_model(connection, suite_id, model)
     return (*changes, *additions)
+
+
+def delete_suite(connection: Connection, suite_id: int) -> None:
+    """Delete a suite of whose models nothing is measured or imported any more, and on whose orders no other's were trained."""
+    of_suite = select(models.c.id).where(models.c.suite_id == suite_id)
+    model_ids = connection.execute(of_suite).scalars().all()
+    for model_id in model_ids:
+        delete_checkpoints_of(connection, model_id)
+    connection.execute(delete(aliases).where(aliases.c.model_id.in_(model_ids)))
+    connection.execute(delete(models).where(models.c.suite_id == suite_id))
+    for order_id in connection.execute(select(orders.c.id).where(orders.c.suite_id == suite_id)).scalars().all():
+        delete_order(connection, order_id)
+    connection.execute(delete(suites).where(suites.c.id == suite_id))
 
 
 def _refusal(name: str, changes: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
@@ -17,8 +17,8 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seenat import Catalog
 from seenat.registry.answer import to_json
@@ -37,6 +37,9 @@ __all__ = ["Answering"]
 
 _ROWS_A_PAGE = 5000
 _CONTENT = frozenset({"tokens", "decode"})
+_UNKEPT = {"cache-control": "no-cache", "vary": "Accept"}
+_TOLD = [(name.encode(), value.encode()) for name, value in _UNKEPT.items()]
+_JSON = (b"content-type", Form.JSON.value.encode())
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,6 @@ class Answering:
         self._quick = Threads("look-up", limits.threads, limits.waiting)
         self._slow = Threads("search", limits.slow_threads, limits.waiting)
 
-    def endpoint(self, route: Route) -> Callable[[Request], Any]:
-        """What answers a route."""
-
-        async def answer(request: Request) -> Response:
-            return await self._respond(route, request)
-
-        answer.__name__ = route.name
-        return answer
-
     async def run(self, call: Callable[[], Any], *, is_slow: bool = False) -> Any:
         """Call something that reads the catalog, or, where it is slow, an order or an index."""
         return await (self._slow if is_slow else self._quick).run(call, self._limits.answer_seconds)
@@ -94,30 +88,29 @@ class Answering:
         answer = self.answer(route, values)
         return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 
-    async def _respond(self, route: Route, request: Request) -> Response:
-        query = request.scope["query_string"]
-        values = read_values(route, request.path_params, query)
+    async def respond(self, route: Route, in_path: Mapping[str, str], scope: Scope) -> ASGIApp:
+        """The response to a request; raises what the catalog raises."""
+        query: bytes = scope["query_string"]
+        values = read_values(route, in_path, query)
         self._policy.check(values)
-        form = _form_of(request)
-        asked = _Asked(route, values, form, query, f"{request.scope['path']}?{query.decode('latin-1')}")
+        headers: Mapping[bytes, bytes] = scope["seenat_headers"]
+        form = _form_of(scope.get("seenat_form"), headers)
+        asked = _Asked(route, values, form, query, f"{scope['path']}?{query.decode('latin-1')}")
         reads_content = not _CONTENT.isdisjoint(values)
-        if form is Form.JSON and route.reads == "little" and self._is_embedded and not reads_content:
-            return self._send(request, self._encoded(asked))
+        if form is Form.JSON and self._is_embedded and not reads_content and self._is_little(route, values):
+            return _response(scope, headers, self._encoded(asked))
         threads = self._slow if route.reads == "order" or reads_content else self._quick
         run = partial(threads.run, seconds=self._limits.answer_seconds)
         if form is Form.JSON:
-            return self._send(request, await run(partial(self._encoded, asked)))
+            return _response(scope, headers, await run(partial(self._encoded, asked)))
         blocks = await run(partial(self._first_block, asked))
-        headers = {"cache-control": "no-cache", "vary": "Accept"}
-        return StreamingResponse(self._streamed(run, blocks), media_type=form.value, headers=headers)
+        return StreamingResponse(self._streamed(run, blocks), media_type=form.value, headers=_UNKEPT)
 
-    def _send(self, request: Request, encoded: Encoded) -> Response:
-        headers = {"etag": encoded.tag, "cache-control": "no-cache", "vary": "Accept"}
-        if encoded.next is not None:
-            headers["link"] = f'<{request.scope["path"]}?{encoded.next}>; rel="next"'
-        if _matches(request.headers.get("if-none-match"), encoded.tag):
-            return Response(status_code=304, headers=headers)
-        return Response(encoded.body, media_type=Form.JSON.value, headers=headers)
+    def _is_little(self, route: Route, values: Mapping[str, Any]) -> bool:
+        """Whether an answer takes less time than changing threads."""
+        if route.reads == "place":
+            return not self._catalog.is_measured(values.get("model") or values["order"])
+        return route.reads == "little"
 
     # -- in a thread
 
@@ -185,10 +178,35 @@ def _until(deadline: float) -> Callable[..., None]:
     return progress
 
 
-def _form_of(request: Request) -> Form:
+def _response(scope: Scope, headers: Mapping[bytes, bytes], encoded: Encoded) -> ASGIApp:
+    tag = encoded.tag.encode()
+    told = [(b"etag", tag), *_TOLD]
+    if encoded.next is not None:
+        told.append((b"link", f'<{scope["path"]}?{encoded.next}>; rel="next"'.encode()))
+    known = headers.get(b"if-none-match")
+    if known is not None and _matches(known.decode("latin-1"), encoded.tag):
+        return _Whole(304, told, b"")
+    length = str(len(encoded.body)).encode()
+    return _Whole(200, [*told, (b"content-length", length), _JSON], encoded.body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A response that is whole already; Starlette's own takes longer to make than most look-ups."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _form_of(named: Form | None, headers: Mapping[bytes, bytes]) -> Form:
     """The form that the address's suffix names, or else the header Accept; JSON where neither does."""
-    named: Form | None = request.scope.get("seenat_form")
-    accepted = request.headers.get("accept", "")
+    accepted = headers.get(b"accept", b"").decode("latin-1")
     if named is not None or "json" in accepted.replace("jsonl", "").replace("ndjson", ""):
         return named or Form.JSON
     if "text/csv" in accepted:
@@ -196,9 +214,9 @@ def _form_of(request: Request) -> Form:
     return Form.JSONL if "jsonl" in accepted or "ndjson" in accepted else Form.JSON
 
 
-def _matches(known: str | None, tag: str) -> bool:
+def _matches(known: str, tag: str) -> bool:
     """Whether a client has this answer already."""
-    tags = [entry.strip() for entry in (known or "").split(",")]
+    tags = [entry.strip() for entry in known.split(",")]
     return "*" in tags or tag in tags or tag.removeprefix("W/") in tags
 
 

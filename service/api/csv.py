@@ -1,52 +1,74 @@
-"""Rows as CSV: nested values as columns with dots, lists as JSON, and no cell that a spreadsheet takes for a formula."""
+"""Rows as CSV: nested values as columns with dots, lists as JSON, and no cell that a spreadsheet takes for a formula.
+
+A block of rows is written column by column: most columns hold numbers, which need no look at each cell.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["columns_of", "csv_lines", "flatten"]
+__all__ = ["Path", "columns_of", "csv_lines"]
+
+Path = tuple[str, ...]
+"""The keys that lead to a column's value: `("onset", "step")` for `onset.step`."""
 
 # What begins a formula in Excel, LibreOffice or Google Sheets.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBERS = {int, float, type(None)}
 
 
-def flatten(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A row whose nested objects became columns: `onset.step`."""
-    cells: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, Mapping) and value:
-            cells |= flatten(value, f"{prefix}{key}.")
-        else:
-            cells[f"{prefix}{key}"] = value
-    return cells
-
-
-def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of flattened rows, in the order in which they first come.
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[Path]:
+    """The columns of rows, in the order in which they first come.
 
     A nested value that is null in some rows is the columns of the others.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    parents = {name.rpartition(".")[0] for name in names}
-    return [name for name in names if name not in parents]
+    paths = list(dict.fromkeys(path for row in rows for path in _paths(row)))
+    parents = {path[:-1] for path in paths}
+    return [path for path in paths if path not in parents]
 
 
-def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, header: bool) -> bytes:
-    """Lines of flattened rows."""
+def _paths(row: Mapping[str, Any], prefix: Path = ()) -> Iterator[Path]:
+    for key, value in row.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, (*prefix, key))
+        else:
+            yield (*prefix, key)
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Path], *, header: bool) -> bytes:
+    """Lines of rows."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     if header:
-        writer.writerow(columns)
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        writer.writerow([_text(".".join(path)) for path in columns])
+    writer.writerows(zip(*[_cells(_values(rows, path)) for path in columns], strict=True))
     return out.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _values(rows: Iterable[Any], path: Path) -> list[Any]:
+    """The values of a column; None where a row has none."""
+    values = list(rows)
+    for key in path:
+        try:
+            values = [row[key] for row in values]
+        except (KeyError, TypeError):  # Some rows lack it, or have null where others have more.
+            values = [row.get(key) if isinstance(row, Mapping) else None for row in values]
+    return values
+
+
+def _cells(values: list[Any]) -> list[Any]:
+    return values if set(map(type, values)) <= _NUMBERS else [_cell(value) for value in values]
 
 
 def _cell(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return str(value).lower() if isinstance(value, bool) else value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _text(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -9,12 +9,13 @@ from enum import Enum
 from typing import Any
 
 from seenat.registry.answer import TableAnswer
-from seenat.service.api.csv import columns_of, csv_lines, flatten
+from seenat.service.api.csv import Path, columns_of, csv_lines
 
 __all__ = ["Form", "Rows", "encode", "json_bytes", "rows_key"]
 
 Rows = list[dict[str, Any]]
 _ROWS_A_BLOCK = 500
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Form(Enum):
@@ -45,21 +46,21 @@ def rows_key(answer: Any) -> str | None:
 
 def encode(pages: Iterable[Rows], form: Form) -> Iterator[bytes]:
     """The rows of pages, a block of bytes at a time."""
-    columns: list[str] | None = None
+    columns: list[Path] | None = None
     for page in pages:
         if form is Form.CSV and columns is None:
-            columns = columns_of(map(flatten, page))
+            columns = columns_of(page)
             yield csv_lines((), columns, header=True)
         for start in range(0, len(page), _ROWS_A_BLOCK):
             block = page[start : start + _ROWS_A_BLOCK]
             if form is Form.JSONL:
                 yield b"".join(json_bytes(row) + b"\n" for row in block)
             else:
-                yield csv_lines(map(flatten, block), columns or (), header=False)
+                yield csv_lines(block, columns or (), header=False)
 
 
 def _dump(document: Any) -> bytes:
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(document).encode()
 
 
 def _finite(value: Any) -> Any:

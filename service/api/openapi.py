@@ -13,6 +13,7 @@ from seenat.remote.parameters import Parameter
 from seenat.remote.problems import PROBLEM, problem_kind
 from seenat.remote.routes import PREFIX, ROUTES, Route
 from seenat.service.api.documents import Form
+from seenat.service.api.openapi_actions import SECURITY_SCHEMES, describe_actions
 from seenat.service.api.schemas import Schemas
 
 __all__ = ["describe_api"]
@@ -42,6 +43,8 @@ def describe_api() -> dict[str, Any]:
     """The whole document."""
     schemas = Schemas()
     paths = {PREFIX + route.path: {"get": _operation(route, schemas)} for route in ROUTES}
+    for path, operations in describe_actions(schemas, _refusals()).items():
+        paths[path] = paths.get(path, {}) | operations
     own = {path: {"get": _own_operation(path, about)} for path, about in _OWN.items()}
     return {
         "openapi": "3.1.0",
@@ -52,7 +55,10 @@ def describe_api() -> dict[str, Any]:
             "Every list is also there as .jsonl and .csv. Ranges are half-open.",
         },
         "paths": paths | own,
-        "components": {"schemas": {**schemas.components, "Problem": {**_PROBLEM, "examples": [_example_problem()]}}},
+        "components": {
+            "schemas": {**schemas.components, "Problem": {**_PROBLEM, "examples": [_example_problem()]}},
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 

@@ -55,9 +55,9 @@ def read_values(route: Route, in_path: Mapping[str, str], query: bytes) -> dict[
 def read_fields(route: Addressed, in_path: Mapping[str, str], query: bytes) -> dict[str, Any]:
     """The values that stand in an address, whether or not they are all that is needed; raises `InvalidValue`."""
     parameters = route.parameters
-    by_name = {parameters[key].name: key for key in route.query}
     values: dict[str, Any] = {key: _read(parameters[key], in_path[key]) for key in route.in_path}
-    for name, text in _fields(query):
+    by_name = {parameters[key].name: key for key in route.query} if query else {}
+    for name, text in _fields(query) if query else ():
         if name not in by_name:
             raise _unknown(route, name, list(by_name))
         key = by_name[name]

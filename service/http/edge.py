@@ -7,9 +7,9 @@ exception that gets here is a problem, never a page of a framework.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from seenat.registry.errors import SeenatError
 from seenat.remote.routes import PREFIX
 from seenat.service.api.documents import Form
 from seenat.service.http.limits import Gate
-from seenat.service.http.logs import note
+from seenat.service.http.logs import note, note_request
 from seenat.service.http.metrics import Metrics
 from seenat.service.http.problems import problem
 
@@ -55,15 +55,16 @@ class Edge:
         headers = dict(scope["headers"])
         sent = _Sent(send, _request_id(headers.get(b"x-request-id")), is_head=scope["method"] == "HEAD")
         method, path, begun = scope["method"], scope["path"], time.perf_counter()
-        inner = _without_suffix(scope)
+        known = {"seenat_request": sent.request_id, "seenat_is_head": method == "HEAD"}
+        inner = {**_without_suffix(scope, headers), **known}
         with self._metrics.in_flight.track_inprogress():
             await self._answer(inner, receive, sent, headers)
         seconds = time.perf_counter() - begun
-        route = getattr(inner.get("endpoint"), "__name__", "none")
+        route = inner.get("seenat_route") or getattr(inner.get("endpoint"), "__name__", "none")
         self._metrics.count(route, sent.status, seconds)
         client = (scope.get("client") or ("", 0))[0]
         facts = {"method": method, "path": path, "status": sent.status, "bytes": sent.bytes, "client": client}
-        note("request", request=sent.request_id, **facts, milliseconds=round(seconds * 1000, 2))
+        note_request(request=sent.request_id, **facts, milliseconds=round(seconds * 1000, 2))
 
     async def _answer(self, scope: Scope, receive: Receive, sent: _Sent, headers: dict[bytes, bytes]) -> None:
         try:
@@ -100,14 +101,14 @@ class _Sent:
 
 
 def _request_id(given: bytes | None) -> str:
-    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
-def _without_suffix(scope: Scope) -> Scope:
+def _without_suffix(scope: Scope, headers: dict[bytes, bytes]) -> Scope:
     """A request, its suffix taken from the path; HEAD as GET."""
     path, method = scope["path"], "GET" if scope["method"] == "HEAD" else scope["method"]
     stem, dot, ending = path.rpartition(".")
     form = _FORMS.get(dot + ending) if path.startswith(PREFIX) else None
     if form is None:
-        return {**scope, "method": method}
-    return {**scope, "method": method, "path": stem, "seenat_form": form}
+        return {**scope, "method": method, "seenat_headers": headers}
+    return {**scope, "method": method, "path": stem, "seenat_form": form, "seenat_headers": headers}

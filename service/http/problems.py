@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from seenat.registry.errors import SeenatError
+from seenat.registry.errors import MethodNotAllowed, OutOfScope, SeenatError, Unauthenticated
 from seenat.registry.printable import one_line
 from seenat.remote.problems import PROBLEM, problem_kind
 from seenat.service.api.documents import json_bytes
@@ -21,6 +21,8 @@ from seenat.service.api.documents import json_bytes
 __all__ = ["problem"]
 
 _RETRY_SECONDS = {429: "1", 503: "5"}
+# Of these, the rest of the request is not awaited.
+_UNREAD = (408, 413)
 _TOLD = ("nearest", "model", "order", "step")
 
 
@@ -40,9 +42,19 @@ def problem(error: Exception, request_id: str | None = None) -> Response:
     body |= {name: value for name in _TOLD if (value := getattr(error, name, None)) is not None}
     if request_id is not None:
         body["request"] = request_id
+    return Response(json_bytes(body), status, _headers(error, status), media_type=PROBLEM)
+
+
+def _headers(error: Exception, status: int) -> dict[str, str]:
     headers = {"cache-control": "no-store"}
     if status in _RETRY_SECONDS:
         headers["retry-after"] = _RETRY_SECONDS[status]
-    if status == 405:
-        headers["allow"] = "GET, HEAD"
-    return Response(json_bytes(body), status, headers, media_type=PROBLEM)
+    if status in _UNREAD:
+        headers["connection"] = "close"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = ", ".join(error.allowed)
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="seenat"'
+    if isinstance(error, OutOfScope):
+        headers["www-authenticate"] = 'Bearer realm="seenat", error="insufficient_scope"'
+    return headers

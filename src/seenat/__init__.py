@@ -15,13 +15,17 @@ What a checkpoint had seen, and where the data lies:
     catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+    catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
+    catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
+    catalog.cite("pythia-70m")                      BibTeX, licence and model card
 
 What it has memorized, and when:
 
     catalog.memorize("pocket-2m")                   measures, or continues a stopped job
+    catalog.results("pocket-2m")                    what was measured, by which protocols, on what
     catalog.onsets("pocket-2m")                     what was memorized when
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
-    catalog.which.first("pocket-2m", by=128)        lists of sequences: first, kept, relearned, batches
+    catalog.which.first("pocket-2m", by=128)        lists of sequences: first, earlier, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
     seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
@@ -42,7 +46,7 @@ From a text back to training:
 
 Your own runs, and what others have:
 
-    catalog.register("SUITE.toml")                  adds a training run of your own
+    catalog.register("SUITE.toml")                  adds a training run of your own; unregister deletes it
     catalog.sync("pythia-70m")                      reads which files the hub has, and audits them
     catalog.audit(), catalog.verify("pocket-2m")    whether checkpoints are what their names say
     catalog.evaluations("pythia-70m")               benchmark results; import_evaluations reads them
@@ -70,9 +74,10 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
-#   jobs         its methods about stored jobs: status, work, cancel
+#   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
+#   access       its `access`: tokens of services, and what was done with them
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -88,6 +93,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seenat.access import Access
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -124,9 +130,15 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
-    from seenat.checkpoints import CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
+    from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
+    from seenat.exports import ExportOptions
+    from seenat.keeping.backup import Backup
+    from seenat.keeping.garbage import Garbage, GarbageFile
+    from seenat.keeping.restore import Restored, restore
+    from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
@@ -137,12 +149,16 @@ if TYPE_CHECKING:
     from seenat.memorization.published.compare import Comparison
     from seenat.memorization.published.importer import ImportedSet
     from seenat.memorization.queries.batches import BatchTrajectories, SequenceValues
+    from seenat.memorization.queries.earlier import Earlier, EarlierSequence
+    from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.queries.onsets import MemorizedSequence, Onsets
     from seenat.memorization.queries.passages import Passage, Passages
     from seenat.memorization.queries.provenance import BlockRecord, CellShard, MeasuredCheckpoint, Provenance, TokenFile
+    from seenat.memorization.queries.recited import Recital, Said
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
+    from seenat.memorization.results.measurements import ProtocolName
     from seenat.memorization.results.trajectory import Onset, Trajectory
     from seenat.memorization.studies.changes import Changed, ChangedSequence
     from seenat.memorization.studies.dispersion import BatchDispersion
@@ -153,14 +169,27 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.models import ModelAnswer, Models, ModelSummary, RateAt, ScheduleAnswer
+    from seenat.memorization.upkeep.rederive import ResultFault
+    from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
+    from seenat.models import (
+        Citation,
+        CitationEntry,
+        LearningRate,
+        ModelAnswer,
+        Models,
+        ModelSummary,
+        RateAt,
+        ScheduleAnswer,
+    )
+    from seenat.registry.access.log import AccessEntry
+    from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.catalog.status import Evidence
     from seenat.registry.errors import (
         CorruptFile,
+        CrossSite,
         DatabaseUnavailable,
         HubUnavailable,
         InvalidManifest,
@@ -173,16 +202,21 @@ if TYPE_CHECKING:
         NothingToDraw,
         NotIndexed,
         NotMeasured,
+        NotPermitted,
         OutOfMemory,
+        OutOfScope,
         PlanChanged,
         Refused,
         SeenatError,
+        SlowRequest,
         StaleResults,
         StaleSchema,
+        StillNeeded,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
         TooSlow,
+        Unauthenticated,
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
@@ -191,8 +225,10 @@ if TYPE_CHECKING:
         UnknownParameter,
         UnknownRoute,
         UnknownSequence,
+        UnknownToken,
         Unreachable,
         Withheld,
+        WrongMediaType,
     )
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
@@ -201,6 +237,8 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
     from seenat.registry.integrity.verify_order import OrderVerification
+    from seenat.registry.orders.text.documents import Document
+    from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
@@ -216,29 +254,35 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "BaselineSequence", "Batch", "BatchAnswer",
-    "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks", "BlockRecord", "ByteExtent", "Catalog",
+    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
+    "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
+    "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
     "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
-    "CheckpointProgress", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile",
-    "CounterfactualProfile", "Coverage", "Curve", "DatabaseUnavailable", "DuplicateGroup", "DuplicatePlace",
-    "Duplicates", "EvaluationImport", "Evidence", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
-    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "GenerateOptions",
-    "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes",
-    "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest",
-    "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "MeasuredCheckpoint", "MeasuredText",
+    "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
+    "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable",
+    "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence",
+    "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
+    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile",
+    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
+    "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
+    "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
-    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NothingToDraw", "Onset",
-    "Onsets", "Order", "OrderVerification", "OutOfMemory", "Passage", "Passages", "Place", "PlanChanged", "Predictions",
-    "Protocol", "Provenance", "RateAt", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat",
-    "Repeats", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection", "SequenceAnswer",
-    "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord",
-    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StoredResult", "Studies", "SuffixIndex", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "UnknownBatch",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted",
+    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
+    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
+    "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
+    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
+    "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
+    "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
+    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
+    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
     "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver",
-    "__version__", "check_schema", "connect", "open", "read_manifest", "upgrade", "write_table",
+    "UnknownSequence", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
+    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
+    "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -247,6 +291,7 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
+    "access": "Access",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
@@ -254,11 +299,18 @@ _NAMES = {
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
     "catalog": "Catalog",
-    "checkpoints": "CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
+    "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
+    "keeping.backup": "Backup",
+    "keeping.garbage": "Garbage GarbageFile",
+    "keeping.restore": "Restored restore",
+    "keeping.verify": "CatalogVerification",
+    "memorization.upkeep.rederive": "ResultFault",
+    "exports": "ExportOptions",
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
+    "memorization.deletion.answers": "Deletion",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",
@@ -267,12 +319,16 @@ _NAMES = {
     "memorization.protocol.selection": "Selection",
     "memorization.published.compare": "Comparison",
     "memorization.published.importer": "ImportedSet",
+    "memorization.queries.earlier": "Earlier EarlierSequence",
+    "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
     "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
     "memorization.queries.batches": "BatchTrajectories SequenceValues",
     "memorization.queries.passages": "Passage Passages",
     "memorization.queries.provenance": "BlockRecord CellShard MeasuredCheckpoint Provenance TokenFile",
     "memorization.queries.onsets": "MemorizedSequence Onsets",
+    "memorization.queries.recited": "Recital Said",
     "memorization.queries.trajectories": "SequenceTrajectory",
+    "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
     "memorization.studies.changes": "Changed ChangedSequence",
@@ -289,13 +345,15 @@ _NAMES = {
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
-    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions",
-    "models": "ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
+    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions SubmitOptions",
+    "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
+    "registry.access.log": "AccessEntry",
+    "registry.access.tokens": "AccessToken CreatedToken",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NothingToDraw OutOfMemory PlanChanged Refused SeenatError StaleResults StaleSchema SuiteChanged TooLarge TooManyRequests TooSlow UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence Unreachable Withheld",
+    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownToken Unreachable Withheld WrongMediaType",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -303,6 +361,8 @@ _NAMES = {
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
     "registry.integrity.verify_order": "OrderVerification",
+    "registry.orders.text.documents": "Document",
+    "registry.suites.cards": "Card",
     "registry.suites.claims": "Claim",
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",
@@ -330,15 +390,15 @@ def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -
     return open_catalog(url, talk or (lambda _: None))
 
 
-def connect(url: str) -> RemoteCatalog:
+def connect(url: str, token: str | None = None) -> RemoteCatalog:
     """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
 
-    Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
+    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
     where no service answers.
     """
     from seenat.remote.client import RemoteCatalog
 
-    return RemoteCatalog(url)
+    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.orders import Batch, Order
+from seenat.registry.errors import InvalidValue
+from seenat.registry.learning_rate import learning_rate
 from seenat.registry.orders.extents import Extent
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
+    from seenat.memorization.queries.recited import Recital
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.registry.orders.source import Tokens
+    from seenat.registry.orders.text.documents import Document
 
 __all__ = ["BatchAnswer", "ByteExtent", "SequenceAnswer"]
 
@@ -35,12 +39,8 @@ class ByteExtent(Answer):
     def of(cls, order: Order, extents: tuple[Extent, ...]) -> tuple[Self, ...]:
         """The extents of an order, files named as its location names them."""
         return tuple(
-            cls(file=_relative(order, extent), offset=extent.offset, length=extent.length) for extent in extents
+            cls(file=order.relative_name(extent.file), offset=extent.offset, length=extent.length) for extent in extents
         )
-
-
-def _relative(order: Order, extent: Extent) -> str:
-    return str(extent.file.relative_to(order.location) if extent.file.is_relative_to(order.location) else extent.file)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,31 +57,38 @@ class BatchAnswer(Answer):
     """Step of the last checkpoint that had not seen it."""
     first_checkpoint_after: int | None = None
     """Step of the first checkpoint that had seen it; None where no later one was saved."""
+    learning_rate: float | None = None
+    """Of the update that consumed it; None where the run's hyper-parameters do not say it."""
     written: str | None = None
     """The file that its ids were written to."""
     tokens: Tokens | None = field(default=None, compare=False)
     """Its ids, `[sequences, tokens_per_sequence]`."""
     texts: tuple[str, ...] | None = None
     """One a sequence."""
+    documents: tuple[tuple[Document, ...], ...] | None = None
+    """Of each sequence, those that it holds, or parts of them."""
 
     json_only_with: ClassVar[Mapping[str, str]] = {
         "model": "model",
         "last_checkpoint_before": "model",
         "first_checkpoint_after": "model",
+        "learning_rate": "model",
         "written": "written",
         "tokens": "tokens",
         "texts": "texts",
+        "documents": "documents",
     }
 
     @classmethod
     def of(cls, batch: Batch, model: Model | None = None, **content: Any) -> Self:
-        """A batch, with a model the checkpoints around it; `content` is `written`, `tokens` and `texts`."""
+        """A batch, with a model the checkpoints around it; `content` is `written`, `tokens`, `texts` and `documents`."""
         around: dict[str, Any] = {}
         if model is not None:
             around = {
                 "model": model.name,
                 "last_checkpoint_before": model.schedule.last_checkpoint_before_batch(batch.index),
                 "first_checkpoint_after": model.schedule.first_checkpoint_after_batch(batch.index),
+                "learning_rate": _learning_rate(model, batch.index),
             }
         return cls(
             order=batch.order.name,
@@ -91,6 +98,14 @@ class BatchAnswer(Answer):
             **around,
             **content,
         )
+
+
+def _learning_rate(model: Model, batch: int) -> float | None:
+    """Of the update that consumed a batch; a run that states no decay is taken to fall to its end."""
+    try:
+        return learning_rate(model.hyperparameters, batch, model.schedule.steps)
+    except InvalidValue:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +129,10 @@ class SequenceAnswer(Answer):
     """Its ids, `[1, tokens_per_sequence]`."""
     texts: tuple[str, ...] | None = None
     """Its text, alone."""
+    documents: tuple[tuple[Document, ...], ...] | None = None
+    """Those that it holds, or parts of them, alone."""
+    recitals: tuple[Recital, ...] | None = None
+    """With the text: what checkpoints said of it, by each protocol whose results tell."""
 
     json_only_with: ClassVar[Mapping[str, str]] = {
         "model": "model",
@@ -122,6 +141,8 @@ class SequenceAnswer(Answer):
         "trajectories": "trajectories",
         "tokens": "tokens",
         "texts": "texts",
+        "documents": "documents",
+        "recitals": "recitals",
     }
 
     @classmethod
@@ -146,5 +167,5 @@ class SequenceAnswer(Answer):
         return cls(order=order.name, sequence=sequence, bytes=ByteExtent.of(order, extents), **place)
 
     def with_content(self, **content: Any) -> Self:
-        """The same, with `trajectories`, `tokens` or `texts`."""
+        """The same, with `trajectories`, `recitals`, `tokens`, `texts` or `documents`."""
         return replace(self, **content)

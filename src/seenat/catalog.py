@@ -6,11 +6,12 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from seenat.jobs import Jobs
+from seenat.keeping.methods import Keeping
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.texts.exchange import Exchange
@@ -18,7 +19,10 @@ from seenat.texts.influence import Influences
 from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
+    from seenat.access import Access
     from seenat.checkpoints import SyncAnswer
+    from seenat.exports import ExportOptions
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
@@ -50,7 +54,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
+class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -104,8 +108,11 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
 
     # -- results
 
-    def onsets(self, model: str | Model, *, limit: int = 20, protocol: str | None = None) -> Onsets:
-        """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset."""
+    def onsets(self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None) -> Onsets:
+        """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
+
+        With `limit=None` all sequences; `to_pandas()` of the answer is a row each.
+        """
         from seenat.memorization.queries.onsets import onsets
 
         return onsets(self._registry, self._model(model), protocol, limit)
@@ -178,21 +185,26 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
 
     def export(
         self,
-        model: str | Model,
+        model: str | Model | Sequence[str | Model],
         path: str | Path,
         *,
         sequences: SequenceRange | str | None = None,
-        format: str | None = None,
-        protocol: str | None = None,
         progress: Progress | None = None,
+        **options: Unpack[ExportOptions],
     ) -> Exported:
-        """Write every measured value to a .parquet file or a `datasets` folder, a row a sequence and checkpoint.
+        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
 
-        `format` is "parquet" or "dataset"; unless given, the name decides. `progress` gets (sequences done, all).
+        format=None          "parquet", "csv" or "dataset"; None for what the name says
+        protocol=None        the beginning of a protocol's id
+        all_protocols=False  by all protocols that the models were measured by
+        columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
+
+        `progress` gets (sequences done, all).
         """
         from seenat.exports import export_results
 
-        return export_results(self._registry, self._model(model), Path(path), sequences, format, protocol, progress)
+        chosen = self._models([model] if isinstance(model, str) or not isinstance(model, Sequence) else model)
+        return export_results(self._registry, chosen, Path(path), sequences, progress, options)
 
     def export_batches(
         self,
@@ -287,6 +299,20 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
         self._count_onsets_anew()
         return registered
 
+    def unregister(self, suite: str, *, yes: bool = False) -> Deletion:
+        """Delete a suite of one's own, its orders, models and all results of these; without `yes`, only say what that is.
+
+        The suite's own files stay. Raises `NotFound`, and `StillNeeded` for a suite that ships with seenat, on whose orders
+        models of another suite were trained, or at whose models somebody works.
+        """
+        from seenat.memorization.deletion.suite import unregister
+
+        digests = {order.digest for order in self.orders() if order.suite == suite}
+        deletion = unregister(self._registry, suite, yes=yes)
+        if yes:
+            self.index.remove_unused(digests)
+        return deletion
+
     def sync(self, *models: str | Model, progress: NamedProgress | None = None) -> SyncAnswer:
         """Read which revisions and files the hub has of these models, or of all, and audit them; no weights are fetched.
 
@@ -354,6 +380,15 @@ class Catalog(Jobs, Tracing, Influences, Exchange, ClosesOnExit):
         from seenat.memorization.results.refresh import refresh_stale_onsets
 
         refresh_stale_onsets(self._registry)
+
+    # -- who may write over HTTP
+
+    @property
+    def access(self) -> Access:
+        """Tokens with which a service lets the catalog be written: `create_token`, `tokens`, `revoke_token`, `log`."""
+        from seenat.access import Access
+
+        return Access(self._registry)
 
     # -- the pocket suite
 

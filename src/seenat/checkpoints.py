@@ -1,6 +1,7 @@
 """Answers about checkpoints, and about reading which of them there are.
 
     CheckpointAnswer  a row of a search for checkpoints
+    BrokenCheckpoints those that cannot be trusted for one reason
     StepAnswer        what a checkpoint had seen, and what is known of it
     SyncAnswer        which checkpoints the hub has, and the audit after it
 
@@ -9,10 +10,11 @@ Ranges are half-open; steps, batches and sequences are integers. More JSON keys 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from seenat.registry.answer import Answer
+from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
@@ -26,7 +28,15 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.sync import Failure, Synced
 
-__all__ = ["CheckpointAnswer", "FileAnswer", "StepAnswer", "SyncAnswer"]
+__all__ = [
+    "BrokenCheckpoints",
+    "BrokenSteps",
+    "CheckpointAnswer",
+    "FileAnswer",
+    "StepAnswer",
+    "SyncAnswer",
+    "broken_checkpoints",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +70,61 @@ class CheckpointAnswer(Answer):
             source=checkpoint.source,
             digest=checkpoint.digest,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenSteps(Answer):
+    """Checkpoints of one model that share a fault."""
+
+    model: str
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenCheckpoints(Answer):
+    """Checkpoints that are wrong, suspect or missing for one reason."""
+
+    status: str
+    reason: str | None
+    source: str | None
+    """Who says so first."""
+    date: str | None
+    models: tuple[BrokenSteps, ...]
+
+    json_names = ("status", "reason", "checkpoints", "models", "source", "date")
+
+    @property
+    def checkpoints(self) -> int:
+        """How many they are."""
+        return sum(len(one.steps) for one in self.models)
+
+
+_BROKEN = ("wrong", "suspect", "missing")
+
+
+def broken_checkpoints(models: Iterable[Model]) -> Answers[BrokenCheckpoints]:
+    """The wrong, suspect and missing checkpoints of models, by status and reason."""
+    groups: dict[tuple[str, str | None], list[tuple[Model, Checkpoint]]] = {}
+    for model in models:
+        for checkpoint in model.checkpoints:
+            if checkpoint.status in _BROKEN:
+                groups.setdefault((checkpoint.status, checkpoint.reason), []).append((model, checkpoint))
+    ordered = sorted(groups.items(), key=lambda group: _BROKEN.index(group[0][0]))  # Within a status as they were met.
+    return Answers(_broken(*key, found) for key, found in ordered)
+
+
+def _broken(status: str, reason: str | None, found: list[tuple[Model, Checkpoint]]) -> BrokenCheckpoints:
+    steps: dict[str, list[int]] = {}
+    for model, checkpoint in found:
+        steps.setdefault(model.name, []).append(checkpoint.step)
+    first = found[0][1]
+    return BrokenCheckpoints(
+        status=status,
+        reason=reason,
+        source=first.source,
+        date=first.status_date,
+        models=tuple(BrokenSteps(model=name, steps=tuple(of_model)) for name, of_model in steps.items()),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from seenat.lookups import counted
 from seenat.registry.errors import InvalidValue
@@ -16,27 +16,47 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.orders import Order
     from seenat.registry.exports.batches import Exported
 
-__all__ = ["export_batches", "export_results"]
+__all__ = ["ExportOptions", "export_batches", "export_results"]
 
 Progress = Callable[[int, int], None]
 
 
+class ExportOptions(TypedDict, total=False):
+    """What `Catalog.export` writes, as its help explains it."""
+
+    format: str | None
+    protocol: str | None
+    all_protocols: bool
+    columns: Collection[str]
+
+
 def export_results(
     catalog: RegistryCatalog,
-    model: Model,
+    models: list[Model],
     path: Path,
     sequences: SequenceRange | str | None,
-    format_: str | None,
-    protocol: str | None,
     progress: Progress | None,
+    options: ExportOptions,
 ) -> Exported:
-    """Write what was measured of a model, of all sequences or of a range."""
+    """Write what was measured of models, of all sequences or of a range."""
     from seenat.memorization.queries.export import export_results as write
 
-    whole = model.order.sequences
-    chosen = SequenceRange.parse(sequences, whole.stop) if isinstance(sequences, str) else sequences or whole
-    done = counted(progress, len(chosen))
-    return write(catalog, model, path, format_=format_, protocol=protocol, sequences=chosen, progress=done)
+    if not models:
+        raise InvalidValue("Name at least one model whose values are to be exported.")
+    shortest = min(model.order.sequences.stop for model in models)
+    chosen = SequenceRange.parse(sequences, shortest) if isinstance(sequences, str) else sequences
+    total = sum(len(model.order.sequences if chosen is None else chosen) for model in models)
+    return write(
+        catalog,
+        models,
+        path,
+        format_=options.get("format"),
+        protocol=options.get("protocol"),
+        all_protocols=options.get("all_protocols", False),
+        columns=options.get("columns", ()),
+        sequences=chosen,
+        progress=counted(progress, total),
+    )
 
 
 def export_batches(

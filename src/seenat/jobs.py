@@ -1,24 +1,54 @@
-"""The part of the public catalog about stored jobs: how they stand, working at them, cancelling them."""
+"""The part of the public catalog about stored jobs and what they measured: planning, watching, working, cancelling."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Unpack
 
 from seenat.lookups import Lookups
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
+    from seenat.memorization.deletion.answers import Deletion
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
-    from seenat.memorize import JobAnswer
+    from seenat.memorization.queries.measured import MeasuredProtocol
+    from seenat.memorize import JobAnswer, MemorizeAnswer, SubmitOptions
+    from seenat.registry.catalog.models import Model
 
 __all__ = ["Jobs"]
 
 
 class Jobs(Lookups):
-    """Jobs that `memorize` has planned."""
+    """Jobs that `memorize` or `submit` has planned."""
+
+    def submit(self, model: str | Model, **options: Unpack[SubmitOptions]) -> MemorizeAnswer:
+        """Only plan what `memorize` measures with these options, for workers to measure; the same again is the same job.
+
+        The options are those of `memorize`, without those about how it measures and without adaptive jobs. Raises as it does.
+        """
+        from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
+
+        request = MemorizeRequest(**options, submit=True)
+        return run_request(self._registry, self._model(model), request, MemorizeObserver())
+
+    def watch(self, id_: int, *, seconds: float = 1.0) -> Iterator[Job]:
+        """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.
+
+        It is looked at every so many seconds. Raises `UnknownJob`.
+        """
+        from seenat.memorization.jobs.status import find_job
+
+        return self._changes(find_job(self._registry, id_), seconds)
+
+    def results(self, model: str | Model | None = None) -> Answers[MeasuredProtocol]:
+        """What was measured of a model, or of all: by which protocols, at which steps, of how many sequences, on what, when."""
+        from seenat.memorization.queries.measured import measured_protocols
+
+        return measured_protocols(self._registry, self._registry.models() if model is None else (self._model(model),))
 
     def jobs(self) -> Answers[Job]:
         """All jobs, the newest first."""
@@ -77,3 +107,32 @@ class Jobs(Lookups):
         from seenat.memorization.jobs.changes import cancel_job
 
         return cancel_job(self._registry, id_)
+
+    def _changes(self, job: Job, seconds: float) -> Iterator[Job]:
+        from seenat.memorization.jobs.status import find_job
+
+        yield job
+        while not job.has_ended:
+            time.sleep(seconds)
+            before, job = job, find_job(self._registry, job.id)
+            if job != before:
+                yield job
+
+    def delete_results(self, model: str | Model, *, protocol: str | None = None, yes: bool = False) -> Deletion:
+        """Delete what was measured of a model, by one protocol or by all, with the jobs; without `yes`, only say what that is.
+
+        Rows go first, in one transaction, then files. Raises `NotMeasured` where there is nothing, and `StillNeeded` while
+        somebody works at one of the jobs.
+        """
+        from seenat.memorization.deletion.results import delete_results
+
+        return delete_results(self._registry, self._model(model), protocol, yes=yes)
+
+    def delete_job(self, id_: int, *, yes: bool = False) -> Deletion:
+        """Delete a job and what no other job has measured too; without `yes`, only say what that is.
+
+        An adaptive job goes as a whole. Raises `UnknownJob`, and `StillNeeded` while somebody works at it.
+        """
+        from seenat.memorization.deletion.job import delete_job
+
+        return delete_job(self._registry, id_, yes=yes)

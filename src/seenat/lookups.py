@@ -12,9 +12,10 @@ from seenat.registry.units import SequenceRange
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
     from seenat.batches import BatchAnswer, SequenceAnswer
-    from seenat.checkpoints import CheckpointAnswer, StepAnswer
+    from seenat.checkpoints import BrokenCheckpoints, CheckpointAnswer, StepAnswer
+    from seenat.memorization.queries.recited import Recital
     from seenat.memorization.queries.trajectories import SequenceTrajectory
-    from seenat.models import ModelAnswer, Models
+    from seenat.models import Citation, LearningRate, ModelAnswer, Models
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Batch, Order
@@ -69,11 +70,36 @@ class Lookups(CatalogSection):
     def describe(self, model: str | Model) -> ModelAnswer:
         """Everything known of one model: sizes, schedule, architecture, hyper-parameters, what sources claim."""
         from seenat.models import ModelAnswer
+        from seenat.registry.suites.cards import card_of
         from seenat.registry.suites.claims import claims_of
 
         chosen = self._model(model)
         with self._registry.database.read() as connection:
-            return ModelAnswer.of(chosen, claims_of(connection, "model", chosen.name))
+            claims = claims_of(connection, "model", chosen.name)
+        equivalent = (claim.value for claim in claims if claim.field == "equivalent_models" and claim.is_primary)
+        return ModelAnswer.of(chosen, claims, card_of(chosen, tuple(next(equivalent, ()))))
+
+    def cite(self, model: str | Model) -> Citation:
+        """How to cite a model: BibTeX of the model, its papers, its data and seenat, with licence and model card."""
+        from seenat.models import citation
+
+        return citation(self._model(model))
+
+    def learning_rate(self, model: str | Model, step: int | str) -> LearningRate:
+        """The learning rate of the update that turns `step` into the next, saved or not.
+
+        Raises `InvalidValue` where the run's hyper-parameters do not say it, and `UnknownCheckpoint` for a step that no update
+        of the run follows.
+        """
+        from seenat.models import learning_rate_at
+
+        return learning_rate_at(self._model(model), step)
+
+    def broken(self, *models: str | Model) -> Answers[BrokenCheckpoints]:
+        """The checkpoints of these models, or of all, that are wrong, suspect or missing, by status and reason, worst first."""
+        from seenat.checkpoints import broken_checkpoints
+
+        return broken_checkpoints(self._models(models) or list(self._registry.models()))
 
     def claims(self, subject: str | None = None) -> Answers[Claim]:
         """The claims of every field whose sources disagree: about one model, order or suite, or about all.
@@ -91,6 +117,10 @@ class Lookups(CatalogSection):
     def generation(self) -> int:
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
         return self._registry.generation()
+
+    def is_measured(self, name: str) -> bool:
+        """Whether anything was measured over this order, or over the order of this model; raises as `batch` does."""
+        return self._registry.has_measurements(self._registry.order_or_model(name)[0])
 
     def order(self, name: str) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
@@ -141,16 +171,22 @@ class Lookups(CatalogSection):
 
         chosen = self._model(model)
         checkpoint = chosen.checkpoint(step)
-        files, evidence = self._registry.checkpoint_files(checkpoint), self._registry.evidence(checkpoint)
-        return StepAnswer.of(chosen, checkpoint, files, evidence)
+        return StepAnswer.of(chosen, checkpoint, *self._registry.details(checkpoint))
 
     def batch(
-        self, name: str, index: int, *, tokens: bool = False, decode: bool = False, out: str | Path | None = None
+        self,
+        name: str,
+        index: int,
+        *,
+        tokens: bool = False,
+        decode: bool = False,
+        documents: bool = False,
+        out: str | Path | None = None,
     ) -> BatchAnswer:
         """Where a batch of a model or an order lies, and for a model the checkpoints around it.
 
         Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
-        texts, and `out` writes the ids to a new .npy file. Raises `UnknownBatch` beyond the order, `InvalidValue` for a file of
+        texts, `documents` the documents that each sequence holds, and `out` writes the ids to a new .npy file. Raises `UnknownBatch` beyond the order, `InvalidValue` for a file of
         another ending, one that exists, or in a folder that does not, `NoRoom` where the disk is full.
         """
         from seenat.batches import BatchAnswer
@@ -164,21 +200,26 @@ class Lookups(CatalogSection):
             check_folder(Path(out))
             self._write_array(batch, Path(out))
             content["written"] = str(out)
-        content |= self._content(order, batch.sequences, tokens=tokens, decode=decode)
+        content |= self._content(order, batch.sequences, tokens=tokens, decode=decode, documents=documents)
         return BatchAnswer.of(batch, model, **content)
 
-    def sequence(self, name: str, index: int, *, tokens: bool = False, decode: bool = False) -> SequenceAnswer:
+    def sequence(
+        self, name: str, index: int, *, tokens: bool = False, decode: bool = False, documents: bool = False
+    ) -> SequenceAnswer:
         """Where a sequence of a model or an order lies, and its trajectories measured so far.
 
-        For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text.
-        Raises `UnknownSequence` beyond the order.
+        For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text and
+        what checkpoints said of it, `documents` the documents that it holds. Raises `UnknownSequence` beyond the order.
         """
         from seenat.batches import SequenceAnswer
 
         order, model = self._registry.order_or_model(name)
         place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
-        content = self._content(order, SequenceRange(index, index + 1), tokens=tokens, decode=decode)
-        return place.with_content(trajectories=self._trajectories(order, index), **content)
+        span, trajectories = SequenceRange(index, index + 1), self._trajectories(order, index)
+        content = self._content(order, span, tokens=tokens, decode=decode, documents=documents)
+        if decode and trajectories:
+            content["recitals"] = self._recitals(order, span, trajectories)
+        return place.with_content(trajectories=trajectories, **content)
 
     def _write_array(self, batch: Batch, file: Path) -> None:
         from seenat.registry.exports.files import write_array
@@ -186,8 +227,10 @@ class Lookups(CatalogSection):
 
         write_array(file, read_sequences(self._registry, batch.order, batch.sequences))
 
-    def _content(self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool) -> dict[str, Any]:
-        if not tokens and not decode:
+    def _content(
+        self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool, documents: bool
+    ) -> dict[str, Any]:
+        if not tokens and not decode and not documents:
             return {}
         from seenat.registry.integrity.batch_digests import read_sequences
 
@@ -197,7 +240,22 @@ class Lookups(CatalogSection):
             from seenat.registry.orders.text.detokenize import decode as decoded
 
             content["texts"] = tuple(decoded(order.tokenizer, ids, order=order.name))
+        if documents:
+            from seenat.registry.orders.text.documents import cut_documents
+            from seenat.registry.orders.text.tokenizer import load_tokenizer
+
+            content["documents"] = cut_documents(load_tokenizer(order.tokenizer, order=order.name), ids, order.eos_id)
         return content
+
+    def _recitals(
+        self, order: Order, sequence: SequenceRange, trajectories: tuple[SequenceTrajectory, ...]
+    ) -> tuple[Recital, ...]:
+        from seenat.memorization.queries.recited import recitals
+        from seenat.registry.integrity.batch_digests import read_sequences
+        from seenat.registry.orders.text.tokenizer import load_tokenizer
+
+        tokenizer = load_tokenizer(order.tokenizer, order=order.name)
+        return recitals(tokenizer, read_sequences(self._registry, order, sequence)[0], trajectories)
 
     def _trajectories(self, order: Order, index: int) -> tuple[SequenceTrajectory, ...]:
         # Most look-ups are of orders of which nothing was measured: they need not load what reads results.

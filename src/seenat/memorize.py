@@ -1,6 +1,7 @@
 """Measuring what a model's checkpoints have memorized: a request in the words of `seenat memorize`, planned and run.
 
 MemorizeOptions     the options of `Catalog.memorize`
+SubmitOptions       those of `Catalog.submit`
 MemorizeRequest     the options with their defaults
 MemorizeObserver    hears of plans and progress while it runs
 MemorizeAnswer      the jobs that were run
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
-__all__ = ["JobAnswer", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizeRequest", "run_request"]
+__all__ = [
+    "JobAnswer",
+    "MemorizeAnswer",
+    "MemorizeObserver",
+    "MemorizeOptions",
+    "MemorizeRequest",
+    "SubmitOptions",
+    "run_request",
+]
 
 
 class MemorizeObserver:
@@ -60,8 +69,8 @@ class MemorizeObserver:
         yield self.progress
 
 
-class MemorizeOptions(TypedDict, total=False):
-    """The options of `Catalog.memorize`, which describes each, for programs that pass them on."""
+class SubmitOptions(TypedDict, total=False):
+    """The options of `Catalog.submit`: those of `Catalog.memorize`, which describes each, that say what is measured."""
 
     steps: str | Iterable[int | str]
     sequences: SequenceRange | str | None
@@ -74,14 +83,19 @@ class MemorizeOptions(TypedDict, total=False):
     offset: int
     eos: str | None
     dtype: str
+    allow_suspect: bool
+    name: str | None
+    note: str | None
+
+
+class MemorizeOptions(SubmitOptions, total=False):
+    """The options of `Catalog.memorize`, for programs that pass them on."""
+
     adaptive: bool
     coarse: int | Iterable[int | str] | None
     audit: int | None
-    allow_suspect: bool
     device: str | None
     keep_checkpoints: int | None
-    name: str | None
-    note: str | None
     submit: bool
 
 

@@ -2,6 +2,8 @@
 
     ModelSummary  a row of the catalog
     ModelAnswer   everything known of one model
+    Citation      how to cite one
+    LearningRate  the learning rate of one update
     RateAt        its learning rate at a step
 
 Steps are integers. More JSON keys may come; the ones here stay.
@@ -11,19 +13,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.models import AliasSpec, EarlierMeaning, Model
 from seenat.registry.checkpoints.parameters import ParameterCount
-from seenat.registry.errors import InvalidValue
+from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 from seenat.registry.learning_rate import learning_rate
 from seenat.registry.schedule import Schedule
+from seenat.registry.units import parse_step
 
 if TYPE_CHECKING:
+    from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["ModelAnswer", "ModelSummary", "Models", "RateAt", "ScheduleAnswer"]
+__all__ = [
+    "Citation",
+    "CitationEntry",
+    "LearningRate",
+    "ModelAnswer",
+    "ModelSummary",
+    "Models",
+    "RateAt",
+    "ScheduleAnswer",
+    "citation",
+    "learning_rate_at",
+]
 
 _RATES = 200
 """Steps between which a curve of learning rates is straight: about the pixels of half a chart."""
@@ -143,10 +158,14 @@ class ModelAnswer(ModelSummary):
     hyperparameters: Mapping[str, Any]
     claims: tuple[Claim, ...] = ()
     """What sources state, by field, the primary one first."""
+    card: Card | None = None
+    """What its model card says; None, and no key, for suites of one's own."""
+
+    json_only_with: ClassVar[Mapping[str, str]] = {"card": "card"}
 
     @classmethod
-    def of(cls, model: Model, claims: tuple[Claim, ...] = ()) -> Self:
-        """Everything that a model and claims about it say."""
+    def of(cls, model: Model, claims: tuple[Claim, ...] = (), card: Card | None = None) -> Self:
+        """Everything that a model, claims about it, and its card say."""
         return cls(
             **_summary(model),
             aliases=tuple(alias.name for alias in model.aliases if alias.valid_until is None),
@@ -162,4 +181,134 @@ class ModelAnswer(ModelSummary):
             architecture=model.architecture,
             hyperparameters=model.hyperparameters,
             claims=claims,
+            card=card,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CitationEntry(Answer):
+    """One entry of a bibliography."""
+
+    of: str
+    """`model`, `paper`, `data` or `software`."""
+    key: str
+    bibtex: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation(Answer):
+    """How to cite a model: BibTeX of the model, papers, data and seenat, and its licence."""
+
+    model: str
+    licence: str | None
+    """None where the catalog does not know it."""
+    card: str | None
+    """The address of the model card."""
+    entries: tuple[CitationEntry, ...]
+
+    json_names = ("model", "licence", "card", "entries", "bibtex")
+
+    @property
+    def bibtex(self) -> str:
+        """All entries."""
+        return "\n\n".join(entry.bibtex for entry in self.entries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRate(Answer):
+    """The learning rate of one update, whether or not a checkpoint was saved there."""
+
+    model: str
+    step: int
+    """The update turns this step into the next."""
+    batch: int
+    """What the update consumed."""
+    learning_rate: float
+    decay_stated: bool
+    """Whether the run states over how many updates it fell; else the whole run is taken."""
+    learning_rate_decay: str
+    peak: float
+    floor: float
+    warmup_steps: int
+    decay_steps: int
+
+
+def citation(model: Model) -> Citation:
+    """How to cite a model."""
+    from seenat.registry.suites.cards import card_of, papers_of
+
+    card = card_of(model)
+    papers, data = papers_of(model)
+    entries = [
+        ("model", model.name, _model_entry(model)),
+        *(("paper", paper.key, paper.bibtex) for paper in papers),
+        *(("data", paper.key, paper.bibtex) for paper in data),
+        ("software", "seenat", _software_entry()),
+    ]
+    return Citation(
+        model=model.name,
+        licence=card.licence if card else None,
+        card=card.url if card else None,
+        entries=tuple(CitationEntry(of=of, key=key, bibtex=bibtex) for of, key, bibtex in entries),
+    )
+
+
+def _model_entry(model: Model) -> str:
+    order = model.training_order
+    content = f", content {order.digest}" if order is not None and order.digest else ""
+    trained = f"trained on the order {order.name}{content}" if order else "whose training order is not published"
+    fields = {
+        "title": f"{{{model.name}}}",
+        "author": f"{{{model.repository.partition('/')[0] if model.repository else f'suite {model.suite}'}}}",
+        "howpublished": f"\\url{{https://huggingface.co/{model.repository}}}" if model.repository else None,
+        "note": f"A language model of the suite {model.suite}, {trained}",
+    }
+    return _entry("misc", model.name, fields)
+
+
+def _software_entry() -> str:
+    from seenat import __version__
+
+    title = "seenat: which training step saw it, and from which step it stuck"
+    return _entry(
+        "software", "seenat", {"title": f"{{{title}}}", "author": "{The developers of seenat}", "version": __version__}
+    )
+
+
+def _entry(kind: str, key: str, fields: Mapping[str, str | None]) -> str:
+    escaped = {name: value.replace("_", r"\_") for name, value in fields.items() if value is not None}
+    lines = [f"  {name} = {{{value}}}" for name, value in escaped.items()]
+    return ",\n".join([f"@{kind}{{{key}", *lines]) + "\n}"
+
+
+def learning_rate_at(model: Model, step: int | str) -> LearningRate:
+    """The learning rate of the update that turns a step into the next; raises as `Catalog.learning_rate` does."""
+    schedule, stated = model.schedule, model.hyperparameters
+    number = _step(model, step)
+    if schedule.next_batch(number) is None:
+        raise UnknownCheckpoint(
+            f"No update of {model.name} follows step {number}, the end of its run; ask for step {number - 1} or before.",
+            nearest=[number - 1],
+            model=model.name,
+            step=number,
+        )
+    rate = learning_rate(stated, number, schedule.steps)
+    decay = stated.get("decay_steps")
+    return LearningRate(
+        model=model.name,
+        step=number,
+        batch=number,
+        learning_rate=rate,
+        decay_stated=decay is not None,
+        learning_rate_decay=stated["learning_rate_decay"],
+        peak=float(stated["learning_rate"]),
+        floor=float(stated["min_learning_rate"]),
+        warmup_steps=int(stated["warmup_steps"]),
+        decay_steps=int(decay) if decay is not None else schedule.steps - int(stated["warmup_steps"]),
+    )
+
+
+def _step(model: Model, step: int | str) -> int:
+    """A number of updates; a revision such as `step3000` counts labels, as everywhere."""
+    number = parse_step(step)
+    return number if str(step).strip().isdecimal() else number // model.schedule.labels_per_step

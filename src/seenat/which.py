@@ -8,6 +8,7 @@ from seenat.lookups import CatalogSection
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
+    from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
@@ -17,7 +18,7 @@ __all__ = ["Which"]
 
 
 class Which(CatalogSection):
-    """Which sequences a model memorized first, kept, or learned again, and what changed, a page at a time; and how many of each batch.
+    """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
     Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was.
     """
@@ -39,6 +40,25 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+
+    def earlier(
+        self,
+        model: str | Model,
+        other: str | Model,
+        *,
+        limit: int = 20,
+        after: int | None = None,
+        protocol: str | None = None,
+    ) -> Earlier:
+        """What `model` memorized before `other`, both of one order: both onsets of each sequence, and by how much.
+
+        Counts are of all sequences that both memorized; `after` is the `next` of the page before.
+        """
+        from seenat.memorization.queries.earlier import memorized_earlier
+
+        first, second = self._model(model), self._model(other)
+        start = -1 if after is None else after
+        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=limit, after=start)
 
     def kept(
         self,

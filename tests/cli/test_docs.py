@@ -27,7 +27,7 @@ PAGES = (
     "docs/pythia.md",
     "docs/trace.md",
 )
-TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md")
+TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md")
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -123,7 +123,8 @@ def test_a_page_runs_from_top_to_bottom(
             if kind == "python":
                 exec(compile(text, page, "exec"), names)  # noqa: S102 - our own documents, as their readers run them.
     finally:
-        names["catalog"].close()
+        if "catalog" in names:
+            names["catalog"].close()
 
 
 def test_results_open_as_the_page_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

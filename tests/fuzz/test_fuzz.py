@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.briefly import damaged_inputs
 
+from fuzz.__main__ import main, run_target
 from fuzz.targets import all_targets
 
 TARGETS = all_targets()
-TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _tests_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the process in which each target is read."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=":")
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_damaged_input_is_read_or_refused(name: str, pytestconfig: pytest.Config) -> None:
+def test_damaged_input_is_read_or_refused(name: str, pytestconfig: pytest.Config, tmp_path: Path) -> None:
     if TARGETS[name].needs_torch and importlib.util.find_spec("torch") is None:
         pytest.skip("needs torch")
-    done = subprocess.run(
-        [sys.executable, "-m", "fuzz", name, "--inputs", str(damaged_inputs(pytestconfig)), "--no-keep"],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = run_target(TARGETS[name], seed=0, inputs=damaged_inputs(pytestconfig), folder=tmp_path)
+    assert outcome.failures == {}
+
+
+def test_the_command_counts_what_it_read() -> None:
+    said = CliRunner().invoke(main, ["database-url", "--inputs", "5", "--no-keep"])
+    assert (said.exit_code, ": 5 inputs, 0 failures, " in said.output) == (0, True), said.output

@@ -18,6 +18,7 @@ from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
 WRITE_OR_COMPUTE = {
+    *("delete results", "delete job", "unregister", "db backup", "db restore", "db verify", "gc"),
     *("cancel", "compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),
     *(
         "export-memorized",
@@ -28,7 +29,8 @@ WRITE_OR_COMPUTE = {
         "index build",
         "index remove",
     ),
-    *("index verify", "influence", "memorize", "register", "sync", "verify", "worker"),
+    *("index verify", "influence", "memorize", "register", "sync", "token create", "token list", "token log"),
+    *("token revoke", "verify", "worker"),
 }
 """Commands that write, load a checkpoint, or read what no request may make a service read."""
 

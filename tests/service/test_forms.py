@@ -16,7 +16,7 @@ from support.served import Serve, Served
 import seenat
 from seenat.registry.answer import to_json
 from seenat.remote.routes import ROUTES, Route
-from seenat.service.api.csv import columns_of, csv_lines, flatten
+from seenat.service.api.csv import columns_of, csv_lines
 from seenat.service.api.documents import Form, encode
 from seenat.service.api.kept import Encoded, KeptAnswers
 from seenat.service.api.openapi import describe_api
@@ -55,7 +55,7 @@ def test_every_list_is_csv_and_json_lines_too(served: Served, route: Route) -> N
     assert len(table) == len(rows)
     assert rows[: len(rows_of(served, route))] == rows_of(served, route)
     if rows:
-        assert set(table[0]) == set(columns_of(map(flatten, rows)))
+        assert set(table[0]) == {".".join(path) for path in columns_of(rows)}
 
 
 def test_the_form_can_be_asked_by_a_header(served: Served) -> None:
@@ -92,12 +92,21 @@ def test_a_list_without_a_limit_is_read_to_its_end(served: Served) -> None:
 
 def test_cells_that_begin_a_formula_are_text() -> None:
     rows = [{"name": text} for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", 'a,"b"\n')]
-    lines = csv_lines(rows, ["name"], header=True).decode()
+    lines = csv_lines(rows, [("name",)], header=True).decode()
     cells = [row["name"] for row in csv.DictReader(io.StringIO(lines, newline=""))]
     assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\r=1", "plain", 'a,"b"\n']
     assert csv_lines(
-        [{"n": -1, "f": -0.5, "b": True, "x": None, "l": [1, 2]}], ["n", "f", "b", "x", "l"], header=False
+        [{"n": -1, "f": -0.5, "b": True, "x": None, "l": [1, 2]}],
+        [(name,) for name in "nfbxl"],
+        header=False,
     ) == (b'-1,-0.5,true,,"[1, 2]"\r\n')
+
+
+def test_what_only_some_rows_have_is_a_column() -> None:
+    rows: list[dict[str, Any]] = [{"a": None, "b": {}}, {"a": {"x": 1, "y": {"z": "=2"}}}, {"c": 3}]
+    columns = columns_of(rows)
+    assert columns == [("b",), ("a", "x"), ("a", "y", "z"), ("c",)]
+    assert csv_lines(rows, columns, header=True).decode().splitlines() == ["b,a.x,a.y.z,c", "{},,,", ",1,'=2,", ",,,3"]
 
 
 @pytest.mark.parametrize("form", [Form.CSV, Form.JSONL])

@@ -46,7 +46,7 @@ LEFT_OUT: dict[str, Kept] = {
     "tests/registry/database/test_schema.py::test_two_upgrades_at_once_make_one_catalog": (0, "waits for SQLite's locks"),
     "tests/registry/orders/remote/test_order.py::test_a_thousand_scattered_sequences_are_read": (0, "counts requests"),
     "tests/registry/orders/remote/test_order.py::test_processes_share_a_cache": (0, "waits for other processes"),
-    "tests/registry/orders/formats/test_parquet_limits.py": (4, "pyarrow's memory, and bytes that no library reads"),
+    "tests/registry/parquet/test_parquet_limits.py": (4, "pyarrow's memory, and bytes that no library reads"),
     "tests/registry/orders/test_registered.py": (4, "registers one kind of order after the other"),
     "tests/registry/orders/remote/test_order.py": (4, "a server and a client a test; the client is httpx"),
     "tests/registry/integrity/test_evidence.py": (4, "compares kinds of evidence pair by pair"),

@@ -67,10 +67,11 @@ def indexed_rows(
     ranks: Codes | None = None,
     pieces: int = 1,
     source: TokenSource | None = None,
+    few: int = 64,
 ) -> Iterator[IndexedRows]:
     """An index of `rows`, in shards that end at `cuts` and at the end; the order is cut into files within ids.
 
-    Its reader is `source`, where one is given.
+    Its reader is `source`, where one is given. Up to `few` look-ups times shards are bisected one by one.
     """
     source = source or _source(folder, rows, pieces)
     borders = sorted({0, *cuts, len(rows)})
@@ -96,7 +97,7 @@ def indexed_rows(
         layout.check(path)
         shards.append(IndexedShard(path, layout, built.digest))
     write_directory(folder, shards)
-    with NgramIndex(folder, shards, recipe.ranks, rows.shape[1]) as index:
+    with NgramIndex(folder, shards, recipe.ranks, rows.shape[1], few) as index:
         yield IndexedRows(rows, source, index)
 
 
@@ -148,6 +149,7 @@ def compare(random: np.random.Generator, queries: int) -> int:
             fingerprints=bool(random.integers(0, 2)),
             ranks=ranks,
             pieces=int(random.integers(1, 4)),
+            few=int(random.choice([0, 4, 64])),
         ) as order,
     ):
         for _ in range(queries):

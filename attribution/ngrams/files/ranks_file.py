@@ -11,20 +11,20 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
 
-__all__ = ["read_ranks", "write_ranks"]
+__all__ = ["ranks_path", "read_ranks", "write_ranks"]
 
 
 def write_ranks(folder: Path, ranks: Codes) -> str:
     """Write the ranks into a folder; returns their digest."""
     data = ranks.astype("<u2").tobytes()
     digest = sha256_of_bytes(data)
-    write_atomic(_path(folder, digest), data)
+    write_atomic(ranks_path(folder, digest), data)
     return digest
 
 
 def read_ranks(folder: Path, digest: str) -> Codes:
     """The ranks of this digest; raises `CorruptFile` where the file is gone or changed."""
-    path = _path(folder, digest)
+    path = ranks_path(folder, digest)
     try:
         with path.open("rb") as file:
             data = file.read(2 * CODES + 1)
@@ -38,5 +38,6 @@ def read_ranks(folder: Path, digest: str) -> Codes:
 _AGAIN = "remove the index with `seenat index remove` and build it again."
 
 
-def _path(folder: Path, digest: str) -> Path:
+def ranks_path(folder: Path, digest: str) -> Path:
+    """Where the ranks of this digest lie."""
     return folder / f"{digest.removeprefix('sha256:')[:16]}.ranks"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.jobs import job_workers
 
-__all__ = ["add_worker", "remove_workers", "renew_worker", "workers_of"]
+__all__ = ["add_worker", "forget_workers", "remove_workers", "renew_worker", "workers_of"]
 
 
 def add_worker(connection: Connection, job_ids: tuple[int, ...], owner: str, now: str, until: str) -> None:
@@ -29,6 +29,11 @@ def renew_worker(connection: Connection, owner: str, until: str) -> bool:
 def remove_workers(connection: Connection, job_ids: tuple[int, ...], owners: list[str]) -> None:
     """Let runs stand at some jobs no more."""
     connection.execute(delete(job_workers).where(job_workers.c.job_id.in_(job_ids), job_workers.c.owner.in_(owners)))
+
+
+def forget_workers(connection: Connection, job_ids: tuple[int, ...]) -> None:
+    """Let no run stand at some jobs any more, whoever it was."""
+    connection.execute(delete(job_workers).where(job_workers.c.job_id.in_(job_ids)))
 
 
 def workers_of(connection: Connection, job_ids: tuple[int, ...]) -> list[AnyRow]:

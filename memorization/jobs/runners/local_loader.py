@@ -14,7 +14,7 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.hub.location import CheckpointLocation
-from seenat.registry.integrity.content import Content, content_of, location_of
+from seenat.registry.integrity.content import Content, content_of, fetch_files
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
@@ -44,7 +44,7 @@ class LocalLoader:
 
     def fetch(self, checkpoint: Checkpoint, observer: DownloadObserver) -> Content:
         """See `CheckpointLoader.fetch`."""
-        return content_of(self.catalog, checkpoint, location_of(self.model, checkpoint).fetch(observer))
+        return content_of(self.catalog, checkpoint, fetch_files(self.catalog, self.model, checkpoint, observer))
 
     def load(self, folder: Path) -> JointScorer:
         """See `CheckpointLoader.load`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results.array import Values
 from seenat.memorization.results.commit import MeasurementStore
-from seenat.memorization.results.measurements import current_rows, find_measurement
+from seenat.memorization.results.measurements import ProtocolName, current_rows, find_with_others
 from seenat.memorization.results.read import read_values
 from seenat.memorization.studies.inputs.quantities import Floats, Quantity
 from seenat.registry.answer import Answer
@@ -39,6 +39,7 @@ class StudyScope(TypedDict):
     order: str
     protocol: Protocol
     adaptive: tuple[AdaptivePlan, ...]
+    other_protocols: tuple[ProtocolName, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,13 @@ class StudyAnswer(Answer):
     protocol: Protocol
     adaptive: tuple[AdaptivePlan, ...]
     """The adaptive jobs that left out sequences the answer would count."""
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of the study, and behind them the other protocols."""
+        others = [name.to_json() for name in self.other_protocols]
+        return {**super().to_json(), "other_protocols": others}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +123,8 @@ class StudyData:
     rows: dict[int, int]
     """The array's row of each measured step, ascending by step; never empty."""
     coverage: Coverage
+    other_protocols: tuple[ProtocolName, ...] = ()
+    """Other protocols by which the model has results."""
 
     @property
     def protocol(self) -> Protocol:
@@ -171,6 +181,7 @@ class StudyData:
             "order": self.model.order.name,
             "protocol": self.protocol,
             "adaptive": tuple(plan for data in (self, *others) for plan in data.coverage.adaptive),
+            "other_protocols": self.other_protocols,
         }
 
     def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
@@ -187,7 +198,7 @@ def open_study_data(
     Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
-        measurement = find_measurement(connection, model, protocol, measures=measures)
+        measurement, others = find_with_others(connection, model, protocol, measures=measures)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         coverage = read_coverage(catalog.database, connection, model, measurement)
     if not rows:
@@ -200,4 +211,5 @@ def open_study_data(
         store=MeasurementStore(catalog.database, model, measurement),
         rows=rows,
         coverage=coverage,
+        other_protocols=others,
     )

@@ -1,6 +1,7 @@
 """The catalog's tables, as SQLAlchemy Core sees them; the migrations make the same schema step by step.
 
     base      the metadata that all tables share
+    access    who may write over HTTP, and what was written by which token
     catalog   what suites consist of and what is known of it
     imports   what others measured
     indexes   n-gram indexes of orders, and their shards
@@ -8,7 +9,7 @@
     results   what was measured
     complete  the metadata, once all tables are in it
 
-The tables, in five layers, each pointing only upwards:
+The tables, in six layers, each pointing only upwards:
 
 * catalog     suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
               claims; generations, which count their changes
@@ -16,6 +17,7 @@ The tables, in five layers, each pointing only upwards:
 * indexes     indexes, index_shards: where some ids stand in an order
 * jobs        protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts
+* access      access_tokens, access_log: they point nowhere
 
 A *measurement* is what makes numbers comparable: one protocol, one model, one order's content. Its dense values live in a
 Zarr array; `measurement_rows` says which row of that array belongs to which checkpoint *content*, `blocks` which files

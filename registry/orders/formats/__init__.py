@@ -8,7 +8,6 @@ megatron_idx          MMIDIDX: the index of Megatron and GPT-NeoX, read, checked
 gathered              GatheredOrder: the base of readers whose sequences are not contiguous in a file
 parquet               ParquetOrder: a sequence a row
 parquet_footer        what the footers of Parquet files say before a row is read
-parquet_limits/       what a Parquet file would take in memory, before pyarrow decodes it
 neox_index_map        IndexMapOrder: sequences joined from documents, as GPT-NeoX trains
 index_map_arrays      the three arrays that say which ids of which documents make up each sequence
 index_map_names       what the names of these arrays say of their run, and whether it packed documents

@@ -129,20 +129,26 @@ class FlatOrder:
         width = data.shape[1]
         # A run as one item: numpy copies items of any length twice as fast as rows of bytes.
         items = data.view(f"V{width}")[:, 0]
+        low, high = int(first_bytes.min()), int(first_bytes.max()) + width
+        number = self._pieces.number_at(low)
+        if high <= self._pieces.starts[number + 1]:
+            items[:] = self._runs(number, items.dtype)[first_bytes - self._pieces.starts[number]]
+            return
         numbers = np.searchsorted(self._pieces.starts, first_bytes, side="right") - 1
-        first, last = int(numbers.min()), int(numbers.max())
-        for number in [first] if first == last else np.unique(numbers).tolist():
+        for number in np.unique(numbers).tolist():
             start, stop = self._pieces.starts[number], self._pieces.starts[number + 1]
-            is_inside = (numbers == number) & (first_bytes + width <= stop)
-            if is_inside.any():
-                # One run of bytes for each byte of the piece at which one can begin; nothing is read by making it.
-                runs = np.ndarray((stop - start - width + 1,), items.dtype, self._bytes(number), strides=(1,))
-                inside = slice(None) if is_inside.all() else is_inside
-                items[inside] = runs[first_bytes[inside] - start]
+            inside = (numbers == number) & (first_bytes + width <= stop)
+            if inside.any():
+                items[inside] = self._runs(number, items.dtype)[first_bytes[inside] - start]
         # The few runs that two pieces share are read one by one.
         for row in np.flatnonzero(first_bytes + width > np.asarray(self._pieces.starts)[numbers + 1]):
             position = int(first_bytes[row])
             data[row] = self._read(ByteRange(position, position + width))
+
+    def _runs(self, number: int, item: np.dtype[Any]) -> npt.NDArray[Any]:
+        """One run of bytes for each byte of a piece at which one can begin; nothing is read by making it."""
+        length = self._pieces.pieces[number].length
+        return np.ndarray((length - item.itemsize + 1,), item, self._bytes(number), strides=(1,))
 
     def _whole_within(self, number: int, columns: ByteRange) -> SequenceRange:
         """The sequences whose `columns` lie wholly within a piece."""

@@ -3,7 +3,7 @@
 Footers are read once, when the order is opened; after that only the row groups and columns that a request needs. A row
 group of up to 64 MiB of ids is decoded whole, and the last four are kept. From a larger row group, rows are decoded 1,024 at
 a time and only forwards, so sequential reading decodes no row twice, and memory never depends on how the files were written:
-what a row group holds is known before it is decoded (`parquet_limits`), and of long sequences fewer are decoded at a time.
+what a row group holds is known before it is decoded (`seenat.registry.parquet`), and of long sequences fewer are decoded at a time.
 
 All decoded rows are checked: as many ids as the order's sequences have, each of a value that its type can hold, no nulls,
 and, where the files number them, the expected sequence and batch.
@@ -24,19 +24,13 @@ from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim, agree, described
 from seenat.registry.orders.formats.gathered import GatheredOrder
-from seenat.registry.orders.formats.parquet_footer import (
-    Footer,
-    batches_of,
-    described_by_footers,
-    open_file,
-    open_guard,
-    read_footer,
-)
-from seenat.registry.orders.formats.parquet_limits.guard import MOST_IDS, Guard
+from seenat.registry.orders.formats.parquet_footer import Footer, described_by_footers, open_file, read_footer
 from seenat.registry.orders.geometry import ID_BYTES, Geometry
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import Sequences, Tokens
 from seenat.registry.orders.vocabulary import check_ids
+from seenat.registry.parquet.bounded import BoundedFile
+from seenat.registry.parquet.guard import MOST_IDS
 
 __all__ = ["ParquetOrder", "open_parquet"]
 
@@ -83,7 +77,7 @@ class ParquetOrder(GatheredOrder):
         self._sequences_per_batch = sequences_per_batch
         self._vocab_size = vocab_size
         self._whole_bytes = whole_bytes
-        self._rows_at_once = max(1, min(rows_at_once, MOST_IDS // geometry.tokens_per_sequence))
+        self._rows_at_once = rows_at_once
         groups = [footer.row_groups for footer in self._footers]
         self._places = [(file, number) for file, rows in enumerate(groups) for number in range(len(rows))]
         self._starts = _starts_of(rows for file in groups for rows in file)
@@ -94,11 +88,10 @@ class ParquetOrder(GatheredOrder):
         self._lock = Lock()
         self._streamed: _Piece | None = None
         self._file = lru_cache(maxsize=_OPEN_FILES)(self._open)
-        self._guard = lru_cache(maxsize=_OPEN_FILES)(self._open_guard)
         self._whole = lru_cache(maxsize=_KEPT)(self._decode_whole)
 
     def __getstate__(self) -> dict[str, Any]:
-        forgotten = ("_lock", "_streamed", "_file", "_guard", "_whole")
+        forgotten = ("_lock", "_streamed", "_file", "_whole")
         return {key: value for key, value in vars(self).items() if key not in forgotten}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -154,17 +147,9 @@ class ParquetOrder(GatheredOrder):
         """All rows of a row group, in parts; raises `CorruptFile` where they are fewer than the footer says."""
         file, number = self._places[group]
         footer = self._footers[file]
-        columns = [name for name in (footer.tokens, footer.sequence, footer.batch) if name is not None]
         sequence, stop = int(self._starts[group]), int(self._starts[group + 1])
-        for batch in batches_of(
-            footer,
-            self._file(file),
-            self._guard(file),
-            number,
-            columns=columns,
-            rows=self._rows_at_once,
-            most=self._geometry.tokens_per_sequence,
-        ):
+        most = self._geometry.tokens_per_sequence
+        for batch in self._file(file).batches(number, rows=self._rows_at_once, most=most):
             yield self._checked(footer, batch, sequence)
             sequence += len(batch)
         if sequence != stop:
@@ -172,11 +157,8 @@ class ParquetOrder(GatheredOrder):
                 f"{footer.path}, row group {number}: it ends {stop - sequence} rows early; download it again."
             )
 
-    def _open(self, file: int) -> Any:
+    def _open(self, file: int) -> BoundedFile:
         return open_file(self._footers[file], self._filesystem)
-
-    def _open_guard(self, file: int) -> Guard:
-        return open_guard(self._footers[file], self._filesystem)
 
     # -- checks
 
@@ -272,8 +254,7 @@ def _first_row(footers: Sequence[Footer], filesystem: Any) -> Iterator[GeometryC
         raise CorruptFile(f"{footers[0].path}: there are no rows in the {len(footers)} files; download them again.")
     group = next(number for number, rows in enumerate(footer.row_groups) if rows)
     where = f"{footer.path}, row 0"
-    opened, guard = open_file(footer, filesystem), open_guard(footer, filesystem)
-    batch = next(batches_of(footer, opened, guard, group, columns=[footer.tokens], rows=1, most=MOST_IDS), None)
+    batch = next(open_file(footer, filesystem, only_ids=True).batches(group, rows=1, most=MOST_IDS), None)
     if batch is None:
         raise CorruptFile(f"{where}: it cannot be read, and its footer says that it is there; download it again.")
     row = batch.column(0)

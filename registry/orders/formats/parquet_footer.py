@@ -11,21 +11,17 @@ Two layouts are recognized by the names of their columns. Only the column of the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.errors import CorruptFile, SeenatError
+from seenat.registry.errors import CorruptFile
 from seenat.registry.optional import arrow
 from seenat.registry.orders.agreement import GeometryClaim
 from seenat.registry.orders.file_signature import head_of, looks_like
-from seenat.registry.orders.formats.parquet_limits.chunks import FileBytes, check_footer_length
-from seenat.registry.orders.formats.parquet_limits.guard import Guard
+from seenat.registry.parquet.bounded import BoundedFile, read_metadata, reading, rows_of_groups, shown
 
-__all__ = [
-    "LAYOUTS", "Footer", "Layout", "batches_of", "described_by_footers", "open_file", "open_guard", "read_footer", "reading",
-]  # fmt: skip
+__all__ = ["LAYOUTS", "Footer", "Layout", "described_by_footers", "open_file", "read_footer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +32,6 @@ class Layout:
     sequence: str
     batch: str
 
-
-# Of a file that is not local; a local one is mapped.
-_BUFFER = 1 << 20
-# Characters of what a file or a library says that a message repeats.
-_SHOWN = 200
 
 LAYOUTS = {
     "plain": Layout("tokens", "sequence", "batch"),
@@ -66,15 +57,16 @@ class Footer:
     """NumPy's name for the type of the ids as they are stored."""
     length: int | None
     """Ids of every row where the type of the column fixes it."""
-    ids: int
-    """Number of the column of ids, counted as the file stores them."""
-    others: tuple[int, ...]
-    """Numbers of the columns of `sequence` and `batch`."""
 
     @property
     def row_groups(self) -> list[int]:
         """Rows of each row group."""
-        return [self.metadata.row_group(number).num_rows for number in range(self.metadata.num_row_groups)]
+        return rows_of_groups(self.metadata)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        return [name for name in (self.tokens, self.sequence, self.batch) if name is not None]
 
 
 def read_footer(path: str, filesystem: Any = None) -> Footer:
@@ -82,26 +74,21 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
 
     Raises `CorruptFile` for any other file, and for a file without a column of lists of whole numbers.
     """
-    pa = arrow()
     if filesystem is None:
         _check_magic(path)
+    metadata = read_metadata(path, filesystem)
     with reading(path):
-        check_footer_length(FileBytes(path, filesystem))
-        metadata = pa.parquet.read_metadata(path, filesystem=filesystem)
         schema = metadata.schema.to_arrow_schema()
         names = list(schema.names)
-    _check_rows(path, metadata)
     layout = next((layout for layout in LAYOUTS.values() if layout.tokens in names), None)
     if layout is None:
         columns = " or ".join(layout.tokens for layout in LAYOUTS.values())
         raise CorruptFile(
-            f"{path}: there is no column {columns}, only {_cut(', '.join(names))}; rename the one with the ids."
+            f"{path}: there is no column {columns}, only {shown(', '.join(names))}; rename the one with the ids."
         )
-    dtype, length = _type_of_ids(path, layout.tokens, schema.field(layout.tokens).type)
-    sequence, batch = _whole_numbers(schema, layout.sequence), _whole_numbers(schema, layout.batch)
     with reading(path):
-        (ids,) = _columns_of(metadata, layout.tokens)
-        others = tuple(number for name in (sequence, batch) if name for number in _columns_of(metadata, name))
+        dtype, length = _type_of_ids(path, layout.tokens, schema.field(layout.tokens).type)
+        sequence, batch = _whole_numbers(schema, layout.sequence), _whole_numbers(schema, layout.batch)
     return Footer(
         path=path,
         metadata=metadata,
@@ -110,8 +97,6 @@ def read_footer(path: str, filesystem: Any = None) -> Footer:
         batch=batch,
         dtype=dtype,
         length=length,
-        ids=ids,
-        others=others,
     )
 
 
@@ -129,61 +114,9 @@ def described_by_footers(footers: Sequence[Footer], dtype: str | None) -> Iterat
             yield GeometryClaim("tokens_per_sequence", footer.length, f"{footer.path} (column {footer.tokens})")
 
 
-@contextmanager
-def reading(where: str) -> Iterator[None]:
-    """Raise `CorruptFile` for whatever pyarrow raises: damaged files make it fail in ways that it does not document."""
-    try:
-        yield
-    except SeenatError:
-        raise
-    except Exception as error:
-        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-        raise CorruptFile(
-            f"{where}: it cannot be read as Parquet: {_cut(reason)}; download it again or give a Parquet file."
-        ) from error
-
-
-def open_guard(footer: Footer, filesystem: Any = None) -> Guard:
-    """What says what a row group takes before it is decoded; raises `CorruptFile` for a footer that it cannot read."""
-    with reading(footer.path):
-        return Guard(FileBytes(footer.path, filesystem), footer.ids, footer.others, len(footer.metadata.schema))
-
-
-def open_file(footer: Footer, filesystem: Any = None) -> Any:
-    """Open a file by the footer that was read before, with no whole column in memory.
-
-    A local file is mapped, so that no length within it can ask for more memory than it has bytes. Raises `CorruptFile` where
-    it is no longer as it was.
-    """
-    with reading(footer.path):
-        if filesystem is None:
-            return arrow().parquet.ParquetFile(footer.path, metadata=footer.metadata, memory_map=True, pre_buffer=False)
-        return arrow().parquet.ParquetFile(
-            footer.path, metadata=footer.metadata, filesystem=filesystem, buffer_size=_BUFFER, pre_buffer=False
-        )
-
-
-def batches_of(
-    footer: Footer, file: Any, guard: Guard, group: int, *, columns: Sequence[str], rows: int, most: int
-) -> Iterator[Any]:
-    """The record batches of columns of a row group, of so many rows of at most so many ids.
-
-    Raises `CorruptFile` where they cannot be decoded, or a row has more ids.
-    """
-    where = f"{footer.path}, row group {group}"
-    with reading(where):
-        lengths = guard.row_group(group, footer.row_groups[group], most, where)
-        batches = file.iter_batches(rows, [group], list(columns), use_threads=False)
-    done = 0
-    while True:
-        with reading(where):
-            done += rows
-            if lengths is not None:
-                lengths.check(done)
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield batch
+def open_file(footer: Footer, filesystem: Any = None, *, only_ids: bool = False) -> BoundedFile:
+    """The columns of a file, by the footer that was read before; raises `CorruptFile` where it is no longer as it was."""
+    return BoundedFile(footer.path, footer.metadata, [footer.tokens] if only_ids else footer.columns, filesystem)
 
 
 def _check_magic(path: str) -> None:
@@ -192,24 +125,6 @@ def _check_magic(path: str) -> None:
         raise CorruptFile(
             f"{path}: this is no Parquet file: it looks like {looks_like(head)}; download it again or give a Parquet file."
         )
-
-
-def _check_rows(path: str, metadata: Any) -> None:
-    rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
-        raise CorruptFile(
-            f"{path}: its footer says {metadata.num_rows} rows, and its row groups {sum(rows)}; download it again."
-        )
-
-
-def _columns_of(metadata: Any, name: str) -> list[int]:
-    """The numbers of the stored columns that pyarrow reads under a name."""
-    paths = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
-    return [number for number, path in enumerate(paths) if path.partition(".")[0] == name]
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
 
 
 def _whole_numbers(schema: Any, name: str) -> str | None:

@@ -2,5 +2,6 @@
 
 tokenizer   loads it: a file, a folder, or a repository on the hub
 encode      text to ids, and where its words begin
+documents   the documents within a sequence
 detokenize  ids back to text
 """

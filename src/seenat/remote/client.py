@@ -1,11 +1,11 @@
-"""A catalog that a service reads: the methods of the local one that read, with the same arguments, answers and errors.
+"""The catalog of a service: the methods of the local one that read, with the same arguments, answers and errors.
 
     with seenat.connect("http://127.0.0.1:8000") as catalog:
         catalog.step("pythia-70m", 3000).sequences_seen
         catalog.which.first("pocket-2m", by=128).sequences
 
 The methods are those of the table of routes; each takes what the local method takes, and is checked by its signature before
-anything is sent. What writes, or computes from checkpoints, is not here.
+anything is sent. Of what writes only `submit` and `cancel` are here (`jobs`), and nothing that computes from checkpoints.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import InvalidValue, Unreachable
 from seenat.registry.printable import in_a_sentence
 from seenat.remote.answers import read_answer
+from seenat.remote.jobs import RemoteJobs
 from seenat.remote.methods import SECTIONS, method_of
 from seenat.remote.problems import error_of
 from seenat.remote.routes import PREFIX, ROUTES, Route
@@ -58,12 +59,12 @@ class _Section:
         return [name for name in names if "." not in name]
 
 
-class RemoteCatalog(_Section, ClosesOnExit):
+class RemoteCatalog(RemoteJobs, _Section, ClosesOnExit):
     """The catalog of a service. It is a context manager; `close` gives back its connections."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         super().__init__(self._get, "")
-        self.url = _checked(url)
+        self.url, self._token = _checked(url), token
         timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         self._http = httpx2.Client(timeout=timeout, follow_redirects=False, headers={"user-agent": "seenat"})
 
@@ -75,7 +76,7 @@ class RemoteCatalog(_Section, ClosesOnExit):
         return f"<seenat catalog {self.url}>"
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *SECTIONS, "close", "url"]
+        return [*super().__dir__(), *SECTIONS, "cancel", "close", "submit", "url", "watch"]
 
     def __getattr__(self, name: str) -> Any:
         if name in SECTIONS:
@@ -83,8 +84,11 @@ class RemoteCatalog(_Section, ClosesOnExit):
         return super().__getattr__(name)
 
     def _get(self, address: str) -> Any:
+        return self._ask("GET", address)
+
+    def _ask(self, method: str, address: str, **how: Any) -> Any:
         try:
-            with self._http.stream("GET", f"{self.url}{PREFIX}{address}") as response:
+            with self._http.stream(method, f"{self.url}{PREFIX}{address}", **how) as response:
                 body = _read(response)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Unreachable(
@@ -94,7 +98,7 @@ class RemoteCatalog(_Section, ClosesOnExit):
             answer = json.loads(body)
         except ValueError:
             answer = None
-        if response.status_code == 200 and answer is not None:
+        if response.is_success and answer is not None:
             return read_answer(answer)
         if isinstance(answer, Mapping) and str(answer.get("type")).startswith("urn:seenat:"):
             raise error_of(answer)

@@ -121,8 +121,9 @@ _ALL = (
     _text("model", "A model by its name, an alias or its hub repository."),
     _text("models", "A model; several may be given.", many=True),
     _text("others", "A model to predict from; several may be given.", many=True),
+    _text("other", "The model to compare with."),
     _text("never", "The model that did not memorize them."),
-    _text("other", "The model of the second checkpoint; the same one unless given."),
+    _text("source", "The order, or the model, whose sequence is traced."),
     _text("order", "An order by its name."),
     _text("subject", "A model, an order or a suite."),
     _text("size", "A size, such as 70m."),
@@ -183,6 +184,7 @@ _ALL = (
     # What an answer holds.
     _flag("tokens", "Also the ids."),
     _flag("decode", "Also the texts."),
+    _flag("documents", "Also the documents that each sequence holds."),
     _flag("count", "Count all exposures, not only those of the page."),
     _flag("variants", "Also look for other blanks, lines and capitals."),
     _flag("anywhere", "Find the ids at any offset, by the index."),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -41,23 +42,24 @@ class Route:
     example: Mapping[str, str] = field(default_factory=dict)
     """Values with which it answers on every catalog, or on one with a measured pocket suite."""
     reads: str = "rows"
-    """`little`, less than a millisecond; `rows` of the catalog; `order`, which reads ids or an index and may take long."""
+    """`little`, less than a millisecond; `place`, as little unless the order was measured; `rows` of the catalog; `order`,
+    which reads ids or an index and may take long."""
     pages: int = 0
     """How many numbers say where the next page begins, `next` of the answer and `after` of the method; 0 without pages."""
     follows_from_catalog: bool = False
     """Whether its answer follows from models and orders alone, and so holds until those change."""
 
-    @property
+    @cached_property
     def in_path(self) -> tuple[str, ...]:
         """Parameters that stand in the path."""
         return tuple(_IN_PATH.findall(self.path))
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """All parameters, those of the path first, by the key under which this table knows them."""
         return {key: PARAMETERS[key] for key in (*self.in_path, *self.query)}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What tells it from all others: `models-model-steps-step`."""
         return re.sub(r"[^a-z]+", "-", self.path.lower()).strip("-")
@@ -82,7 +84,7 @@ class Route:
 
 _PAGE = ("limit", "after", "protocol")
 _NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
-_CONTENT = ("tokens", "decode")
+_CONTENT = ("tokens", "decode", "documents")
 _FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
 _TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
 _QUERY = {"text": "query", "ids": "query"}
@@ -98,6 +100,14 @@ _CATALOG = (
         follows_from_catalog=True,
     ),
     Route(path="/models/{model}", method="describe", example=_PYTHIA),
+    Route(path="/models/{model}/citation", method="cite", example=_PYTHIA, follows_from_catalog=True),
+    Route(
+        path="/models/{model}/learning-rates/{step}",
+        method="learning_rate",
+        example={**_PYTHIA, "step": "1500"},
+        reads="little",
+        follows_from_catalog=True,
+    ),
     Route(
         path="/models/{model}/checkpoints",
         method="checkpoints",
@@ -128,6 +138,7 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
+        reads="place",
         example={**_PYTHIA, "sequence": "3071999"},
     ),
     Route(
@@ -137,6 +148,14 @@ _CATALOG = (
         renamed={"tokens_seen": "tokens"},
         star="models",
         example={"size": "70m", "order": "pile"},
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/checkpoints/broken",
+        method="broken",
+        query=("models",),
+        star="models",
+        example={"models": "pythia-2.8b"},
         follows_from_catalog=True,
     ),
     Route(path="/orders", method="orders", follows_from_catalog=True),
@@ -157,6 +176,7 @@ _CATALOG = (
         method="sequence",
         query=_CONTENT,
         renamed=_NAME_INDEX,
+        reads="place",
         example={**_PYTHIA, "sequence": "1024"},
     ),
     Route(path="/claims", method="claims", query=("subject",), example={"subject": "pythia-70m"}),
@@ -170,6 +190,8 @@ _CATALOG = (
 )
 
 _RESULTS = (
+    Route(path="/results", method="results", query=("model",)),
+    Route(path="/models/{model}/results", method="results", example=_POCKET),
     Route(path="/jobs", method="jobs"),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
     Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
@@ -205,6 +227,14 @@ _RESULTS = (
         required=("by",),
         example={**_POCKET, "by": "384"},
         pages=2,
+    ),
+    Route(
+        path="/models/{model}/which/earlier",
+        method="which.earlier",
+        query=("other", *_PAGE),
+        required=("other",),
+        example={**_POCKET, "other": "pocket-660k"},
+        pages=1,
     ),
     Route(
         path="/models/{model}/which/kept",
@@ -336,6 +366,13 @@ _TEXTS = (
         query=(*_TRACE, "order", "model", "step"),
         renamed=_QUERY,
         example={"text": "the distributed process group of this rank"},
+        reads="order",
+    ),
+    Route(
+        path="/sequences/{source}/{sequence}/trace",
+        method="trace_sequence",
+        query=(*_TRACE[2:], "order", "model", "step"),
+        example={"source": "pocket-order", "sequence": "20", "order": "pocket-order"},
         reads="order",
     ),
     Route(path="/indexes", method="index.status", query=("order",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -140,6 +140,14 @@ class Indexes(CatalogSection):
         removed = [status for status in self._indexed(chosen, window) if window in (None, status.window)]
         remove_indexes(self._registry.database, chosen, {status.window for status in removed})
         return Answers(removed)
+
+    def remove_unused(self, digests: Iterable[str | None]) -> None:
+        """Delete the indexes of contents, each by its digest, that no order has any more."""
+        from seenat.attribution.ngrams.build.remove import remove_content
+
+        for digest in set(digests) - {order.digest for order in self._registry.orders()}:
+            if digest is not None:
+                remove_content(self._registry.database, digest)
 
     def _indexed(self, order: Order, window: int | None = None) -> Answers[IndexStatus]:
         from seenat.registry.errors import NotIndexed

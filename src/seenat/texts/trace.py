@@ -79,6 +79,30 @@ class Tracing(Texts):
             write_atomic(Path(html).absolute(), trace_page(traced).encode())
         return traced
 
+    def trace_sequence(
+        self,
+        source: str,
+        sequence: int,
+        *,
+        order: str | Order | None = None,
+        model: str | Model | None = None,
+        step: int | str | None = None,
+        html: str | Path | None = None,
+        **options: Unpack[TraceOptions],
+    ) -> Traced:
+        """Where the parts of a sequence of one order, or of a model's, stand in another: as `trace` of its ids.
+
+        Between orders of different tokenizers its text is traced. Raises as `trace` does, and `UnknownSequence`.
+        """
+        here = self._registry.order_or_model(source)[0]
+        there = self._viewpoint(order, model, step).order
+        same = here.name == there.name or (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
+        read = self.sequence(source, sequence, tokens=same, decode=not same)
+        query: Query = [] if read.tokens is None else read.tokens[0].tolist()
+        if read.texts is not None:
+            query = read.texts[0]
+        return self.trace(query, order=order, model=model, step=step, html=html, **options)
+
     def generate(
         self,
         model: str | Model,

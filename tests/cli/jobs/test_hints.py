@@ -61,7 +61,7 @@ def test_several_protocols_have_a_hint_each_and_are_told_apart(own_home: Path) -
     refused = run_process(own_home, ["onset", "pocket-660k"])
     assert refused.returncode == 2
     for id_, length in zip(ids, (8, 16), strict=True):
-        assert f"{id_} is of --continuation {length}" in refused.stderr
+        assert f"{id_} (prefix of 32 + {length} ids from 0, EOS banned; --continuation {length})" in refused.stderr
 
 
 def test_what_to_measure_next_is_by_the_protocol_that_was_asked_for(own_home: Path) -> None:

@@ -13,11 +13,11 @@ from safetensors.numpy import save, save_file
 
 from fuzz.mutator import damage_bytes, damage_json
 from fuzz.target import Target
+from seenat.registry.catalog.end_of_document import check_end_of_document
 from seenat.registry.checkpoints.files import read_config
 from seenat.registry.checkpoints.parameters import count_parameters, parameters_of_config
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.orders.text.detokenize import decode
-from seenat.registry.suites.end_of_document import check_end_of_document
 
 __all__ = ["TARGETS"]
 

@@ -21,11 +21,11 @@ from seenat.registry.orders.formats.index_map_arrays import load_index_maps
 from seenat.registry.orders.formats.index_map_checks import check_index_maps
 from seenat.registry.orders.formats.megatron_idx import check_index, write_order
 from seenat.registry.orders.formats.open import open_order
-from seenat.registry.orders.formats.parquet_limits.chunks import FileBytes, read_row_groups
-from seenat.registry.orders.formats.parquet_limits.compact import MalformedError
-from seenat.registry.orders.formats.parquet_limits.guard import Guard
 from seenat.registry.orders.order_files import OrderFiles
 from seenat.registry.orders.source import TokenSource
+from seenat.registry.parquet.chunks import FileBytes, read_row_groups
+from seenat.registry.parquet.compact import MalformedError
+from seenat.registry.parquet.guard import Guard
 
 __all__ = ["TARGETS"]
 
@@ -216,9 +216,9 @@ def _parse_parquet_footer(data: bytes, folder: Path) -> None:
     file = FileBytes(str(folder / "o.parquet"))
     try:
         for number, group in enumerate(read_row_groups(file)):
-            guard = Guard(file, len(group.chunks) - 1, (), len(group.chunks), most_ids=0)
-            lengths = guard.row_group(number, group.rows, 100_000, "o.parquet")
-            assert lengths is None or lengths.check(group.rows) is None
+            guard = Guard(file, [len(group.chunks) - 1], (), len(group.chunks), most_ids=0)
+            for lengths in guard.row_group(number, group.rows, 100_000, "o.parquet"):
+                lengths.check(group.rows)
     except MalformedError as error:
         raise CorruptFile(str(error)) from error
 

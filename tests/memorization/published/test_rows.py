@@ -75,10 +75,10 @@ def test_rows_with_a_score_beside_their_index(sqlite_catalog: Catalog, tmp_path:
     [
         *(({"memorization_score": [1.0, score]}, "a score that is not one of") for score in (0.97, 1.5, -0.5, float("nan"), float("inf"))),
         ({"memorization_score": [1.0, None]}, "a score that is missing"),
-        ({"memorization_score": ["1", "0"]}, "a score that is not a number"),
+        ({"memorization_score": ["1", "0"]}, "the column memorization_score holds string, where numbers"),
         ({"memorized": [True, None]}, "a value of memorized that is missing"),
         ({"memorized": [1, 2]}, "neither true nor false"),
-        ({"memorized": ["yes", "no"]}, "a value of memorized that is not a number"),
+        ({"memorized": ["yes", "no"]}, "the column memorized holds string, where numbers"),
         ({"memorized": [True, True], "memorization_score": [1.0, 0.5]}, "memorized and memorization_score disagree"),
         ({"is_memorized": [True, False]}, "has the column is_memorized, which might say which rows are memorized"),
         ({"score": [1.0, 0.0]}, "has the column score, which might say"),
@@ -199,7 +199,9 @@ def test_ids_of_other_sequences_are_refused(sqlite_catalog: Catalog, tmp_path: P
             CorruptFile, match="holds other tokens for the sequence 0 than the order mine-order has there"
         ):
             import_published(sqlite_catalog, str(file), model="mine-small")
-    with pytest.raises(CorruptFile, match="holds tokens that are not lists of ids"):
+    with pytest.raises(
+        CorruptFile, match="the column tokens holds string, where numbers or lists of whole numbers are due"
+    ):
         import_published(
             sqlite_catalog, str(write_rows(tmp_path / "text.parquet", index=[2], tokens=["a"])), model="mine-small"
         )

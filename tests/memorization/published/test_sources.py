@@ -66,10 +66,10 @@ def test_what_is_no_such_data_set_is_refused(sqlite_catalog: Catalog, tmp_path: 
     for name, message in (
         ("empty", "is not a data set that can be read"),
         ("other", "has the columns text; results have index, and memorized"),
-        ("broken.parquet", "is not a data set that can be read"),
+        ("broken.parquet", "broken.parquet cannot be read as a Parquet file: its footer has"),
         ("not there", "does not exist, and is not the name of a repository"),
     ):
-        with pytest.raises(InvalidValue, match=message):
+        with pytest.raises((InvalidValue, CorruptFile), match=message):
             import_published(sqlite_catalog, str(tmp_path / name))
 
 

@@ -16,8 +16,10 @@ from sqlalchemy import Connection, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.checkpoint_tables import insert_evidence, replace_files
 from seenat.registry.catalog.models import AliasSpec, Model
 from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
+from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.engine import Database
@@ -31,6 +33,7 @@ from seenat.registry.database.tables.catalog import (
     orders,
     token_files,
 )
+from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.schedule import Schedule
 from seenat.registry.suites.write import write_suite
 
@@ -83,6 +86,59 @@ def test_a_model_is_read_once(catalog: Catalog) -> None:
         assert catalog.order("mine-order") is order
     assert len(queries) == 3
     assert all("generations" in query for query in queries)
+
+
+def test_who_asks_often_asks_without_a_query(catalog: Catalog) -> None:
+    def ask() -> tuple[Any, ...]:
+        model = catalog.model("mine-small")
+        details, measured = catalog.details(model.checkpoint(2)), catalog.has_measurements(model.order)
+        return (
+            model,
+            catalog.order("mine-order"),
+            catalog.order_or_model("tiny"),
+            details,
+            measured,
+            catalog.generation(),
+        )
+
+    for _ in range(20):
+        before = ask()
+    with statements(catalog) as queries:
+        assert ask() == before
+    assert bool(queries) != catalog.database.is_sqlite, "PostgreSQL tells by a query only"
+    url = catalog.database.url.render_as_string(hide_password=False)
+    subprocess.run([sys.executable, "-c", _CHANGE, url], check=True)
+    assert ask()[0].checkpoint(1).status == "wrong"
+    assert ask()[-1] == before[-1] + 1
+
+
+def test_details_are_read_for_a_checkpoint_then_for_its_model(catalog: Catalog) -> None:
+    steps = catalog.model("mine-small").checkpoints
+    told = Evidence(kind="report", status="suspect", statement="so they say", source="me", date="2024-01-01")
+    with catalog.database.write() as connection:
+        replace_files(connection, {steps[2].id: [FileRecord(name=name, bytes=3) for name in ("b.bin", "a.bin")]})
+        insert_evidence(connection, [(steps[2].id, told)])
+    for step in (0, 1):
+        assert catalog.details(steps[step]) == ((), ())
+    with statements(catalog) as queries:
+        files, evidence = catalog.details(steps[2])
+    assert all("generations" in query for query in queries), "they were read with those of the step before"
+    assert ([file.name for file in files], evidence) == (["a.bin", "b.bin"], (told,))
+
+
+def test_what_is_measured_is_known_at_once(catalog: Catalog) -> None:
+    """No generation counts it: only the commit tells."""
+    order = catalog.order("mine-order")
+    assert not any(catalog.has_measurements(order) for _ in range(40))
+    with catalog.database.write() as connection:
+        step = connection.execute(select(checkpoints)).first()
+        assert step is not None
+        connection.execute(insert(protocols).values(id=1, digest=DIGEST, definition={}))
+        scope = {"model_id": step.model_id, "order_digest": order.digest, "sequences": 10, "block_sequences": 4}
+        connection.execute(insert(measurements).values(id=1, protocol_id=1, folder="x", **scope))
+        row = {"measurement_id": 1, "array_row": 0, "checkpoint_id": step.id, "checkpoint_digest": DIGEST}
+        connection.execute(insert(measurement_rows).values(**row))
+    assert catalog.has_measurements(order)
 
 
 def test_only_models_that_were_not_read_are_read(catalog: Catalog) -> None:

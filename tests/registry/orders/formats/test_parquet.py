@@ -164,7 +164,7 @@ def test_refuses_a_file_that_was_cut_or_damaged(order: OrderFiles, refusal: Call
     assert str(file) in refusal(open_order, order)
     file.write_bytes(data[:4] + bytes(len(data) // 3) + data[4 + len(data) // 3 :])
     source = open_order(order)
-    assert f"{file}, row group 0: it cannot be read" in refusal(source.tokens, SequenceRange(12, 13))
+    assert f"{file}, row group 0 cannot be read" in refusal(source.tokens, SequenceRange(12, 13))
     np.testing.assert_array_equal(source.tokens(SequenceRange(0, 12)), ROWS[:12])
 
 
@@ -201,7 +201,7 @@ def test_no_length_in_a_file_asks_for_more_memory_than_it_has_bytes(tmp_path: Pa
     said = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True).stdout
     message, kilobytes = said.splitlines()
     assert message.startswith(
-        f"{file}, row group 0: it cannot be read as Parquet: the page at byte 48 has 2147483548 bytes"
+        f"{file}, row group 0 cannot be read as a Parquet file: the page at byte 48 has 2147483548 bytes"
     )
     assert int(kilobytes) < 500_000
 
@@ -212,7 +212,7 @@ def test_names_that_are_no_utf_8_are_refused(order: OrderFiles, refusal: Callabl
     name = b"uid" if group == "open" else b"element"
     file.write_bytes(file.read_bytes().replace(name, b"\xca" * len(name)))
     assert refusal(read, order).startswith(
-        f"{file}: it cannot be read as Parquet: 'utf-8' codec can't decode byte 0xca"
+        f"{file} cannot be read as a Parquet file: 'utf-8' codec can't decode byte 0xca"
     )
 
 

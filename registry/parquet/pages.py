@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seenat.registry.optional import arrow
-from seenat.registry.orders.formats.parquet_limits.chunks import Chunk, FileBytes
-from seenat.registry.orders.formats.parquet_limits.compact import I32, MalformedError, Shape, read_struct
+from seenat.registry.parquet.chunks import Chunk, FileBytes
+from seenat.registry.parquet.compact import I32, MalformedError, Shape, read_struct
 
 __all__ = ["Page", "levels_of", "pages_of"]
 
@@ -19,8 +19,8 @@ __all__ = ["Page", "levels_of", "pages_of"]
 _LARGEST_PAGE = 128 << 20
 # Two extremes of a column and some numbers; pyarrow begins with as many.
 _LONGEST_HEADER = 16 << 10
-# Of ids, stored as 4 or 8 bytes; one byte more or less is pyarrow's to say.
-_ID_BYTES = 4
+# A value of a dictionary once it is decoded; writers end a dictionary at 1 MiB.
+_VALUE_BYTES = 8
 
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 _HEADER: Shape = {
@@ -38,7 +38,7 @@ _CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of data."""
+    """A page of data, or of a dictionary."""
 
     values: int
     start: int
@@ -49,10 +49,16 @@ class Page:
     level_bytes: int | None
     """Bytes of the levels of its rows where they lie before all else and are not packed; None where they are with it."""
     level_encoding: int
+    is_dictionary: bool
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its column takes for it."""
+        return max(self.unpacked, self.values * _VALUE_BYTES) if self.is_dictionary else self.unpacked
 
 
 def pages_of(file: FileBytes, chunk: Chunk) -> Iterator[Page]:
-    """The pages of data of a column.
+    """The pages of a column.
 
     Raises `MalformedError` for a page that cannot be read, is too large, or holds more values than its column has left.
     """
@@ -70,15 +76,14 @@ def pages_of(file: FileBytes, chunk: Chunk) -> Iterator[Page]:
                 f"the page at byte {at} has {header[3]} bytes, and {chunk.stop - at} follow in its column"
             )
         at += header[3]
-        if kind == _DICTIONARY:
-            if own[1] * _ID_BYTES > header[2]:
-                raise MalformedError(f"a dictionary of {own[1]} ids is said to have {header[2]} bytes")
-            continue
-        left -= own[1]
+        left -= own[1] if kind != _DICTIONARY else 0
         if left < 0:
             raise MalformedError(f"its pages hold more than the {chunk.values} values of its footer")
         encoding, first = (own.get(4, -1), None) if kind == _DATA else (_RLE, own.get(6, -1))
-        yield Page(own[1], at - header[3], header[3], header[2], first, encoding)
+        page = Page(own[1], at - header[3], header[3], header[2], first, encoding, kind == _DICTIONARY)
+        if page.memory > _LARGEST_PAGE:
+            raise MalformedError(f"a dictionary is said to have {page.values} values")
+        yield page
 
 
 def _check_size(at: int, unpacked: int, stored: int, values: int) -> None:
@@ -103,5 +108,6 @@ def _unpacked(codec: int, data: bytes, length: int) -> bytes:
         raise MalformedError(f"its compression {codec} is not known; snappy and zstd are")
     try:
         return bytes(arrow().Codec(_CODECS[codec]).decompress(data, decompressed_size=length, asbytes=True))
-    except OSError as error:
+    except Exception as error:
+        # A length that does not fit is ArrowInvalid, a ValueError; damaged bytes are OSError.
         raise MalformedError(str(error)) from error

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
+from support.fake_hub import HubServer, client_of
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidManifest
+from seenat.registry.integrity.content import fetch_files
 from seenat.registry.suites.register import register_suite
 
 Suite = Any
@@ -130,3 +133,29 @@ def test_an_order_of_the_catalog_is_compared_too(bare_catalog: Catalog, small_su
     configure(small_suite, eos_token_id=2)
     with pytest.raises(InvalidManifest, match="and 0 by default, but 2 by "):
         register_suite(bare_catalog, small_suite.write())
+
+
+def test_a_hubs_configuration_is_compared_before_its_weights_are_fetched(
+    bare_catalog: Catalog, small_suite: Suite, hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    del small_suite.order["eos_id"]
+    configure(small_suite, eos_token_id=2)
+    hub.add("org/mine", "step0", small_suite.folder / "mine-l" / "step0")
+    small_suite.models = {"far": {"order": "mine-order", "steps": [0], "train_steps": 10, "repository": "org/mine"}}
+    register_suite(bare_catalog, small_suite.write())
+    model = bare_catalog.model("far")
+
+    def fetched() -> Path:
+        return fetch_files(bare_catalog, model, model.checkpoint(0))
+
+    with client_of(hub):
+        with pytest.raises(InvalidManifest, match=r"eos_id is not written, and 0 by default, but 2 by .*config.json"):
+            fetched()
+        assert not [request for request in hub.requests if "safetensors" in request]
+        small_suite.order["eos_id"] = 0
+        small_suite.write()
+        assert (fetched() / "model.safetensors").exists()
+        small_suite.manifest.rename(tmp_path / "moved.toml")
+        with pytest.raises(InvalidManifest, match="but 2 by"):
+            fetched()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.orders.formats.parquet_limits.compact import MalformedError
+from seenat.registry.parquet.compact import MalformedError
 
 __all__ = ["RowLengths"]
 

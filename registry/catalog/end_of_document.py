@@ -5,21 +5,28 @@ it. So an id that nobody wrote, the default, has to be the one that each of them
 written id has to be among those that one of them names, with one exception: transformers writes an id of its own into a
 config.json where training set none (`_UNASKED`), which says nothing against a written one.
 
-What lies on a hub is not looked at.
+Local files are looked at when their suite is registered. The config.json of a hub's checkpoint is looked at when it arrives,
+before its weights do; a tokenizer on a hub never is.
 """
 
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
+from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.catalog.orders import Order
 from seenat.registry.checkpoints.files import CONFIG, read_config
+from seenat.registry.database.tables.catalog import suites
 from seenat.registry.errors import InvalidManifest
 
-__all__ = ["NamedIds", "check_end_of_document"]
+__all__ = ["NamedIds", "check_end_of_document", "check_known_end"]
 
 # The defaults of transformers' configurations (5.x, configuration_gpt_neox.py and so on), which save_pretrained writes too.
 _UNASKED = {"gpt_neox": 2, "llama": 2, "mistral": 2, "opt": 2, "gpt2": 50256, "gpt_neo": 50256, "gptj": 50256}
@@ -64,6 +71,25 @@ def check_end_of_document(
         advice = 'write the eos_id with which documents end in the token files, or eos_id = "none"'
     if against:
         raise InvalidManifest(f"The order {order} has two ends of documents: {what}, but {against[0]}; {advice}.")
+
+
+def check_known_end(catalog: Catalog, order: Order, folders: Iterable[Path]) -> None:
+    """Compare the end-of-document id of an order of the catalog with checkpoints in these folders; see above."""
+    check_end_of_document(order.name, order.eos_id, _is_written(catalog, order), order.tokenizer, folders)
+
+
+def _is_written(catalog: Catalog, order: Order) -> bool:
+    """Whether somebody wrote an order's id: the catalog does not keep it, the suite's manifest still says it."""
+    if order.eos_id != 0 or not order.is_local:  # All but the default were, and those of orders that ship are known.
+        return True
+    with catalog.database.read() as connection:
+        origin = connection.execute(select(suites.c.origin).where(suites.c.name == order.suite)).scalar_one()
+    try:
+        stated = tomllib.loads(Path(origin).read_text(encoding="utf-8")).get("order")
+    except (OSError, ValueError, RecursionError):
+        return False
+    entries = [entry for entry in stated if isinstance(entry, dict)] if isinstance(stated, list) else []
+    return any(entry.get("name") == order.name and "eos_id" in entry for entry in entries)
 
 
 # -- configurations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seenat.registry.orders.formats.parquet_limits.compact import (
+from seenat.registry.parquet.compact import (
     BINARY,
     I32,
     I64,

@@ -1,0 +1,6 @@
+"""Upkeep of results: which files count, whether rows follow from them, and what nothing names any more.
+
+inventory   the files that the catalog names, with their digests
+rederive    onsets and counts derived again from the files, and compared with the rows
+abandoned   files that nothing names
+"""
