@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.studies.inputs.pages import SequencePage
 from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyAnswer, StudyData, open_study_data
@@ -138,11 +139,7 @@ def changed(
 def _opened(
     catalog: Catalog, model: Model, since: int, until: int | None, other: Model, protocol: str | None
 ) -> _Checkpoints:
-    if model.order.digest != other.order.digest:
-        raise InvalidValue(
-            f"{model.name} was trained on {model.order.name} and {other.name} on {other.order.name}, so sequences of the same "
-            "index are not the same; choose models of one order."
-        )
+    check_same_order(model, other)
     first = open_study_data(catalog, model, protocol)
     second = first if other.name == model.name else open_study_data(catalog, other, first.protocol.id)
     until = second.steps[-1] if until is None else until

@@ -24,7 +24,7 @@ __all__ = [
 
 FOR_SEARCHABLE = ("/models", "/indexes")
 """What `searchable` asks."""
-FOR_MEASURED = ("/models", "/jobs", "/models/{model}/onsets")
+FOR_MEASURED = ("/models", "/results", "/models/{model}/onsets")
 """What `measured_models` and `measured_steps` ask."""
 
 
@@ -70,9 +70,9 @@ def searchable(asked: Asked) -> Searchable:
 
 
 def measured_models(asked: Asked) -> tuple[str, ...]:
-    """The models of which jobs have measured something, in the catalog's order."""
-    worked = {job["model"] for job in asked.look_up("/jobs") if job["progress"]["done"]}
-    return tuple(row["name"] for row in asked.look_up("/models") if row["name"] in worked)
+    """The models of which something was measured, in the catalog's order."""
+    measured = {row["model"] for row in asked.look_up("/results")}
+    return tuple(row["name"] for row in asked.look_up("/models") if row["name"] in measured)
 
 
 def measured_steps(asked: Asked, models: Iterable[str]) -> dict[str, tuple[int, ...]]:

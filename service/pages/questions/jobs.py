@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seenat.remote.actions import ACTIONS, EVENTS
+from seenat.remote.routes import PREFIX
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
 
 __all__ = ["JOBS_PAGE", "JOB_PAGE", "Cell", "JobView", "JobsView"]
 
+_CANCEL = next(action.path for action in ACTIONS if action.method == "cancel")
 _STATES = {
     "done": "all its shards are measured",
     "running": "a live process works at it",
@@ -72,6 +75,16 @@ class JobView:
     def is_open(self) -> bool:
         """Whether it may go on by itself, so that its page looks again."""
         return self.job["state"] in _OPEN
+
+    @property
+    def events(self) -> str:
+        """Where the service tells of its changes."""
+        return f"{PREFIX}{EVENTS.format(job=self.job['job'])}"
+
+    @property
+    def cancellation(self) -> str:
+        """Where it is cancelled, with a token."""
+        return f"{PREFIX}{_CANCEL.format(job=self.job['job'])}"
 
     @property
     def time_left(self) -> str | None:

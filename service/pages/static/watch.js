@@ -1,37 +1,55 @@
-// A part of a page that changes by itself: it is asked for again, as the server renders it, until it is done.
+// A part of a page that changes by itself: it is asked for again, as the server renders it, whenever the server tells of a change,
+// and every two seconds where nothing tells.
 
 const SECONDS = 2;
 
-/** Look again for each `[data-watch]`, while the page is shown. */
+/** Follow each `[data-watch]`: `data-watch` is the address of its events. */
 export function begin(root) {
   for (const part of root.querySelectorAll("[data-watch]")) {
-    forButtons(part);
-    setTimeout(() => look(part), SECONDS * 1000);
+    withoutButtons(part);
+    follow(part);
+  }
+}
+
+function follow(part) {
+  const id = part.id;
+  const events = new EventSource(part.dataset.watch);
+  for (const name of ["progress", "end"]) events.addEventListener(name, () => {
+    if (name === "end") events.close();
+    again(id);
+  });
+  events.onerror = () => {
+    // The browser comes back by itself, unless it was refused.
+    if (events.readyState === EventSource.CLOSED) poll(id);
+  };
+  addEventListener("pagehide", () => events.close(), { once: true });
+}
+
+async function poll(id) {
+  const part = document.hidden ? document.getElementById(id) : await again(id);
+  if (part?.dataset.watch) setTimeout(() => poll(id), SECONDS * 1000);
+}
+
+/** Ask for a part again, and put it in its place; returns what stands there then. */
+async function again(id) {
+  const part = document.getElementById(id);
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = answer.ok && page.getElementById(id);
+    if (!fresh) return part;
+    withoutButtons(fresh);
+    const held = part.contains(document.activeElement);
+    part.replaceWith(fresh);
+    if (held) fresh.querySelector("a, button, [tabindex]")?.focus();
+    document.dispatchEvent(new CustomEvent("again"));
+    return fresh;
+  } catch {
+    return part; // The service is away for now; what is shown stays.
   }
 }
 
 /** Nobody needs to look again by hand. */
-function forButtons(part) {
+function withoutButtons(part) {
   for (const button of part.querySelectorAll(".reload")) button.hidden = true;
-}
-
-async function look(part) {
-  let fresh = null;
-  if (!document.hidden) {
-    try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-      if (answer.ok) fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
-    } catch {
-      // The service is away for now; what is shown stays.
-    }
-  }
-  if (fresh) {
-    forButtons(fresh);
-    const focused = part.contains(document.activeElement);
-    part.replaceWith(fresh);
-    if (focused) fresh.querySelector("a, button, [tabindex]")?.focus();
-    document.dispatchEvent(new CustomEvent("again"));
-    if (!("watch" in fresh.dataset)) return;
-  }
-  setTimeout(() => look(fresh ?? part), SECONDS * 1000);
 }
