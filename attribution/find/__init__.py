@@ -7,6 +7,7 @@ coverage   which part of the order is searched, by what, and how completely
 matches    the places of one variant, in training order
 reading    how far the reading of an order is
 answers    what is found
+curve      how many exposures there had been by which step
 find       texts and ids to answers
 measure    checkpoints run over a found text
 chart      exposures, and what checkpoints reproduce, on one axis of steps

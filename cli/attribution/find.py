@@ -87,7 +87,7 @@ def find(
             answers = [_measured(catalog, query, steps, prompt, options, show) for query in queries]
         else:
             answers = list(catalog.find_all(queries, **options))
-        places = None if plot is None else catalog.exposure_steps(_only(queries), **options)
+        curve = None if plot is None else catalog.exposure_curve(_only(queries), **options)
     out = Output(as_json)
     if as_json and file is not None:
         for answer in answers:
@@ -95,10 +95,10 @@ def find(
     elif file is not None or not out.data(answers[0]):
         for answer in answers:
             _show(out, answer)
-    if plot is not None and places is not None:
+    if plot is not None and curve is not None:
         from seenat.attribution.find.chart import found_chart
 
-        draw(out, plot, lambda: found_chart(answers[0], places))
+        draw(out, plot, lambda: found_chart(curve, answers[0].measured))
 
 
 def _options(*, first: bool, limit: int, after: str | None, exactly: bool, **options: Any) -> FindOptions:

@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         StoredResult,
         TextPoint,
     )
+    from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
         BaselineSequence,
         CheckpointPart,
@@ -142,7 +143,7 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
-    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -160,6 +161,7 @@ if TYPE_CHECKING:
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.measurements import ProtocolName
     from seenat.memorization.results.trajectory import Onset, Trajectory
+    from seenat.memorization.studies.changes import Changed, ChangedSequence
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -259,13 +261,14 @@ __all__ = [
     "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
     "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
     "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
-    "CellShard", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim",
-    "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
-    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
-    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
-    "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
+    "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
+    "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable",
+    "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence",
+    "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
+    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile",
+    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
+    "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
     "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
@@ -310,8 +313,8 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
+    "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
     "memorization.deletion.answers": "Deletion",
-    "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",
@@ -332,6 +335,7 @@ _NAMES = {
     "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
+    "memorization.studies.changes": "Changed ChangedSequence",
     "memorization.studies.dispersion": "BatchDispersion",
     "memorization.studies.effects.counterfactual": "CounterfactualProfile",
     "memorization.studies.effects.step_labels": "StepLabels",
@@ -341,6 +345,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
+    "attribution.find.curve": "ExposureCurve ExposureCurvePoint",
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",

@@ -160,7 +160,7 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
 
     @property
     def which(self) -> Which:
-        """Which sequences a model memorized: `first`, `kept`, `relearned`, `batches`."""
+        """Which sequences a model memorized: `first`, `kept`, `relearned`, `changed`, `batches`."""
         from seenat.which import Which
 
         return Which(self._registry)

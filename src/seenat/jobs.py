@@ -57,14 +57,15 @@ class Jobs(Lookups):
         return Answers(list_jobs(self._registry, limit, after))
 
     def job(self, id_: int) -> JobAnswer:
-        """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
+        """One job: what it measures, how far it is at each checkpoint, what failed; raises `UnknownJob`."""
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
-        from seenat.memorization.jobs.status import failures, find_job
+        from seenat.memorization.jobs.status import checkpoint_progress, failures, find_job
         from seenat.memorize import JobAnswer
 
         job = find_job(self._registry, id_)
         adaptive = find_adaptive(self._registry, job)
-        return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
+        checkpoints = checkpoint_progress(self._registry, job)
+        return JobAnswer(job=job, adaptive=adaptive, checkpoints=checkpoints, failures=failures(self._registry, job))
 
     def work(
         self,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
@@ -173,15 +173,17 @@ class MemorizeAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class JobAnswer(Answer):
-    """A job, the adaptive job that it is a part of, and why some of its shards failed."""
+    """A job, the adaptive job that it is a part of, how far it is at each checkpoint, and why some of its shards failed."""
 
     job: Job
     adaptive: AdaptiveJob | None
+    checkpoints: tuple[CheckpointProgress, ...]
     failures: tuple[ShardRecord, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The job's own keys, and two beside them."""
-        return {**to_json(self.job), "adaptive": to_json(self.adaptive), "failures": to_json(self.failures)}
+        """The job's own keys, and three beside them."""
+        beside = {"adaptive": self.adaptive, "checkpoints": self.checkpoints, "failures": self.failures}
+        return {**to_json(self.job), **to_json(beside)}
 
 
 def run_request(

@@ -278,6 +278,14 @@ _RESULTS = (
     ),
     Route(path="/models/{model}/which/relearned", method="which.relearned", query=_PAGE, example=_POCKET, pages=1),
     Route(
+        path="/models/{model}/which/changed",
+        method="which.changed",
+        query=("since", "until", "other", "change", *_PAGE),
+        required=("since",),
+        example={**_POCKET, "since": "256"},
+        pages=1,
+    ),
+    Route(
         path="/models/{model}/which/batches",
         method="which.batches",
         query=("measured_step", "batches", "protocol"),
@@ -375,6 +383,14 @@ _TEXTS = (
         example={"text": "self", "model": "pocket-230k", "step": "256"},
         reads="order",
         pages=2,
+    ),
+    Route(
+        path="/find/curve",
+        method="exposure_curve",
+        query=("text", "ids", "variants", "order", "model", "step"),
+        renamed=_QUERY,
+        example={"text": "self", "model": "pocket-230k"},
+        reads="order",
     ),
     Route(
         path="/trace",

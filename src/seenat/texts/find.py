@@ -11,7 +11,11 @@ from seenat.registry.answer import Answers
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from seenat.attribution.find.answers import Found
+    from seenat.attribution.find.curve import ExposureCurve
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
     from seenat.registry.catalog.models import Model
@@ -76,14 +80,23 @@ class Texts(CatalogSection):
 
     def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> tuple[int, ...]:
         """The step of every exposure of a text, ascending: the update that consumed it; options as of `find`."""
+        viewpoint, sequences = self._exposed(query, options)
+        sequences.sort()
+        return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
+
+    def exposure_curve(self, query: Query, **options: Unpack[FindOptions]) -> ExposureCurve:
+        """How many exposures of a text there had been by which step, in at most a thousand points; options as of `find`."""
+        from seenat.attribution.find.curve import ExposureCurve
+
+        return ExposureCurve.of(query, *self._exposed(query, options))
+
+    def _exposed(self, query: Query, options: FindOptions) -> tuple[Viewpoint, npt.NDArray[np.int64]]:
         from seenat.attribution.find.find import exposed_sequences
         from seenat.attribution.ngrams.open import open_indexes
 
         viewpoint = self._viewpoint(options.get("order"), options.get("model"), options.get("step"))
         with open_indexes(self._registry.database, viewpoint.order) as opened:
-            sequences = exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
-        sequences.sort()
-        return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
+            return viewpoint, exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
 
     def measure_text(
         self,

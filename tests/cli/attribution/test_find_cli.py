@@ -99,8 +99,9 @@ def test_a_measured_text_has_a_verdict_and_a_chart(call: Call, home: Path, tmp_p
 def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: Path) -> None:
     with seenat.open(str(home / "catalog.sqlite")) as catalog:
         found = catalog.measure_text(TEXT, model=MODEL, steps=[0, 384])
-        steps = catalog.exposure_steps(TEXT, model=MODEL)
-    upper, lower = found_chart(found, steps).to_dict()["vconcat"]
+        steps, drawn = catalog.exposure_steps(TEXT, model=MODEL), catalog.exposure_curve(TEXT, model=MODEL)
+        nowhere = catalog.exposure_curve([7] * 30, model=MODEL)
+    upper, lower = found_chart(drawn, found.measured).to_dict()["vconcat"]
     curve = [(row["step"], row["exposures"]) for row in upper["data"]["values"]]
     assert curve[0] == (0, 0)
     assert curve[-1] == (384, found.count)
@@ -108,7 +109,7 @@ def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: P
         assert np.searchsorted(steps, step, "left") < exposures <= np.searchsorted(steps, step, "right")
     assert {row["step"] for row in lower["data"]["values"]} == {0, 384}
     with pytest.raises(seenat.NothingToDraw):
-        found_chart(found.__class__(**{**vars(found), "measured": None}), ())
+        found_chart(nowhere, None)
 
 
 def test_an_index_is_listed_verified_and_removed(call: Call, home: Path) -> None:
