@@ -69,15 +69,14 @@ class Jobs(Lookups):
 
     def work(
         self,
-        job: int | None = None,
-        *,
+        *jobs: int,
         wait: bool = False,
         device: str | None = None,
         keep_checkpoints: int | None = None,
         stop: threading.Event | None = None,
         observer: WorkerObserver | None = None,
     ) -> Worked:
-        """Take shards of any job, or of this one, beside others that do, until none is left; with `wait`, until `stop` is set.
+        """Take shards of any job, or of these, beside others that do, until none is left; with `wait`, until `stop` is set.
 
         Setting `stop`, from another thread or a signal's handler, ends it after the shard that is measured. Shards that failed
         are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
@@ -90,7 +89,7 @@ class Jobs(Lookups):
             check_device(device)
         worker = Worker(
             self._registry,
-            job,
+            jobs,
             wait=wait,
             device=device,
             keep_checkpoints=keep_checkpoints,
