@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
-from seenat.runners import check_runner, hand_to_cluster
+from seenat.runners import ClusterRequest, check_runner, hand_to_slurm
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
@@ -140,6 +140,13 @@ class MemorizeRequest:
         """Whether nothing is measured by this process or its own."""
         return self.submit or self.runner == "slurm"
 
+    @property
+    def for_cluster(self) -> ClusterRequest:
+        """What is asked of Slurm."""
+        return ClusterRequest(
+            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+        )
+
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
         """One for every prompt length with every continuation length."""
         from seenat.memorization.protocol.protocol import Protocol
@@ -230,7 +237,8 @@ def run_request(
     )
     if request.is_only_planned:
         jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
-        hand_to_cluster(jobs, request, observer)
+        if request.runner == "slurm":
+            hand_to_slurm(jobs, request.for_cluster, observer.scripted)
         return MemorizeAnswer(jobs=jobs)
     return MemorizeAnswer(jobs=_run(catalog, jobs, request, request.keep_checkpoints, observer))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,8 @@ from seenat.registry.errors import InvalidValue
 
 if TYPE_CHECKING:
     from seenat.memorization.jobs.status import Job
-    from seenat.memorize import MemorizeObserver, MemorizeRequest
 
-__all__ = ["check_runner", "hand_to_cluster"]
+__all__ = ["ClusterRequest", "check_runner", "hand_to_slurm"]
 
 _RUNNERS = ("local", "slurm")
 
@@ -27,16 +28,28 @@ def check_runner(runner: str | None, workers: int | None, script: str | Path | N
         raise InvalidValue("A script is written for the runner slurm only; choose it, or leave the script out.")
 
 
-def hand_to_cluster(jobs: tuple[Job, ...], request: MemorizeRequest, observer: MemorizeObserver) -> None:
-    """Write the script of the jobs that are not finished, where Slurm is to run them, and submit it unless it was asked for.
+@dataclass(frozen=True, kw_only=True)
+class ClusterRequest:
+    """What is asked of Slurm for some jobs."""
 
-    Raises `InvalidValue` where the named script exists, and `JobFailed` where Slurm does not take it.
+    workers: int | None
+    device: str | None
+    keep_checkpoints: int | None
+    script: str | Path | None
+    """Where the script is to lie that is only written; None for one that is submitted."""
+
+
+def hand_to_slurm(jobs: tuple[Job, ...], request: ClusterRequest, scripted: Callable[[Path, str | None], None]) -> None:
+    """Write the script of the jobs that are not finished, and submit it unless it is only to be written.
+
+    `scripted` gets the script and the number under which it was submitted. Raises `InvalidValue` where the script exists, and
+    `JobFailed` where Slurm does not take it.
     """
     from seenat.memorization.jobs.runners.slurm import SlurmOptions, submit_script, write_script
     from seenat.registry.storage.names import check_folder, check_new
 
     ids = [job.id for job in jobs if job.finished_at is None]
-    if request.runner != "slurm" or not ids:
+    if not ids:
         return
     path = Path(request.script or f"seenat-{'-'.join(map(str, ids))}.sbatch")
     check_new(path)
@@ -45,4 +58,4 @@ def hand_to_cluster(jobs: tuple[Job, ...], request: MemorizeRequest, observer: M
         workers=request.workers or 1, device=request.device, keep_checkpoints=request.keep_checkpoints
     )
     write_script(path, ids, options, settings.environment_for(None))
-    observer.scripted(path, None if request.script is not None else submit_script(path))
+    scripted(path, None if request.script is not None else submit_script(path))
