@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
-from seenat.runners import ClusterRequest, check_runner, hand_to_slurm
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.prefetch import CacheQuota
+    from seenat.memorization.jobs.runners.choose import ClusterRequest
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
     from seenat.memorization.protocol.protocol import Protocol
@@ -143,6 +143,8 @@ class MemorizeRequest:
     @property
     def for_cluster(self) -> ClusterRequest:
         """What is asked of Slurm."""
+        from seenat.memorization.jobs.runners.choose import ClusterRequest
+
         return ClusterRequest(
             workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
         )
@@ -215,6 +217,7 @@ def run_request(
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
     from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
     check_runner(request.runner, request.workers, request.script)

@@ -1,17 +1,16 @@
-"""Who measures a planned job: this process, several of this machine, or a cluster."""
+"""Which runner measures a planned job: this process, several of this machine, or a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from seenat.memorization.jobs.runners.slurm import SlurmOptions, submit_script, write_script
+from seenat.memorization.jobs.status import Job
 from seenat.registry import settings
 from seenat.registry.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from seenat.memorization.jobs.status import Job
+from seenat.registry.storage.names import check_folder, check_new
 
 __all__ = ["ClusterRequest", "check_runner", "hand_to_slurm"]
 
@@ -45,9 +44,6 @@ def hand_to_slurm(jobs: tuple[Job, ...], request: ClusterRequest, scripted: Call
     `scripted` gets the script and the number under which it was submitted. Raises `InvalidValue` where the script exists, and
     `JobFailed` where Slurm does not take it.
     """
-    from seenat.memorization.jobs.runners.slurm import SlurmOptions, submit_script, write_script
-    from seenat.registry.storage.names import check_folder, check_new
-
     ids = [job.id for job in jobs if job.finished_at is None]
     if not ids:
         return
