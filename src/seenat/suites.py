@@ -49,11 +49,12 @@ class Suites(Lookups):
         models of another suite were trained, or at whose models somebody works.
         """
         from seenat.memorization.deletion.suite import unregister
+        from seenat.texts.indexes import Indexes
 
         digests = {order.digest for order in self.orders() if order.suite == suite}
         deletion = unregister(self._registry, suite, yes=yes)
         if yes:
-            self.index.remove_unused(digests)
+            Indexes(self._registry).remove_unused(digests)
         return deletion
 
     def sync(self, *models: str | Model, progress: NamedProgress | None = None) -> SyncAnswer:
