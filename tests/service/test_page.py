@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,11 @@ def test_every_address_that_it_shows_answers(writable: Writable) -> None:
     for line in lines:
         written = shlex.split(line.partition(" #")[0])
         [address] = [word for word in written if word.startswith(ADDRESS)]
-        options = dict(zip(written, written[1:], strict=False))
+        options = dict(pairwise(written))
         if "-d" in options:
             headers = dict(
                 word.replace("$SEENAT_TOKEN", writable.tokens["jobs:write"]).split(": ")
-                for option, word in zip(written, written[1:], strict=False)
+                for option, word in pairwise(written)
                 if option == "-H"
             )
             response = writable.act(address.removeprefix(ADDRESS), None, content=options["-d"], headers=headers)
