@@ -10,11 +10,13 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import blake2b
+from html import escape
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,12 +25,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from seenat.attribution.find.chart import curve_chart
+from seenat.memorization.plots import studies
 from seenat.memorization.plots.charts import onset_chart, trajectory_chart
 from seenat.memorization.plots.evaluations import benchmark_chart
 from seenat.memorization.plots.runs import learning_rate_chart
 from seenat.memorization.plots.save import definition_of, svg_of
 from seenat.registry import settings
-from seenat.registry.errors import InvalidValue, MissingExtra, UnknownRoute
+from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, UnknownRoute
+from seenat.registry.printable import printable
 from seenat.remote.routes import ROUTES, Route
 from seenat.service.api.answering import Answering
 from seenat.service.api.reading import read_values
@@ -75,6 +80,15 @@ CHARTS: dict[str, Chart] = {
         Chart("onset", "/models/{model}/onsets", lambda answer: onset_chart([answer])),
         Chart("trajectory", "/models/{model}/trajectories/{sequence}", trajectory_chart),
         Chart("learning-rate", "/models/{model}", learning_rate_chart),
+        Chart("exposures", "/find/curve", curve_chart),
+        Chart("study-onsets", "/studies/onsets", studies.onsets_chart),
+        Chart("study-forgetting", "/studies/forgetting", studies.forgetting_chart),
+        Chart("study-exposures", "/studies/exposures", studies.exposures_chart),
+        Chart("study-batches", "/studies/batches", studies.dispersion_chart),
+        Chart("study-predict", "/studies/predict", studies.predictions_chart),
+        Chart("study-sets", "/studies/sets", studies.sets_chart),
+        Chart("study-counterfactual", "/studies/counterfactual", studies.counterfactual_chart),
+        Chart("study-labels", "/studies/labels", studies.labels_chart),
         Chart("evaluations", "/models/{model}/evaluations", lambda answer: benchmark_chart([answer])),
     )
 }
@@ -117,7 +131,11 @@ class Charts:
             if mode not in _MODES:
                 raise InvalidValue(f"A chart is drawn {' or '.join(_MODES)}, not {mode!r}.")
             values = read_values(chart.route, in_path, request.scope["query_string"])
-            body = await self.answering.run(partial(self._body, chart, values, mode, as_svg), is_slow=True)
+            try:
+                body = await self.answering.run(partial(self._body, chart, values, mode, as_svg), is_slow=True)
+            except NothingToDraw as error:
+                # A picture that says so: a page can only know by drawing it.
+                body = _told(str(error), mode) if as_svg else b"null"
             kind = "image/svg+xml" if as_svg else "application/json"
             # The picture's styles stand within it.
             policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -151,6 +169,15 @@ def _coloured(definition: str, mode: str) -> str:
     own = {"axis": axis, "legend": text, "title": {"color": colour["ink"]}, "header": text}
     view = {**spec.get("config", {}).get("view", {}), "stroke": colour["line"]}
     return json.dumps({**spec, "background": colour["bg"], "config": {**spec.get("config", {}), **own, "view": view}})
+
+
+def _told(sentence: str, mode: str) -> bytes:
+    """A picture of a sentence."""
+    colour = PALETTE["soft"][_MODES.index(mode)]
+    lines = textwrap.wrap(printable(sentence), 90)
+    rows = "".join(f'<text x="12" y="{24 + 20 * row}">{escape(line)}</text>' for row, line in enumerate(lines))
+    size = f'width="660" height="{20 + 20 * len(lines)}" font-family="sans-serif" font-size="14" fill="{colour}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{rows}</svg>'.encode()
 
 
 @cache

@@ -31,6 +31,7 @@ _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "which.first": ("which first", ("model",)),
     "which.kept": ("which kept", ("model",)),
     "which.relearned": ("which relearned", ("model",)),
+    "which.changed": ("which changed", ("model",)),
     "which.batches": ("which batches", ("model",)),
     "compare": ("compare", ("model",)),
     "exposures": ("exposures", ("model",)),

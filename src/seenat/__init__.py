@@ -15,6 +15,7 @@ What a checkpoint had seen, and where the data lies:
     catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+    catalog.suites()                                what was registered together, and where it is from
     catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
     catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
     catalog.cite("pythia-70m")                      BibTeX, licence and model card
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
         StoredResult,
         TextPoint,
     )
+    from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
         BaselineSequence,
         CheckpointPart,
@@ -141,7 +143,7 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
-    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -159,6 +161,7 @@ if TYPE_CHECKING:
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.measurements import ProtocolName
     from seenat.memorization.results.trajectory import Onset, Trajectory
+    from seenat.memorization.studies.changes import Changed, ChangedSequence
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -201,6 +204,7 @@ if TYPE_CHECKING:
         NotIndexed,
         NotMeasured,
         NotPermitted,
+        NotServed,
         OutOfMemory,
         OutOfScope,
         PlanChanged,
@@ -223,6 +227,7 @@ if TYPE_CHECKING:
         UnknownParameter,
         UnknownRoute,
         UnknownSequence,
+        UnknownSuite,
         UnknownToken,
         Unreachable,
         Withheld,
@@ -236,6 +241,7 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.verify import Verification
     from seenat.registry.integrity.verify_order import OrderVerification
     from seenat.registry.orders.text.documents import Document
+    from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
@@ -255,29 +261,30 @@ __all__ = [
     "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
     "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
     "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
-    "CellShard", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim",
-    "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
-    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
-    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
-    "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
+    "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
+    "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable",
+    "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence",
+    "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
+    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile",
+    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
+    "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
     "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
-    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
     "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
     "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
     "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
     "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
     "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer",
     "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
     "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
     "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
+    "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
     "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
     "upgrade", "write_table",
 ]
@@ -306,8 +313,8 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
+    "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
     "memorization.deletion.answers": "Deletion",
-    "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",
@@ -328,6 +335,7 @@ _NAMES = {
     "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
+    "memorization.studies.changes": "Changed ChangedSequence",
     "memorization.studies.dispersion": "BatchDispersion",
     "memorization.studies.effects.counterfactual": "CounterfactualProfile",
     "memorization.studies.effects.step_labels": "StepLabels",
@@ -337,6 +345,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
+    "attribution.find.curve": "ExposureCurve ExposureCurvePoint",
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
@@ -348,7 +357,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownToken Unreachable Withheld WrongMediaType",
+    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NotServed NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownSuite UnknownToken Unreachable Withheld WrongMediaType",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -356,6 +365,7 @@ _NAMES = {
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
     "registry.integrity.verify_order": "OrderVerification",
+    "registry.suites.answers": "SuiteAnswer",
     "registry.orders.text.documents": "Document",
     "registry.suites.cards": "Card",
     "registry.suites.claims": "Claim",

@@ -97,6 +97,9 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
         name=None, note=None  what the job is called, and what else there is to say of it
         submit=False          only plan the job, for `work` to measure
+        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
+        workers=None          how many; None for one a GPU of this machine, or one task
+        script=None           write Slurm's script to this file and submit nothing
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
@@ -160,7 +163,7 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
 
     @property
     def which(self) -> Which:
-        """Which sequences a model memorized: `first`, `kept`, `relearned`, `batches`."""
+        """Which sequences a model memorized: `first`, `kept`, `relearned`, `changed`, `batches`."""
         from seenat.which import Which
 
         return Which(self._registry)

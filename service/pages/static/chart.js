@@ -21,7 +21,9 @@ async function draw(figure) {
     const [answer] = await Promise.all([fetch(isDark ? figure.dataset.vegaDark : figure.dataset.vega), loading]);
     if (!answer.ok) return;
     const place = document.createElement("div");
-    await window.vegaEmbed(place, await answer.json(), {
+    const spec = await answer.json();
+    if (spec === null) return;
+    await window.vegaEmbed(place, spec, {
       ast: true,
       actions: false,
       renderer: "svg",
