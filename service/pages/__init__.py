@@ -12,7 +12,7 @@ charts        the library's charts, as pictures and for Vega
 pictures      many cells as one small PNG
 drawing       what answers the addresses of pictures
 views/        a typed view of each page, made from answers
-questions/   forms and their answers: search, trace, compare, studies, jobs
+questions/    forms and their answers: search, trace, compare, studies, jobs
 templates/    one a page, and what they share
 static/       style, modules, icon
 """
