@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 from support.served import Serve, Served
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 HTML = {"accept": "text/html,application/xhtml+xml"}
 
 
 def test_a_page_allows_no_inline_script_or_style(served: Served) -> None:
     for path in ("/", "/models/pocket-230k/batches/2", "/models/pocket-230k/sequences/20"):
         response = served.http.get(path, headers=HTML)
-        assert response.headers.get_list("content-security-policy") == [
-            (
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-            )
-        ]
+        assert response.headers.get_list("content-security-policy") == [POLICY]
         assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?! type=\"module\" src=)", response.text)
 
 
