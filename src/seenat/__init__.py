@@ -78,7 +78,8 @@ docs/python.md is a tour.
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
-#   access       its `access`: tokens of services, and what was done with them
+#   suites       its methods about suites, and whether checkpoints are what they should be
+#   keeping/     copies of a catalog, whether it is true, who may write to it
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -90,11 +91,9 @@ docs/python.md is a tour.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.access import Access
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -130,10 +129,11 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
-    from seenat.catalog import Catalog
+    from seenat.catalog import Catalog, open
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.exports import ExportOptions
+    from seenat.keeping.access import Access
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
@@ -248,7 +248,7 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.remote.answers import RemoteAnswer
-    from seenat.remote.client import RemoteCatalog
+    from seenat.remote.client import RemoteCatalog, connect
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
@@ -280,13 +280,13 @@ __all__ = [
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
     "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
     "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer",
-    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
-    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
-    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
-    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
-    "upgrade", "write_table",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
+    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
+    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
+    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
+    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
+    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
+    "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -295,14 +295,14 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
-    "access": "Access",
+    "keeping.access": "Access",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
     "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
-    "catalog": "Catalog",
+    "catalog": "Catalog open",
     "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "keeping.backup": "Backup",
     "keeping.garbage": "Garbage GarbageFile",
@@ -373,37 +373,13 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "remote.answers": "RemoteAnswer",
-    "remote.client": "RemoteCatalog",
+    "remote.client": "RemoteCatalog connect",
     "studies": "Studies",
     "texts.find": "FindOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
-
-    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
-
-    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
-    """
-    from seenat.catalog import open_catalog
-
-    return open_catalog(url, talk or (lambda _: None))
-
-
-def connect(url: str, token: str | None = None) -> RemoteCatalog:
-    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
-
-    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
-    where no service answers.
-    """
-    from seenat.remote.client import RemoteCatalog
-
-    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
-from seenat.runners import check_runner, hand_to_cluster
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.prefetch import CacheQuota
+    from seenat.memorization.jobs.runners.choose import ClusterRequest
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
     from seenat.memorization.protocol.protocol import Protocol
@@ -140,6 +140,15 @@ class MemorizeRequest:
         """Whether nothing is measured by this process or its own."""
         return self.submit or self.runner == "slurm"
 
+    @property
+    def for_cluster(self) -> ClusterRequest:
+        """What is asked of Slurm."""
+        from seenat.memorization.jobs.runners.choose import ClusterRequest
+
+        return ClusterRequest(
+            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+        )
+
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
         """One for every prompt length with every continuation length."""
         from seenat.memorization.protocol.protocol import Protocol
@@ -208,6 +217,7 @@ def run_request(
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
     from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
     check_runner(request.runner, request.workers, request.script)
@@ -230,7 +240,8 @@ def run_request(
     )
     if request.is_only_planned:
         jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
-        hand_to_cluster(jobs, request, observer)
+        if request.runner == "slurm":
+            hand_to_slurm(jobs, request.for_cluster, observer.scripted)
         return MemorizeAnswer(jobs=jobs)
     return MemorizeAnswer(jobs=_run(catalog, jobs, request, request.keep_checkpoints, observer))
 

@@ -95,6 +95,15 @@ def test_what_a_page_tells_to_type_works(page: str, call: Call, home: Path, tmp_
         assert called.code == 0, (page, args, called.err)
 
 
+def test_the_commands_about_tokens_work(call: Call, home: Path) -> None:
+    """Those of docs/service.md, whose other blocks are run with the service."""
+    written = [args for args in commands("docs/service.md") if args[0] == "token"]
+    assert [args[1] for args in written] == ["create", "list", "revoke", "log"]
+    for args in written:
+        called = call(*args)
+        assert (called.code, bool(called.out)) == (0, True), (args, called.err)
+
+
 def test_the_readme_shows_what_is_printed(call: Call) -> None:
     for console in blocks("README.md", "console"):
         for shown in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:

@@ -93,7 +93,12 @@ def test_it_serves_this_machine_logs_and_ends_at_once(tmp_path: Path, pocket_pat
 def test_workers_share_an_address(tmp_path: Path, pocket_path: Path) -> None:
     with process("--workers", "2", home=tmp_path, url=pocket_path) as (started, url, _):
         until_answered(url)
-        assert httpx2.get(f"{url}/api/v1/models/pocket-230k").json()["name"] == "pocket-230k"
+        for _ in range(20):
+            assert httpx2.get(f"{url}/api/v1/models/pocket-230k").json()["name"] == "pocket-230k"
+        for _ in range(4):  # Whichever is asked tells of all.
+            page = httpx2.get(f"{url}/metrics").text
+            assert 'seenat_requests_total{route="models-model",status="200"} 20.0' in page
+            assert "seenat_requests_in_flight 1.0" in page
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 0
 

@@ -21,7 +21,7 @@ from typing import Any, get_args, get_origin
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.units import HalfOpenRange
 from seenat.remote.hints import annotation
-from seenat.remote.views import VIEWS, protocol_of
+from seenat.remote.views import VIEWS, WHOLE
 
 __all__ = ["RemoteAnswer", "read_answer"]
 
@@ -108,8 +108,8 @@ def _object(json: Mapping[str, Any], kind: Any) -> Any:
         return HalfOpenRange(json["start"], json["stop"])
     if not isinstance(kind, type):
         return RemoteAnswer(json)
-    if kind.__name__ == "Protocol":
-        return protocol_of(json)
+    if kind.__name__ in WHOLE:
+        return WHOLE[kind.__name__](json)
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
         return kind(**json)
     if issubclass(kind, Mapping):

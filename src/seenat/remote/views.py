@@ -10,26 +10,28 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-__all__ = ["VIEWS", "protocol_of"]
+__all__ = ["VIEWS", "WHOLE"]
 
 _View = Callable[[Any], Any]
 
 
-def protocol_of(json: Mapping[str, Any]) -> Any:
-    """A protocol from an answer."""
+def _protocol(json: Mapping[str, Any]) -> Any:
     from seenat.memorization.protocol.protocol import Protocol
 
     return Protocol.from_json({name: value for name, value in json.items() if name != "id"})
 
 
+def _point(json: Mapping[str, Any]) -> Any:
+    from seenat.memorization.results.trajectory import Point
+
+    values = {name: value for name, value in json.items() if name not in ("step", "seen", "memorized")}
+    return Point(step=json["step"], seen=json["seen"], values=values, memorized=json.get("memorized"))
+
+
 def _trajectory(answer: Any) -> Any:
-    from seenat.memorization.results.trajectory import Point, Trajectory
+    from seenat.memorization.results.trajectory import Trajectory
 
-    def point(json: Mapping[str, Any]) -> Point:
-        values = {name: value for name, value in json.items() if name not in ("step", "seen", "memorized")}
-        return Point(step=json["step"], seen=json["seen"], values=values, memorized=json.get("memorized"))
-
-    return Trajectory(tuple(map(point, answer.to_json()["points"])))
+    return Trajectory(tuple(map(_point, answer.to_json()["points"])))
 
 
 def _quantity(answer: Any) -> Any:
@@ -55,6 +57,9 @@ def _order(answer: Any) -> Any:
     name = answer.to_json()["order"]
     return None if name is None else SimpleNamespace(name=name)
 
+
+WHOLE: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {"Protocol": _protocol, "Point": _point}
+"""Values that are the library's own again, by the class's name."""
 
 VIEWS: Mapping[tuple[str, str], _View] = {
     ("SequenceTrajectory", "trajectory"): _trajectory,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from support.served import Serve, Writable
+from support.tokens import bearer
 
 import seenat
 from seenat.registry.answer import to_json
@@ -207,3 +210,19 @@ def test_names_and_notes_are_inert_in_every_form(writable: Writable) -> None:
     writable.act(f"/api/v1/jobs/{job}/cancellation")
     [(_, told, _)] = events(writable, job)
     assert told["name"] == HOSTILE
+
+
+def test_who_writes_waits_for_the_lock_and_who_reads_does_not(serve: Serve, writable: Writable) -> None:
+    path = writable.served.catalog._registry.database.url.database
+    served = serve(path, limits=Limits(answer_seconds=0.5))
+    how = {"json": ASKED | {"sequences": "272:280"}, "headers": bearer(writable.tokens["jobs:write"])}
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        refused = served.http.post("/api/v1/jobs", **how)
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:seenat:too-slow")
+        assert served.http.get("/api/v1/jobs").status_code == 200
+        assert served.http.post("/api/v1/jobs").status_code == 401
+        writer.execute("ROLLBACK")
+    deadline = time.monotonic() + 20
+    while served.http.post("/api/v1/jobs", **how).status_code != 202:  # The one before has the lock at last.
+        assert time.monotonic() < deadline
