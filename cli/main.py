@@ -30,8 +30,8 @@ _COMMANDS = {
     "models": LazyCommand("catalog.models:models", "List the models of the catalog."),
     "model": LazyCommand("catalog.models:model", "Show everything known of one model."),
     "checkpoints": LazyCommand("catalog.checkpoints:checkpoints", "List checkpoints, and whether each can be trusted."),
-    "broken": LazyCommand("catalog.checkpoints:broken", "List what not to trust, by reason."),
     "step": LazyCommand("catalog.models:step", "Show what a checkpoint had seen."),
+    "broken": LazyCommand("catalog.checkpoints:broken", "List what not to trust, by reason."),
     "learning-rate": LazyCommand("catalog.cite:rate", "Show the learning rate of any update."),
     "orders": LazyCommand("catalog.order:orders", "List the training orders."),
     "order": LazyCommand("catalog.order:order", "Show a training order: its size, files and models."),
@@ -87,7 +87,10 @@ _COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 @click.version_option(__version__, prog_name="seenat")
-def seenat() -> None:
+@click.option(
+    "--catalog", metavar="URL", help="The catalog: a database, a file, or the address of a service, http://HOST:PORT."
+)
+def seenat(catalog: str | None) -> None:
     """Which training step saw it, and from which step it stuck.
 
     A catalog of language models whose training order is known: what each checkpoint had seen, and when it had memorized it.

@@ -15,20 +15,21 @@ HTTP service sends, so these keys are a promise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from seenat.registry.errors import MissingExtra
+from seenat.registry.errors import InvalidValue, MissingExtra
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-__all__ = ["Answer", "Answers", "TableAnswer", "to_json"]
+__all__ = ["Answer", "Answers", "TableAnswer", "page_of", "to_json"]
 
 Row = TypeVar("Row")
 
@@ -175,6 +176,21 @@ def _reader(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any
     """The keys of a class's JSON form, and what reads the values of all of them at once."""
     keys, names = zip(*_keys(kind), strict=True)
     return keys, attrgetter(*names) if len(names) > 1 else lambda answer: (getattr(answer, names[0]),)
+
+
+# -- pages
+
+
+def page_of(rows: Iterable[Row], limit: int | None, after: Any, key_of: Callable[[Row], Any]) -> Iterator[Row]:
+    """The rows behind the one whose key is `after`, at most `limit` of them.
+
+    Raises `InvalidValue` where no row has that key.
+    """
+    rows = iter(rows)
+    if after is not None and not any(key_of(row) == after for row in rows):
+        written = ":".join(map(str, after)) if isinstance(after, tuple) else after
+        raise InvalidValue(f"after={written} is not in this list; begin at its first page again.")
+    return islice(rows, limit)
 
 
 # -- tables

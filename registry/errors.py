@@ -3,10 +3,12 @@
     SeenatError                       exit 1, HTTP 500
     ├── InvalidValue                  exit 2, HTTP 422   a value that cannot be what it should
     │   ├── InvalidManifest           exit 2, HTTP 422   a mistake in a SUITE.toml, with its key and line
+    │   ├── NotServed                 a catalog that is read over HTTP does not do this
     │   └── UnknownParameter          exit 2, HTTP 422   an address or a body takes no such parameter
     ├── NotFound                      exit 3, HTTP 404
     │   ├── UnknownModel
     │   ├── UnknownOrder              also: the model's training order is not published
+    │   ├── UnknownSuite
     │   ├── UnknownCheckpoint
     │   ├── UnknownBatch
     │   ├── UnknownSequence
@@ -69,6 +71,7 @@ __all__ = [
     "NotIndexed",
     "NotMeasured",
     "NotPermitted",
+    "NotServed",
     "NothingToDraw",
     "OutOfMemory",
     "OutOfScope",
@@ -92,6 +95,7 @@ __all__ = [
     "UnknownParameter",
     "UnknownRoute",
     "UnknownSequence",
+    "UnknownSuite",
     "UnknownToken",
     "Unreachable",
     "Withheld",
@@ -130,6 +134,10 @@ class UnknownParameter(InvalidValue):
         self.nearest = tuple(nearest)
 
 
+class NotServed(InvalidValue, AttributeError):
+    """A catalog that is read over HTTP has no such method; open the catalog itself."""
+
+
 class NotFound(SeenatError):
     """What was asked for does not exist.
 
@@ -162,6 +170,10 @@ class UnknownModel(NotFound):
 
 class UnknownOrder(NotFound):
     """No order has this name, or a model's order is not published."""
+
+
+class UnknownSuite(NotFound):
+    """No suite has this name."""
 
 
 class UnknownCheckpoint(NotFound):

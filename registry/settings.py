@@ -5,6 +5,7 @@
     SEENAT_TOKEN          the token with which `seenat.connect` writes
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors
+    SEENAT_SERVE_PORT     and so on for each option of `seenat serve`; click reads them
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own.

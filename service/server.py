@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,6 +35,7 @@ from seenat.service.settings import ServiceSettings
 __all__ = ["run"]
 
 _DRAIN_SECONDS = 1
+_QUIET_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 15
 _BACKLOG = 1024
 _stopping = False
@@ -97,10 +99,10 @@ class _App:
         return build_app(self.settings, _is_stopping)
 
 
-def run(settings: ServiceSettings) -> None:
-    """Serve until a signal ends it. Raises `InvalidValue` for an address that cannot be used."""
+def run(settings: ServiceSettings, on_address: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal ends it; `on_address` hears where, before anything answers there. Raises `InvalidValue` for an address that cannot be used."""
     with ExitStack() as stack:
-        _run(_with_shared(settings, stack) if settings.workers > 1 else settings)
+        _run(_with_shared(settings, stack) if settings.workers > 1 else settings, on_address)
 
 
 def _with_shared(settings: ServiceSettings, stack: ExitStack) -> ServiceSettings:
@@ -110,12 +112,17 @@ def _with_shared(settings: ServiceSettings, stack: ExitStack) -> ServiceSettings
     return replace(settings, shared=Path(folder))
 
 
-def _run(settings: ServiceSettings) -> None:
+def _run(settings: ServiceSettings, on_address: Callable[[str], None] | None) -> None:
     log_to_stderr()
     listener = _listen(settings)
     address = f"http://{_written(settings.host)}:{listener.getsockname()[1]}"
     note("serving", address=address, workers=settings.workers, only_this_machine=settings.is_local, process=os.getpid())
-    threading.Thread(target=prepare_bundle, daemon=True).start()
+    if on_address is not None:
+        on_address(address)
+    # Not at once: who only looks whether it starts need not pay for it.
+    preparing = threading.Timer(_QUIET_SECONDS, prepare_bundle)
+    preparing.daemon = True
+    preparing.start()
     app = _App(settings)
     config = uvicorn.Config(
         app if settings.workers > 1 else app(),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seenat import Catalog, ClassOutcome, Registered
     from seenat.memorization.pocket.progress import PocketProgress
 
-__all__ = ["demo", "register", "unregister"]
+__all__ = ["demo", "register", "run_demo", "unregister"]
 
 
 @click.command()
@@ -95,13 +95,14 @@ def demo(plot: Path | None, as_json: bool) -> None:
     plot = plot or settings.home() / "demo.png"
     check_plot_path(plot)
     with open_catalog() as catalog:
-        outcomes = _run_demo(out, catalog)
+        outcomes = run_demo(out, catalog)
     _draw(outcomes, plot)
     if not out.data({"outcomes": outcomes, "plot": plot}):
         _show_demo(out, outcomes, plot)
 
 
-def _run_demo(out: Output, catalog: Catalog) -> Sequence[ClassOutcome]:
+def run_demo(out: Output, catalog: Catalog) -> Sequence[ClassOutcome]:
+    """Train, register and measure the pocket suite, telling each step; what is done is not done again."""
     from seenat.cli.jobs.announcements import MemorizeTalk
 
     out.talk("1. Training the pocket suite: three GPT-NeoX models, 384 steps each")

@@ -6,21 +6,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from seenat.cli.framework.terminal import say
+from seenat.registry import settings
 from seenat.registry.errors import InvalidValue, SeenatError
 from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
     from seenat import Catalog
 
-__all__ = ["Count", "Counts", "open_catalog", "protocol_option", "read_text"]
+__all__ = ["Count", "Counts", "chosen_catalog", "open_catalog", "protocol_option", "read_text"]
 
 # Longer texts are no queries.
 _MOST_TEXT = 64 << 20
+_SERVICE = ("http://", "https://")
 
 
 class Count(click.ParamType[int]):
@@ -75,10 +77,23 @@ def read_text(file: str | Path) -> str:
 
 @contextmanager
 def open_catalog() -> Iterator[Catalog]:
-    """The catalog that the environment names; the embedded one is made where it does not exist yet."""
+    """The catalog that `--catalog` or the environment names, which may be a service's; the embedded one is made where it does not exist yet."""
     import seenat
     from seenat.cli.framework.logs import send_logs_to_terminal
 
     send_logs_to_terminal()
-    with seenat.open(talk=say) as catalog:
+    url = chosen_catalog()
+    if url is not None and url.startswith(_SERVICE):
+        with seenat.connect(url) as served:
+            # It has the methods that read; asked for another, it says so in a sentence.
+            yield cast("Catalog", served)
+        return
+    with seenat.open(url, talk=say) as catalog:
         yield catalog
+
+
+def chosen_catalog() -> str | None:
+    """What `--catalog` names, or else the environment; None for the embedded catalog."""
+    context = click.get_current_context(silent=True)
+    given = context.find_root().params.get("catalog") if context else None
+    return given or settings.database_url()

@@ -93,9 +93,10 @@ def job_row(connection: Connection, job_id: int) -> AnyRow | None:
     return connection.execute(_ROWS.where(jobs.c.id == job_id)).one_or_none()
 
 
-def job_rows(connection: Connection) -> list[AnyRow]:
-    """All jobs, the newest first, each with the name of its `model`."""
-    return list(connection.execute(_ROWS.order_by(jobs.c.id.desc())))
+def job_rows(connection: Connection, limit: int | None = None, before: int | None = None) -> list[AnyRow]:
+    """All jobs, the newest first, each with the name of its `model`; or `limit` of those before one."""
+    query = _ROWS.order_by(jobs.c.id.desc()).limit(limit)
+    return list(connection.execute(query if before is None else query.where(jobs.c.id < before)))
 
 
 def jobs_of_measurement(connection: Connection, measurement_id: int) -> list[AnyRow]:

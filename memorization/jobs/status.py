@@ -212,10 +212,10 @@ def find_job(catalog: Catalog, id_: int) -> Job:
         return _job(catalog.database, connection, row)
 
 
-def list_jobs(catalog: Catalog) -> Answers[Job]:
-    """All jobs, the newest first."""
+def list_jobs(catalog: Catalog, limit: int | None = None, before: int | None = None) -> Answers[Job]:
+    """All jobs, the newest first; at most `limit` of those whose number is less than `before`."""
     with catalog.database.read() as connection:
-        return Answers(_job(catalog.database, connection, row) for row in job_rows(connection))
+        return Answers(_job(catalog.database, connection, row) for row in job_rows(connection, limit, before))
 
 
 def failures(catalog: Catalog, job: Job, limit: int = 20) -> Answers[ShardRecord]:

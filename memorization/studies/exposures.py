@@ -142,8 +142,7 @@ class ExposureOnsets(StudyAnswer, TableAnswer):
     """By exposures so far, ascending."""
 
     table_field = "classes"
-    # The answer about whole sequences has the keys that it always had.
-    json_only_with: ClassVar[Mapping[str, str]] = {"window": "window", "risks": "window"}
+    json_only_with: ClassVar[Mapping[str, str]] = {"window": "window"}
 
 
 def exposure_onsets(

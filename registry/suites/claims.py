@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -38,6 +38,8 @@ class Claim(Answer):
     is_primary: bool
     date: str | None = None
     note: str | None = None
+    id: int | None = field(default=None, compare=False)
+    """By which the catalog knows it; None before it is stored."""
 
 
 def record_shipped_claims(connection: Connection) -> None:
@@ -48,7 +50,7 @@ def record_shipped_claims(connection: Connection) -> None:
     stored = [_claim(row) for row in connection.execute(select(claims).where(_about(subjects)).order_by(claims.c.id))]
     if stored != shipped:
         connection.execute(delete(claims).where(_about(subjects)))
-        connection.execute(insert(claims), [asdict(claim) for claim in shipped])
+        connection.execute(insert(claims), [_row(claim) for claim in shipped])
 
 
 def claims_of(connection: Connection, kind: str, subject: str) -> tuple[Claim, ...]:
@@ -89,6 +91,10 @@ def _about(subjects: set[tuple[str, str]]) -> Any:
     )
 
 
+def _row(claim: Claim) -> dict[str, Any]:
+    return {name: value for name, value in asdict(claim).items() if name != "id"}
+
+
 def _claim(row: AnyRow) -> Claim:
     return Claim(
         subject_kind=row.subject_kind,
@@ -100,4 +106,5 @@ def _claim(row: AnyRow) -> Claim:
         is_primary=row.is_primary,
         date=row.date,
         note=row.note,
+        id=row.id,
     )

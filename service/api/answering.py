@@ -125,14 +125,27 @@ class Answering:
         return kept
 
     def _encode(self, asked: _Asked) -> Encoded:
-        document = self.shown(asked.route, asked.values)[0]
+        document, following = self._page(asked)
         body = json_bytes(document)
         if len(body) > self._limits.answer_bytes:
             raise TooLarge(
                 f"This answer has {len(body):,} bytes, and the service sends {self._limits.answer_bytes:,} at once; ask for a "
                 "part of it, or for its rows as .jsonl or .csv."
             )
-        return Encoded.of(body, _next_query(asked, document))
+        return Encoded.of(body, following)
+
+    def _page(self, asked: _Asked) -> tuple[Any, str | None]:
+        """What may be shown, and the query of the next page; of a list one row more is read, to know whether there is one."""
+        values, keys = asked.values, asked.route.keyed_by
+        if not keys or not (limit := values.get("limit")):
+            document = self.shown(asked.route, values)[0]
+            after = document.get("next") if asked.route.pages else None
+            return document, None if after is None else _next_query(asked, _place(after))
+        document = self.shown(asked.route, {**values, "limit": limit + 1})[0]
+        if len(document) <= limit:
+            return document, None
+        last = document[limit - 1]
+        return document[:limit], _next_query(asked, tuple(last[key] for key in keys))
 
     def _first_block(self, asked: _Asked) -> Iterator[bytes]:
         """The blocks of an answer's rows, of which the first is there already, so that errors come before the response."""
@@ -224,9 +237,7 @@ def _place(after: Any) -> Any:
     return tuple(after.values()) if isinstance(after, dict) else after
 
 
-def _next_query(asked: _Asked, document: Any) -> str | None:
+def _next_query(asked: _Asked, after: Any) -> str:
     """The query of the next page: as this one's, from where this page ended."""
-    if not asked.route.pages or document.get("next") is None:
-        return None
     fields = [(name, text) for name, text in parse_qsl(asked.query.decode(), keep_blank_values=True) if name != "after"]
-    return urlencode([*fields, ("after", write_value(_place(document["next"])))])
+    return urlencode([*fields, ("after", write_value(after))])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import seenat
@@ -67,6 +69,8 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     about = inspect.getdoc(method) or ""
     schema, is_list = schemas.returned(method)
     content: dict[str, Any] = {"application/json": {"schema": schema}}
+    if route.name in _examples():
+        content["application/json"]["example"] = _examples()[route.name]
     if is_list:
         content |= {Form.JSONL.value: {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}
     return {
@@ -79,10 +83,17 @@ def _operation(route: Route, schemas: Schemas) -> dict[str, Any]:
     }
 
 
+@cache
+def _examples() -> dict[str, Any]:
+    """Real answers to the routes' examples, of which lists keep two entries."""
+    found: dict[str, Any] = json.loads(files("seenat.service.api").joinpath("examples.json").read_text("utf-8"))
+    return found
+
+
 def _headers(route: Route) -> dict[str, Any]:
     tag = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match."}}
     link = {"Link": {"schema": {"type": "string"}, "description": "The next page, where there is one."}}
-    return tag | link if route.pages else tag
+    return tag | link if route.pages or route.keyed_by else tag
 
 
 def _parameter(route: Route, key: str, kind: Parameter) -> dict[str, Any]:

@@ -6,9 +6,7 @@ no schema forbids others.
 
 from __future__ import annotations
 
-import builtins
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from typing import Any, get_args, get_origin
 import seenat
 from seenat.registry.answer import Answer, Answers, TableAnswer
 from seenat.registry.units import HalfOpenRange
+from seenat.remote.hints import annotation, hints_of
 
 __all__ = ["Schemas"]
 
@@ -37,7 +36,7 @@ class Schemas:
 
     def returned(self, method: Any) -> tuple[dict[str, Any], bool]:
         """The schema of what a method returns, and whether that is a list or holds one."""
-        hint = _hints(method).get("return", Any)
+        hint = hints_of(method).get("return", Any)
         base = get_origin(hint) or hint
         is_list = isinstance(base, type) and issubclass(base, tuple | TableAnswer)
         return self.of(hint), is_list
@@ -71,13 +70,13 @@ class Schemas:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _object(self, kind: type[Any]) -> dict[str, Any]:
-        hints = _hints(kind)
+        hints = hints_of(kind)
         names = getattr(kind, "json_names", ()) or [field.name for field in fields(kind)]
         optional = getattr(kind, "json_only_with", {})
         properties = {}
         for listed in names:
             key, _, attribute = listed.partition("=")
-            properties[key] = self.of(_annotation(kind, attribute or key, hints))
+            properties[key] = self.of(annotation(kind, attribute or key, hints))
         required = [key for key in properties if key not in optional]
         summary = inspect.getdoc(kind) or ""
         return {"type": "object", "description": summary, "properties": properties, "required": required}
@@ -88,50 +87,9 @@ def _makes_own_json(kind: type[Any]) -> bool:
     return hasattr(kind, "to_answer") or (own is not None and own is not getattr(Answer, "to_json", None))
 
 
-def _annotation(kind: type[Any], name: str, hints: Mapping[str, Any]) -> Any:
-    """The annotation of a field, or of what a property returns."""
-    if name in hints:
-        return hints[name]
-    found = inspect.getattr_static(kind, name, None)
-    getter = found.fget if isinstance(found, property) else getattr(found, "func", None)
-    return _hints(getter).get("return", Any) if getter is not None else Any
-
-
 def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     if any(not schema for schema in schemas):
         return {}
     if all(schema.keys() == {"type"} for schema in schemas):
         return {"type": [schema["type"] for schema in schemas]}
     return {"anyOf": schemas}
-
-
-class _Names(dict[str, Any]):
-    """Names of annotations: of their module, of Python, of seenat; others are anything."""
-
-    def __init__(self, module: Any) -> None:
-        super().__init__(vars(module) if module is not None else {})
-
-    def __missing__(self, name: str) -> Any:
-        for module in (builtins, typing):
-            if hasattr(module, name):
-                return getattr(module, name)
-        return getattr(seenat, name) if name in seenat.__all__ else _elsewhere(name)
-
-
-def _elsewhere(name: str) -> Any:
-    """Classes of answers that are not public names, from modules that are loaded."""
-    for place, module in sorted(sys.modules.items()):
-        found = vars(module).get(name) if place.startswith("seenat.") else None
-        if isinstance(found, type) and found.__module__.startswith("seenat."):
-            return found
-    return Any
-
-
-def _hints(thing: Any) -> dict[str, Any]:
-    """The annotations of a function, or of a class and its bases, each as its own module means them."""
-    hints: dict[str, Any] = {}
-    for owner in reversed(thing.__mro__) if isinstance(thing, type) else (thing,):
-        names = _Names(inspect.getmodule(owner))
-        for name, written in inspect.get_annotations(owner).items():
-            hints[name] = eval(written, {}, names) if isinstance(written, str) else written
-    return hints

@@ -15,6 +15,7 @@ What a checkpoint had seen, and where the data lies:
     catalog.sequence("pythia-70m", 3071999)         the same of a sequence, and what was measured of it
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
+    catalog.suites()                                what was registered together, and where it is from
     catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
     catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
     catalog.cite("pythia-70m")                      BibTeX, licence and model card
@@ -77,7 +78,8 @@ docs/python.md is a tour.
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
-#   access       its `access`: tokens of services, and what was done with them
+#   suites       its methods about suites, and whether checkpoints are what they should be
+#   keeping/     copies of a catalog, whether it is true, who may write to it
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -89,11 +91,9 @@ docs/python.md is a tour.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.access import Access
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -129,10 +129,11 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
-    from seenat.catalog import Catalog
+    from seenat.catalog import Catalog, open
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.exports import ExportOptions
+    from seenat.keeping.access import Access
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
@@ -203,6 +204,7 @@ if TYPE_CHECKING:
         NotIndexed,
         NotMeasured,
         NotPermitted,
+        NotServed,
         OutOfMemory,
         OutOfScope,
         PlanChanged,
@@ -225,6 +227,7 @@ if TYPE_CHECKING:
         UnknownParameter,
         UnknownRoute,
         UnknownSequence,
+        UnknownSuite,
         UnknownToken,
         Unreachable,
         Withheld,
@@ -238,13 +241,14 @@ if TYPE_CHECKING:
     from seenat.registry.integrity.verify import Verification
     from seenat.registry.integrity.verify_order import OrderVerification
     from seenat.registry.orders.text.documents import Document
+    from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.cards import Card
     from seenat.registry.suites.claims import Claim
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.remote.answers import RemoteAnswer
-    from seenat.remote.client import RemoteCatalog
+    from seenat.remote.client import RemoteCatalog, connect
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
@@ -269,20 +273,20 @@ __all__ = [
     "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
-    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted",
+    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
     "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
     "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
     "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
     "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
     "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteChanged", "SuiteManifest", "SyncAnswer",
-    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
-    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
-    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
-    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
-    "upgrade", "write_table",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
+    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
+    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
+    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
+    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
+    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
+    "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -291,14 +295,14 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
-    "access": "Access",
+    "keeping.access": "Access",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
     "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
-    "catalog": "Catalog",
+    "catalog": "Catalog open",
     "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "keeping.backup": "Backup",
     "keeping.garbage": "Garbage GarbageFile",
@@ -353,7 +357,7 @@ _NAMES = {
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",
     "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownToken Unreachable Withheld WrongMediaType",
+    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NotServed NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownSuite UnknownToken Unreachable Withheld WrongMediaType",
     "registry.evaluations.importer": "EvaluationImport",
     "registry.evaluations.query": "Benchmarks",
     "registry.exports.answers": "write_table",
@@ -361,6 +365,7 @@ _NAMES = {
     "registry.integrity.audit": "Audit",
     "registry.integrity.verify": "Verification",
     "registry.integrity.verify_order": "OrderVerification",
+    "registry.suites.answers": "SuiteAnswer",
     "registry.orders.text.documents": "Document",
     "registry.suites.cards": "Card",
     "registry.suites.claims": "Claim",
@@ -368,37 +373,13 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "remote.answers": "RemoteAnswer",
-    "remote.client": "RemoteCatalog",
+    "remote.client": "RemoteCatalog connect",
     "studies": "Studies",
     "texts.find": "FindOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
-
-    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
-
-    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
-    """
-    from seenat.catalog import open_catalog
-
-    return open_catalog(url, talk or (lambda _: None))
-
-
-def connect(url: str, token: str | None = None) -> RemoteCatalog:
-    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
-
-    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
-    where no service answers.
-    """
-    from seenat.remote.client import RemoteCatalog
-
-    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:

@@ -50,11 +50,11 @@ class Jobs(Lookups):
 
         return measured_protocols(self._registry, self._registry.models() if model is None else (self._model(model),))
 
-    def jobs(self) -> Answers[Job]:
-        """All jobs, the newest first."""
+    def jobs(self, *, limit: int | None = None, after: int | None = None) -> Answers[Job]:
+        """All jobs, the newest first; or a page of at most `limit`, those before the job `after`."""
         from seenat.memorization.jobs.status import list_jobs
 
-        return Answers(list_jobs(self._registry))
+        return Answers(list_jobs(self._registry, limit, after))
 
     def job(self, id_: int) -> JobAnswer:
         """One job: what it measures, how far it is at each checkpoint, what failed; raises `UnknownJob`."""
@@ -69,15 +69,14 @@ class Jobs(Lookups):
 
     def work(
         self,
-        job: int | None = None,
-        *,
+        *jobs: int,
         wait: bool = False,
         device: str | None = None,
         keep_checkpoints: int | None = None,
         stop: threading.Event | None = None,
         observer: WorkerObserver | None = None,
     ) -> Worked:
-        """Take shards of any job, or of this one, beside others that do, until none is left; with `wait`, until `stop` is set.
+        """Take shards of any job, or of these, beside others that do, until none is left; with `wait`, until `stop` is set.
 
         Setting `stop`, from another thread or a signal's handler, ends it after the shard that is measured. Shards that failed
         are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
@@ -90,7 +89,7 @@ class Jobs(Lookups):
             check_device(device)
         worker = Worker(
             self._registry,
-            job,
+            jobs,
             wait=wait,
             device=device,
             keep_checkpoints=keep_checkpoints,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.answer import Answers
+from seenat.registry.answer import Answers, page_of
+from seenat.registry.errors import UnknownSuite
 from seenat.registry.units import SequenceRange
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Batch, Order
+    from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.claims import Claim
 
 __all__ = ["CatalogSection", "Lookups", "counted"]
@@ -61,11 +63,37 @@ class Lookups(CatalogSection):
         """The model of this name, alias or hub repository; raises `UnknownModel` with the nearest names."""
         return self._model(name)
 
-    def models(self, *, size: str | None = None, family: str | None = None, order: str | None = None) -> Models:
-        """All models, or those of a size (`70m`), a family or an order; by suite, as their suite lists them."""
+    def suites(self) -> Answers[SuiteAnswer]:
+        """All suites: what was registered together, and where it is from; those registered first first."""
+        from seenat.registry.suites.answers import suite_answers
+
+        with self._registry.database.read() as connection:
+            return Answers(suite_answers(connection))
+
+    def suite(self, name: str) -> SuiteAnswer:
+        """One suite: its orders, its models, where it is from; raises `UnknownSuite` with all names."""
+        suites = {suite.name: suite for suite in self.suites()}
+        if name not in suites:
+            raise UnknownSuite(f"There is no suite {name!r}; the catalog has {', '.join(suites)}.", suites)
+        return suites[name]
+
+    def models(
+        self,
+        *,
+        size: str | None = None,
+        family: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Models:
+        """All models, or those of a size (`70m`), a family or an order; by suite, as their suite lists them.
+
+        `limit` bounds a page of them, `after` is the name with which the page before ended.
+        """
         from seenat.models import Models
 
-        return Models(self._registry.models(size=size, family=family, order=order))
+        found = self._registry.models(size=size, family=family, order=order)
+        return Models(page_of(found, limit, after, lambda model: model.name))
 
     def describe(self, model: str | Model) -> ModelAnswer:
         """Everything known of one model: sizes, schedule, architecture, hyper-parameters, what sources claim."""
@@ -101,10 +129,12 @@ class Lookups(CatalogSection):
 
         return broken_checkpoints(self._models(models) or list(self._registry.models()))
 
-    def claims(self, subject: str | None = None) -> Answers[Claim]:
+    def claims(
+        self, subject: str | None = None, *, limit: int | None = None, after: int | None = None
+    ) -> Answers[Claim]:
         """The claims of every field whose sources disagree: about one model, order or suite, or about all.
 
-        Raises `UnknownModel` for a subject that the catalog does not have.
+        `limit` bounds a page of them, `after` is the `id` with which the page before ended. Raises `UnknownModel` for a subject that the catalog does not have.
         """
         from seenat.registry.suites.claims import disputed
 
@@ -112,7 +142,7 @@ class Lookups(CatalogSection):
             claims = disputed(connection, subject)
             if subject is not None and not claims:
                 claims = disputed(connection, self._registry.model(subject).name)  # It may be an old name.
-        return Answers(claims)
+        return Answers(page_of(claims, limit, after, lambda claim: claim.id))
 
     def generation(self) -> int:
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
@@ -126,9 +156,9 @@ class Lookups(CatalogSection):
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
         return self._registry.order(name)
 
-    def orders(self) -> tuple[Order, ...]:
-        """All training orders."""
-        return self._registry.orders()
+    def orders(self, *, limit: int | None = None, after: str | None = None) -> tuple[Order, ...]:
+        """All training orders, or a page of at most `limit`, behind the one of the name `after`."""
+        return tuple(page_of(self._registry.orders(), limit, after, lambda order: order.name))
 
     def checkpoints(
         self,
@@ -140,11 +170,14 @@ class Lookups(CatalogSection):
         tokens: str | None = None,
         statuses: Collection[str] = (),
         not_statuses: Collection[str] = (),
+        limit: int | None = None,
+        after: tuple[str, int] | None = None,
     ) -> Answers[CheckpointAnswer]:
         """Search the checkpoints of these models, or of all.
 
         `below` bounds the non-embedding parameters, `tokens` the tokens seen, as "START:STOP". A status is `ok`, `suspect`,
-        `wrong`, `missing` or `unknown`. Raises `UnknownModel` or `UnknownOrder` for names that the catalog does not have.
+        `wrong`, `missing` or `unknown`. `limit` bounds a page, `after` is the (model, step) with which the page before ended.
+        Raises `UnknownModel` or `UnknownOrder` for names that the catalog does not have.
         """
         from seenat.checkpoints import CheckpointAnswer
         from seenat.registry.catalog.search import CheckpointFilter, TokenRange, find_checkpoints
@@ -159,7 +192,10 @@ class Lookups(CatalogSection):
             statuses=statuses,
             not_statuses=not_statuses,
         )
-        return Answers(CheckpointAnswer.of(*match) for match in find_checkpoints(self._registry, wanted))
+        found = page_of(
+            find_checkpoints(self._registry, wanted), limit, after, lambda pair: (pair[0].name, pair[1].step)
+        )
+        return Answers(CheckpointAnswer.of(*match) for match in found)
 
     def step(self, model: str | Model, step: int | str) -> StepAnswer:
         """What the checkpoint at a step had seen, its neighbours, its status with the evidence, and its files.

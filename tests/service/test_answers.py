@@ -9,30 +9,13 @@ from typing import Any
 
 import pytest
 from support.addresses import address, ask
-from support.commands import METHODS
+from support.commands import METHODS, WRITE_OR_COMPUTE
 from support.served import Served
 
 import seenat
 from seenat.registry.answer import to_json
 from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
-
-WRITE_OR_COMPUTE = {
-    *("delete results", "delete job", "unregister", "db backup", "db restore", "db verify", "gc"),
-    *("cancel", "compact", "db check", "db upgrade", "export", "export-batches", "export-dataset", "export-index"),
-    *(
-        "export-memorized",
-        "generate",
-        "import evals",
-        "import memorized",
-        "import scores",
-        "index build",
-        "index remove",
-    ),
-    *("index verify", "influence", "memorize", "register", "sync", "token create", "token list", "token log"),
-    *("token revoke", "verify", "worker"),
-}
-"""Commands that write, load a checkpoint, or read what no request may make a service read."""
 
 NOT_FOR_REQUESTS = {"out", "html", "progress", "scan"}
 """What of a method writes a file, tells a caller how far it is, or reads an order for minutes."""

@@ -84,6 +84,37 @@ def test_pages_lead_to_each_other(served: Served) -> None:
     assert len(pages) == -(-whole["count"] // 7)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["models?size=70m", "models/pocket-230k/checkpoints?", "orders?", "claims?subject=pythia-70m", "jobs?"],
+)
+def test_lists_are_read_page_by_page(served: Served, asked: str) -> None:
+    whole = served.http.get(f"/api/v1/{asked}").json()
+    rows, following, pages = [], f"/api/v1/{asked}&limit=1", 0
+    while following:
+        response = served.http.get(following)
+        rows += response.json()
+        following, pages = response.links.get("next", {}).get("url", ""), pages + 1
+    assert rows == whole
+    assert pages == len(whole) > 1
+
+
+def test_a_page_begins_behind_what_is_there(served: Served) -> None:
+    for asked in ("models?after=nobody", "checkpoints?after=pythia-70m:7", "claims?after=0"):
+        response = served.http.get(f"/api/v1/{asked}")
+        assert (response.status_code, "first page" in response.json()["detail"]) == (422, True), asked
+    assert served.http.get("/api/v1/checkpoints?after=pythia-70m").status_code == 422
+
+
+def test_a_name_may_hold_a_slash(served: Served) -> None:
+    by_name = served.http.get("/api/v1/models/pythia-70m/steps/3000").json()
+    for ending in ("", ".json"):
+        found = served.http.get(f"/api/v1/models/EleutherAI%2Fpythia-70m/steps/3000{ending}")
+        assert (found.status_code, found.json()) == (200, by_name)
+    assert served.http.get("/api/v1/models/EleutherAI/pythia-70m/steps/3000").status_code == 404
+    assert served.http.get("/api/v1/models//steps/3000").status_code == 404
+
+
 def test_a_list_without_a_limit_is_read_to_its_end(served: Served) -> None:
     count = served.http.get(f"{FIRST}?by=384&limit=1").json()["count"]
     assert len(served.http.get(f"{FIRST}.jsonl?by=384").text.splitlines()) == count
@@ -94,7 +125,7 @@ def test_cells_that_begin_a_formula_are_text() -> None:
     rows = [{"name": text} for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", 'a,"b"\n')]
     lines = csv_lines(rows, [("name",)], header=True).decode()
     cells = [row["name"] for row in csv.DictReader(io.StringIO(lines, newline=""))]
-    assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\r=1", "plain", 'a,"b"\n']
+    assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\\r=1", "plain", 'a,"b"\n']
     assert csv_lines(
         [{"n": -1, "f": -0.5, "b": True, "x": None, "l": [1, 2]}],
         [(name,) for name in "nfbxl"],

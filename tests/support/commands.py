@@ -10,7 +10,7 @@ import seenat
 from seenat.studies import Studies
 from seenat.which import Which
 
-__all__ = ["METHODS", "commands"]
+__all__ = ["METHODS", "WRITE_OR_COMPUTE", "commands"]
 
 # The method that answers each command; `doctor` is about the installation, `demo` is made of three other methods,
 # `serve` serves all of them.
@@ -90,6 +90,16 @@ METHODS = {
     "trace": seenat.Catalog.trace,
     "generate": seenat.Catalog.generate,
 }
+
+
+WRITE_OR_COMPUTE = {
+    *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
+    *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
+    *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),
+    *("influence", "memorize", "register", "sync", "token create", "token list", "token log", "token revoke"),
+    *("unregister", "verify", "worker"),
+}
+"""Commands that write, load a checkpoint, or read what no request may make a service read."""
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -12,21 +12,22 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx2
 
 from seenat.registry.closing import ClosesOnExit
-from seenat.registry.errors import InvalidValue, Unreachable
+from seenat.registry.errors import InvalidValue, NotServed, Unreachable
 from seenat.registry.printable import in_a_sentence
 from seenat.remote.answers import read_answer
+from seenat.remote.hints import hints_of
 from seenat.remote.jobs import RemoteJobs
 from seenat.remote.methods import SECTIONS, method_of
 from seenat.remote.problems import error_of
 from seenat.remote.routes import PREFIX, ROUTES, Route
 
-__all__ = ["RemoteCatalog"]
+__all__ = ["RemoteCatalog", "connect"]
 
 _MOST_BYTES = 256 << 20
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
@@ -45,11 +46,15 @@ class _Section:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         routes = _BY_METHOD.get(f"{self._prefix}{name}")
         if routes is None:
-            raise AttributeError(f"{name!r} is not answered over HTTP; open the catalog itself by `seenat.open()`.")
+            raise NotServed(
+                f"{name!r} is not answered over HTTP, where a catalog is only read; open the catalog itself where it lies, as "
+                "`seenat.open()` does."
+            )
         method, fetch = method_of(routes[0]), self._fetch
 
         def call(*positional: Any, **named: Any) -> Any:
-            return fetch(_address(routes, _arguments(method, positional, named)))
+            json = fetch(_address(routes, _arguments(method, positional, named)))
+            return read_answer(json, hints_of(method).get("return"))
 
         call.__name__, call.__doc__ = name, inspect.getdoc(method)
         return call
@@ -83,6 +88,10 @@ class RemoteCatalog(RemoteJobs, _Section, ClosesOnExit):
             return _Section(self._get, f"{name}.")
         return super().__getattr__(name)
 
+    def find_all(self, queries: Iterable[str | Sequence[int]], **options: Any) -> Iterator[Any]:
+        """As `find`, of one query after the other."""
+        return (self.find(query, **options) for query in queries)
+
     def _get(self, address: str) -> Any:
         return self._ask("GET", address)
 
@@ -99,7 +108,7 @@ class RemoteCatalog(RemoteJobs, _Section, ClosesOnExit):
         except ValueError:
             answer = None
         if response.is_success and answer is not None:
-            return read_answer(answer)
+            return answer
         if isinstance(answer, Mapping) and str(answer.get("type")).startswith("urn:seenat:"):
             raise error_of(answer)
         raise Unreachable(f"What answers at {self.url} with status {response.status_code} is no seenat service.")
@@ -128,6 +137,9 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
     signature = inspect.signature(method)
     found = dict(signature.bind(None, *positional, **named).arguments)
     found.pop("self")
+    for name in ("progress", "html", "out", "scan"):  # Nobody tells how far a service is, and it writes no files.
+        if not found.get(name) or name == "progress":
+            found.pop(name, None)
     for name, parameter in signature.parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             found |= found.pop(name, {})
@@ -135,6 +147,16 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)
     return {name: value for name, value in found.items() if value is not None and value != ()}
+
+
+def connect(url: str, token: str | None = None) -> RemoteCatalog:
+    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
+
+    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent
+    before the first of the methods. Raises `InvalidValue` for what is no address; the methods raise `Unreachable` where no
+    service answers.
+    """
+    return RemoteCatalog(url, token)
 
 
 def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:

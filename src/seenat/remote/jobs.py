@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx2
 
+from seenat.catalog import Catalog
 from seenat.registry import settings
 from seenat.registry.errors import Unauthenticated, Unreachable
 from seenat.registry.printable import in_a_sentence
@@ -16,6 +17,7 @@ from seenat.remote.actions import ACTIONS, EVENT_STREAM, EVENTS
 from seenat.remote.answers import read_answer
 from seenat.remote.bodies import body_value
 from seenat.remote.events import Event, read_events
+from seenat.remote.hints import hints_of
 from seenat.remote.routes import PREFIX
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class RemoteJobs:
         nothing answers for some tries.
         """
         first = self._ask("GET", f"/jobs/{id_}")  # An error is raised here, and not where the first one is taken.
-        return self._watched(int(first.job), seconds)
+        return self._watched(int(first["job"]), seconds)
 
     def _act(self, method: str, in_path: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         token, action = self._token or settings.token(), _BY_METHOD[method]
@@ -59,7 +61,8 @@ class RemoteJobs:
             raise Unauthenticated("This needs a token; give it to `seenat.connect`, or set SEENAT_TOKEN.")
         body = {key: body_value(value) for key, value in values.items() if value is not None}
         headers = {"authorization": f"Bearer {token}"}
-        return self._ask("POST", action.path.format_map(in_path), json=body, headers=headers)
+        answer = self._ask("POST", action.path.format_map(in_path), json=body, headers=headers)
+        return read_answer(answer, hints_of(getattr(Catalog, method)).get("return"))
 
     def _watched(self, job: int, seconds: float) -> Iterator[Any]:
         known, failed = None, 0

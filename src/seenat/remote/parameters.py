@@ -100,6 +100,14 @@ def _place(text: str) -> int | tuple[int, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+def _checkpoint(text: str) -> tuple[str, int]:
+    """The model and the step of a checkpoint, with a colon; a name may hold one too."""
+    model, colon, step = text.rpartition(":")
+    if not colon or not 0 < len(model) <= _LONGEST_NAME:
+        raise InvalidValue(f"after={text!r} is not where a page ended; take the address that the page before gave.")
+    return model, parse_count(step, "after")
+
+
 def _ids(text: str) -> list[int]:
     from seenat.texts.find import parse_ids
 
@@ -125,6 +133,7 @@ _ALL = (
     _text("never", "The model that did not memorize them."),
     _text("source", "The order, or the model, whose sequence is traced."),
     _text("order", "An order by its name."),
+    _text("suite", "A suite by its name."),
     _text("subject", "A model, an order or a suite."),
     _text("size", "A size, such as 70m."),
     _text("family", "A family of models."),
@@ -195,13 +204,25 @@ _ALL = (
     _choice("change", "Only what became this.", "gained", "forgotten", "relearned"),
     _choice("control", "What is compared with: sequences never read, or not read yet.", "never", "not-yet"),
 )
-# Two names mean two things each.
+# Some names mean several things.
 _SEEN = _range("tokens", "Tokens seen, as START:STOP.")
 _MEASURED = _number("step", "A measured step.")
+_PAGE_BEFORE = "with which the page before ended; the Link header holds the whole address."
+_BEHIND = {
+    "after_name": _text("after", f"The name {_PAGE_BEFORE}"),
+    "after_id": _number("after", f"The id {_PAGE_BEFORE}"),
+    "after_checkpoint": Parameter(
+        name="after",
+        about=f"MODEL:STEP {_PAGE_BEFORE}",
+        read=_checkpoint,
+        schema={"type": "string", "pattern": r"^.{1,300}:[0-9]{1,18}$"},
+    ),
+}
 
 PARAMETERS: Mapping[str, Parameter] = {
     **{parameter.name: parameter for parameter in _ALL},
     "tokens_seen": _SEEN,
     "measured_step": _MEASURED,
+    **_BEHIND,
 }
 """Every parameter of the API."""

@@ -46,6 +46,8 @@ class Route:
     which reads ids or an index and may take long."""
     pages: int = 0
     """How many numbers say where the next page begins, `next` of the answer and `after` of the method; 0 without pages."""
+    keyed_by: tuple[str, ...] = ()
+    """Of a list whose rows may be asked for a page at a time: the keys of a row behind which the next page begins."""
     follows_from_catalog: bool = False
     """Whether its answer follows from models and orders alone, and so holds until those change."""
 
@@ -92,11 +94,15 @@ _POCKET = {"model": "pocket-230k", "order": "pocket-order"}
 _PYTHIA = {"model": "pythia-70m", "order": "pile-deduped"}
 
 _CATALOG = (
+    Route(path="/suites", method="suites"),
+    Route(path="/suites/{suite}", method="suite", renamed={"suite": "name"}, example={"suite": "pythia"}),
     Route(
         path="/models",
         method="models",
-        query=("size", "family", "order"),
-        example={"size": "70m"},
+        query=("size", "family", "order", "limit", "after_name"),
+        renamed={"after_name": "after"},
+        keyed_by=("name",),
+        example={"size": "70m", "limit": "5"},
         follows_from_catalog=True,
     ),
     Route(path="/models/{model}", method="describe", example=_PYTHIA),
@@ -111,8 +117,9 @@ _CATALOG = (
     Route(
         path="/models/{model}/checkpoints",
         method="checkpoints",
-        query=("tokens_seen", "statuses", "not_statuses"),
-        renamed={"tokens_seen": "tokens"},
+        query=("tokens_seen", "statuses", "not_statuses", "limit", "after_checkpoint"),
+        renamed={"tokens_seen": "tokens", "after_checkpoint": "after"},
+        keyed_by=("model", "step"),
         star="model",
         example=_PYTHIA,
         follows_from_catalog=True,
@@ -144,10 +151,22 @@ _CATALOG = (
     Route(
         path="/checkpoints",
         method="checkpoints",
-        query=("models", "family", "size", "order", "below", "tokens_seen", "statuses", "not_statuses"),
-        renamed={"tokens_seen": "tokens"},
+        query=(
+            *("models", "family", "size", "order", "below", "tokens_seen", "statuses", "not_statuses"),
+            *("limit", "after_checkpoint"),
+        ),
+        renamed={"tokens_seen": "tokens", "after_checkpoint": "after"},
         star="models",
-        example={"size": "70m", "order": "pile"},
+        keyed_by=("model", "step"),
+        example={"size": "70m", "order": "pile", "limit": "20"},
+        follows_from_catalog=True,
+    ),
+    Route(
+        path="/orders",
+        method="orders",
+        query=("limit", "after_name"),
+        renamed={"after_name": "after"},
+        keyed_by=("name",),
         follows_from_catalog=True,
     ),
     Route(
@@ -158,7 +177,6 @@ _CATALOG = (
         example={"models": "pythia-2.8b"},
         follows_from_catalog=True,
     ),
-    Route(path="/orders", method="orders", follows_from_catalog=True),
     Route(
         path="/orders/{order}", method="order", renamed={"order": "name"}, example=_PYTHIA, follows_from_catalog=True
     ),
@@ -179,7 +197,14 @@ _CATALOG = (
         reads="place",
         example={**_PYTHIA, "sequence": "1024"},
     ),
-    Route(path="/claims", method="claims", query=("subject",), example={"subject": "pythia-70m"}),
+    Route(
+        path="/claims",
+        method="claims",
+        query=("subject", "limit", "after_id"),
+        renamed={"after_id": "after"},
+        keyed_by=("id",),
+        example={"subject": "pythia-70m"},
+    ),
     Route(path="/audits", method="findings", query=("models",), star="models", example={"models": "pythia-70m"}),
     Route(
         path="/models/{model}/evaluations",
@@ -192,7 +217,14 @@ _CATALOG = (
 _RESULTS = (
     Route(path="/results", method="results", query=("model",)),
     Route(path="/models/{model}/results", method="results", example=_POCKET),
-    Route(path="/jobs", method="jobs"),
+    Route(
+        path="/jobs",
+        method="jobs",
+        query=("limit", "after_id"),
+        renamed={"after_id": "after"},
+        keyed_by=("job",),
+        example={"limit": "10"},
+    ),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
     Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
     Route(

@@ -37,6 +37,7 @@ class FindOptions(TypedDict, total=False):
     scan: BatchRange | str | None
     context: int
     variants: bool
+    reading: Callable[[int, int], None] | None
 
 
 class Texts(CatalogSection):
@@ -61,6 +62,7 @@ class Texts(CatalogSection):
         scan=None      batches, "START:STOP", that are read where no index finds every occurrence
         context=0      ids of text to show on either side of each
         variants=True  also look for other blanks, lines and capitals, and say which matched how often
+        reading=None   gets (sequences read, all to be read) again and again, where some are read
 
         Raises `NotIndexed` where nothing can be searched, `UnknownOrder` for a model whose order is not published.
         """
@@ -150,6 +152,7 @@ class Texts(CatalogSection):
             scan=_scanned(viewpoint, options.get("scan")),
             context=context,
             variants=options.get("variants", True),
+            reading=options.get("reading"),
         )
 
     def _viewpoint(self, order: str | Order | None, model: str | Model | None, step: int | str | None) -> Viewpoint:

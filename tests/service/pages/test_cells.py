@@ -16,7 +16,9 @@ def test_a_batch_holds_the_trajectory_of_each_of_its_sequences(served: Served) -
     assert [row.sequence for row in found.sequences] == list(range(16, 24))
     for row in found.sequences:
         alone = served.catalog.trajectory(MODEL, row.sequence)
-        assert dict(zip(found.steps, row.values, strict=True)) == {point.step: point.values["prefix"] for point in alone.points}
+        assert dict(zip(found.steps, row.values, strict=True)) == {
+            point.step: point.values["prefix"] for point in alone.points
+        }
         assert row.onset == (alone.onset.step if alone.onset else None)
 
 

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 from support.served import Serve, Served
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 HTML = {"accept": "text/html,application/xhtml+xml"}
 
 
 def test_a_page_allows_no_inline_script_or_style(served: Served) -> None:
     for path in ("/", "/models/pocket-230k/batches/2", "/models/pocket-230k/sequences/20"):
         response = served.http.get(path, headers=HTML)
-        assert response.headers.get_list("content-security-policy") == [
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-            "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-        ]
+        assert response.headers.get_list("content-security-policy") == [POLICY]
         assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?! type=\"module\" src=)", response.text)
 
 
@@ -108,8 +109,12 @@ def test_the_picture_shows_the_values_of_the_batch_by_onset(served: Served) -> N
     assert pixels.shape == (8 * 18, 5 * 44)
     middles = pixels[8::18, 20::44]
     ordered = sorted(found.sequences, key=lambda row: (row.onset or 10**9, -max(row.values)))
-    expected = [[1 if not value else 6 if value == 32 else 2 + 4 * value // 32 for value in row.values] for row in ordered]
+    expected = [
+        [1 if not value else 6 if value == 32 else 2 + 4 * value // 32 for value in row.values] for row in ordered
+    ]
     assert middles.tolist() == expected
+    assert found.first_checkpoint_after == 4
+    assert (pixels[:, 42:44] == 8).all(), "a line before the first column that had seen it"
     assert picture(served, "?mode=dark").shape == pixels.shape
 
 
