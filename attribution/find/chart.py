@@ -30,7 +30,7 @@ def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
     altair = altair_or_refuse()
     if measured is None:
         return curve_chart(curve)
-    every = [point.step for point in (*curve.points, *measured.points)]
+    every = [*(point.step for point in curve.points), *(point.step for point in measured.points)]
     return altair.vconcat(_exposures(altair, curve, every), _reproduced(altair, measured, every), spacing=12)
 
 

@@ -188,13 +188,14 @@ def _beyond(seen: SequenceRange, sequences: SequenceRange) -> Flags:
 
 def _ever(path: SeenPoints, chosen: list[bool]) -> Flags:
     """Which were memorized at one of the chosen checkpoints of a path."""
-    flags: Flags = path.memorized[chosen].any(axis=0)
+    flags: Flags = np.logical_or.reduce(path.memorized[chosen], axis=0)
     return flags
 
 
 def _relearned(path: SeenPoints, chosen: list[bool]) -> Flags:
     """Which were learned again at one of the chosen checkpoints of a path."""
-    flags: Flags = np.array([transition.relearned for transition in path.transitions()])[chosen].any(axis=0)
+    again = np.array([transition.relearned for transition in path.transitions()])
+    flags: Flags = np.logical_or.reduce(again[chosen], axis=0)
     return flags
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from seenat.registry.errors import InvalidValue, NothingToDraw, NotIndexed, NotMeasured
@@ -79,7 +80,7 @@ def measured_steps(asked: Asked, models: Iterable[str]) -> dict[str, tuple[int, 
     """The measured steps of models, those without a result that says what is memorized left out."""
     steps: dict[str, tuple[int, ...]] = {}
     for model in models:
-        found = or_missing(lambda model=model: asked.look_up("/models/{model}/onsets", model=model, limit=0))
+        found = or_missing(partial(asked.look_up, "/models/{model}/onsets", model=model, limit=0))
         if not isinstance(found, Missing):
             steps[model] = tuple(row["step"] for row in found["steps"])
     return steps

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -77,7 +78,7 @@ def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
     steps = [row["step"] for row in onsets["steps"]]
     for since in drawing.sample(steps[:-1], min(_MOST_STEPS, len(steps) - 1)):
         given = {"model": onsets["model"], "since": since, "until": steps[-1], "change": "forgotten"}
-        found = _drawn(drawing, _size(asked, onsets), lambda place, given=given: _first(asked, _CHANGED, place, given))
+        found = _drawn(drawing, _size(asked, onsets), partial(_first, asked, _CHANGED, given))
         if found is not None:
             return found
     return None
@@ -85,10 +86,10 @@ def _forgotten(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> 
 
 def _contested(asked: Asked, drawing: random.Random, onsets: dict[str, Any]) -> int | None:
     given = {"model": onsets["model"]}
-    return _drawn(drawing, _size(asked, onsets), lambda place: _first(asked, _RELEARNED, place, given))
+    return _drawn(drawing, _size(asked, onsets), partial(_first, asked, _RELEARNED, given))
 
 
-def _first(asked: Asked, path: str, after: int, given: dict[str, Any]) -> int | None:
+def _first(asked: Asked, path: str, given: dict[str, Any], after: int) -> int | None:
     """The first sequence of a list behind another."""
     [found] = asked.look_up(path, **given, limit=1, after=after)["sequences"] or [None]
     return int(found["sequence"]) if found else None
