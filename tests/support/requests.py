@@ -62,7 +62,12 @@ def posts(seed: int, number: int) -> Iterator[tuple[str, bytes, str]]:
         action = chance.choice(ACTIONS)
         path = action.path.format(job=quote(chance.choice(("1", "2", *_HOSTILE)), safe=""))
         keys = [key for key in action.body if key in action.required or chance.random() < 0.3]
-        body: dict[str, Any] = {key: _json(chance, action.body[key].schema) for key in keys}
+        body: dict[str, Any] = {
+            key: action.example[key]
+            if key in action.example and chance.random() < 0.6
+            else _json(chance, action.body[key].schema)
+            for key in keys
+        }
         if chance.random() < 0.1:
             body[chance.choice(("stps", "device", "__proto__", ""))] = chance.choice(_HOSTILE)
         text = json.dumps(body).encode()
