@@ -25,13 +25,15 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
 SEENAT = ROOT / "src" / "seenat"
+FACADE_ROOMS = ("keeping", "remote", "results", "texts")
 FACADE = sorted(
-    path for path in (*SEENAT.iterdir(), *SEENAT.glob("texts/*"), *SEENAT.glob("remote/*")) if path.is_file()
+    path
+    for path in (*SEENAT.iterdir(), *(path for room in FACADE_ROOMS for path in SEENAT.glob(f"{room}/*")))
+    if path.is_file()
 )
 """The public package's own modules, beside the links to the rooms."""
 PUBLIC = {f"seenat.{path.stem}" for path in FACADE if path.suffix == ".py" and path.parent == SEENAT} | {
-    "seenat.remote",
-    "seenat.texts",
+    f"seenat.{room}" for room in FACADE_ROOMS
 }
 
 MAY_IMPORT_TORCH = (

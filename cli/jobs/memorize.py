@@ -127,7 +127,6 @@ def memorize(
     \b
     Examples:
       seenat memorize pocket-230k
-      seenat memorize pocket-230k --steps 64,128,384 --unseen
       seenat memorize pocket-2m --steps 384 --sample 200 --seed 1
       seenat memorize pocket-2m --steps 384 --dtype bfloat16-rechecked
       seenat memorize pocket-230k --steps 64,384 --measure loss --unseen

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from seenat.registry.errors import InvalidValue
 
@@ -88,9 +87,9 @@ def origins(context: click.Context) -> Iterator[tuple[str, str, str]]:
     file = context.params.get("config")
     for name, option in _options(context.command).items():
         told = {
-            ParameterSource.COMMANDLINE: f"the flag {option.opts[-1]}",
-            ParameterSource.ENVIRONMENT: f"the variable {PREFIX}_{str(option.name).upper()}",
-            ParameterSource.DEFAULT_MAP: f"the file {file}",
+            click.core.ParameterSource.COMMANDLINE: f"the flag {option.opts[-1]}",
+            click.core.ParameterSource.ENVIRONMENT: f"the variable {PREFIX}_{str(option.name).upper()}",
+            click.core.ParameterSource.DEFAULT_MAP: f"the file {file}",
         }
         source = context.get_parameter_source(str(option.name))
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from seenat.cli.framework.output import Output
 from seenat.cli.framework.params import Count, chosen_catalog
 from seenat.cli.framework.terminal import say
 from seenat.cli.service.configuration import PREFIX, config_option, origins
+
+if TYPE_CHECKING:
+    from seenat.service.settings import ServiceSettings
 
 __all__ = ["serve"]
 
@@ -43,20 +47,12 @@ __all__ = ["serve"]
 @click.pass_context
 def serve(
     context: click.Context,
-    host: str,
-    port: int,
-    workers: int,
-    no_text: bool,
-    withheld: Path | None,
-    known_as: tuple[str, ...],
-    read_only: bool,
-    workers_for_jobs: int,
-    rate: float,
-    seconds: float,
+    /,
     demo: bool,
     no_open: bool,
     config: Path | None,
     show_origin: bool,
+    **options: Any,
 ) -> None:
     """Serve the catalog over HTTP: /api/v1, described by /openapi.json.
 
@@ -81,24 +77,21 @@ def serve(
 
     service_or_refuse()
     from seenat.service.server import run
-    from seenat.service.settings import Limits, ServiceSettings
 
-    settings = ServiceSettings(
-        url=chosen_catalog(),
-        host=host,
-        port=port,
-        workers=workers,
-        no_text=no_text,
-        withheld=withheld,
-        hosts=known_as,
-        read_only=read_only,
-        workers_for_jobs=workers_for_jobs,
-        limits=Limits(requests_per_second=rate, answer_seconds=seconds),
-    )
+    settings = _settings(**options)
     if not settings.is_local:
-        say(f"Everybody who reaches this machine at {host} can read the catalog; 127.0.0.1 keeps it to this machine.")
+        say(
+            f"Everybody who reaches this machine at {settings.host} can read the catalog; 127.0.0.1 keeps it to this machine."
+        )
     if demo:
         from seenat.cli.service.demo import open_when_ready, prepare_demo
 
         prepare_demo()
     run(settings, open_when_ready if demo and not no_open else None)
+
+
+def _settings(known_as: tuple[str, ...], rate: float, seconds: float, **options: Any) -> ServiceSettings:
+    from seenat.service.settings import Limits, ServiceSettings
+
+    limits = Limits(requests_per_second=rate, answer_seconds=seconds)
+    return ServiceSettings(url=chosen_catalog(), hosts=known_as, limits=limits, **options)

@@ -1,6 +1,7 @@
 """Commands about this installation.
 
 database    db: the schema of the catalog's database
+keeping     db backup, restore and verify; gc
 doctor      doctor
 diagnosis   what doctor finds out
 """

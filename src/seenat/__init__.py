@@ -78,10 +78,8 @@ docs/python.md is a tour.
 #   remote/      the catalog over HTTP: which address answers which method, and the client
 #   suites       its methods about suites, and whether checkpoints are what they should be
 #   keeping/     copies of a catalog, whether it is true, who may write to it
-#   which        its `which`: lists of sequences
-#   studies      its `studies`
-#   exports      its exports
-#   database     upgrade, check_schema
+#   results/     its `which`, `studies` and exports
+#   names        where each public name comes from
 #   models       answers about models
 #   checkpoints  answers about checkpoints
 #   batches      answers about batches and sequences
@@ -89,7 +87,10 @@ docs/python.md is a tour.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from seenat.names import PLACES
 
 if TYPE_CHECKING:
     from seenat.attribution.duplicates.answers import (
@@ -127,14 +128,13 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
-    from seenat.catalog import Catalog, open
+    from seenat.catalog import Catalog
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
-    from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
-    from seenat.exports import ExportOptions
     from seenat.keeping.access import Access
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
+    from seenat.keeping.schema import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
@@ -246,13 +246,14 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.remote.answers import RemoteAnswer
-    from seenat.remote.client import RemoteCatalog, connect
-    from seenat.studies import Studies
+    from seenat.remote.client import RemoteCatalog
+    from seenat.results.exports import ExportOptions
+    from seenat.results.studies import Studies
+    from seenat.results.which import Which
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.texts.influence import InfluenceOptions
     from seenat.texts.trace import GenerateOptions, TraceOptions, Tracing
-    from seenat.which import Which
 
 # fmt: off
 __all__ = [
@@ -292,97 +293,36 @@ __version__ = "0.1.0"
 
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
-_NAMES = {
-    "keeping.access": "Access",
-    "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
-    "attribution.exchange.scores": "ImportedScores ScoredSequence",
-    "attribution.exchange.tokengrams": "SuffixIndex",
-    "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
-    "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
-    "batches": "BatchAnswer ByteExtent SequenceAnswer",
-    "catalog": "Catalog open",
-    "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
-    "keeping.backup": "Backup",
-    "keeping.garbage": "Garbage GarbageFile",
-    "keeping.restore": "Restored restore",
-    "keeping.verify": "CatalogVerification",
-    "memorization.upkeep.rederive": "ResultFault",
-    "exports": "ExportOptions",
-    "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
-    "texts.influence": "InfluenceOptions",
-    "memorization.adaptive.adaptive_job": "AdaptiveJob",
-    "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
-    "memorization.deletion.answers": "Deletion",
-    "memorization.jobs.runners.local": "Advance",
-    "memorization.jobs.runners.worker": "Worked",
-    "memorization.jobs.runners.worker_observer": "WorkerObserver",
-    "memorization.pocket.demo": "ClassOutcome",
-    "memorization.protocol.protocol": "Protocol",
-    "memorization.protocol.selection": "Selection",
-    "memorization.published.compare": "Comparison",
-    "memorization.published.importer": "ImportedSet",
-    "memorization.queries.earlier": "Earlier EarlierSequence",
-    "memorization.queries.measured": "MeasuredBy MeasuredOn MeasuredProtocol",
-    "memorization.queries.memorized": "FirstMemorized MemorizedByBatch",
-    "memorization.queries.batches": "BatchTrajectories SequenceValues",
-    "memorization.queries.passages": "Passage Passages",
-    "memorization.queries.provenance": "BlockRecord CellShard MeasuredCheckpoint Provenance TokenFile",
-    "memorization.queries.onsets": "MemorizedSequence Onsets",
-    "memorization.queries.recited": "Recital Said",
-    "memorization.queries.trajectories": "SequenceTrajectory",
-    "memorization.results.measurements": "ProtocolName",
-    "memorization.results.compaction": "Compaction",
-    "memorization.results.trajectory": "Onset Trajectory",
-    "memorization.studies.changes": "Changed ChangedSequence",
-    "memorization.studies.dispersion": "BatchDispersion",
-    "memorization.studies.effects.counterfactual": "CounterfactualProfile",
-    "memorization.studies.effects.step_labels": "StepLabels",
-    "memorization.studies.exposures": "ExposureOnsets",
-    "memorization.studies.forgetting": "Curve",
-    "memorization.studies.prediction": "Predictions",
-    "memorization.studies.retention": "Kept Relearned",
-    "memorization.studies.set_difference": "SetDifference",
-    "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
-    "attribution.find.curve": "ExposureCurve ExposureCurvePoint",
-    "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
-    "attribution.trace.generate": "Generated",
-    "texts.indexes": "IndexStatus IndexVerification Indexes",
-    "memorize": "JobAnswer MemorizeAnswer MemorizeObserver MemorizeOptions SubmitOptions",
-    "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
-    "registry.access.log": "AccessEntry",
-    "registry.access.tokens": "AccessToken CreatedToken",
-    "registry.answer": "Answer Answers TableAnswer",
-    "registry.catalog.models": "Checkpoint Model",
-    "registry.catalog.orders": "Batch Order",
-    "registry.catalog.status": "Evidence",
-    "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NotServed NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownSuite UnknownToken Unreachable Withheld WrongMediaType",
-    "registry.evaluations.importer": "EvaluationImport",
-    "registry.evaluations.query": "Benchmarks",
-    "registry.exports.answers": "write_table",
-    "registry.exports.batches": "Exported",
-    "registry.integrity.audit": "Audit",
-    "registry.integrity.verify": "Verification",
-    "registry.integrity.verify_order": "OrderVerification",
-    "registry.suites.answers": "SuiteAnswer",
-    "registry.orders.text.documents": "Document",
-    "registry.suites.cards": "Card",
-    "registry.suites.claims": "Claim",
-    "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
-    "registry.suites.register": "Registered",
-    "registry.units": "BatchRange SequenceRange",
-    "remote.answers": "RemoteAnswer",
-    "remote.client": "RemoteCatalog connect",
-    "studies": "Studies",
-    "texts.find": "FindOptions Texts",
-    "texts.trace": "GenerateOptions TraceOptions Tracing",
-    "which": "Which",
-}
-_PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
+
+    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
+
+    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
+    """
+    from seenat.catalog import open_catalog
+
+    return open_catalog(url, talk or (lambda _: None))
+
+
+def connect(url: str, token: str | None = None) -> RemoteCatalog:
+    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
+
+    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent
+    before the first of the methods. Raises `InvalidValue` for what is no address; the methods raise `Unreachable` where no
+    service answers.
+    """
+    from seenat.remote.client import RemoteCatalog
+
+    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in PLACES:
         raise AttributeError(f"module 'seenat' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"seenat.{_PLACES[name]}"), name)
+    value = getattr(importlib.import_module(f"seenat.{PLACES[name]}"), name)
     globals()[name] = value
     return value

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from seenat.exports import Exports
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
+from seenat.results.exports import Exports
 from seenat.suites import Suites
 from seenat.texts.exchange import Exchange
 from seenat.texts.influence import Influences
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Model
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
-    from seenat.studies import Studies
-    from seenat.which import Which
+    from seenat.results.studies import Studies
+    from seenat.results.which import Which
 
-__all__ = ["Catalog", "open"]
+__all__ = ["Catalog", "open_catalog"]
 
 Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
@@ -156,14 +156,14 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
     @property
     def which(self) -> Which:
         """Which sequences a model memorized: `first`, `kept`, `relearned`, `changed`, `batches`."""
-        from seenat.which import Which
+        from seenat.results.which import Which
 
         return Which(self._registry)
 
     @property
     def studies(self) -> Studies:
         """The studies: `onsets`, `exposures`, `batches`, `predict`, `sets`, `forgetting`, `counterfactual`, `labels`."""
-        from seenat.studies import Studies
+        from seenat.results.studies import Studies
 
         return Studies(self._registry)
 
@@ -261,17 +261,11 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
+def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
+    """Open the catalog at `url`; `seenat.open` says what that may be."""
+    from seenat.registry.open import open_catalog as open_registry
 
-    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
-
-    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
-    """
-    from seenat.registry.open import open_catalog
-
-    return Catalog(open_catalog(url, talk or (lambda _: None)))
+    return Catalog(open_registry(url, talk))
 
 
 def _silent(_done: int, _all: int) -> None: ...

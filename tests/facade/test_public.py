@@ -14,9 +14,10 @@ from support.commands import METHODS, commands
 
 import seenat
 from seenat.cli.main import seenat as command_line
+from seenat.names import PLACES
 from seenat.registry import errors
-from seenat.studies import Studies
-from seenat.which import Which
+from seenat.results.studies import Studies
+from seenat.results.which import Which
 
 SOURCE = Path(seenat.__file__)
 
@@ -38,7 +39,7 @@ def test_type_checkers_see_the_names_that_are_there() -> None:
         alias.name: node.module for node in types.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     assert imported.keys() | {"__version__", "connect", "open"} == set(seenat.__all__)
-    assert imported == {name: f"seenat.{module}" for name, module in seenat._PLACES.items()}
+    assert imported == {name: f"seenat.{module}" for name, module in PLACES.items()}
 
 
 def test_every_error_is_public() -> None:
@@ -56,7 +57,7 @@ def returned(function: Any) -> set[str]:
 @pytest.mark.parametrize("owner", [seenat.Catalog, seenat.Indexes, Studies, Which], ids=lambda owner: owner.__name__)
 def test_what_methods_return_can_be_named(owner: type[Any]) -> None:
     """So that whoever annotates a function of their own needs no deeper path."""
-    builtin = {"None", "Self", "tuple", "int", "Path", "Iterator"}
+    builtin = {"None", "bool", "Self", "tuple", "int", "Path", "Iterator"}
     for name, method in inspect.getmembers(owner, inspect.isfunction):
         if not name.startswith("_"):
             assert method.__doc__, name

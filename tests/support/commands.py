@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 
 import seenat
-from seenat.studies import Studies
-from seenat.which import Which
+from seenat.results.studies import Studies
+from seenat.results.which import Which
 
 __all__ = ["METHODS", "WRITE_OR_COMPUTE", "commands"]
 

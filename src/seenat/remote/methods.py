@@ -6,9 +6,9 @@ from typing import Any
 
 from seenat.catalog import Catalog
 from seenat.remote.routes import Route
-from seenat.studies import Studies
+from seenat.results.studies import Studies
+from seenat.results.which import Which
 from seenat.texts.indexes import Indexes
-from seenat.which import Which
 
 __all__ = ["SECTIONS", "method_of"]
 
