@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seenat.memorization.plots.save import save
-from seenat.memorization.pocket.demo import demo_chart, outcomes
+from seenat.memorization.pocket.demo import ClassOutcome, demo_chart, outcomes
 from seenat.memorization.queries.trajectories import measured_values
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
@@ -37,6 +37,11 @@ def test_outcomes_are_what_counting_finds(found, measured_pocket):
             assert list(one.onset_steps) == steps
             assert len(steps) == one.memorized[-1]
             assert one.median_onset == (median_low(steps) if steps else None)
+
+
+def test_of_two_middle_onsets_the_lower_is_the_median():
+    outcome = ClassOutcome(model="mine", times=1, sequences=4, steps=(), memorized=(), onset_steps=(1, 2, 3, 4))
+    assert outcome.median_onset == 2
 
 
 def test_larger_models_memorize_more(found):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seenat.registry.errors import CorruptFile
+from seenat.registry.parquet.bounded import reading
 from seenat.registry.parquet.chunks import FileBytes, read_row_groups
 from seenat.registry.parquet.compact import I32, MalformedError, read_struct
 from seenat.registry.parquet.guard import Guard
@@ -88,6 +89,15 @@ def test_one_row_with_the_ids_of_all_is_not_decoded(tmp_path: Path, version: str
     table = lists([9] * right + [9 * (rows - right) - empty] + [0] * empty)
     pq.write_table(table, file, row_group_size=rows, data_page_version=version, compression="zstd")
     assert "row group 0: a row has more than 9 ids; replace the file" in refused(file, right)
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration(), MemoryError(), OSError(5, "Input/output error"), KeyError("a")], ids=repr
+)
+def test_whatever_a_library_raises_is_one_error(error: Exception) -> None:
+    with pytest.raises(CorruptFile, match=r"a.parquet cannot be read as a Parquet file: .+; download it again"):
+        with reading("a.parquet"):
+            raise error
 
 
 # -- the reader of footers, pages and levels
