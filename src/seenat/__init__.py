@@ -16,9 +16,7 @@ What a checkpoint had seen, and where the data lies:
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
     catalog.suites()                                what was registered together, and where it is from
-    catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
-    catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
-    catalog.cite("pythia-70m")                      BibTeX, licence and model card
+    catalog.broken(), catalog.cite("pythia-70m")    what not to trust; BibTeX; learning_rate is that of any update
 
 What it has memorized, and when:
 

@@ -6,10 +6,11 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from seenat.exports import Exports
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
 from seenat.registry.answer import Answers
@@ -20,7 +21,6 @@ from seenat.texts.influence import Influences
 from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
-    from seenat.exports import ExportOptions
     from seenat.keeping.access import Access
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Model
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
-    from seenat.registry.exports.batches import Exported
-    from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
     from seenat.which import Which
 
@@ -48,7 +46,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
+class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -179,50 +177,6 @@ class Catalog(Jobs, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit
         from seenat.memorization.results.compaction import compact
 
         return compact(self._registry, self._model(model), protocol, progress or _silent)
-
-    def export(
-        self,
-        model: str | Model | Sequence[str | Model],
-        path: str | Path,
-        *,
-        sequences: SequenceRange | str | None = None,
-        progress: Progress | None = None,
-        **options: Unpack[ExportOptions],
-    ) -> Exported:
-        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
-
-        format=None          "parquet", "csv" or "dataset"; None for what the name says
-        protocol=None        the beginning of a protocol's id
-        all_protocols=False  by all protocols that the models were measured by
-        columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
-
-        `progress` gets (sequences done, all).
-        """
-        from seenat.exports import export_results
-
-        chosen = self._models([model] if isinstance(model, str) or not isinstance(model, Sequence) else model)
-        return export_results(self._registry, chosen, Path(path), sequences, progress, options)
-
-    def export_batches(
-        self,
-        name: str,
-        path: str | Path,
-        *,
-        batches: BatchRange | str | None = None,
-        steps: BatchRange | str | None = None,
-        format: str | None = None,
-        columns: str = "plain",
-        progress: Progress | None = None,
-    ) -> Exported:
-        """Write the ids of consecutive batches of a model or an order to a .npy or .parquet file, or a `datasets` folder.
-
-        Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
-        "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
-        """
-        from seenat.exports import export_batches
-
-        order, model = self._registry.order_or_model(name)
-        return export_batches(order, model, Path(path), batches, steps, format, columns, progress)
 
     # -- what others measured
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import constants
 from support import hostile_hub
@@ -20,6 +21,7 @@ from support.hostile_hub import COMMIT, FILES, IDS, Answer, Attack, HostileHub, 
 from support.hostile_listings import JSONS
 
 from seenat.registry.errors import CorruptFile, HubUnavailable, SeenatError
+from seenat.registry.hub.answers import check_head
 from seenat.registry.hub.cache import git_blob_id, keep_if_content
 from seenat.registry.hub.download import fetch_checkpoint
 from seenat.registry.hub.files import RepositoryFile
@@ -307,6 +309,10 @@ def test_what_was_written_outside_of_the_cache_is_not_used(disk: Disk) -> None:
     with pytest.raises(CorruptFile, match=rf"had config.json written to {outside}, which is outside of "):
         keep_if_content(outside, RepositoryFile("config.json", git_blob_id(outside), None))
     assert outside.exists()
+    folder = cache() / "models--org--one" / "config.json"
+    folder.mkdir(parents=True)
+    with pytest.raises(CorruptFile, match="arrived as something that is no file"):
+        keep_if_content(folder, RepositoryFile("config.json", git_blob_id(outside), None))
 
 
 def test_a_second_look_that_differs_from_the_first_is_refused(hub: HostileHub, disk: Disk) -> None:
@@ -351,6 +357,14 @@ def test_a_redirect_leads_nowhere_wrong(hub: HostileHub, disk: Disk, status: str
                 ),
             )
             check_ends(ask, disk)
+
+
+def test_a_redirect_gives_up_no_encryption() -> None:
+    asked = httpx2.Request("HEAD", "https://hub.invalid/x")
+    for place in ("http://hub.invalid/x", "ftp://hub.invalid/x"):
+        with pytest.raises(HubUnavailable, match="about it: it leads to "):
+            check_head(httpx2.Response(302, headers={"Location": place}, request=asked), "it", None)
+    check_head(httpx2.Response(302, headers={"Location": "https://cdn.invalid/x"}, request=asked), "it", None)
 
 
 # -- ranges
