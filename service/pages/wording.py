@@ -36,6 +36,7 @@ _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "compare": ("compare", ("model",)),
     "exposures": ("exposures", ("model",)),
     "find": ("find", ("text",)),
+    "trace": ("trace", ("text",)),
     "index.status": ("index status", ("order",)),
     "studies.onsets": ("study onsets", ("models",)),
     "studies.forgetting": ("study forgetting", ("models",)),
@@ -47,6 +48,8 @@ _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "studies.labels": ("study labels", ("model",)),
     "duplicates": ("duplicates", ("order",)),
 }
+_FROM_STDIN = ("trace",)
+"""Methods whose command takes its argument from stdin, since it otherwise names a file."""
 _OPTIONS = {
     "tokens_seen": "--tokens",
     "statuses": "--status",
@@ -99,6 +102,9 @@ def _command(source: Source) -> str | None:
                 parts.append(write_value(entry))
             else:
                 options = [*_option(key, entry), *options]
+    if source.route.method in _FROM_STDIN and "text" in source.values:
+        piped = shlex.join(["seenat", words, *options, "-"])
+        return f"printf %s {shlex.quote(source.values['text'])} | {piped}"
     # What begins with a dash would be taken for an option.
     guarded = [*parts[: len(words.split())], *options, *_guarded(parts[len(words.split()) :])]
     return shlex.join(["seenat", *guarded])

@@ -47,6 +47,18 @@ def test_kept_and_relearned(call: Call) -> None:
     assert f"learned again    {found['relearned']:,}\n" in called.out
 
 
+def test_what_changed(call: Call) -> None:
+    asked = ("which", "changed", "pocket-230k", "--since", "256")
+    found = answer(call, *asked, "--change", "gained", "--limit", "2")
+    assert (found["until"], found["other"]) == (384, "pocket-230k")
+    assert [row["change"] for row in found["sequences"]] == ["gained", "gained"]
+    called = call(*asked, "--change", "gained", "--limit", "2")
+    assert called.out.startswith("From pocket-230k at step 256 to pocket-230k at step 384")
+    assert f"gained         {found['gained']:,}" in called.out
+    assert called.err == f"... and more; `--after {found['next']}` continues.\n"
+    assert call(*asked, "--change", "lost").code == 2
+
+
 def test_batches(call: Call) -> None:
     found = answer(call, "which", "batches", "pocket-230k", "--step", "384", "--batches", "380:390")
     assert [one["batch"] for one in found["counts"]] == [380, 381, 382, 383]

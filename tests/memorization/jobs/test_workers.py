@@ -21,7 +21,7 @@ from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.jobs.runners.worker import Worker
 from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
-from seenat.memorization.jobs.status import find_job, list_jobs
+from seenat.memorization.jobs.status import checkpoint_progress, find_job, list_jobs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import results_folder
 from seenat.registry.database.tables.jobs import job_workers, shards
@@ -188,6 +188,7 @@ def test_a_killed_job_is_not_running(mine_catalog, workers):
     eventually(lambda: is_paused(pid))
     job = find_job(mine_catalog, 1)
     assert (job.state, job.progress.running, job.progress.pending) == ("running", 1, 0)
+    assert [(row.step, row.running, row.pending) for row in checkpoint_progress(mine_catalog, job)] == [(200, 1, 0)]
     (one,) = job.workers
     assert (one.host, one.pid, one.alive) == (socket.gethostname(), pid, True)
     told = job.to_json()["workers"]
@@ -197,6 +198,7 @@ def test_a_killed_job_is_not_running(mine_catalog, workers):
     workers.kill(pid)
     job = find_job(mine_catalog, 1)
     assert (job.state, job.progress.running, job.progress.pending) == ("stalled", 0, 1)
+    assert [(row.running, row.pending) for row in checkpoint_progress(mine_catalog, job)] == [(0, 1)]
     assert [(worker.pid, worker.alive) for worker in job.workers] == [(pid, False)]
     done = run_job(mine_catalog, job, device="cpu")
     assert (done.state, done.workers, "workers" in done.to_json()) == ("done", (), False)

@@ -25,6 +25,13 @@ PAGES = [
     "/orders/pocket-order/batches/2",
     "/models/pocket-230k/sequences/20?step=128",
     "/audit?model=pythia-2.8b",
+    "/find?text=process+group&model=pocket-230k",
+    "/trace?text=the+distributed+process+group+of+this+rank,+isn%27t+it%3F%0AYes&model=pocket-230k&step=256",
+    "/compare?a=pocket-230k@256&b=pocket-230k@384",
+    "/studies/forgetting?models=pocket-230k&models=pocket-660k",
+    "/studies/predict?model=pocket-660k&others=pocket-230k&step=384",
+    "/jobs",
+    "/jobs/1",
 ]
 HTML = {"accept": "text/html"}
 
@@ -71,9 +78,14 @@ def by_python(served: Served, expression: str) -> object:
 
 
 def by_command(pocket_path: Path, line: str) -> object:
-    name, *arguments = shlex.split(line)
+    words, text = shlex.split(line), None
+    if "|" in words:
+        assert words[:2] == ["printf", "%s"]
+        text, words = words[2], words[words.index("|") + 1 :]
+    name, *arguments = words
     assert name == "seenat"
-    result = CliRunner().invoke(command_line, arguments, env={"SEENAT_DATABASE_URL": str(pocket_path)})
+    runner = CliRunner()
+    result = runner.invoke(command_line, arguments, input=text, env={"SEENAT_DATABASE_URL": str(pocket_path)})
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
