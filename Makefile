@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # pytest imports every file to find a mark: only those that have it are given to it.
 ALONE = $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
 
-.PHONY: help demo test test-without-torch check coverage slowest mutants fuzz bench bench-gpu clean
+.PHONY: help demo test test-without-torch check check-code check-types check-wheel coverage slowest mutants fuzz bench bench-gpu clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
@@ -38,7 +38,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.without-torch: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[data,plot,postgres,service]" --group test
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[data,plot,postgres,service]" --group test
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed
@@ -51,13 +51,14 @@ demo: $(VENV)/.for-demo
 	@echo "seenat is in $(VENV)/bin; first type:  . $(VENV)/bin/activate"
 
 test: $(VENV)/.developing
+	@PYTHON=$(BIN)/python sh .ci/browser
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone $(ALONE)
 
 # Its own environment, which has no torch: VENV says which. PostgreSQL answers every Python alike; what else is left out, and
-# why, is in tests/support/briefly.py.
+# why, is in tests/support/briefly.py. In one process: .ci/other-pythons runs one beside another.
 test-without-torch: $(VENV)/.without-torch
-	$(BIN)/python -m pytest -m "not alone" -k "not postgresql" --numprocesses 2 --dist loadfile --without-torch --briefly
+	$(BIN)/python -m pytest -m "not alone" -k "not postgresql" --without-torch --briefly
 
 coverage: $(VENV)/.developing
 	$(BIN)/python -m pytest -m "not alone" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-report=html
@@ -72,11 +73,18 @@ fuzz: $(VENV)/.developing
 	PYTHONPATH=tests $(BIN)/python -m fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzz.service
 
-check: $(VENV)/.developing
+# Its parts stand beside each other with --jobs.
+check: check-types check-wheel check-code
+
+check-code: $(VENV)/.developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-types: $(VENV)/.developing
+	$(BIN)/mypy
+
+check-wheel: $(VENV)/.developing
 	PYTHON=$(BIN)/python sh .ci/check-wheel
 
 bench: $(VENV)/.installed

@@ -81,7 +81,8 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
-        keys, values = _reader(type(self))
+        kind: Any = type(self)
+        keys, values = _reader(kind)
         answer = {
             key: value if type(value) in _PLAIN else to_json(value)
             for key, value in zip(keys, values(self), strict=True)

@@ -5,6 +5,7 @@
     server    sockets, workers, signals
     api/      from a request to the catalog's answer and its bytes
     jobs/     submitting, cancelling and watching jobs
+    pages/    what the catalog answers, as pages for people
     http/     what every request meets: limits, ids, logs, metrics, problems
 
 `seenat.remote.routes` says which address calls which method. This room adds no knowledge of its own: an answer is the

@@ -159,10 +159,14 @@ def _methods_at(request: Request) -> list[str]:
 
 def _add_pages(app: FastAPI, pages: Pages, charts: Charts, pictures: Pictures) -> None:
     files = static_files()
-    found: dict[str, Any] = {page.path: pages.endpoint(page) for page in PAGES}
+    # The router tries one after the other, and a name may hold a dot.
+    found: dict[str, Any] = {
+        f"{page.path}.{form}": pages.form(page, form) for page in PAGES if page.path != "/" for form in ("json", "csv")
+    }
+    found |= {page.path: pages.endpoint(page) for page in PAGES}
     for chart in CHARTS.values():
-        found[f"/charts/{chart.name}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
-        found[f"/charts/{chart.name}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
+        found[f"/charts/{chart.name}/{{mode}}{chart.path}.svg"] = charts.endpoint(chart, as_svg=True)
+        found[f"/charts/{chart.name}/{{mode}}{chart.path}.vega.json"] = charts.endpoint(chart, as_svg=False)
     found |= {"/vega/{key}.js": charts.bundle, PICTURE_PATH: pictures.picture, PLACE_PATH: pictures.place}
     found |= {"/static/{digest}/{name}": files.respond, "/favicon.ico": files.icon}
     for path, endpoint in found.items():

@@ -30,11 +30,13 @@ from seenat.service.http.logs import log_to_stderr, note
 from seenat.service.http.metrics import SHARED
 from seenat.service.http.protocol import BoundedProtocol
 from seenat.service.jobs.workers import workers_for_jobs
+from seenat.service.pages.charts import prepare_bundle
 from seenat.service.settings import ServiceSettings
 
 __all__ = ["run"]
 
 _DRAIN_SECONDS = 1
+_QUIET_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 15
 _BACKLOG = 1024
 # uvicorn ends a worker that does not answer it within this, and a busy machine takes longer than its 5 s to start one.
@@ -132,6 +134,10 @@ def _run(settings: ServiceSettings, on_address: Callable[[str], None] | None) ->
     note("serving", address=address, workers=settings.workers, only_this_machine=settings.is_local, process=os.getpid())
     if on_address is not None:
         on_address(address)
+    # Not at once: who only looks whether it starts need not pay for it.
+    preparing = threading.Timer(_QUIET_SECONDS, prepare_bundle)
+    preparing.daemon = True
+    preparing.start()
     app = _App(settings)
     config = uvicorn.Config(
         app if settings.workers > 1 else app(),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from support.once import made_once
+from support.postgres import new_database
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.storage.locks import exclusive
+from seenat.registry.suites.register import register_suite
 
 pytest_plugins = [
     "support.fake_hub",
@@ -27,6 +29,9 @@ pytest_plugins = [
     "support.slowest",
     "support.briefly",
 ]
+
+# What is imported and collected stays: looking through it for garbage, as often as Python does, takes seconds.
+gc.set_threshold(50_000, 20, 20)
 
 # nohup and the background jobs of a shell ignore them, and so would every process that a test starts and interrupts.
 for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -66,41 +71,47 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database, once of each kind."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         yield f"sqlite:///{tmp_path / 'catalog.sqlite'}"
         return
-    server = make_url(request.getfixturevalue("postgres")).set(drivername="postgresql+psycopg")
-    name = f"test_{uuid.uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    with new_database(request.getfixturevalue("postgres")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite catalog with the built-in suites, to be copied: making one takes a second."""
-    path = tmp_path_factory.mktemp("catalog") / "catalog.sqlite"
-    open_catalog(str(path)).close()
-    return path
+    path = Path("catalog.sqlite")
+    return made_once(tmp_path_factory, "catalog", lambda folder: open_catalog(str(folder / path)).close()) / path
+
+
+@pytest.fixture(scope="session")
+def catalog_database(postgres: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with the built-in suites, to be copied: nobody stays connected to it."""
+    with new_database(postgres) as url:
+        database = Database(parse_url(url))
+        upgrade(database)
+        database.close()
+        yield str(make_url(url).database)
 
 
 @pytest.fixture
-def catalog(empty_url: str, catalog_file: Path) -> Iterator[Catalog]:
+def catalog(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
     """A new catalog with the built-in suites, in each kind of database."""
-    url = make_url(empty_url)
-    if url.drivername == "sqlite":
-        shutil.copy(catalog_file, str(url.database))
-    else:
-        database = Database(parse_url(empty_url))
-        upgrade(database)
-        database.close()
-    with open_catalog(empty_url) as opened:
+    if kind == "sqlite":
+        with open_catalog(str(shutil.copy(request.getfixturevalue("catalog_file"), tmp_path))) as opened:
+            yield opened
+        return
+    server, template = (request.getfixturevalue(name) for name in ("postgres", "catalog_database"))
+    with new_database(server, template) as url, open_catalog(url) as opened:
         yield opened
 
 
@@ -117,3 +128,14 @@ def pocket_manifest() -> Path:
     from seenat.memorization.pocket import build_pocket_suite, pocket_folder
 
     return build_pocket_suite(pocket_folder(CACHE))
+
+
+@pytest.fixture(scope="session")
+def pocket_file(catalog_file: Path, pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite catalog in which the pocket suite is registered, and nothing measured; to be copied."""
+
+    def make(folder: Path) -> None:
+        with open_catalog(str(shutil.copy(catalog_file, folder))) as catalog:
+            register_suite(catalog, pocket_manifest)
+
+    return made_once(tmp_path_factory, "pocket-catalog", make) / catalog_file.name

@@ -69,7 +69,7 @@ def sequences_of_rows(path: Path) -> Indices:
             dataset = datasets_or_refuse().load_from_disk(str(path))
             tables = iter(dataset.select_columns(["sequence"]).with_format("arrow").iter(_ROWS_AT_ONCE))
         else:
-            tables = rows_of([path], ["sequence"], _ROWS_AT_ONCE)
+            tables = rows_of([str(path)], ["sequence"], _ROWS_AT_ONCE)
         columns = [indices_of(table.column("sequence"), str(path)) for table in tables]
     return np.concatenate([np.empty(0, np.int64), *columns])
 

@@ -5,47 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from seenat.attribution.find.answers import Found, MeasuredText
+from seenat.attribution.find.answers import MeasuredText
+from seenat.attribution.find.curve import ExposureCurve
 from seenat.memorization.plots.axes import from_zero, step_axis, whole_numbers
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
 
-__all__ = ["found_chart"]
+__all__ = ["curve_chart", "found_chart"]
 
 _WIDTH, _HEIGHT = 560, 170
-# Points of the curve of exposures; more than the chart has pixels would only make its file large.
-_MOST_POINTS = 1000
 _LONGEST_TITLE = 60
 
 
-def found_chart(found: Found, steps: Sequence[int]) -> Any:
-    """Exposures so far by step, from the steps of all exposures; below it what checkpoints reproduce, where they were run."""
+def curve_chart(curve: ExposureCurve) -> Any:
+    """Exposures so far by step."""
     altair = altair_or_refuse()
-    if not steps and found.measured is None:
+    if not curve.count:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
-    measured = () if found.measured is None else found.measured.points
-    every = [*steps, *(point.step for point in measured)]
-    upper = _exposures(altair, found, sorted(steps), every)
-    if found.measured is None:
-        return upper
-    return altair.vconcat(upper, _reproduced(altair, found.measured, every), spacing=12)
+    return _exposures(altair, curve, [point.step for point in curve.points])
 
 
-def _exposures(altair: Any, found: Found, steps: Sequence[int], every: Sequence[int]) -> Any:
-    places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(len(steps), _MOST_POINTS)).astype(int))
+def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
+    """Exposures so far by step; below it what checkpoints reproduce, where they were run."""
+    altair = altair_or_refuse()
+    if measured is None:
+        return curve_chart(curve)
+    every = [*(point.step for point in curve.points), *(point.step for point in measured.points)]
+    return altair.vconcat(_exposures(altair, curve, every), _reproduced(altair, measured, every), spacing=12)
+
+
+def _exposures(altair: Any, curve: ExposureCurve, every: Sequence[int]) -> Any:
     rows = [
         {"step": 0, "exposures": 0},
-        *({"step": steps[place], "exposures": int(place) + 1} for place in places),
+        *({"step": point.step, "exposures": point.exposures} for point in curve.points),
+        {"step": max(every), "exposures": curve.count},
     ]
-    rows.append({"step": max(every), "exposures": len(steps)})
-    base = altair.Chart(altair.Data(values=rows), title=_title(found), width=_WIDTH, height=_HEIGHT)
+    base = altair.Chart(altair.Data(values=rows), title=_title(curve), width=_WIDTH, height=_HEIGHT)
     y = altair.Y(
         "exposures:Q",
         title="exposures so far",
-        scale=from_zero(altair, [len(steps)]),
-        axis=whole_numbers(altair, len(steps)),
+        scale=from_zero(altair, [curve.count]),
+        axis=whole_numbers(altair, curve.count),
     )
     return base.mark_line(interpolate="step-after", color="#1f77b4").encode(
         x=step_axis(altair, every), y=y, tooltip=["step:Q", "exposures:Q"]
@@ -79,7 +79,7 @@ def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> An
     return base.mark_line(color="#888888").encode(x=x, y=y) + points
 
 
-def _title(found: Found) -> str:
-    text = " ".join((found.text or " ".join(map(str, found.variants[0].ids))).split())
+def _title(curve: ExposureCurve) -> str:
+    text = "these ids" if curve.text is None else " ".join(curve.text.split())
     shown = text if len(text) <= _LONGEST_TITLE else f"{text[:_LONGEST_TITLE]}..."
-    return f"“{shown}” in {found.model or found.order}"
+    return f"{shown if curve.text is None else f'“{shown}”'} in {curve.model or curve.order}"

@@ -9,7 +9,7 @@ the page that is asked for, so memory does not depend on how often a text stands
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
 from seenat.attribution.find.coverage import Segment, segments
 from seenat.attribution.find.matches import matches
+from seenat.attribution.find.reading import Reading
 from seenat.attribution.find.variants import Variant, text_variants
 from seenat.attribution.find.viewpoint import Viewpoint
 from seenat.attribution.ngrams.open import OpenIndexes
@@ -55,6 +56,8 @@ class FindRequest:
     """Ids of text to show on either side of each exposure."""
     variants: bool = True
     """Whether to look for other blanks and capitals of a text too."""
+    reading: Callable[[int, int], None] | None = None
+    """Gets (sequences read, all to be read) again and again, where some are read; each counts once a variant."""
 
 
 def find(opened: OpenIndexes, viewpoint: Viewpoint, queries: Sequence[Query], request: FindRequest) -> Iterator[Found]:
@@ -64,8 +67,10 @@ def find(opened: OpenIndexes, viewpoint: Viewpoint, queries: Sequence[Query], re
     tokenizer = None
     if request.context or any(isinstance(query, str) for query in queries):
         tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
-    for query in queries:
-        yield _found(opened, viewpoint, query, request, tokenizer)
+    searches = [_Search.of(opened, viewpoint, query, request, tokenizer) for query in queries]
+    reading = Reading((part for search in searches for parts in search.parts for part in parts), request.reading)
+    for search in searches:
+        yield _found(opened, viewpoint, search, request, tokenizer, reading)
 
 
 def _not_indexed(viewpoint: Viewpoint) -> NotIndexed:
@@ -79,20 +84,42 @@ def _not_indexed(viewpoint: Viewpoint) -> NotIndexed:
     )
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for, and where."""
+
+    query: Query
+    variants: tuple[Variant, ...]
+    parts: tuple[list[Segment], ...]
+    """Of each variant."""
+
+    @classmethod
+    def of(
+        cls,
+        opened: OpenIndexes,
+        viewpoint: Viewpoint,
+        query: Query,
+        request: FindRequest,
+        tokenizer: OrderTokenizer | None,
+    ) -> _Search:
+        variants, wanted = _variants(query, request, tokenizer), viewpoint.sequences
+        parts = (segments(opened, len(variant.ids), wanted, request.scan, request.read_freely) for variant in variants)
+        return cls(query, variants, tuple(parts))
+
+
 def _found(
     opened: OpenIndexes,
     viewpoint: Viewpoint,
-    query: Query,
+    search: _Search,
     request: FindRequest,
     tokenizer: OrderTokenizer | None,
+    reading: Reading,
 ) -> Found:
-    variants = _variants(query, request, tokenizer)
-    # The coverage of an answer is that of its first variant, which is the query itself.
-    searched = [_segments(opened, viewpoint, variant, request) for variant in variants]
+    query, variants = search.query, search.variants
     counts: list[int | None] = []
     pages = []
-    for place, (variant, parts) in enumerate(zip(variants, searched, strict=True)):
-        page, count = _page(opened.source, viewpoint, place, variant, variants[:place], parts, request, tokenizer)
+    for place in range(len(variants)):
+        page, count = _page(opened.source, viewpoint, search, place, request, tokenizer, reading)
         pages.append(page)
         counts.append(count)
     listed = list(heapq.merge(*pages, key=lambda exposure: (exposure.sequence, exposure.offset)))
@@ -105,7 +132,8 @@ def _found(
         order=viewpoint.order.name,
         model=None if viewpoint.model is None else viewpoint.model.name,
         step=viewpoint.step,
-        coverage=Coverage.of(viewpoint, searched[0]),
+        # Of the first variant, which is the query itself.
+        coverage=Coverage.of(viewpoint, search.parts[0]),
         variants=tuple(
             FoundVariant(text=variant.text, ids=tuple(variant.ids.tolist()), cut=variant.cut is not None, count=count)
             for variant, count in zip(variants, counts, strict=True)
@@ -128,25 +156,23 @@ def _variants(query: Query, request: FindRequest, tokenizer: OrderTokenizer | No
     return variants
 
 
-def _segments(opened: OpenIndexes, viewpoint: Viewpoint, variant: Variant, request: FindRequest) -> list[Segment]:
-    return segments(opened, len(variant.ids), viewpoint.sequences, request.scan, request.read_freely)
-
-
 def _page(
     source: TokenSource,
     viewpoint: Viewpoint,
+    search: _Search,
     place: int,
-    variant: Variant,
-    others: Sequence[Variant],
-    parts: Sequence[Segment],
     request: FindRequest,
     tokenizer: OrderTokenizer | None,
+    reading: Reading,
 ) -> tuple[list[Exposure], int | None]:
     """One exposure more than a page of a variant, and how many there are in all, if that is asked for."""
     after = (0, 0) if request.after is None else (request.after[0], request.after[1] + 1)
     page: list[Exposure] = []
     count = 0
-    for places, lengths in matches(tokenizer, source, variant, others, parts, (0, 0) if request.count else after):
+    begin, parts = (0, 0) if request.count else after, search.parts[place]
+    for places, lengths in matches(
+        tokenizer, source, search.variants[place], search.variants[:place], parts, begin, reading.add
+    ):
         count += len(places)
         if len(page) <= request.limit:
             later = (places.sequences > after[0]) | ((places.sequences == after[0]) & (places.offsets >= after[1]))
@@ -157,6 +183,7 @@ def _page(
             ]
         if len(page) > request.limit and not request.count:
             break
+    reading.end(parts)
     return sorted(page, key=lambda exposure: (exposure.sequence, exposure.offset)), count if request.count else None
 
 
@@ -177,18 +204,12 @@ def exposed_sequences(
     tokenizer = None
     if isinstance(query, str):
         tokenizer = load_tokenizer(viewpoint.order.tokenizer, order=viewpoint.order.name)
-    variants = _variants(query, request, tokenizer)
+    search = _Search.of(opened, viewpoint, query, request, tokenizer)
+    reading = Reading((part for parts in search.parts for part in parts), request.reading)
     found = [
         places.sequences
-        for place, variant in enumerate(variants)
-        for places, _ in matches(
-            tokenizer,
-            opened.source,
-            variant,
-            variants[:place],
-            _segments(opened, viewpoint, variant, request),
-            (0, 0),
-        )
+        for place, (variant, parts) in enumerate(zip(search.variants, search.parts, strict=True))
+        for places, _ in matches(tokenizer, opened.source, variant, search.variants[:place], parts, (0, 0), reading.add)
     ]
     return np.concatenate([np.empty(0, np.int64), *found])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,13 @@ def matches(
     others: Sequence[Variant],
     parts: Sequence[Segment],
     after: tuple[int, int],
+    progress: Callable[[int], None],
 ) -> Iterator[Match]:
     """Where a variant stands after a place, in portions that ascend by sequence.
 
-    Of a cut text, without what stands there word for word by one of `others`.
+    Of a cut text, without what stands there word for word by one of `others`. `progress` gets numbers of sequences that were read.
     """
-    for places in _places(source, variant.ids, parts, after):
+    for places in _places(source, variant.ids, parts, after, progress):
         if variant.cut is None:
             yield places, np.full(len(places), len(variant.ids))
         elif len(places):
@@ -45,7 +46,11 @@ def matches(
 
 
 def _places(
-    source: TokenSource, ids: npt.NDArray[np.int64], parts: Sequence[Segment], after: tuple[int, int]
+    source: TokenSource,
+    ids: npt.NDArray[np.int64],
+    parts: Sequence[Segment],
+    after: tuple[int, int],
+    progress: Callable[[int], None],
 ) -> Iterator[Places]:
     for part in parts:
         start, stop = max(part.sequences.start, after[0]), part.sequences.stop
@@ -53,7 +58,7 @@ def _places(
         if start >= stop:
             continue
         if part.index is None:
-            yield from find_by_reading(source, ids, region)
+            yield from find_by_reading(source, ids, region, progress)
         else:
             yield from find_by_index(part.index, source, ids, region)
 

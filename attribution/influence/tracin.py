@@ -123,7 +123,7 @@ class Tracer:
         moment = self._moment(module, visit.checkpoint.step)
         for number, query in enumerate(self._queries):
             direction = self._direction(module, query, moment)
-            along = Derivatives(module, direction, self._method.way)
+            along = Derivatives(module, direction, self._method.way, query.ids[None])
             for start in range(0, len(visit.places), self._piece):
                 places = visit.places[start : start + self._piece]
                 weights = visit.weights[start : start + self._piece, None]

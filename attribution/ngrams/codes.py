@@ -28,7 +28,9 @@ def codes_of(ids: Ids) -> Codes:
     """The code of each id, in the same shape."""
     if ids.dtype.itemsize <= 2:
         return ids.astype(np.uint16, copy=False)
-    return (ids.astype(np.uint32) * _SPREAD >> np.uint32(16)).astype(np.uint16)
+    spread = ids.astype(np.uint32, copy=False) * _SPREAD
+    spread >>= np.uint32(16)
+    return spread.astype(np.uint16)
 
 
 def code_ranks(codes: Codes) -> Codes:

@@ -59,7 +59,7 @@ class NgramIndex(ClosesOnExit):
         self._length = tokens_per_sequence
         self._directory: Directory = open_directory(folder, shards)
         # Python reads single numbers faster of these than of arrays.
-        self._middles, self._first_middles = memoryview(self._directory.middles), self._directory.first_middles.tolist()
+        self._middles, self._first_middles = self._directory.middles.data, self._directory.first_middles.tolist()
         self._few = few
         layouts = [shard.layout for shard in shards]
         self._firsts = np.array([layout.first_sequence for layout in layouts], np.int64)

@@ -66,7 +66,7 @@ def middles_of(keys: Keys, bits: int) -> npt.NDArray[np.uint32]:
 
 def positions_of(keys: Keys, bits: int) -> npt.NDArray[np.uint32]:
     """The position of each key."""
-    return (keys & _low(bits)).astype(np.uint32)
+    return keys.astype(np.uint32) & np.uint32((1 << bits) - 1)
 
 
 def fingerprints_of(middles: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ occurrence crosses the border of a sequence. Places come in portions, so that wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -201,8 +201,10 @@ def _lower_bound(index: NgramIndex, source: TokenSource, ids: Ids, region: Regio
     yield Places(*np.divmod(np.unique(np.concatenate(found)), length))
 
 
-def find_by_reading(source: TokenSource, ids: Ids, region: Region) -> Iterator[Places]:
-    """The places of some ids in a region, by reading all of it; yields after every piece, so that progress can be shown."""
+def find_by_reading(
+    source: TokenSource, ids: Ids, region: Region, progress: Callable[[int], None] = lambda count: None
+) -> Iterator[Places]:
+    """The places of some ids in a region, by reading all of it; `progress` gets the number of sequences of each piece."""
     if not _is_sayable(source, ids):
         return
     length = source.geometry.tokens_per_sequence
@@ -216,4 +218,5 @@ def find_by_reading(source: TokenSource, ids: Ids, region: Region) -> Iterator[P
             equal = tokens[rows, offsets + place] == ids[place]
             rows, offsets = rows[equal], offsets[equal]
         found = Places(rows + first, offsets)
+        progress(len(piece))
         yield found[region.holds(found)]

@@ -49,7 +49,7 @@ differences could not be more than 1.5 times as fast. They also use the engine's
 `{generic}` uses transformers' pass.
 """
 
-_Ways = dict[str, Callable[[Any, Direction], Callable[[Rows], npt.NDArray[np.float64]]]]
+_Ways = dict[str, Callable[[Any, Direction, npt.NDArray[np.int64]], Callable[[Rows], npt.NDArray[np.float64]]]]
 
 
 def section(page: Path) -> str:
@@ -65,7 +65,7 @@ def _measure(name: str) -> str:
     for number, (query, rows) in enumerate(rounds):
         direction = gradient(model, torch.from_numpy(query[None]))
         for way, make in _WAYS.items():
-            of = make(model, direction)
+            of = make(model, direction, query)
             one = Variant(name=way, rows=_ROWS, run=lambda rows, of=of: {"products": of(rows)})  # type: ignore[misc]
             one.take(rows)
             if number:
@@ -135,7 +135,7 @@ def _rounds() -> list[tuple[npt.NDArray[np.int64], Rows]]:
 # -- the ways
 
 
-def _loop(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
+def _loop(model: Any, direction: Direction, query: npt.NDArray[np.int64]) -> Callable[[Rows], npt.NDArray[np.float64]]:
     def run(rows: Rows) -> npt.NDArray[np.float64]:
         found = []
         for row in torch.from_numpy(rows):
@@ -146,7 +146,9 @@ def _loop(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.f
     return run
 
 
-def _mapped(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
+def _mapped(
+    model: Any, direction: Direction, query: npt.NDArray[np.int64]
+) -> Callable[[Rows], npt.NDArray[np.float64]]:
     parameters = parameters_of(model)
     slopes_of = vmap(grad(lambda parts, row: id_losses(model, parts, row[None]).sum()), in_dims=(None, 0))
 
@@ -160,16 +162,22 @@ def _mapped(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np
     return run
 
 
-def _forward(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
+def _forward(
+    model: Any, direction: Direction, query: npt.NDArray[np.int64]
+) -> Callable[[Rows], npt.NDArray[np.float64]]:
     return lambda rows: Derivatives(model, direction, "jvp").of(rows).sum(axis=1)
 
 
-def _generic(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
-    return lambda rows: Derivatives(model, direction, own_pass=False).of(rows).sum(axis=1)
+def _generic(
+    model: Any, direction: Direction, query: npt.NDArray[np.int64]
+) -> Callable[[Rows], npt.NDArray[np.float64]]:
+    return lambda rows: Derivatives(model, direction, probe=query[None], own_pass=False).of(rows).sum(axis=1)
 
 
-def _differences(model: Any, direction: Direction) -> Callable[[Rows], npt.NDArray[np.float64]]:
-    return lambda rows: Derivatives(model, direction).of(rows).sum(axis=1)
+def _differences(
+    model: Any, direction: Direction, query: npt.NDArray[np.int64]
+) -> Callable[[Rows], npt.NDArray[np.float64]]:
+    return lambda rows: Derivatives(model, direction, probe=query[None]).of(rows).sum(axis=1)
 
 
 _WAYS: _Ways = {
@@ -189,7 +197,7 @@ def _peak(name: str, way: str) -> None:
     direction = gradient(model, torch.from_numpy(query[None]))
     watch = Stopwatch()
     with watch:
-        _WAYS[way](model, direction)(rows)
+        _WAYS[way](model, direction, query)(rows)
     watch.report()
 
 

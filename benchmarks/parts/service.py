@@ -74,7 +74,7 @@ def _addresses(catalog: seenat.Catalog, number: int) -> list[str]:
         for model in catalog.models()
         if model.training_order and model.checkpoints and not model.altered_from_step
     ]
-    chance, found = random.Random(0), {}
+    chance, found = random.Random(0), dict[str, None]()
     while len(found) < number:
         model = chance.choice(runs)
         kinds = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.plot_option import draw, plot_option
-from seenat.cli.framework.progress import Moment, progress
+from seenat.cli.framework.progress import Moment, Show, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
 
@@ -76,12 +77,17 @@ def find(
       seenat find "process group" --model pocket-2m --measure
     """
     queries, options = list(_queries(text, ids, file)), _options(**given)
-    with open_catalog() as catalog:
+    with open_catalog() as catalog, ExitStack() as shown:
+        if measure or given["scan"] is not None:
+            show = shown.enter_context(progress())
+            options["reading"] = lambda done, total: show(
+                Moment(task="reading", done=done, total=total, unit="sequences")
+            )
         if measure:
-            answers = [_measured(catalog, query, steps, prompt, options) for query in queries]
+            answers = [_measured(catalog, query, steps, prompt, options, show) for query in queries]
         else:
             answers = list(catalog.find_all(queries, **options))
-        places = None if plot is None else catalog.exposure_steps(_only(queries), **options)
+        curve = None if plot is None else catalog.exposure_curve(_only(queries), **options)
     out = Output(as_json)
     if as_json and file is not None:
         for answer in answers:
@@ -89,10 +95,10 @@ def find(
     elif file is not None or not out.data(answers[0]):
         for answer in answers:
             _show(out, answer)
-    if plot is not None and places is not None:
+    if plot is not None and curve is not None:
         from seenat.attribution.find.chart import found_chart
 
-        draw(out, plot, lambda: found_chart(answers[0], places))
+        draw(out, plot, lambda: found_chart(curve, answers[0].measured))
 
 
 def _options(*, first: bool, limit: int, after: str | None, exactly: bool, **options: Any) -> FindOptions:
@@ -109,18 +115,22 @@ def _options(*, first: bool, limit: int, after: str | None, exactly: bool, **opt
 
 
 def _measured(
-    catalog: Catalog, query: str | Sequence[int], steps: str | None, prompt: int | None, options: FindOptions
+    catalog: Catalog,
+    query: str | Sequence[int],
+    steps: str | None,
+    prompt: int | None,
+    options: FindOptions,
+    show: Show,
 ) -> Found:
-    with progress() as show:
-        return catalog.measure_text(
-            query,
-            steps=None if steps in (None, "all") else str(steps).split(","),
-            prompt=prompt,
-            progress=lambda step, done, total: show(
-                Moment(task="checkpoints", done=done, total=total, note=f"step {step:,}")
-            ),
-            **options,
-        )
+    return catalog.measure_text(
+        query,
+        steps=None if steps in (None, "all") else str(steps).split(","),
+        prompt=prompt,
+        progress=lambda step, done, total: show(
+            Moment(task="checkpoints", done=done, total=total, note=f"step {step:,}")
+        ),
+        **options,
+    )
 
 
 def _only(queries: list[str | Sequence[int]]) -> str | Sequence[int]:

@@ -90,12 +90,12 @@ def trace(
     query = None if sequence is not None else _query(file, ids)
     if sequence is not None and (file is not None or ids is not None):
         raise click.UsageError("Trace a FILE, --ids or a --sequence, one of them.")
-    place = {"order": order, "model": model, "step": step, "html": html}
     with open_catalog() as catalog:
-        if query is None:
-            answer = catalog.trace_sequence(*_sequence(str(sequence)), **place, **options)
+        if query is not None:
+            answer = catalog.trace(query, order=order, model=model, step=step, html=html, **options)
         else:
-            answer = catalog.trace(query, **place, **options)
+            name, index = _sequence(str(sequence))
+            answer = catalog.trace_sequence(name, index, order=order, model=model, step=step, html=html, **options)
     out = Output(as_json)
     if not out.data(answer):
         _show(out, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seenat.cli.framework.output import Output, moment, plural
@@ -54,6 +55,14 @@ class MemorizeTalk(MemorizeObserver):
             f"Job {job.id}: {job.model}, {plural(len(job.selection.steps), 'checkpoint')}, "
             f"{plural(job.progress.shards, 'shard')}, {protocol_words(job.measurement.protocol)}"
             + (f"; resumed with {plural(done, 'value')} done" if done else "")
+        )
+
+    def scripted(self, script: Path, number: str | None) -> None:
+        """Where the script is, and what became of it."""
+        self._out.talk(
+            f"{script} is written; submit it: sbatch {script}"
+            if number is None
+            else f"{script} is Slurm's job {number}."
         )
 
     @contextmanager

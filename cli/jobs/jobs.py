@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel", "job", "jobs"]
 
-_COLUMNS = ("<protocol", "<created (UTC)", ">shards done", ">measured", ">reused")
+_COLUMNS = (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused")
 
 
 @click.command()
@@ -35,13 +35,12 @@ def jobs(as_json: bool) -> None:
         out.talk("There are no jobs yet; `seenat memorize MODEL` makes one.")
     if out.data(all_jobs) or not all_jobs:
         return
-    columns: tuple[str, ...] = (">job", "<model", "<state", *_COLUMNS)
+    columns: tuple[str, ...] = _COLUMNS
     rows = [
         [
             row.id,
             row.model,
             row.state,
-            protocol_words(row.protocol),
             moment(row.created_at),
             f"{row.progress.done:,} of {row.progress.shards:,}",
             count(row.progress.measured),
@@ -49,8 +48,13 @@ def jobs(as_json: bool) -> None:
         ]
         for row in all_jobs
     ]
-    # Columns that most lists have nothing for.
-    for heading, words in (("<by", _by_words), ("<name", _name_words), ("<part", _part_words)):
+    # Columns that most lists have nothing for; then the protocol, whose words a narrow terminal wraps.
+    for heading, words in (
+        ("<by", _by_words),
+        ("<name", _name_words),
+        ("<part", _part_words),
+        ("<protocol", _protocol_words),
+    ):
         if any(words(row) for row in all_jobs):
             columns = (*columns, heading)
             for cells, row in zip(rows, all_jobs, strict=True):
@@ -119,6 +123,10 @@ def _by_words(shown: Job) -> str | None:
 
 def _name_words(shown: Job) -> str | None:
     return shown.name
+
+
+def _protocol_words(shown: Job) -> str:
+    return protocol_words(shown.protocol)
 
 
 def _part_words(shown: Job) -> str | None:

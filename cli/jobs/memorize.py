@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,6 +93,15 @@ __all__ = ["memorize"]
 @run_options
 @click.option("--name", "label", metavar="TEXT", help="What the job is called.")
 @click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
+@click.option(
+    "--runner",
+    type=click.Choice(["local", "slurm"]),
+    help="local: by processes of this machine, one a GPU; slurm: by an array of tasks. Default: by this process.",
+)
+@click.option("--workers", type=Count("number of workers", 1), metavar="N", help="How many the runner has.")
+@click.option(
+    "--script", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Only write Slurm's script."
+)
 @click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(
@@ -123,6 +133,8 @@ def memorize(
       seenat memorize pocket-230k --steps 64,384 --measure loss --unseen
       seenat memorize pocket-230k --steps 384 --prompt 8,16,32 --continuation 8,32
       seenat memorize pocket-660k --adaptive --coarse 4
+      seenat memorize pocket-230k --runner local --workers 2
+      seenat memorize pocket-230k --runner slurm --workers 8 --script job.sbatch
     """
     from seenat.cli.jobs.announcements import MemorizeTalk
 

@@ -10,6 +10,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.phrases import see_words
 from seenat.cli.framework.signals import drained
 from seenat.cli.jobs.run_options import run_options
 from seenat.registry.errors import JobFailed
@@ -21,13 +22,13 @@ __all__ = ["worker"]
 
 
 @click.command()
-@click.argument("job", metavar="[JOB]", required=False, type=Count("job"))
+@click.argument("jobs", metavar="[JOB]...", nargs=-1, type=Count("job"))
 @click.option("--wait", is_flag=True, help="Wait for new jobs when none is left, until a signal ends it.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True, help="End as by SIGTERM once stdin has ended.")
 @run_options
 @json_option
-def worker(job: int | None, as_json: bool, until_stdin_ends: bool, **options: Any) -> None:
-    """Take shards of the jobs, or of one JOB, until none is left.
+def worker(jobs: tuple[int, ...], as_json: bool, until_stdin_ends: bool, **options: Any) -> None:
+    """Take shards of all jobs, or of these, until none is left.
 
     Any number of workers may run, on all machines that reach the catalog and its results. What a worker that dies had begun
     is taken over by another within about a minute. After SIGTERM a worker finishes the shard that it measures, and ends with
@@ -44,9 +45,11 @@ def worker(job: int | None, as_json: bool, until_stdin_ends: bool, **options: An
     if until_stdin_ends:
         threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
     with open_catalog() as catalog, drained(stop.set), WorkerTalk(out, stop) as talk:
-        answer = catalog.work(job, stop=stop, observer=talk, **options)
+        answer = catalog.work(*jobs, stop=stop, observer=talk, **options)
+        worked = [catalog.job(id_).job for id_ in answer.jobs]
     if not out.data(answer):
         out.line(_summary(answer))
+        out.talk_all(see_words(one.model, one.protocol, one.selection.sequences.start) for one in worked)
     if answer.failed and not answer.stopped:
         raise JobFailed(
             f"{plural(answer.failed, 'shard')} could not be measured; `seenat job ID` tells why, and `seenat memorize` with "

@@ -14,7 +14,7 @@ from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
 if TYPE_CHECKING:
-    from seenat import Exported
+    from seenat import Catalog, Exported
 
 __all__ = ["export", "export_batches"]
 
@@ -77,9 +77,11 @@ def export(
             all_protocols=all_protocols,
             progress=_shown(show, names[0]),
         )
+        others = [] if all_protocols else _others(catalog, written)
     parts = written.metadata.get("results", [written.metadata])
     told = dict.fromkeys(f"{of['model']}, measured by protocol {of['protocol']['id']}" for of in parts)
     out = _show(as_json, written, "; ".join(told))
+    out.talk_all(f"{words} was not written; --all-protocols takes all." for words in others)
     out.talk_all(plan_words(plan for of in parts for plan in of["adaptive"]))
 
 
@@ -130,6 +132,17 @@ def export_batches(
         )
     of = written.metadata
     _show(as_json, written, f"{of['order']}, batches {of['batches']['start']}:{of['batches']['stop']}")
+
+
+def _others(catalog: Catalog, written: Exported) -> list[str]:
+    """What was measured of the exported models by other protocols."""
+    used = {(of["model"], of["protocol"]["id"]) for of in written.metadata.get("results", [written.metadata])}
+    found = [one for name in dict(used) for one in catalog.results(name)]
+    return [
+        f"What was measured of {one.model} by {one.protocol.id} ({one.words})"
+        for one in found
+        if (one.model, one.protocol.id) not in used
+    ]
 
 
 def _shown(show: Show, name: str) -> Callable[[int, int], None]:

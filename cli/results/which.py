@@ -12,7 +12,7 @@ from seenat.cli.framework.phrases import basis_words, onset_words, sequence_tabl
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
-    from seenat import Earlier, FirstMemorized, Kept, MemorizedByBatch, Relearned
+    from seenat import Changed, Earlier, FirstMemorized, Kept, MemorizedByBatch, Relearned
 
 __all__ = ["compact", "which"]
 
@@ -32,7 +32,7 @@ class _InWrittenOrder(click.Group):
 
 @click.group(cls=_InWrittenOrder)
 def which() -> None:
-    """List the sequences that a model memorized by a step, before another model, kept, or learned again; or count them by batch.
+    """List the sequences that a model memorized by a step, before another model, kept, or learned again, or that changed; or count them by batch.
 
     \b
     Examples:
@@ -141,6 +141,46 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
     out = Output(as_json)
     if not out.data(answer):
         _show_relearned(out, answer)
+        out.talk_all(basis_words([answer]))
+
+
+@which.command(short_help="What changed from one checkpoint to another.")
+@_model
+@click.option("--since", type=Count("step"), metavar="STEP", required=True, help="The first measured step.")
+@click.option("--until", type=Count("step"), metavar="STEP", help="The second. Default: the last measured one.")
+@click.option("--other", metavar="MODEL", help="The model of the second checkpoint. Default: the same one.")
+@click.option(
+    "--change", type=click.Choice(("gained", "forgotten", "relearned")), help="Only the sequences that became this."
+)
+@_limit
+@_after
+@protocol_option
+@json_option
+def changed(
+    name: str,
+    since: int,
+    until: int | None,
+    other: str | None,
+    change: str | None,
+    limit: int,
+    after: int | None,
+    protocol: str | None,
+    as_json: bool,
+) -> None:
+    """Show what changed from one checkpoint to another: sequences gained, forgotten and learned again.
+
+    \b
+    Examples:
+      seenat which changed pocket-230k --since 256 --until 384
+      seenat which changed pocket-230k --since 384 --other pocket-660k --change gained --limit 5
+    """
+    with open_catalog() as catalog:
+        answer = catalog.which.changed(
+            name, since, until, other=other, change=change, limit=limit, after=after, protocol=protocol
+        )
+    out = Output(as_json)
+    if not out.data(answer):
+        _show_changed(out, answer)
         out.talk_all(basis_words([answer]))
 
 
@@ -267,6 +307,35 @@ def _show_relearned(out: Output, answer: Relearned) -> None:
             ((count(row.sequence), _steps(row.forgotten), _steps(row.relearned)) for row in answer.sequences),
         )
     _show_next(out, answer.next)
+
+
+def _show_changed(out: Output, answer: Changed) -> None:
+    out.line(
+        f"From {answer.model} at step {answer.since:,} to {answer.other} at step {answer.until:,}, of what both are known of:"
+    )
+    out.facts(
+        [
+            ("gained", _gained(answer)),
+            ("forgotten", count(answer.forgotten)),
+            ("learned again", count(answer.relearned)),
+            ("kept", count(answer.kept)),
+            ("not yet seen by the second", count(answer.not_seen) if answer.not_seen else None),
+            ("not measured at one of them", count(answer.not_measured) if answer.not_measured else None),
+        ]
+    )
+    if answer.sequences:
+        out.line()
+        words = {"relearned": "learned again"}
+        out.table(
+            (">sequence", "<change"),
+            ((count(row.sequence), words.get(row.change, row.change)) for row in answer.sequences),
+        )
+    _show_next(out, answer.next)
+
+
+def _gained(answer: Changed) -> str:
+    unseen = f", {answer.gained_unseen:,} of them not yet seen by the first" if answer.gained_unseen else ""
+    return f"{answer.gained:,}{unseen}"
 
 
 def _show_batches(out: Output, answer: MemorizedByBatch) -> None:

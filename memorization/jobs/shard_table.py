@@ -21,6 +21,7 @@ from seenat.registry.database.tables.results import blocks
 __all__ = [
     "ShardLease",
     "ShardPlace",
+    "checkpoint_counts",
     "committed_only_by",
     "committed_shards",
     "delete_shards",
@@ -247,6 +248,17 @@ def leased_counts(connection: Connection, job_id: int) -> list[AnyRow]:
     columns = (shards.c.owner, shards.c.lease_until)
     query = select(*columns, func.count().label("shards")).where(shards.c.job_id == job_id, shards.c.state == "running")
     return list(connection.execute(query.group_by(*columns)))
+
+
+def checkpoint_counts(connection: Connection, job_id: int) -> list[AnyRow]:
+    """By checkpoint: `step`, `state`, `owner`, `lease_until`, and how many `shards` of a job are so; ascending by step."""
+    columns = (checkpoints.c.step, shards.c.state, shards.c.owner, shards.c.lease_until)
+    query = (
+        select(*columns, func.count().label("shards"))
+        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
+        .where(shards.c.job_id == job_id)
+    )
+    return list(connection.execute(query.group_by(*columns).order_by(checkpoints.c.step)))
 
 
 def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRow]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from seenat.memorization.jobs.job_table import job_row, job_rows, last_job_ids
 from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.leasing.worker_table import workers_of
-from seenat.memorization.jobs.shard_table import failed_shards, leased_counts, shard_counts
+from seenat.memorization.jobs.shard_table import checkpoint_counts, failed_shards, leased_counts, shard_counts
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id
@@ -26,7 +26,18 @@ from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import UnknownJob
 
-__all__ = ["Job", "JobWorker", "Progress", "ShardRecord", "failures", "find_job", "list_jobs", "read_job"]
+__all__ = [
+    "CheckpointProgress",
+    "Job",
+    "JobWorker",
+    "Progress",
+    "ShardRecord",
+    "checkpoint_progress",
+    "failures",
+    "find_job",
+    "list_jobs",
+    "read_job",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +181,17 @@ class Job(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckpointProgress(Answer):
+    """How many shards of a checkpoint are in which state; `running` are those that a live process holds."""
+
+    step: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShardRecord(Answer):
     """A shard that failed."""
 
@@ -203,6 +225,17 @@ def failures(catalog: Catalog, job: Job, limit: int = 20) -> Answers[ShardRecord
     return Answers(
         ShardRecord(step=row.step, block=row.block, attempts=row.attempts, error=row.error or "") for row in rows
     )
+
+
+def checkpoint_progress(catalog: Catalog, job: Job) -> Answers[CheckpointProgress]:
+    """How far a job is at each of its checkpoints, ascending by step."""
+    counts: dict[int, dict[str, int]] = {}
+    with catalog.database.read() as connection:
+        for row in checkpoint_counts(connection, job.id):
+            state = "pending" if row.state == "running" and not _is_live(connection, row) else row.state
+            states = counts.setdefault(row.step, {"pending": 0, "running": 0, "done": 0, "failed": 0})
+            states[state] += row.shards
+    return Answers(CheckpointProgress(step=step, **states) for step, states in counts.items())
 
 
 def read_job(database: Database, connection: Connection, id_: int) -> Job:

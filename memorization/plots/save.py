@@ -52,9 +52,9 @@ def definition_of(chart: Any) -> str:
     return json.dumps(_harmless(chart.to_dict()))
 
 
-def svg_of(chart: Any) -> bytes:
-    """A chart as an SVG picture."""
-    return _rendered(definition_of(chart), ".svg")
+def svg_of(definition: str) -> bytes:
+    """A definition, as `definition_of` gives it, as an SVG picture."""
+    return _rendered(definition, ".svg")
 
 
 def _harmless(value: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.orders.file_signature import head_of, looks_like
 from seenat.registry.parquet.bounded import BoundedFile, read_metadata, reading
+from seenat.registry.parquet.chunks import FileBytes
 
 __all__ = ["column_names", "files_by_split", "rows_of"]
 
@@ -81,12 +82,12 @@ def _split_of(file: Path) -> str:
     return name if _SPLIT_NAME.fullmatch(name) else "train"
 
 
-def column_names(files: Sequence[Path]) -> list[str]:
-    """The columns of some files, which must be the same in all of them."""
+def column_names(files: Sequence[str], filesystem: Any = None) -> list[str]:
+    """The columns of some files, of this machine or of an fsspec file system; they must be the same in all of them."""
     names: list[str] | None = None
     for path in files:
-        metadata = read_metadata(str(path))
-        with reading(str(path)):
+        metadata = read_metadata(path, filesystem)
+        with reading(path):
             own = list(metadata.schema.to_arrow_schema().names)
         if names is not None and set(own) != set(names):
             raise InvalidValue(f"{path} and {files[0]} have different columns; import them one by one.")
@@ -94,14 +95,15 @@ def column_names(files: Sequence[Path]) -> list[str]:
     return names or []
 
 
-def rows_of(files: Sequence[Path], columns: Sequence[str], rows_at_once: int) -> Iterator[Any]:
+def rows_of(files: Sequence[str], columns: Sequence[str], rows_at_once: int, filesystem: Any = None) -> Iterator[Any]:
     """Record batches with these columns; raises `CorruptFile` for files that cannot be read within bounds."""
-    described = [read_metadata(str(path)) for path in files]
-    rows, size = sum(metadata.num_rows for metadata in described), sum(path.stat().st_size for path in files)
+    described = [read_metadata(path, filesystem) for path in files]
+    rows = sum(metadata.num_rows for metadata in described)
+    size = sum(FileBytes(path, filesystem).length for path in files)
     if rows > max(_MOST_ROWS, size * _MOST_ROWS_A_BYTE):
         raise CorruptFile(
             f"{files[0]} claims {rows:,} rows in {size:,} bytes, which no results have; save it again without compression."
         )
     for path, metadata in zip(files, described, strict=True):
-        with closing(BoundedFile(str(path), metadata, columns)) as file:
+        with closing(BoundedFile(path, metadata, columns, filesystem)) as file:
             yield from file.all_batches(rows=rows_at_once, most=_MOST_IDS_A_ROW)

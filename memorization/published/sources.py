@@ -7,18 +7,19 @@ There are two of Pythia's, with different columns (`seenat.memorization.publishe
 * EleutherAI/pile-duped-pythia-random-sampled and its deduped twin: `Index`, `70M` ... `12B`, `Tokens`; a row a sequence, a
   column a model's scores, multiples of 1/32
 
-Rows stream in pieces; only a row's index and its scores, one byte each, are kept. Local Parquet files are read with pyarrow, the rest
-through `datasets`. A repository on the hub is read at the commit that its name means at the start.
+Rows stream in pieces; only a row's index and its scores, one byte each, are kept. Parquet files are read within the bounds of
+`seenat.registry.parquet`, here and on the hub; what `save_to_disk` wrote is read by `datasets`, which also says which of a
+repository's files are which split. A repository is read at the commit that its name means at the start.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from seenat.memorization.published.result_sets import CONTINUATION
 from seenat.registry import settings
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.hub.bounds import bounded
+from seenat.registry.hub.deadline import each_in_time, in_time
 from seenat.registry.hub.errors import hub_errors
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.optional import arrow, datasets_or_refuse
@@ -39,6 +41,8 @@ __all__ = ["Piece", "PublishedData", "open_published"]
 
 _ROWS_AT_ONCE = 20_000
 _HUB_SECONDS = 5.0
+# Seconds for some thousands of rows: a row group of 10 MB, at 300 kbit/s.
+_PATIENCE = 300.0
 _SAVED = "a folder that save_to_disk wrote"
 _NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # Ends of names of files: a repository may be called so, but is not.
@@ -108,10 +112,10 @@ def _column(table: Any, name: str) -> Any:
 
 
 @contextmanager
-def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
+def open_published(source: str, *, patience: float = _PATIENCE) -> Iterator[tuple[PublishedData, ...]]:
     """The splits of a data set: a folder or a Parquet file, or else a repository on the hub.
 
-    Raises `MissingExtra` without the packages that read it, `InvalidValue` for what is no such data set, and what
+    `patience` is how many seconds the hub may take for some thousands of rows. Raises `MissingExtra` without the packages that read it, `InvalidValue` for what is no such data set, and what
     `seenat.registry.hub.download` raises.
     """
     path, datasets = _path_of(source), datasets_or_refuse()
@@ -121,7 +125,9 @@ def open_published(source: str) -> Iterator[tuple[PublishedData, ...]]:
         return
     datasets.disable_progress_bars()
     try:
-        yield _published(*(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path)))
+        yield _published(
+            *(_saved(datasets, path.absolute()) if path.exists() else _of_hub(datasets, source, path, patience))
+        )
     finally:
         datasets.enable_progress_bars()
 
@@ -138,7 +144,8 @@ def _published(source: str, splits: Mapping[str, _Split]) -> tuple[PublishedData
 
 
 def _local(files: list[Path]) -> _Split:
-    return column_names(files), lambda columns: rows_of(files, columns, _ROWS_AT_ONCE)
+    paths = [str(file) for file in files]
+    return column_names(paths), lambda columns: rows_of(paths, columns, _ROWS_AT_ONCE)
 
 
 # -- through `datasets`
@@ -165,7 +172,7 @@ def _saved_rows(path: Path, rows: Any, columns: list[str]) -> Iterator[Any]:
             yield table
 
 
-def _of_hub(datasets: Any, source: str, path: Path) -> tuple[str, dict[str, _Split]]:
+def _of_hub(datasets: Any, source: str, path: Path, patience: float) -> tuple[str, dict[str, _Split]]:
     is_path = source.startswith(".") or (path.parent != Path() and path.parent.is_dir())
     if is_path or _FILE.fullmatch(source) or not _NAME.fullmatch(source):
         raise InvalidValue(
@@ -173,20 +180,37 @@ def _of_hub(datasets: Any, source: str, path: Path) -> tuple[str, dict[str, _Spl
             "such as EleutherAI/pythia-memorized-evals."
         )
     with _hub_errors(source):
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, HfFileSystem
 
         with bounded(f"the data set {source}", RetryPolicy(), silence=_HUB_SECONDS):
             commit = HfApi().dataset_info(source, timeout=_HUB_SECONDS).sha
-        load = partial(datasets.load_dataset, source, revision=commit, streaming=True)
-        splits = {name: list(rows.column_names or []) for name, rows in load().items()}
-    return f"hf://datasets/{source}@{commit}", {
-        str(name): (columns, partial(_hub_rows, source, load, name)) for name, columns in splits.items()
-    }
+        builder = in_time(source, partial(datasets.load_dataset_builder, source, revision=commit), patience)
+        filesystem = HfFileSystem()
+        return f"hf://datasets/{source}@{commit}", {
+            str(name): _remote(source, _parquet_among(source, files), filesystem, patience)
+            for name, files in (builder.config.data_files or {}).items()
+        }
 
 
-def _hub_rows(source: str, load: Callable[..., Any], split: str, columns: list[str]) -> Iterator[Any]:
+def _parquet_among(source: str, files: Sequence[str]) -> list[str]:
+    """The addresses of a split's files without `hf://`; raises `InvalidValue` for files of another format."""
+    other = next((file for file in files if not file.lower().endswith(".parquet")), None)
+    if other is not None:
+        raise InvalidValue(
+            f"{source} holds {PurePosixPath(other).name}, and results are read from Parquet; download and convert it."
+        )
+    return [file.removeprefix("hf://") for file in files]
+
+
+def _remote(source: str, files: list[str], filesystem: Any, patience: float) -> _Split:
+    names = in_time(source, lambda: column_names(files, filesystem), patience)
+    return names, partial(_remote_rows, source, files, filesystem, patience)
+
+
+def _remote_rows(source: str, files: list[str], filesystem: Any, patience: float, columns: list[str]) -> Iterator[Any]:
+    # fsspec and pyarrow ask the hub in threads of their own, where no bounds are kept but this one.
     with _hub_errors(source):
-        yield from _arrow_rows(lambda chosen: load(columns=chosen)[split], columns)
+        yield from each_in_time(source, lambda: rows_of(files, columns, _ROWS_AT_ONCE, filesystem), patience)
 
 
 def _arrow_rows(choose: Callable[[list[str]], Any], columns: list[str]) -> Iterator[Any]:

@@ -6,6 +6,7 @@
     prediction      whether an earlier checkpoint or a smaller model predicts what a model will have memorized
     set_difference  memorized by one model soon after it was seen, and never by another
     retention       what a model kept of what it had memorized, and what it learned again
+    changes         what a checkpoint, or another model, has memorized that one before had not, and the other way round
     inputs/         what studies read: values block by block, quantities, panels of sequences
     effects/        what having been trained on a sequence did; whether a checkpoint behaves like its label
 

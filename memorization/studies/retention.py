@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from seenat.memorization.queries.memorized import check_measured
+from seenat.memorization.studies.inputs.pages import Indices, SequencePage
 from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyAnswer, StudyData, open_study_data
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
@@ -22,8 +22,6 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue
 
 __all__ = ["Kept", "Relearned", "RelearnedSequence", "kept", "relearned"]
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +95,7 @@ def kept(
             f"Nothing is kept from step {since} to {until}; choose a later step than {since} to look at."
         )
     steps = tuple(step for step in data.steps if since <= step <= until)
-    counts, listed = np.zeros(4, np.int64), _Page(limit, after)
+    counts, listed = np.zeros(4, np.int64), SequencePage(limit, after)
     for sequences in data.ranges(data.seen(since)):
         points = data.points(sequences, steps)
         start, end = points.memorized[0], points.memorized[-1]
@@ -126,7 +124,11 @@ def relearned(
     Raises `NotMeasured` for a model without results.
     """
     data = open_study_data(catalog, model, protocol)
-    counts, relearned_sequences, listed = np.zeros(3, np.int64), dict[int, RelearnedSequence](), _Page(limit, after)
+    counts, relearned_sequences, listed = (
+        np.zeros(3, np.int64),
+        dict[int, RelearnedSequence](),
+        SequencePage(limit, after),
+    )
     for sequences in data.ranges(data.seen(data.steps[-1])):
         places, forgotten, again = _changes(data.points(sequences))
         relearned_ = again.any(axis=0)
@@ -147,24 +149,6 @@ def relearned(
         sequences=tuple(relearned_sequences[sequence] for sequence in listed.sequences),
         next=listed.next,
     )
-
-
-class _Page:
-    """The first sequences above one, of many that come ascending."""
-
-    def __init__(self, limit: int, after: int) -> None:
-        self.limit, self.after = limit, after
-        self.sequences: tuple[int, ...] = ()
-        self.next: int | None = None
-
-    def add(self, sequences: Indices) -> tuple[int, ...]:
-        """Take what still belongs to the page, and return it."""
-        above = sequences[np.searchsorted(sequences, self.after, side="right") :]
-        taken = tuple(above[: self.limit - len(self.sequences)].tolist())
-        self.sequences += taken
-        if self.sequences and len(above) > len(taken):
-            self.next = self.sequences[-1]
-        return taken
 
 
 def _changes(points: SeenPoints) -> tuple[Indices, Flags, Flags]:

@@ -15,6 +15,7 @@ where huggingface_hub sends requests of its own. Outside of `bounded` the sessio
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from seenat.registry.errors import CorruptFile, HubUnavailable
 from seenat.registry.hub.answers import check_head, hub_name
+from seenat.registry.hub.deadline import in_time
 from seenat.registry.hub.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -181,6 +183,8 @@ def _check_response(response: Response) -> None:
     if bounds is None:
         return
     check_head(response, bounds.subject, bounds.commit)
+    # Without it the bytes come by this session; hf_xet has sockets of its own, which nothing here bounds.
+    response.headers.pop("X-Xet-Hash", None)
     if response.status_code >= 400 and response.status_code != 416:
         from huggingface_hub import hf_raise_for_status
 
@@ -199,11 +203,34 @@ class _Backend:
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
         bounds = _BOUNDS.get()
-        patience = timeout if bounds is None else bounds.patience(timeout)
-        return _Stream(self._backend.connect_tcp(host, port, patience, **options))
+        if bounds is None:
+            return _Stream(self._backend.connect_tcp(host, port, timeout, **options))
+        from httpcore2 import ConnectError
+
+        failed = None
+        for address in _addresses(host, port, bounds):
+            try:
+                return _Stream(self._backend.connect_tcp(address, port, bounds.patience(timeout), **options))
+            except ConnectError as error:
+                failed = error
+        raise failed or ConnectError(f"{host} has no address")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
+
+
+def _addresses(host: str, port: int, bounds: Bounds) -> list[str]:
+    """The addresses of a host; a look-up of names takes no time limit, so a thread waits for it."""
+    from httpcore2 import ConnectError
+
+    subject, patience, began = f"the address of {host}", bounds.patience(None), monotonic()
+    try:
+        found = in_time(subject, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), patience)
+    except OSError as error:
+        raise ConnectError(str(error)) from error
+    finally:
+        bounds.waited += monotonic() - began
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _Stream:

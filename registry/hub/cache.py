@@ -131,8 +131,12 @@ def _stated(file: RepositoryFile) -> str:
 def _discard(path: Path) -> None:
     """Delete a file of a revision, and its content: else the next download would take the content as cached."""
     content = path.resolve()
-    path.unlink(missing_ok=True)
-    if content.is_relative_to(_cache().resolve()):
+    is_ours = content.is_relative_to(_cache().resolve())
+    if is_ours and path.is_dir():
+        shutil.rmtree(content, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    if is_ours:
         content.unlink(missing_ok=True)
 
 

@@ -48,7 +48,9 @@ class FileBytes:
     def read(self, start: int, length: int) -> bytes:
         """Bytes from `start` on; fewer at the end of the file."""
         if self.filesystem is not None:
-            return bytes(self.filesystem.cat_file(self.path, start=start, end=min(start + length, self.length)))
+            end = min(start + length, self.length)
+            # By itself fsspec fetches five megabytes for each of these.
+            return bytes(self.filesystem.cat_file(self.path, start=start, end=end, cache_type="none"))
         with Path(self.path).open("rb") as file:
             file.seek(start)
             return file.read(length)

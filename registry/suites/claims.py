@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
 from importlib import resources
 from typing import Any
 
@@ -38,7 +39,7 @@ class Claim(Answer):
     is_primary: bool
     date: str | None = None
     note: str | None = None
-    id: int | None = field(default=None, compare=False)
+    id: int | None = dataclass_field(default=None, compare=False)
     """By which the catalog knows it; None before it is stored."""
 
 

@@ -1,4 +1,6 @@
-"""Rows as CSV: nested values as columns with dots, lists as JSON, and no cell that a spreadsheet takes for a formula.
+"""Rows as CSV: nested values as columns with dots, lists as JSON.
+
+No cell is one that a spreadsheet takes for a formula, or steers a terminal; JSON has each text as it is.
 
 A block of rows is written column by column: most columns hold numbers, which need no look at each cell.
 """
@@ -11,13 +13,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from seenat.registry.printable import printable
+
 __all__ = ["Path", "columns_of", "csv_lines"]
 
 Path = tuple[str, ...]
 """The keys that lead to a column's value: `("onset", "step")` for `onset.step`."""
 
 # What begins a formula in Excel, LibreOffice or Google Sheets.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBERS = {int, float, type(None)}
 
 
@@ -71,4 +75,4 @@ def _cell(value: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return printable(f"'{text}" if text.startswith(_FORMULA) else text)

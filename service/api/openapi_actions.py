@@ -19,6 +19,16 @@ SECURITY_SCHEMES = {
 }
 """How requests that write say who sends them."""
 
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string", "enum": ["progress", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
+
 
 def describe_actions(schemas: Schemas, refusals: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The operations of each path, by method."""
@@ -66,7 +76,7 @@ def _events(refusals: dict[str, Any]) -> dict[str, Any]:
         "was told is not told again.",
         "parameters": [_in_path(PARAMETERS["job"], 1), {**known, "description": "The id of the last event that came."}],
         "responses": {
-            "200": {"description": "The events.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
+            "200": {"description": "The events.", "content": {EVENT_STREAM: {"schema": _EVENT}}},
             "204": {"description": "The job has ended, and its last event has come."},
         }
         | refusals,

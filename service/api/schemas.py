@@ -69,7 +69,7 @@ class Schemas:
             self.components[name] = self._object(kind)
         return {"$ref": f"#/components/schemas/{name}"}
 
-    def _object(self, kind: type[Any]) -> dict[str, Any]:
+    def _object(self, kind: Any) -> dict[str, Any]:
         hints = hints_of(kind)
         names = getattr(kind, "json_names", ()) or [field.name for field in fields(kind)]
         optional = getattr(kind, "json_only_with", {})

@@ -60,7 +60,7 @@ class Edge:
         with self._metrics.in_flight.track_inprogress():
             await self._answer(inner, receive, sent, headers)
         seconds = time.perf_counter() - begun
-        route = inner.get("seenat_route") or getattr(inner.get("endpoint"), "__name__", "none")
+        route = str(inner.get("seenat_route") or getattr(inner.get("endpoint"), "__name__", "none"))
         self._metrics.count(route, sent.status, seconds)
         client = (scope.get("client") or ("", 0))[0]
         facts = {"method": method, "path": path, "status": sent.status, "bytes": sent.bytes, "client": client}

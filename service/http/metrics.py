@@ -7,7 +7,7 @@ before they begin; whichever is asked adds them up. What a worker that has ended
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -18,7 +18,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that tells workers their folder."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_LIVE = "livesum"
+_LIVE: Literal["livesum"] = "livesum"
 
 
 class Metrics:

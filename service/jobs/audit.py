@@ -20,7 +20,7 @@ from seenat.registry.errors import NotPermitted, SeenatError
 from seenat.service.http.limits import Rate
 from seenat.service.http.logs import note
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "who"]
 
 _REFUSALS_A_SECOND = 5.0
 

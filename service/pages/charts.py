@@ -1,18 +1,22 @@
 """The library's charts, as pictures that the server draws and as definitions that Vega draws in the browser.
 
-A chart stands at `/charts/NAME` and the path of the API's route whose answer it draws, so that it takes what that route takes.
+A chart stands at `/charts/NAME/MODE` and the path of the API's route whose answer it draws, so that it takes what that route takes.
 Without the extra `plot` there are none, and pages show their tables alone.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import blake2b
+from html import escape
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,21 +25,26 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from seenat.attribution.find.chart import curve_chart
+from seenat.memorization.plots import studies
 from seenat.memorization.plots.charts import onset_chart, trajectory_chart
 from seenat.memorization.plots.evaluations import benchmark_chart
 from seenat.memorization.plots.runs import learning_rate_chart
 from seenat.memorization.plots.save import definition_of, svg_of
 from seenat.registry import settings
-from seenat.registry.errors import MissingExtra, UnknownRoute
+from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, UnknownRoute
+from seenat.registry.printable import printable
 from seenat.remote.routes import ROUTES, Route
 from seenat.service.api.answering import Answering
 from seenat.service.api.reading import read_values
+from seenat.service.pages.palette import PALETTE
 
-__all__ = ["CHARTS", "Chart", "Charts", "Drawn", "drawn"]
+__all__ = ["CHARTS", "Chart", "Charts", "Drawn", "drawn", "prepare_bundle"]
 
 _ROUTES = {route.path: route for route in ROUTES}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _SECONDS = 120
+_MODES = ("light", "dark")
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,9 @@ class Drawn:
     """Where a chart is to be had."""
 
     svg: str
+    dark_svg: str
     spec: str
+    dark_spec: str
     bundle: str
 
 
@@ -69,6 +80,15 @@ CHARTS: dict[str, Chart] = {
         Chart("onset", "/models/{model}/onsets", lambda answer: onset_chart([answer])),
         Chart("trajectory", "/models/{model}/trajectories/{sequence}", trajectory_chart),
         Chart("learning-rate", "/models/{model}", learning_rate_chart),
+        Chart("exposures", "/find/curve", curve_chart),
+        Chart("study-onsets", "/studies/onsets", studies.onsets_chart),
+        Chart("study-forgetting", "/studies/forgetting", studies.forgetting_chart),
+        Chart("study-exposures", "/studies/exposures", studies.exposures_chart),
+        Chart("study-batches", "/studies/batches", studies.dispersion_chart),
+        Chart("study-predict", "/studies/predict", studies.predictions_chart),
+        Chart("study-sets", "/studies/sets", studies.sets_chart),
+        Chart("study-counterfactual", "/studies/counterfactual", studies.counterfactual_chart),
+        Chart("study-labels", "/studies/labels", studies.labels_chart),
         Chart("evaluations", "/models/{model}/evaluations", lambda answer: benchmark_chart([answer])),
     )
 }
@@ -86,8 +106,11 @@ def drawn(name: str, **values: Any) -> Drawn | None:
         return None
     given = {key: value for key, value in values.items() if value is not None}
     path, mark, query = CHARTS[name].route.address(given).partition("?")
-    base, query = f"/charts/{name}{path}", f"{mark}{query}"
-    return Drawn(f"{base}.svg{query}", f"{base}.vega.json{query}", f"/vega/{_bundle_key()}.js")
+    svg, dark_svg, spec, dark_spec = (
+        f"/charts/{name}/{mode}{path}{ending}{mark}{query}" for ending in (".svg", ".vega.json") for mode in _MODES
+    )
+    bundle = f"/vega/{_bundle_key()}.js"
+    return Drawn(svg=svg, dark_svg=dark_svg, spec=spec, dark_spec=dark_spec, bundle=bundle)
 
 
 # -- what answers
@@ -103,8 +126,16 @@ class Charts:
         """What answers one form of a chart."""
 
         async def answer(request: Request) -> Response:
-            values = read_values(chart.route, request.path_params, request.scope["query_string"])
-            body = await self.answering.run(partial(self._body, chart, values, as_svg), is_slow=True)
+            in_path = dict(request.path_params)
+            mode = in_path.pop("mode")
+            if mode not in _MODES:
+                raise InvalidValue(f"A chart is drawn {' or '.join(_MODES)}, not {mode!r}.")
+            values = read_values(chart.route, in_path, request.scope["query_string"])
+            try:
+                body = await self.answering.run(partial(self._body, chart, values, mode, as_svg), is_slow=True)
+            except NothingToDraw as error:
+                # A picture that says so: a page can only know by drawing it.
+                body = _told(str(error), mode) if as_svg else b"null"
             kind = "image/svg+xml" if as_svg else "application/json"
             # The picture's styles stand within it.
             policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -121,11 +152,32 @@ class Charts:
         body = await self.answering.run(_bundle, is_slow=True)
         return Response(body, headers={"cache-control": _FOR_EVER}, media_type="text/javascript; charset=utf-8")
 
-    def _body(self, chart: Chart, values: dict[str, Any], as_svg: bool) -> bytes:
+    def _body(self, chart: Chart, values: dict[str, Any], mode: str, as_svg: bool) -> bytes:
         if not _can_draw():
             raise MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")
         made = chart.draw(self.answering.answer(chart.route, values))
-        return svg_of(made) if as_svg else definition_of(made).encode()
+        definition = _coloured(definition_of(made), mode)
+        return svg_of(definition) if as_svg else definition.encode()
+
+
+def _coloured(definition: str, mode: str) -> str:
+    """A definition whose ground, texts and axes have the colours of the pages."""
+    spec = json.loads(definition)
+    colour = {name: pair[_MODES.index(mode)] for name, pair in PALETTE.items()}
+    text = {"labelColor": colour["ink"], "titleColor": colour["ink"]}
+    axis = {**text, "domainColor": colour["edge"], "tickColor": colour["edge"], "gridColor": colour["line"]}
+    own = {"axis": axis, "legend": text, "title": {"color": colour["ink"]}, "header": text}
+    view = {**spec.get("config", {}).get("view", {}), "stroke": colour["line"]}
+    return json.dumps({**spec, "background": colour["bg"], "config": {**spec.get("config", {}), **own, "view": view}})
+
+
+def _told(sentence: str, mode: str) -> bytes:
+    """A picture of a sentence."""
+    colour = PALETTE["soft"][_MODES.index(mode)]
+    lines = textwrap.wrap(printable(sentence), 90)
+    rows = "".join(f'<text x="12" y="{24 + 20 * row}">{escape(line)}</text>' for row, line in enumerate(lines))
+    size = f'width="660" height="{20 + 20 * len(lines)}" font-family="sans-serif" font-size="14" fill="{colour}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{rows}</svg>'.encode()
 
 
 @cache
@@ -134,8 +186,19 @@ def _bundle_key() -> str:
     return blake2b(f"vl-convert {version('vl-convert-python')}".encode(), digest_size=8).hexdigest()
 
 
+def prepare_bundle() -> None:
+    """Make the bundle, so that no visitor waits for it; does nothing where it is there or cannot be made."""
+    if _can_draw():
+        with suppress(OSError, subprocess.SubprocessError):  # Then whoever asks for it is told.
+            _bundle_file()
+
+
 @cache
 def _bundle() -> bytes:
+    return _bundle_file().read_bytes()
+
+
+def _bundle_file() -> Path:
     """The bundle, made once a version. Making it takes 160 MB, which go back with the process that has them."""
     file = settings.home() / "pages" / f"vega-{_bundle_key()}.js"
     if not file.exists():
@@ -146,4 +209,4 @@ def _bundle() -> bytes:
         )
         subprocess.run([sys.executable, "-c", program, str(part)], check=True, timeout=_SECONDS)
         part.replace(file)
-    return Path(file).read_bytes()
+    return file

@@ -24,9 +24,16 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.units import parse_count
 from seenat.remote.parameters import PARAMETERS, Parameter, write_value
 
-__all__ = ["Page", "chosen", "numbered"]
+__all__ = ["Elsewhere", "Page", "chosen", "numbered"]
 
 _IN_PATH = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What a view returns instead of a view of its own: the address of the page to go to."""
+
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -34,6 +34,17 @@ PALETTE: Mapping[str, tuple[str, str]] = {
     "mark-line": ("#9a6500", "#f0b93a"),
     "miss": ("#e6e9ee", "#2d343c"),
     "miss-line": ("#c2410c", "#ff8c42"),
+    # Rarity of the parts of a text, from the least rare to the rarest; their number stands beside them.
+    "rare-1": ("#fff7dd", "#2c281b"),
+    "rare-2": ("#ffebb5", "#443a18"),
+    "rare-3": ("#ffd98a", "#5f4a12"),
+    "rare-4": ("#ffc062", "#7a4c0d"),
+    "rare-5": ("#ffa24d", "#8f4310"),
+    # What became of sequences.
+    "kept": ("#6f7780", "#87909a"),
+    "relearned": ("#2a5a9c", "#8bb3e5"),
+    "gained": ("#00855f", "#2fbf94"),
+    "forgotten": ("#c2410c", "#ff8c42"),
     # A note that stands out.
     "note": ("#eef4fe", "#1d2a3d"),
 }
@@ -43,6 +54,7 @@ TEXTS: tuple[tuple[str, str], ...] = (
     *((text, ground) for text in ("ink", "soft", "link") for ground in ("bg", "panel", "note")),
     ("ink", "mark"),
     ("ink", "miss"),
+    *(("ink", f"rare-{number}") for number in range(1, 6)),
     ("soft", "miss"),
     *((status, ground) for status in ("ok", "suspect", "wrong") for ground in ("bg",)),
 )
@@ -54,6 +66,7 @@ GRAPHICS: tuple[tuple[str, str], ...] = tuple(
         *("edge", "link", "ok", "suspect", "wrong", "missing"),
         *("share-1", "share-2", "share-3", "share-4", "share-5"),
         *("mark-line", "miss-line"),
+        *("kept", "relearned", "gained", "forgotten"),
     )
     for ground in ("bg", "panel")
 )

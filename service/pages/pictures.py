@@ -24,8 +24,8 @@ __all__ = ["SORTS", "BatchPicture", "batch_picture", "cell_at", "plan", "sorted_
 SORTS = ("onset", "position")
 """What the rows of a picture can be sorted by."""
 
-_COLOURS = ("bg", "line", "share-1", "share-2", "share-3", "share-4", "share-5", "edge")
-_NOT_MEASURED, _NOTHING, _HATCH = 0, 1, 7
+_COLOURS = ("bg", "line", "share-1", "share-2", "share-3", "share-4", "share-5", "edge", "wrong")
+_NOT_MEASURED, _NOTHING, _HATCH, _LINE = 0, 1, 7, 8
 _CLASSES = 5
 _WIDEST, _HIGHEST = 960, 640
 _CELL = (5, 44)
@@ -92,6 +92,7 @@ def batch_picture(trajectories: Mapping[str, Any], sort: str, *, is_dark: bool) 
     if layout.row > 4:
         pixels[layout.row - 1 :: layout.row] = _NOT_MEASURED
     pixels[:, layout.cell - 1 :: layout.cell] = _NOT_MEASURED
+    _mark_seen(pixels, trajectories, layout.cell)
     return _png(pixels, [PALETTE[name][is_dark] for name in _COLOURS])
 
 
@@ -121,6 +122,14 @@ def _hatch(pixels: npt.NDArray[np.uint8]) -> None:
     height, width = pixels.shape
     diagonal = (np.arange(height)[:, None] + np.arange(width)) % 5 == 0
     pixels[diagonal & (pixels == _NOT_MEASURED)] = _HATCH
+
+
+def _mark_seen(pixels: npt.NDArray[np.uint8], trajectories: Mapping[str, Any], cell: int) -> None:
+    """A line before the first measured step that had seen the batch, unless all had."""
+    seen, steps = trajectories["first_checkpoint_after"], trajectories["steps"]
+    column = next((place for place, step in enumerate(steps) if seen is not None and step >= seen), len(steps))
+    if 0 < column < len(steps):
+        pixels[:, column * cell - 2 : column * cell] = _LINE
 
 
 def _png(pixels: npt.NDArray[np.uint8], colours: Sequence[str]) -> bytes:

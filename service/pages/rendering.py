@@ -20,6 +20,8 @@ from seenat.service.pages.static_files import static_files
 
 __all__ = ["environment", "render"]
 
+_LONG = 10_000
+"""From here on the digits of a number are grouped."""
 _UNKNOWN = Markup('<span class="unknown">unknown</span>')
 
 
@@ -93,7 +95,7 @@ def _value(value: Any) -> str | None:
     if isinstance(value, list):
         return ", ".join(map(str, map(_value, value)))
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if value >= _LONG else str(value)
     return None if value is None else str(value)
 
 

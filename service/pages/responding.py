@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
-from seenat.registry.errors import SeenatError
+from seenat.registry.errors import InvalidValue, SeenatError
 from seenat.remote.problems import problem_kind
 from seenat.remote.routes import PREFIX
 from seenat.service.api.answering import Answering
@@ -21,7 +21,7 @@ from seenat.service.api.reading import read_fields
 from seenat.service.api.withheld import Policy
 from seenat.service.http.problems import problem
 from seenat.service.pages.asking import Asked
-from seenat.service.pages.page import Page
+from seenat.service.pages.page import Elsewhere, Page
 from seenat.service.pages.rendering import render
 from seenat.service.pages.table import PAGES_BY_PATH
 from seenat.service.pages.wording import worded
@@ -60,15 +60,42 @@ class Pages:
             values = read_fields(page, request.path_params, _without_blanks(request.scope["query_string"]))
             base = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
             body = await self.answering.run(partial(self._body, page, values, base), is_slow=page.is_slow)
+            if isinstance(body, Elsewhere):
+                return Response(status_code=303, headers={"location": body.address, "cache-control": "no-store"})
             return _send(request, body)
 
         answer.__name__ = page.name
         return answer
 
-    def _body(self, page: Page, values: Mapping[str, Any], base: str) -> bytes:
+    def form(self, page: Page, suffix: str) -> Callable[[Request], Any]:
+        """What answers a page's address with a suffix, `json` or `csv`: where its answer is in that form."""
+
+        async def answer(request: Request) -> Response:
+            values = read_fields(page, request.path_params, _without_blanks(request.scope["query_string"]))
+            address = await self.answering.run(partial(self._form, page, values, suffix), is_slow=page.is_slow)
+            return RedirectResponse(address, 307)
+
+        answer.__name__ = f"{page.name}-{suffix}"
+        return answer
+
+    def _form(self, page: Page, values: Mapping[str, Any], suffix: str) -> str:
         asked = Asked(page, values, self.answering, self.policy)
         view = page.view(asked)
-        forms = [worded(source, base) for source in asked.sources]
+        if isinstance(view, Elsewhere):
+            return f"{view.address}.{suffix}"
+        if not asked.sources:
+            raise InvalidValue(
+                f"{page.path} shows no answer for this address; it takes {', '.join(page.query) or 'nothing'}."
+            )
+        return min(asked.sources, key=lambda source: page.shows.index(source.route.path)).as_form(suffix)
+
+    def _body(self, page: Page, values: Mapping[str, Any], base: str) -> bytes | Elsewhere:
+        asked = Asked(page, values, self.answering, self.policy)
+        view = page.view(asked)
+        if isinstance(view, Elsewhere):
+            return view
+        sources = sorted(asked.sources, key=lambda source: page.shows.index(source.route.path))
+        forms = [worded(source, base) for source in sources]
         here = page.href(values)
         return render(page.template, PAGES_BY_PATH, view=view, page=page, here=here, base=base, forms=forms).encode()
 

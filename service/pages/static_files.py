@@ -54,9 +54,10 @@ class StaticFiles:
 
 @cache
 def static_files() -> StaticFiles:
-    """All of them, read once; the colours stand before the style sheet."""
+    """All of them, read once; style sheets become one, the colours before them."""
     folder = Path(__file__).with_name("static")
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
-    files[_STYLE] = palette_css().encode() + files[_STYLE]
+    styles = [files.pop(name) for name in sorted(files) if name.endswith(".css")]
+    files[_STYLE] = palette_css().encode() + b"".join(styles)
     content = b"\0".join(part for name, body in files.items() for part in (name.encode(), body))
     return StaticFiles(files, blake2b(content, digest_size=8).hexdigest())

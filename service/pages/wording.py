@@ -20,15 +20,18 @@ _COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "step": ("step", ("model", "step")),
     "batch": ("batch", ("model", "order", "batch")),
     "sequence": ("sequence", ("model", "order", "sequence")),
-    "findings": ("audit", ("models",)),
     "evaluations": ("evals", ("model",)),
     "jobs": ("jobs", ()),
     "job": ("job", ("job",)),
     "onsets": ("onset", ("model",)),
     "trajectory": ("trajectory", ("model", "sequence")),
+    "trajectories": ("trajectories", ("model", "batch")),
+    "passages": ("passages", ("model", "sequences")),
+    "why": ("why", ("model", "step", "sequence")),
     "which.first": ("which first", ("model",)),
     "which.kept": ("which kept", ("model",)),
     "which.relearned": ("which relearned", ("model",)),
+    "which.changed": ("which changed", ("model",)),
     "which.batches": ("which batches", ("model",)),
     "compare": ("compare", ("model",)),
     "exposures": ("exposures", ("model",)),
@@ -66,14 +69,14 @@ class Worded:
     json: str
     """The address of the answer."""
     csv: str | None
-    """The address of its rows; None where the answer is no list."""
+    """The address of its rows; None where the answer has none."""
     rows: str | None
     """How many rows those are, in words."""
 
 
 def worded(source: Source, base: str) -> Worded:
     """A question of a page; `base` is the address of the service."""
-    is_list = source.rows is not None
+    is_list = bool(source.rows)
     return Worded(
         command=_command(source),
         python=_python(source),

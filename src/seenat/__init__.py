@@ -16,9 +16,7 @@ What a checkpoint had seen, and where the data lies:
     catalog.order("pile-deduped").batch(0).tokens() ids, a uint16 array [sequences, tokens_per_sequence]
     catalog.checkpoints(order="pile", tokens=...)   a search over all checkpoints
     catalog.suites()                                what was registered together, and where it is from
-    catalog.broken("pythia-2.8b")                   which checkpoints not to trust, by reason
-    catalog.learning_rate("pythia-70m", 1500)       of the update that follows any step
-    catalog.cite("pythia-70m")                      BibTeX, licence and model card
+    catalog.broken(), catalog.cite("pythia-70m")    what not to trust; BibTeX; learning_rate is that of any update
 
 What it has memorized, and when:
 
@@ -78,7 +76,8 @@ docs/python.md is a tour.
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
-#   access       its `access`: tokens of services, and what was done with them
+#   suites       its methods about suites, and whether checkpoints are what they should be
+#   keeping/     copies of a catalog, whether it is true, who may write to it
 #   which        its `which`: lists of sequences
 #   studies      its `studies`
 #   exports      its exports
@@ -90,11 +89,9 @@ docs/python.md is a tour.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seenat.access import Access
     from seenat.attribution.duplicates.answers import (
         DuplicateGroup,
         DuplicatePlace,
@@ -118,6 +115,7 @@ if TYPE_CHECKING:
         StoredResult,
         TextPoint,
     )
+    from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
         BaselineSequence,
         CheckpointPart,
@@ -129,10 +127,11 @@ if TYPE_CHECKING:
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
-    from seenat.catalog import Catalog
+    from seenat.catalog import Catalog, open
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.database import SchemaAnswer, UpgradeAnswer, check_schema, upgrade
     from seenat.exports import ExportOptions
+    from seenat.keeping.access import Access
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
@@ -142,7 +141,7 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
-    from seenat.memorization.jobs.status import Job, JobWorker, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -160,6 +159,7 @@ if TYPE_CHECKING:
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorization.results.measurements import ProtocolName
     from seenat.memorization.results.trajectory import Onset, Trajectory
+    from seenat.memorization.studies.changes import Changed, ChangedSequence
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -246,7 +246,7 @@ if TYPE_CHECKING:
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
     from seenat.remote.answers import RemoteAnswer
-    from seenat.remote.client import RemoteCatalog
+    from seenat.remote.client import RemoteCatalog, connect
     from seenat.studies import Studies
     from seenat.texts.find import FindOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
@@ -259,13 +259,14 @@ __all__ = [
     "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
     "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
     "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
-    "CellShard", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "Citation", "CitationEntry", "Claim",
-    "ClassOutcome", "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
-    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
-    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
-    "Exported", "Exposure", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
+    "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
+    "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable",
+    "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence",
+    "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
+    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile",
+    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
+    "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
     "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
@@ -277,13 +278,13 @@ __all__ = [
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
     "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
     "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer",
-    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
-    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
-    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked",
-    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
-    "upgrade", "write_table",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
+    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
+    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
+    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
+    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
+    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
+    "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -292,14 +293,14 @@ __version__ = "0.1.0"
 # Where each public name comes from. It is imported when it is first used: most of these modules cost more than the whole of
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 _NAMES = {
-    "access": "Access",
+    "keeping.access": "Access",
     "attribution.duplicates.answers": "DuplicateGroup DuplicatePlace Duplicates NearDuplicate NearDuplicates Repeat Repeats",
     "attribution.exchange.scores": "ImportedScores ScoredSequence",
     "attribution.exchange.tokengrams": "SuffixIndex",
     "attribution.duplicates.exposure_answers": "MemorizedExposures SequenceExposures",
     "attribution.influence.answer": "BaselineSequence CheckpointPart Influence InfluenceMethod InfluenceQuery InfluentialSequence",
     "batches": "BatchAnswer ByteExtent SequenceAnswer",
-    "catalog": "Catalog",
+    "catalog": "Catalog open",
     "checkpoints": "BrokenCheckpoints BrokenSteps CheckpointAnswer FileAnswer StepAnswer SyncAnswer",
     "keeping.backup": "Backup",
     "keeping.garbage": "Garbage GarbageFile",
@@ -310,8 +311,8 @@ _NAMES = {
     "database": "SchemaAnswer UpgradeAnswer check_schema upgrade",
     "texts.influence": "InfluenceOptions",
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
+    "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
     "memorization.deletion.answers": "Deletion",
-    "memorization.jobs.status": "Job JobWorker ShardRecord",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",
@@ -332,6 +333,7 @@ _NAMES = {
     "memorization.results.measurements": "ProtocolName",
     "memorization.results.compaction": "Compaction",
     "memorization.results.trajectory": "Onset Trajectory",
+    "memorization.studies.changes": "Changed ChangedSequence",
     "memorization.studies.dispersion": "BatchDispersion",
     "memorization.studies.effects.counterfactual": "CounterfactualProfile",
     "memorization.studies.effects.step_labels": "StepLabels",
@@ -341,6 +343,7 @@ _NAMES = {
     "memorization.studies.retention": "Kept Relearned",
     "memorization.studies.set_difference": "SetDifference",
     "attribution.find.answers": "Context Coverage Exposure Found FoundVariant MeasuredText Place StoredResult TextPoint",
+    "attribution.find.curve": "ExposureCurve ExposureCurvePoint",
     "attribution.trace.answers": "Characters Traced TracedExposure TracedSpan",
     "attribution.trace.generate": "Generated",
     "texts.indexes": "IndexStatus IndexVerification Indexes",
@@ -368,37 +371,13 @@ _NAMES = {
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
     "remote.answers": "RemoteAnswer",
-    "remote.client": "RemoteCatalog",
+    "remote.client": "RemoteCatalog connect",
     "studies": "Studies",
     "texts.find": "FindOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
     "which": "Which",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
-
-
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
-
-    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
-
-    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
-    """
-    from seenat.catalog import open_catalog
-
-    return open_catalog(url, talk or (lambda _: None))
-
-
-def connect(url: str, token: str | None = None) -> RemoteCatalog:
-    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
-
-    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent before the first of them. Raises `InvalidValue` for what is no address; the methods raise `Unreachable`
-    where no service answers.
-    """
-    from seenat.remote.client import RemoteCatalog
-
-    return RemoteCatalog(url, token)
 
 
 def __getattr__(name: str) -> Any:

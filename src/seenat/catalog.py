@@ -6,23 +6,22 @@ the only protocol answers, or else the default one. What was not measured raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from seenat.exports import Exports
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
+from seenat.suites import Suites
 from seenat.texts.exchange import Exchange
 from seenat.texts.influence import Influences
 from seenat.texts.trace import Tracing
 
 if TYPE_CHECKING:
-    from seenat.access import Access
-    from seenat.checkpoints import SyncAnswer
-    from seenat.exports import ExportOptions
-    from seenat.memorization.deletion.answers import Deletion
+    from seenat.keeping.access import Access
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
@@ -36,25 +35,18 @@ if TYPE_CHECKING:
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
     from seenat.registry.catalog.models import Model
-    from seenat.registry.catalog.orders import Order
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
-    from seenat.registry.exports.batches import Exported
-    from seenat.registry.integrity.audit import Audit
-    from seenat.registry.integrity.verify import Verification
-    from seenat.registry.integrity.verify_order import OrderVerification
-    from seenat.registry.suites.register import Registered
-    from seenat.registry.units import BatchRange, SequenceRange
     from seenat.studies import Studies
     from seenat.which import Which
 
-__all__ = ["Catalog", "open_catalog"]
+__all__ = ["Catalog", "open"]
 
 Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
+class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -97,6 +89,9 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
         name=None, note=None  what the job is called, and what else there is to say of it
         submit=False          only plan the job, for `work` to measure
+        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
+        workers=None          how many; None for one a GPU of this machine, or one task
+        script=None           write Slurm's script to this file and submit nothing
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
@@ -160,7 +155,7 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
 
     @property
     def which(self) -> Which:
-        """Which sequences a model memorized: `first`, `kept`, `relearned`, `batches`."""
+        """Which sequences a model memorized: `first`, `kept`, `relearned`, `changed`, `batches`."""
         from seenat.which import Which
 
         return Which(self._registry)
@@ -182,50 +177,6 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         from seenat.memorization.results.compaction import compact
 
         return compact(self._registry, self._model(model), protocol, progress or _silent)
-
-    def export(
-        self,
-        model: str | Model | Sequence[str | Model],
-        path: str | Path,
-        *,
-        sequences: SequenceRange | str | None = None,
-        progress: Progress | None = None,
-        **options: Unpack[ExportOptions],
-    ) -> Exported:
-        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
-
-        format=None          "parquet", "csv" or "dataset"; None for what the name says
-        protocol=None        the beginning of a protocol's id
-        all_protocols=False  by all protocols that the models were measured by
-        columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
-
-        `progress` gets (sequences done, all).
-        """
-        from seenat.exports import export_results
-
-        chosen = self._models([model] if isinstance(model, str) or not isinstance(model, Sequence) else model)
-        return export_results(self._registry, chosen, Path(path), sequences, progress, options)
-
-    def export_batches(
-        self,
-        name: str,
-        path: str | Path,
-        *,
-        batches: BatchRange | str | None = None,
-        steps: BatchRange | str | None = None,
-        format: str | None = None,
-        columns: str = "plain",
-        progress: Progress | None = None,
-    ) -> Exported:
-        """Write the ids of consecutive batches of a model or an order to a .npy or .parquet file, or a `datasets` folder.
-
-        Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
-        "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
-        """
-        from seenat.exports import export_batches
-
-        order, model = self._registry.order_or_model(name)
-        return export_batches(order, model, Path(path), batches, steps, format, columns, progress)
 
     # -- what others measured
 
@@ -283,110 +234,10 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         )
         return Answers(sets)
 
-    # -- suites, and whether checkpoints are what they should be
-
-    def register(self, path: str | Path, *, replace: bool = False, progress: NamedProgress | None = None) -> Registered:
-        """Add a suite of one's own by its SUITE.toml; `progress` gets (file, bytes read, all).
-
-        Every file is hashed and checked first. Raises `InvalidManifest`, and `SuiteChanged` for a suite that was registered
-        before and has changed since, unless `replace` is given.
-        """
-        from seenat.registry.suites.register import register_suite
-
-        registered = register_suite(
-            self._registry, Path(path), replace_changed=replace, progress=progress or _silent_named
-        )
-        self._count_onsets_anew()
-        return registered
-
-    def unregister(self, suite: str, *, yes: bool = False) -> Deletion:
-        """Delete a suite of one's own, its orders, models and all results of these; without `yes`, only say what that is.
-
-        The suite's own files stay. Raises `NotFound`, and `StillNeeded` for a suite that ships with seenat, on whose orders
-        models of another suite were trained, or at whose models somebody works.
-        """
-        from seenat.memorization.deletion.suite import unregister
-
-        digests = {order.digest for order in self.orders() if order.suite == suite}
-        deletion = unregister(self._registry, suite, yes=yes)
-        if yes:
-            self.index.remove_unused(digests)
-        return deletion
-
-    def sync(self, *models: str | Model, progress: NamedProgress | None = None) -> SyncAnswer:
-        """Read which revisions and files the hub has of these models, or of all, and audit them; no weights are fetched.
-
-        A call again reads only what is not known yet. `progress` gets (model, checkpoints read, all). A hub that stops
-        answering is no error: `unreached` of the answer says so.
-        """
-        from seenat.checkpoints import SyncAnswer
-        from seenat.registry.integrity.audit import audit
-        from seenat.registry.integrity.sync import sync_models
-
-        chosen = self._models(models) or [model for model in self.models() if model.repository]
-        synced = sync_models(self._registry, chosen, progress or _silent_named)
-        self._count_onsets_anew()
-        audited = audit(self._registry, {model.model for model in synced.models})
-        return SyncAnswer(models=synced.models, failures=synced.failures, audit=audited, unreached=synced.unreached)
-
-    def audit(self, *models: str | Model) -> Audit:
-        """Find checkpoints of these models, or of all, whose files are not what their names say; nothing is fetched."""
-        from seenat.registry.integrity.audit import audit
-
-        return audit(self._registry, {model.name for model in self._models(models)} if models else None)
-
-    def findings(self, *models: str | Model) -> Audit:
-        """What the last audit found of these models, or of all; nothing is written, so none of it is new."""
-        from seenat.registry.integrity.audit import findings
-
-        return findings(self._registry, {model.name for model in self._models(models)} if models else None)
-
-    def verify(self, model: str | Model, *steps: int | str, progress: Progress | None = None) -> Answers[Verification]:
-        """Read the files of these checkpoints, or of all on this machine, and compare them with the recorded digests.
-
-        `faults` of an answer says what differs. `progress` gets (checkpoints verified, all). Raises `UnknownCheckpoint` where
-        the files are not on this machine.
-        """
-        from seenat.registry.errors import UnknownCheckpoint
-        from seenat.registry.integrity.verify import local_folder, verify_checkpoint
-
-        run = self._model(model)
-        named = [run.checkpoint(step) for step in steps]
-        chosen = named or [saved for saved in run.checkpoints if local_folder(run, saved) is not None]
-        if not chosen:
-            raise UnknownCheckpoint(
-                f"No checkpoint of {run.name} is on this machine; a job fetches what it measures: seenat memorize {run.name}."
-            )
-        verifications = []
-        for done, checkpoint in enumerate(chosen):
-            (progress or _silent)(done, len(chosen))
-            verifications.append(verify_checkpoint(self._registry, run, checkpoint))
-        self._count_onsets_anew()
-        return Answers(verifications)
-
-    def verify_order(self, order: str | Order, *, progress: Progress | None = None) -> OrderVerification:
-        """Read an order's files in a folder, or its known batches on a hub, and compare them with the recorded digests.
-
-        `faults` of the answer says what differs. `progress` gets (bytes read, all), on a hub (batches read, all). Raises
-        `UnknownOrder`, and `HubUnavailable` where a hub does not answer.
-        """
-        from seenat.registry.integrity.verify_order import verify_order
-
-        chosen = self._registry.order(order) if isinstance(order, str) else order
-        return verify_order(self._registry, chosen, progress or _silent)
-
-    def _count_onsets_anew(self) -> None:
-        """Derive onsets anew where files of checkpoints were replaced; readers refuse what is stale and never write."""
-        from seenat.memorization.results.refresh import refresh_stale_onsets
-
-        refresh_stale_onsets(self._registry)
-
-    # -- who may write over HTTP
-
     @property
     def access(self) -> Access:
         """Tokens with which a service lets the catalog be written: `create_token`, `tokens`, `revoke_token`, `log`."""
-        from seenat.access import Access
+        from seenat.keeping.access import Access
 
         return Access(self._registry)
 
@@ -410,11 +261,17 @@ class Catalog(Jobs, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
-    """Open the catalog at `url`; `seenat.open` says what that may be."""
-    from seenat.registry.open import open_catalog as open_registry
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
 
-    return Catalog(open_registry(url, talk))
+    Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
+
+    Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
+    """
+    from seenat.registry.open import open_catalog
+
+    return Catalog(open_catalog(url, talk or (lambda _: None)))
 
 
 def _silent(_done: int, _all: int) -> None: ...

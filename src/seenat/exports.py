@@ -1,12 +1,12 @@
-"""Files for other programs: results of a model, and batches of an order. The ranges may be given as text."""
+"""The part of the public catalog that writes files for other programs: results of models, and batches of an order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from seenat.lookups import counted
+from seenat.lookups import CatalogSection, counted
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.orders import Order
     from seenat.registry.exports.batches import Exported
 
-__all__ = ["ExportOptions", "export_batches", "export_results"]
+__all__ = ["ExportOptions", "Exports"]
 
 Progress = Callable[[int, int], None]
 
@@ -30,7 +30,51 @@ class ExportOptions(TypedDict, total=False):
     columns: Collection[str]
 
 
-def export_results(
+class Exports(CatalogSection):
+    """Methods that write files."""
+
+    def export(
+        self,
+        model: str | Model | Sequence[str | Model],
+        path: str | Path,
+        *,
+        sequences: SequenceRange | str | None = None,
+        progress: Progress | None = None,
+        **options: Unpack[ExportOptions],
+    ) -> Exported:
+        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
+
+        format=None          "parquet", "csv" or "dataset"; None for what the name says
+        protocol=None        the beginning of a protocol's id
+        all_protocols=False  by all protocols that the models were measured by
+        columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
+
+        `progress` gets (sequences done, all).
+        """
+        chosen = self._models([model] if isinstance(model, str) or not isinstance(model, Sequence) else model)
+        return _export_results(self._registry, chosen, Path(path), sequences, progress, options)
+
+    def export_batches(
+        self,
+        name: str,
+        path: str | Path,
+        *,
+        batches: BatchRange | str | None = None,
+        steps: BatchRange | str | None = None,
+        format: str | None = None,
+        columns: str = "plain",
+        progress: Progress | None = None,
+    ) -> Exported:
+        """Write the ids of consecutive batches of a model or an order to a .npy or .parquet file, or a `datasets` folder.
+
+        Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
+        "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
+        """
+        order, model = self._registry.order_or_model(name)
+        return _export_batches(order, model, Path(path), batches, steps, format, columns, progress)
+
+
+def _export_results(
     catalog: RegistryCatalog,
     models: list[Model],
     path: Path,
@@ -59,7 +103,7 @@ def export_results(
     )
 
 
-def export_batches(
+def _export_batches(
     order: Order,
     model: Model | None,
     path: Path,

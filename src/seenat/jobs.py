@@ -57,26 +57,26 @@ class Jobs(Lookups):
         return Answers(list_jobs(self._registry, limit, after))
 
     def job(self, id_: int) -> JobAnswer:
-        """One job: what it measures, how far it is, what failed; raises `UnknownJob`."""
+        """One job: what it measures, how far it is at each checkpoint, what failed; raises `UnknownJob`."""
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
-        from seenat.memorization.jobs.status import failures, find_job
+        from seenat.memorization.jobs.status import checkpoint_progress, failures, find_job
         from seenat.memorize import JobAnswer
 
         job = find_job(self._registry, id_)
         adaptive = find_adaptive(self._registry, job)
-        return JobAnswer(job=job, adaptive=adaptive, failures=failures(self._registry, job))
+        checkpoints = checkpoint_progress(self._registry, job)
+        return JobAnswer(job=job, adaptive=adaptive, checkpoints=checkpoints, failures=failures(self._registry, job))
 
     def work(
         self,
-        job: int | None = None,
-        *,
+        *jobs: int,
         wait: bool = False,
         device: str | None = None,
         keep_checkpoints: int | None = None,
         stop: threading.Event | None = None,
         observer: WorkerObserver | None = None,
     ) -> Worked:
-        """Take shards of any job, or of this one, beside others that do, until none is left; with `wait`, until `stop` is set.
+        """Take shards of any job, or of these, beside others that do, until none is left; with `wait`, until `stop` is set.
 
         Setting `stop`, from another thread or a signal's handler, ends it after the shard that is measured. Shards that failed
         are left to `memorize`. Raises `UnknownJob`, and what ends all work here: `NoRoom`, `OutOfMemory`, `MissingExtra`.
@@ -89,7 +89,7 @@ class Jobs(Lookups):
             check_device(device)
         worker = Worker(
             self._registry,
-            job,
+            jobs,
             wait=wait,
             device=device,
             keep_checkpoints=keep_checkpoints,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from seenat.registry.answer import Answer, to_json
@@ -24,8 +25,9 @@ from seenat.registry.units import SequenceRange
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.jobs.prefetch import CacheQuota
+    from seenat.memorization.jobs.runners.choose import ClusterRequest
     from seenat.memorization.jobs.runners.local import Advance
-    from seenat.memorization.jobs.status import Job, ShardRecord
+    from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
@@ -63,6 +65,9 @@ class MemorizeObserver:
     def planned(self, job: Job) -> None:
         """A job, before it is run; it may be finished already."""
 
+    def scripted(self, script: Path, number: str | None) -> None:
+        """A script that a cluster runs, and the number under which it was submitted; None where it was only written."""
+
     @contextmanager
     def running(self, jobs: tuple[Job, ...]) -> Iterator[Callable[[Advance], None]]:
         """Stands around the run of jobs that are measured together, and gives what hears of its progress."""
@@ -97,6 +102,9 @@ class MemorizeOptions(SubmitOptions, total=False):
     device: str | None
     keep_checkpoints: int | None
     submit: bool
+    runner: str | None
+    workers: int | None
+    script: str | Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +131,23 @@ class MemorizeRequest:
     name: str | None = None
     note: str | None = None
     submit: bool = False
+    runner: str | None = None
+    workers: int | None = None
+    script: str | Path | None = None
+
+    @property
+    def is_only_planned(self) -> bool:
+        """Whether nothing is measured by this process or its own."""
+        return self.submit or self.runner == "slurm"
+
+    @property
+    def for_cluster(self) -> ClusterRequest:
+        """What is asked of Slurm."""
+        from seenat.memorization.jobs.runners.choose import ClusterRequest
+
+        return ClusterRequest(
+            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+        )
 
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
         """One for every prompt length with every continuation length."""
@@ -173,15 +198,17 @@ class MemorizeAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class JobAnswer(Answer):
-    """A job, the adaptive job that it is a part of, and why some of its shards failed."""
+    """A job, the adaptive job that it is a part of, how far it is at each checkpoint, and why some of its shards failed."""
 
     job: Job
     adaptive: AdaptiveJob | None
+    checkpoints: tuple[CheckpointProgress, ...]
     failures: tuple[ShardRecord, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The job's own keys, and two beside them."""
-        return {**to_json(self.job), "adaptive": to_json(self.adaptive), "failures": to_json(self.failures)}
+        """The job's own keys, and three beside them."""
+        beside = {"adaptive": self.adaptive, "checkpoints": self.checkpoints, "failures": self.failures}
+        return {**to_json(self.job), **to_json(beside)}
 
 
 def run_request(
@@ -190,15 +217,17 @@ def run_request(
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
     from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
-    if request.submit and request.adaptive:
+    check_runner(request.runner, request.workers, request.script)
+    if request.is_only_planned and request.adaptive:
         raise InvalidValue(
             "An adaptive job cannot be submitted, since its second part depends on what the first finds; run it instead."
         )
     if not request.adaptive and (request.coarse, request.audit) != (None, None):
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
-    if request.device is not None:
+    if request.device is not None and request.runner != "slurm":  # What a cluster has is not known here.
         check_device(request.device)
     selection = request.selection(model, _steps(model, request, observer))
     protocols = request.protocols(model)
@@ -209,9 +238,12 @@ def run_request(
     jobs = _labelled(
         catalog, request, plan_jobs(catalog, model, protocols, selection, allow_suspect=request.allow_suspect)
     )
-    if request.submit:
-        return MemorizeAnswer(jobs=tuple(_with_lost_opened(catalog, job, observer) for job in jobs))
-    return MemorizeAnswer(jobs=_run(catalog, jobs, request.device, request.keep_checkpoints, observer))
+    if request.is_only_planned:
+        jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
+        if request.runner == "slurm":
+            hand_to_slurm(jobs, request.for_cluster, observer.scripted)
+        return MemorizeAnswer(jobs=jobs)
+    return MemorizeAnswer(jobs=_run(catalog, jobs, request, request.keep_checkpoints, observer))
 
 
 def _run_adaptively(
@@ -244,7 +276,7 @@ def _run_adaptively(
     finished = run_adaptive(
         catalog,
         planned,
-        lambda part: _run(catalog, _labelled(catalog, request, (part,)), request.device, quota, observer)[0],
+        lambda part: _run(catalog, _labelled(catalog, request, (part,)), request, quota, observer)[0],
         allow_suspect=request.allow_suspect,
     )
     return MemorizeAnswer(jobs=finished.parts, adaptive=finished)
@@ -262,12 +294,13 @@ def _labelled(catalog: RegistryCatalog, request: MemorizeRequest, jobs: tuple[Jo
 def _run(
     catalog: RegistryCatalog,
     jobs: tuple[Job, ...],
-    device: str | None,
+    request: MemorizeRequest,
     keep_checkpoints: int | CacheQuota | None,
     observer: MemorizeObserver,
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells; what of them is lost is measured again."""
     from seenat.memorization.jobs.runners.local import run_jobs
+    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
 
     jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
     for job in jobs:
@@ -275,10 +308,15 @@ def _run(
     if all(job.finished_at is not None for job in jobs):
         return jobs
     with observer.running(jobs) as progress:
+        if request.runner is not None:
+            options = ProcessOptions(
+                workers=request.workers, device=request.device, keep_checkpoints=request.keep_checkpoints
+            )
+            return run_by_processes(catalog, jobs, options, progress)
         return run_jobs(
             catalog,
             jobs,
-            device=device,
+            device=request.device,
             keep_checkpoints=keep_checkpoints,
             look_for_lost=False,  # That is done above.
             progress=progress,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seenat.registry.answer import Answer, Answers
@@ -267,12 +268,12 @@ def _model_entry(model: Model) -> str:
 
 
 def _software_entry() -> str:
-    from seenat import __version__
-
-    title = "seenat: which training step saw it, and from which step it stuck"
-    return _entry(
-        "software", "seenat", {"title": f"{{{title}}}", "author": "{The developers of seenat}", "version": __version__}
-    )
+    try:
+        number = version("seenat")
+    except PackageNotFoundError:
+        number = None
+    title = "{seenat: which training step saw it, and from which step it stuck}"
+    return _entry("software", "seenat", {"title": title, "author": "{The developers of seenat}", "version": number})
 
 
 def _entry(kind: str, key: str, fields: Mapping[str, str | None]) -> str:

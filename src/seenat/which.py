@@ -10,6 +10,7 @@ from seenat.registry.units import BatchRange
 if TYPE_CHECKING:
     from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
+    from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.registry.catalog.models import Model
 
@@ -17,7 +18,7 @@ __all__ = ["Which"]
 
 
 class Which(CatalogSection):
-    """Which sequences a model memorized first, before another model, kept, or learned again, a page at a time; and how many of each batch.
+    """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
     Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was.
     """
@@ -88,6 +89,39 @@ class Which(CatalogSection):
         chosen = self._model(model)
         start = -1 if after is None else after
         return relearned(self._registry, chosen, protocol=protocol, limit=limit, after=start)
+
+    def changed(
+        self,
+        model: str | Model,
+        since: int,
+        until: int | None = None,
+        *,
+        other: str | Model | None = None,
+        change: str | None = None,
+        limit: int = 20,
+        after: int | None = None,
+        protocol: str | None = None,
+    ) -> Changed:
+        """What changed from step `since` of a model to step `until` of the same, or of `other`: gained, forgotten, learned again.
+
+        `until` is the last measured step unless given; `change` lists only "gained", "forgotten" or "relearned"; `after` is the
+        `next` of the page before.
+        """
+        from seenat.memorization.studies.changes import changed
+
+        first, second = self._model(model), None if other is None else self._model(other)
+        start = -1 if after is None else after
+        return changed(
+            self._registry,
+            first,
+            since,
+            until,
+            other=second,
+            change=change,
+            protocol=protocol,
+            limit=limit,
+            after=start,
+        )
 
     def batches(
         self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None

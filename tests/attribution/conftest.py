@@ -14,7 +14,6 @@ import pytest
 import seenat
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 
 MODEL = "pocket-230k"
 
@@ -28,13 +27,9 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def registered(catalog_file: Path, pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(pocket_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a catalog in which the pocket suite is registered, and nothing measured."""
-    path = tmp_path_factory.mktemp("registered") / "catalog.sqlite"
-    shutil.copy(catalog_file, path)
-    with open_catalog(str(path)) as catalog:
-        register_suite(catalog, pocket_manifest)
-    return path
+    return Path(shutil.copy(pocket_file, tmp_path_factory.mktemp("registered")))
 
 
 @pytest.fixture
@@ -59,9 +54,8 @@ def rows(pocket_manifest: Path) -> npt.NDArray[np.int64]:
 
 
 @pytest.fixture(scope="session")
-def pocket(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Iterator[seenat.Catalog]:
+def pocket(tmp_path_factory: pytest.TempPathFactory, pocket_file: Path) -> Iterator[seenat.Catalog]:
     """The pocket suite with an index of window 8 over all of its order; nobody adds to it."""
-    with seenat.open(str(tmp_path_factory.mktemp("indexed") / "catalog.sqlite")) as catalog:
-        catalog.register(pocket_manifest)
+    with seenat.open(str(shutil.copy(pocket_file, tmp_path_factory.mktemp("indexed")))) as catalog:
         catalog.index.build("pocket-order", shard_batches=200)
         yield catalog

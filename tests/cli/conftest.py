@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.cli import Call, Called, run_process
+from support.once import copied_once
 
 from seenat.cli.main import main
 
@@ -15,7 +17,9 @@ from seenat.cli.main import main
 @pytest.fixture
 def pocket_home(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
     """A home in which nothing was done yet, but the pocket suite lies, trained, where `seenat demo` looks for it."""
-    return _pocket_home(tmp_path_factory, pocket_manifest)
+    folder = tmp_path_factory.mktemp("home")
+    _lay_pocket(folder, pocket_manifest)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -25,32 +29,32 @@ def home(measured_home: Callable[[], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def measured_home(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Callable[[], Path]:
-    """Makes a home whose pocket suite is registered and whose smallest model is measured, which takes about 8 seconds."""
+def measured_home(
+    tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path, pocket_file: Path
+) -> Callable[[], Path]:
+    """Makes a home of one's own whose pocket suite is registered and whose smallest model is measured.
 
-    def made() -> Path:
-        folder = _pocket_home(tmp_path_factory, pocket_manifest)
-        suite = folder / pocket_manifest.parent.name
-        for args in (["register", str(suite / "SUITE.toml")], ["memorize", "pocket-230k"]):
-            done = run_process(folder, args)
-            assert done.returncode == 0, done.stderr
-        return folder
+    Measuring takes about 8 seconds, once a run; each home is a copy.
+    """
 
-    return made
+    def measure(folder: Path) -> None:
+        _lay_pocket(folder, pocket_manifest)
+        shutil.copy(pocket_file, folder)
+        done = run_process(folder, ["memorize", "pocket-230k"])
+        assert done.returncode == 0, done.stderr
+
+    return lambda: copied_once(tmp_path_factory, "measured-home", measure)
 
 
-def _pocket_home(factory: pytest.TempPathFactory, manifest: Path) -> Path:
-    folder = factory.mktemp("home")
-    (folder / manifest.parent.name).symlink_to(manifest.parent, target_is_directory=True)
-    return folder
+def _lay_pocket(home: Path, manifest: Path) -> None:
+    (home / manifest.parent.name).symlink_to(manifest.parent, target_is_directory=True)
 
 
 @pytest.fixture(scope="session")
-def pythia_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pythia_home(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Path:
     """A home with nothing but what ships with seenat."""
     folder = tmp_path_factory.mktemp("pythia-home")
-    done = run_process(folder, ["db", "upgrade"])
-    assert done.returncode == 0, done.stderr
+    shutil.copy(catalog_file, folder)
     return folder
 
 

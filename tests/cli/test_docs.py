@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import Call
+from support.cli import Call, run_process
 
 import seenat
 
@@ -27,7 +27,7 @@ PAGES = (
     "docs/pythia.md",
     "docs/trace.md",
 )
-TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md")
+TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "docs/results.md")
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,11 +35,17 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = ("seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
 """Lines that need the hub; the tests of their rooms run them against one of their own."""
 
+FEWER = ("--sequences", "0:512")
+"""Added to what measures a whole run in many ways: the others are measured likewise, in half a minute."""
+
 
 @pytest.fixture(scope="module")
 def home(measured_home: Callable[[], Path]) -> Path:
-    """One for this module alone, since what is typed here measures more."""
-    return measured_home()
+    """One for this module alone, since what is typed here measures more; its suite is the one that lies in it."""
+    home = measured_home()
+    done = run_process(home, ["register", str(next(home.glob("pocket-*")) / "SUITE.toml"), "--replace"])
+    assert done.returncode == 0, done.stderr
+    return home
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -85,8 +91,17 @@ def test_what_a_page_tells_to_type_works(page: str, call: Call, home: Path, tmp_
             {"SUITE.toml": str(manifest), "mine-small": "pocket-230k", "pocket-2m": "pocket-230k"}.get(arg, arg)
             for arg in args
         ]
-        called = call(*mine)
+        called = call(*mine, *(FEWER if args[:2] == ["memorize", "mine-small"] else ()))
         assert called.code == 0, (page, args, called.err)
+
+
+def test_the_commands_about_tokens_work(call: Call, home: Path) -> None:
+    """Those of docs/service.md, whose other blocks are run with the service."""
+    written = [args for args in commands("docs/service.md") if args[0] == "token"]
+    assert [args[1] for args in written] == ["create", "list", "revoke", "log"]
+    for args in written:
+        called = call(*args)
+        assert (called.code, bool(called.out)) == (0, True), (args, called.err)
 
 
 def test_the_readme_shows_what_is_printed(call: Call) -> None:
@@ -100,7 +115,8 @@ def test_the_readme_shows_what_is_printed(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/attribution.md", "docs/exports.md", "docs/influence.md", "docs/trace.md"]
+    "page",
+    ["README.md", "docs/attribution.md", "docs/exports.md", "docs/influence.md", "docs/trace.md"],
 )
 def test_python_blocks_run(page: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_HOME", str(home))

@@ -139,9 +139,8 @@ def test_jobs_and_job(call: Call) -> None:
     assert set(found[-1]) == set(answer(call, "job", "1")) - {"adaptive", "failures"}
 
 
-def test_register(call: Call, home: Path) -> None:
-    suite = next(home.glob("pocket-*")) / "SUITE.toml"
-    found = answer(call, "register", str(suite))
+def test_register(call: Call, pocket_manifest: Path) -> None:
+    found = answer(call, "register", str(pocket_manifest))
     assert found["models"] == ["pocket-230k", "pocket-660k", "pocket-2m"]
     assert found["changes"] == []
 

@@ -22,7 +22,7 @@ import seenat
 from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.signals import EndedError, drained, ended_tidily
 
-COMMANDS = ["models", "models --json", "db check", "--help"]
+COMMANDS = ["models --json", "--help"]
 
 
 def in_shell(home: Path, line: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,7 @@ def test_no_file_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("args", ["models", "models --json", "db check"])
+@pytest.mark.parametrize("args", ["models", "models --json"])
 def test_a_full_disk(pythia_home: Path, args: str) -> None:
     done = in_shell(pythia_home, f"$S {args} >/dev/full")
     assert done.returncode == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,8 @@ Ask = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("pains") / "catalog.sqlite"
-    open_catalog(str(made)).close()
-    return made
+def path(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Path:
+    return Path(shutil.copy(catalog_file, tmp_path_factory.mktemp("pains")))
 
 
 @pytest.fixture

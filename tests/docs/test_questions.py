@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,8 @@ def questions() -> Iterator[tuple[int, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def catalog_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("questions") / "catalog.sqlite"
-    open_catalog(str(path)).close()
-    return path
+def catalog_path(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Path:
+    return Path(shutil.copy(catalog_file, tmp_path_factory.mktemp("questions")))
 
 
 def test_the_page_asks_ten_questions() -> None:

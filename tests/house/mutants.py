@@ -1,6 +1,7 @@
 """Breaks the code in known ways and sees the tests fail: `python tests/house/mutants.py [TEXT...]`, for files whose names hold TEXT.
 
-`mutations.toml` lists them. Each is applied alone, in a copy of the repository, where the tests named beside it run; some
+`mutations.toml` lists those of the arithmetic, `mutations_of_edges.toml` those of everything that damaged files, hostile hubs and
+mistakes once broke. Each is applied alone, in a copy of the repository, where the tests named beside it run; some
 10 seconds each. The exit code is 1 where a broken copy passed its tests, or where the tests fail without any change.
 """
 
@@ -50,7 +51,8 @@ class Mutation:
 
 MUTATIONS = tuple(
     Mutation(**fields)
-    for fields in tomllib.loads(Path(__file__).with_name("mutations.toml").read_text(encoding="utf-8"))["mutation"]
+    for path in sorted(Path(__file__).parent.glob("mutations*.toml"))
+    for fields in tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]
 )
 
 

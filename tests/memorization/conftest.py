@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +17,6 @@ from support.once import copied_once
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 LEARNT = 20
@@ -80,7 +80,7 @@ def bert() -> Trained:
 
 
 @pytest.fixture(scope="session")
-def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+def measured_pocket(pocket_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog in which every model of the pocket suite is measured: at each checkpoint what it had seen.
 
     The smallest model is measured everywhere, the others at three checkpoints over the controls too. 72,176 values; 40
@@ -88,8 +88,7 @@ def measured_pocket(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFact
     """
 
     def make(folder: Path) -> None:
-        with open_catalog(str(folder / "catalog.sqlite")) as catalog:
-            register_suite(catalog, pocket_manifest)
+        with open_catalog(str(shutil.copy(pocket_file, folder))) as catalog:
             for name in ("pocket-230k", "pocket-660k", "pocket-2m"):
                 measure(catalog, name)
                 if name == "pocket-230k":

@@ -40,6 +40,9 @@ WHERE location LIKE 'hf://%'
 """
 """The batches of Pythia's two orders: 286,000 rows that follow from their place, and would be two thirds of the archive."""
 
+SINCE = {"card", "other_protocols", "recitals"}
+"""Keys that answers have had since: those that were there before them are compared without."""
+
 Call = Callable[..., tuple[int, str]]
 Counts = dict[str, int]
 
@@ -184,11 +187,29 @@ def _case(kept: Answer) -> Any:
 
 @pytest.mark.parametrize("kept", [_case(kept) for kept in ANSWERS])
 def test_a_command_answers_as_it_did(kept: Answer, ask: Call, work: Path) -> None:
-    code, stdout = ask(*kept.args)
+    code, printed = ask(*kept.args)
+    stdout = without_new_keys(printed, kept.args)
     assert code == kept.code, f"seenat {' '.join(kept.args)}: exit code {code} instead of {kept.code}"
     if stdout != kept.stdout and not (kept.args[:2] == ROUNDED and same_but_for_rounding(kept.stdout, stdout)):
         pytest.fail(f"seenat {' '.join(kept.args)} answers otherwise than it did:\n{difference(kept.stdout, stdout)}")
     assert {path.name: content(path) for path in work.iterdir()} == kept.files
+
+
+def without_new_keys(printed: str, args: tuple[str, ...]) -> str:
+    """An answer as it was before keys came to it; everything else of it stays byte for byte."""
+    try:
+        answer = json.loads(printed)
+    except ValueError:
+        return printed
+    new = SINCE | ({"learning_rate"} if args[0] == "batch" else set())
+    kept = json.dumps(_without(answer, new))
+    return f"{kept}\n" if json.dumps(answer) + "\n" == printed else printed
+
+
+def _without(value: Any, new: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(entry, new) for key, entry in value.items() if key not in new}
+    return [_without(entry, new) for entry in value] if isinstance(value, list) else value
 
 
 def test_an_upgrade_keeps_every_row(home: Home) -> None:

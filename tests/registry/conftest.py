@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,15 @@ import numpy.typing as npt
 import pytest
 from alembic import command
 from safetensors.numpy import save_file
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import select, text
+from support.once import made_once
+from support.postgres import new_database
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.database.schema import alembic_config
 from seenat.registry.database.tables.complete import metadata
-from seenat.registry.open import open_catalog, upgrade
+from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.megatron_idx import write_order
 
 Dump = dict[str, list[tuple[Any, ...]]]
@@ -47,67 +46,30 @@ def _dump() -> Callable[[Database], Dump]:
 # -- catalogs
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog with the built-in suites, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "catalog.sqlite"
-    open_catalog(str(path)).close()
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres: str) -> Iterator[str]:
-    """The URL of a PostgreSQL catalog with the built-in suites."""
-    with _postgres_database(postgres) as url:
-        database = Database(parse_url(url))
-        upgrade(database)
-        database.close()
-        yield url
-
-
-@contextmanager
-def _postgres_database(server: str) -> Iterator[str]:
-    """The URL of a new database for the whole run; of its own name, since runs side by side share the server."""
-    name = f"run_{uuid.uuid4().hex}"
-    url = make_url(server).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield url.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
-
-
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def shared_catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
+def shared_catalog(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog with the built-in suites, in each kind of database, that no test may write to."""
-    name = "sqlite_template" if request.param == "sqlite" else "postgres_template"
-    with open_catalog(str(request.getfixturevalue(name))) as opened:
-        yield opened
-
-
-@pytest.fixture
-def sqlite_catalog(sqlite_template: Path, tmp_path: Path) -> Iterator[Catalog]:
-    """A catalog with the built-in suites, where the kind of database does not matter."""
-    path = tmp_path / "catalog.sqlite"
-    shutil.copy(sqlite_template, path)
-    with open_catalog(str(path)) as opened:
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("catalog_file"), tmp_path_factory.mktemp("shared"))
+        with open_catalog(str(copy)) as opened:
+            yield opened
+        return
+    server, template = (request.getfixturevalue(name) for name in ("postgres", "catalog_database"))
+    with new_database(server, template) as url, open_catalog(url) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def bare_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite catalog without any suite, to be copied."""
-    path = tmp_path_factory.mktemp("bare") / "catalog.sqlite"
-    _make_schema(str(path))
-    return path
+    path = Path("catalog.sqlite")
+    return made_once(tmp_path_factory, "bare", lambda folder: _make_schema(str(folder / path))) / path
 
 
 @pytest.fixture(scope="session")
 def bare_postgres(postgres: str) -> Iterator[str]:
     """The URL of a PostgreSQL catalog without any suite, to be emptied after each use."""
-    with _postgres_database(postgres) as url:
+    with new_database(postgres) as url:
         _make_schema(url)
         yield url
 

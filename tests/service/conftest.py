@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from support.examples import fill_catalog
-from support.served import Serve, Served, running
+from support.once import copied_once
+from support.served import Serve, Served, Writable, running
+from support.tokens import tokens_of
 
-from seenat.service.settings import ServiceSettings
+import seenat
+from seenat.service.settings import Limits, ServiceSettings
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +25,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
-    """About 6 seconds of measuring and indexing."""
-    path = tmp_path_factory.mktemp("served") / "catalog.sqlite"
-    fill_catalog(path, pocket_manifest)
+def pocket_path(tmp_path_factory: pytest.TempPathFactory, pocket_file: Path) -> Path:
+    """About 5 seconds of measuring, once a run; an index is of the files that were built, and of no copies."""
+    path = (
+        copied_once(tmp_path_factory, "served", lambda folder: fill_catalog(Path(shutil.copy(pocket_file, folder))))
+        / pocket_file.name
+    )
+    with seenat.open(str(path)) as catalog:
+        catalog.index.build("pocket-order")
     return path
 
 
@@ -32,6 +41,17 @@ def served(pocket_path: Path) -> Iterator[Served]:
     """The service that most tests ask."""
     with running(ServiceSettings(url=str(pocket_path))) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def writable(pocket_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writable]:
+    """A service of a copy, in which jobs may be submitted and cancelled, and tokens of every kind."""
+    path = tmp_path_factory.mktemp("written") / "catalog.sqlite"
+    with closing(sqlite3.connect(pocket_path)) as original, closing(sqlite3.connect(path)) as copy:
+        original.backup(copy)
+    limits = Limits(requests_per_second=0, look_seconds=0.05, ping_seconds=0.15, body_seconds=0.5)
+    with running(ServiceSettings(url=str(path), limits=limits)) as started:
+        yield Writable(started, tokens_of(started.catalog))
 
 
 @pytest.fixture

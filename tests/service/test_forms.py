@@ -125,7 +125,7 @@ def test_cells_that_begin_a_formula_are_text() -> None:
     rows = [{"name": text} for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", 'a,"b"\n')]
     lines = csv_lines(rows, [("name",)], header=True).decode()
     cells = [row["name"] for row in csv.DictReader(io.StringIO(lines, newline=""))]
-    assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\r=1", "plain", 'a,"b"\n']
+    assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\\r=1", "plain", 'a,"b"\n']
     assert csv_lines(
         [{"n": -1, "f": -0.5, "b": True, "x": None, "l": [1, 2]}],
         [(name,) for name in "nfbxl"],

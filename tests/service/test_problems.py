@@ -48,7 +48,7 @@ def test_unknown_names_come_with_the_nearest(served: Served) -> None:
 def test_an_unknown_address_names_those_that_are_alike(served: Served) -> None:
     found = refused(served, "/api/v1/modles", 404, "unknown-route")
     assert "/api/v1/models" in found["nearest"]
-    refused(served, "/", 404, "unknown-route")
+    refused(served, "/nothing", 404, "unknown-route")
 
 
 @pytest.mark.parametrize(

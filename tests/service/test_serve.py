@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,8 @@ from typing import Any
 import httpx2
 import pytest
 from support.served import Serve, Served
+
+import seenat
 
 
 @contextmanager
@@ -162,8 +165,6 @@ def test_an_old_schema_is_not_served(tmp_path: Path, serve: Serve, pocket_path: 
 
 
 def test_it_tells_about_itself(served: Served) -> None:
-    import seenat
-
     assert served.http.get("/health").json() == {"status": "ok"}
     assert served.http.get("/version").json() == {"seenat": seenat.__version__, "api": "v1"}
     served.http.get("/api/v1/models/pythia-70m/steps/3000")
@@ -176,7 +177,6 @@ def test_it_tells_about_itself(served: Served) -> None:
 
 def test_a_fault_tells_nothing_but_its_id(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of results that has gone under the service is such a fault, or one that the library tells of."""
-    import seenat
 
     def fault(*_: object, **__: object) -> None:
         raise RuntimeError("a secret path")
@@ -186,3 +186,43 @@ def test_a_fault_tells_nothing_but_its_id(served: Served, monkeypatch: pytest.Mo
     assert (response.status_code, response.json()["type"]) == (500, "urn:seenat:fault")
     assert "secret" not in response.text
     assert response.json()["request"] == response.headers["x-request-id"]
+
+
+@pytest.mark.needs_torch
+def test_workers_measure_what_is_submitted_and_a_signal_drains_all(tmp_path: Path, pocket_path: Path) -> None:
+    """Streams end at once; the worker first finishes its shard, and gives back the others."""
+    path = tmp_path / "catalog.sqlite"
+    with closing(sqlite3.connect(pocket_path)) as original, closing(sqlite3.connect(path)) as copy:
+        original.backup(copy)
+    with seenat.open(str(path)) as catalog:
+        token = str(catalog.access.create_token("jobs:write").text)
+    with process("--workers-for-jobs", "1", home=tmp_path, url=path) as (started, url, lines):
+        until_answered(url)
+        with seenat.connect(url, token) as remote:
+            small = remote.submit("pocket-230k", steps=[192], sequences="0:8")
+            assert [state.state for state in remote.watch(small.job)][-1] == "done"
+            large = remote.submit("pocket-2m", sequences="0:512", unseen=True)
+        told: list[float] = []
+        listener = threading.Thread(target=listen, args=(f"{url}/api/v1/jobs/{large.job}/events", told))
+        listener.start()
+        while len(told) < 2:
+            time.sleep(0.01)
+        asked = time.monotonic()
+        started.send_signal(signal.SIGTERM)
+        listener.join(20)
+        assert told[-1] - asked < 1.5  # A quarter of a second, where nothing else runs.
+        assert started.wait(60) == 0
+        assert started.stderr is not None
+        events = logged([*lines, *started.stderr.readlines()])
+    [worker] = [event for event in events if event["event"] == "worker ended"]
+    assert (worker["code"], events[-1]["event"]) == (0, "ended")
+    with seenat.open(str(path)) as catalog:
+        left = catalog.job(large.job).job
+    assert (left.state, left.progress.running, left.workers) == ("pending", 0, ())
+
+
+def listen(address: str, told: list[float]) -> None:
+    """Note when a stream brings something, and last when it ends."""
+    with httpx2.stream("GET", address, timeout=30) as response:
+        told.extend(time.monotonic() for _ in response.iter_bytes())
+    told.append(time.monotonic())

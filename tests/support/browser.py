@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, sync_playwright
 
 __all__ = ["MODES", "WIDTHS", "Open", "Visit", "Visits", "launched"]
 
@@ -50,7 +50,12 @@ class Visit:
     def __post_init__(self) -> None:
         self.page.on("console", lambda said: self._note(said.text) if said.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self._note(str(error)))
-        self.page.on("requestfailed", lambda request: self._note(f"{request.url}: {request.failure}"))
+        self.page.on("requestfailed", self._failed)
+
+    def _failed(self, request: Request) -> None:
+        # What the browser no longer wants, as a picture of the other mode, did not fail.
+        if request.failure != "net::ERR_ABORTED":
+            self._note(f"{request.url}: {request.failure}")
 
     def _note(self, fault: str) -> None:
         self.faults.append(fault)

@@ -45,6 +45,7 @@ METHODS = {
     "which earlier": Which.earlier,
     "which kept": Which.kept,
     "which relearned": Which.relearned,
+    "which changed": Which.changed,
     "which batches": Which.batches,
     "compact": seenat.Catalog.compact,
     "influence": seenat.Catalog.influence,

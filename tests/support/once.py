@@ -32,5 +32,5 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def copied_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """A copy of such a folder, which the tests of this worker may change."""
     own = factory.mktemp(f"own-{name}")
-    shutil.copytree(made_once(factory, name, make), own, dirs_exist_ok=True)
+    shutil.copytree(made_once(factory, name, make), own, symlinks=True, dirs_exist_ok=True)
     return own

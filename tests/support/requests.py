@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
+from seenat.remote.actions import ACTIONS
 from seenat.remote.parameters import Parameter
 from seenat.remote.routes import PREFIX, ROUTES, Route
 
-__all__ = ["requests"]
+__all__ = ["posts", "requests"]
 
 _HOSTILE = (
     *("", " ", "0", "-1", "1e9", "9" * 18, "9" * 400, "NaN", "null", "true", "0:0", "5:2", ":", "0:" + "9" * 18),
@@ -50,6 +53,44 @@ def requests(seed: int, number: int) -> Iterator[str]:
     chance = random.Random(seed)
     for _ in range(number):
         yield _address(chance, chance.choice(ROUTES))
+
+
+def posts(seed: int, number: int) -> Iterator[tuple[str, bytes, str]]:
+    """Addresses of what writes, each with a body and its media type."""
+    chance = random.Random(seed)
+    for _ in range(number):
+        action = chance.choice(ACTIONS)
+        path = action.path.format(job=quote(chance.choice(("1", "2", *_HOSTILE)), safe=""))
+        keys = [key for key in action.body if key in action.required or chance.random() < 0.3]
+        body: dict[str, Any] = {key: _json(chance, action.body[key].schema) for key in keys}
+        if chance.random() < 0.1:
+            body[chance.choice(("stps", "device", "__proto__", ""))] = chance.choice(_HOSTILE)
+        text = json.dumps(body).encode()
+        yield PREFIX + path, _damaged(chance, text), chance.choice((*["application/json"] * 9, "text/plain"))
+
+
+def _json(chance: random.Random, schema: Mapping[str, Any]) -> Any:
+    """A value for a key of a body: of the pocket suite, so that no plan is of millions of sequences, or hostile."""
+    if chance.random() < 0.15:
+        return chance.choice((*_HOSTILE, None, [], {}, [[]], -1, 1.5, 10**30, "\ud800", "a\0b", True))
+    if "anyOf" in schema:
+        return _json(chance, chance.choice(schema["anyOf"]))
+    if schema["type"] == "array":
+        return [_json(chance, schema["items"]) for _ in range(chance.randrange(4))]
+    if "enum" in schema:
+        return chance.choice(schema["enum"])
+    if schema["type"] == "boolean":
+        return chance.random() < 0.5
+    if schema["type"] == "integer":
+        return chance.choice((0, 1, 2, 8, 32, 64, 384, 385, 3584))
+    return chance.choice(("pocket-230k", "pocket-660k", "pocket-3m", "0:4", "64:128", "4:2", "step384", "a name"))
+
+
+def _damaged(chance: random.Random, body: bytes) -> bytes:
+    if chance.random() > 0.15 or not body:
+        return body
+    place, some = chance.randrange(len(body)), bytes(chance.randrange(256) for _ in range(chance.randrange(4)))
+    return body[:place] + some + body[place + chance.randrange(4) :]
 
 
 def _address(chance: random.Random, route: Route) -> str:

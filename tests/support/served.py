@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 import uvicorn
@@ -16,7 +17,7 @@ from seenat.service.app import build_app
 from seenat.service.http.protocol import BoundedProtocol
 from seenat.service.settings import ServiceSettings
 
-__all__ = ["Serve", "Served", "running"]
+__all__ = ["Serve", "Served", "Writable", "running"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,19 @@ class Served:
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
+
+
+@dataclass(frozen=True)
+class Writable:
+    """A running service whose catalog may be written, and the texts of its tokens by their scope, or by what is wrong."""
+
+    served: Served
+    tokens: dict[str, str]
+
+    def act(self, address: str, token: str | None = "jobs:write", **how: Any) -> httpx2.Response:
+        """Ask for something to be written, by POST and with a token."""
+        headers = {} if token is None else {"authorization": f"Bearer {self.tokens[token]}"}
+        return self.served.http.post(address, headers=headers | how.pop("headers", {}), **how)
 
 
 Serve = Callable[..., Served]

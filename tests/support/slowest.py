@@ -55,13 +55,19 @@ class _Meter:
     def pytest_sessionfinish(self) -> None:
         if self.path is None:
             return
-        ranked = sorted(self.seconds.items(), key=lambda entry: -entry[1])[:_LISTED]
-        lines = [
-            f"{sum(self.seconds.values()):,.0f} seconds of processor time in all tests; the {_LISTED} longest phases:",
-            "",
-        ]
-        lines += [f"{seconds:6.1f}  {name}" for name, seconds in ranked]
+        files: dict[str, float] = defaultdict(float)
+        for name, seconds in self.seconds.items():
+            files[name.split(maxsplit=1)[1].partition("::")[0]] += seconds
+        total = (
+            f"{sum(self.seconds.values()):,.0f} seconds of processor time in all tests; the {_LISTED} longest phases:"
+        )
+        lines = [total, "", *_ranked(self.seconds), "", f"The {_LISTED} longest files:", "", *_ranked(files)]
         self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _ranked(seconds: dict[str, float]) -> list[str]:
+    ranked = sorted(seconds.items(), key=lambda entry: -entry[1])[:_LISTED]
+    return [f"{taken:6.1f}  {name}" for name, taken in ranked]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

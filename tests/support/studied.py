@@ -20,7 +20,6 @@ from seenat.memorization.results.trajectory import Point, Trajectory
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 from support.measuring import measure
 from support.once import copied_once
@@ -95,10 +94,9 @@ def with_losses(measured_pocket: Catalog, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def partly(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+def partly(pocket_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog in which only some sequences of some checkpoints are measured, with holes within batches and blocks."""
-    with open_catalog(str(tmp_path_factory.mktemp("partly") / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
+    with open_catalog(str(shutil.copy(pocket_file, tmp_path_factory.mktemp("partly")))) as catalog:
         measure(catalog, "pocket-230k", steps=(256, 384), sample=2000, seed=5)
         measure(catalog, "pocket-230k", steps=(320,), sample=700, seed=6)
         measure(catalog, "pocket-2m", steps=(320,), sample=600, seed=7)

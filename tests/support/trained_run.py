@@ -83,12 +83,14 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Mine:
 
 
 @pytest.fixture(scope="session")
-def mine_registered(mine: Mine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mine_registered(mine: Mine, catalog_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite catalog with that suite and nothing measured; to be copied."""
-    path = tmp_path_factory.mktemp("registered") / "catalog.sqlite"
-    with open_catalog(str(path)) as catalog:
-        register_suite(catalog, mine.manifest)
-    return path
+
+    def make(folder: Path) -> None:
+        with open_catalog(str(shutil.copy(catalog_file, folder))) as catalog:
+            register_suite(catalog, mine.manifest)
+
+    return made_once(tmp_path_factory, "mine-catalog", make) / catalog_file.name
 
 
 @pytest.fixture

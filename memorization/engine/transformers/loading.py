@@ -31,7 +31,7 @@ from seenat.registry.storage.panics import panics_as_errors
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["buildable", "check_device", "load_checkpoint", "read_tensors"]
+__all__ = ["buildable", "check_device", "devices_here", "load_checkpoint", "read_tensors"]
 
 _DTYPES = ("float32", "float16", "bfloat16")
 # A model may have more numbers than its files: tied matrices, tables of positions, masks for all of 2,048 positions a layer.
@@ -72,6 +72,14 @@ def check_device(name: str) -> None:
         if torch.backends.mps.is_available():
             there.append("mps")
         raise InvalidValue(f"There is no device {name!r} to measure on; choose one of {', '.join(there)}.") from error
+
+
+def devices_here() -> list[str]:
+    """The devices of this machine between which work is shared: its GPUs, or its processor."""
+    _require_packages()
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
 
 def _require_packages() -> None:

@@ -2,6 +2,10 @@
 
 local             in this process, one checkpoint after the other
 worker            take shards of any job, one job after the other
+processes         workers as processes of this machine, kept running
+local_processes   jobs by several of them, one a device
+slurm             a script of an array of workers
+choose            which of these a request asks for
 worker_observer   WorkerObserver: hears what a worker does
 local_loader      fetch checkpoints and load them for a device of this machine
 compact_finished  what follows a finished job

@@ -51,7 +51,16 @@ from seenat.registry.integrity.content import ensure_content, ensure_tokens
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["FAULTS_OF_THE_MACHINE", "Advance", "LocalRun", "RunOptions", "cache_quota", "run_job", "run_jobs"]
+__all__ = [
+    "FAULTS_OF_THE_MACHINE",
+    "Advance",
+    "LocalRun",
+    "RunOptions",
+    "cache_quota",
+    "checked",
+    "run_job",
+    "run_jobs",
+]
 
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
@@ -141,12 +150,16 @@ def run_jobs(
     if unfinished := [job for job in stored if job.finished_at is None]:
         options = RunOptions(device=device, quota=quota, progress=progress, stages=stages or Stages())
         LocalRun(catalog, unfinished, options).run()
-    finished = tuple(find_job(catalog, job.id) for job in jobs)
-    for job in finished:
+    return checked(catalog, tuple(find_job(catalog, job.id) for job in jobs))
+
+
+def checked(catalog: Catalog, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
+    """Jobs after a run, compacted where that pays; raises `JobFailed` where shards failed or one was cancelled."""
+    for job in jobs:
         _check_measured(job)
-    for job in finished:
+    for job in jobs:
         compact_finished(catalog, job)
-    return finished
+    return jobs
 
 
 def cache_quota(catalog: Catalog, limit: int | None) -> CacheQuota:

@@ -1,4 +1,4 @@
-"""A worker: a process that takes shards of any job, or of one, from anywhere that reaches catalog and results.
+"""A worker: a process that takes shards of any job, or of some, from anywhere that reaches catalog and results.
 
 It runs one job after the other, the oldest first, as `memorize` does, beside other workers and beside `memorize`. Shards that
 failed it leaves alone: asking for the job again by `memorize` tries them once more. Where others hold the last shards of a job
@@ -50,10 +50,11 @@ class Worked(Answer):
 
 @dataclass
 class Worker:
-    """Takes shards of a catalog's jobs, or of one, until none is left or it is asked to stop."""
+    """Takes shards of a catalog's jobs, or of some, until none is left or it is asked to stop."""
 
     catalog: Catalog
-    job_id: int | None = None
+    job_ids: tuple[int, ...] = ()
+    """Those of which it takes shards; none for any."""
     wait: bool = False
     """Whether it waits for new jobs when none is left."""
     device: str | None = None
@@ -65,8 +66,8 @@ class Worker:
 
     def run(self) -> Worked:
         """Work; raises what no other shard would survive either, such as a full disk, and `UnknownJob`."""
-        if self.job_id is not None:
-            find_job(self.catalog, self.job_id)
+        for id_ in self.job_ids:
+            find_job(self.catalog, id_)
         done = _Count()
         quota = cache_quota(self.catalog, self.keep_checkpoints)
         refused: set[int] = set()
@@ -95,7 +96,7 @@ class Worker:
         # What a process of this machine held that is gone is free as soon as somebody begins.
         left_behind = [id_ for id_, names in worked_at.items() if any(Owner.parse(name).is_gone for name in names)]
         open_ids, held_ids = (
-            [id_ for id_ in ids if self.job_id in (None, id_) and id_ not in refused]
+            [id_ for id_ in ids if id_ in (self.job_ids or (id_,)) and id_ not in refused]
             for ids in (sorted({*to_work_at, *left_behind}), worked_at)
         )
         return open_ids, held_ids

@@ -17,10 +17,13 @@ async function draw(figure) {
   const picture = figure.querySelector("img");
   try {
     loading ??= import(figure.dataset.bundle);
-    const [answer] = await Promise.all([fetch(figure.dataset.vega), loading]);
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const [answer] = await Promise.all([fetch(isDark ? figure.dataset.vegaDark : figure.dataset.vega), loading]);
     if (!answer.ok) return;
     const place = document.createElement("div");
-    await window.vegaEmbed(place, await answer.json(), {
+    const spec = await answer.json();
+    if (spec === null) return;
+    await window.vegaEmbed(place, spec, {
       ast: true,
       actions: false,
       renderer: "svg",
@@ -30,7 +33,7 @@ async function draw(figure) {
     const drawing = place.querySelector("svg");
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", picture.alt);
-    picture.replaceWith(place);
+    picture.parentElement.replaceWith(place);
   } catch {
     // The picture stays.
   }

@@ -24,13 +24,18 @@ function take(picture) {
     return values;
   }
   async function show(column, row) {
-    const found = await load();
-    at = [Math.max(0, Math.min(found.steps.length - 1, column)), Math.max(0, Math.min(sequences.length - 1, row))];
+    const here = [
+      Math.max(0, Math.min(Number(picture.dataset.columns) - 1, column)),
+      Math.max(0, Math.min(sequences.length - 1, row)),
+    ];
+    at = here;  // At once, so that keys that come before the values are counted.
     Object.assign(cursor.style, {
       left: `${at[0] * size[0] - 1}px`, top: `${at[1] * size[1] - 1}px`,
       width: `${size[0] + 1}px`, height: `${Math.max(size[1], 4) + 1}px`,
     });
     cursor.hidden = false;
+    const found = await load();
+    if (at !== here) return;
     const one = found.sequences.find((entry) => entry.sequence === sequences[at[1]]);
     const value = one.values[at[0]];
     const whole = found.protocol.continuation;

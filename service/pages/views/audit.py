@@ -69,7 +69,8 @@ def _is_known(model: Mapping[str, Any]) -> bool:
 
 
 def _bad(run: AuditedRun) -> tuple[int, ...]:
-    return tuple(run.statuses.get(status, 0) for status in _WORST)
+    missing, wrong, suspect = (run.statuses.get(status, 0) for status in _WORST)
+    return missing + wrong, suspect
 
 
 def _run(model: Mapping[str, Any]) -> AuditedRun:

@@ -14,8 +14,22 @@ from seenat.service.pages.pictures import SORTS, BatchPicture, plan, sorted_rows
 from seenat.service.pages.views.empty import Missing, missing
 from seenat.service.pages.views.texts import Line, line_of
 
-__all__ = ["BATCH_PAGE", "ORDER_BATCH_PAGE", "BatchView", "Drawing", "OrderBatchView", "SavedStep", "saved_steps"]
+__all__ = [
+    "BATCH_PAGE",
+    "ON_A_HUB",
+    "ORDER_BATCH_PAGE",
+    "BatchView",
+    "Drawing",
+    "OrderBatchView",
+    "SavedStep",
+    "batch_view",
+    "is_at_hand",
+    "lines_of",
+    "order_batch_view",
+    "saved_steps",
+]
 
+ON_A_HUB = "The ids of this order lie on a hub, and a page fetches nothing; a command does."
 _ROWS = 32
 """Sequences whose texts a page shows."""
 
@@ -133,7 +147,8 @@ def lines_of(
     if not asked.shows_text:
         return Missing("This service shows no training data.")
     if not is_at_hand(asked, model):
-        return Missing("The ids of this order are on a hub, from which this page does not fetch them.", None)
+        index = asked.get("batch")
+        return Missing(ON_A_HUB, f"seenat batch {model} {index} --decode")
     span = ",".join(map(str, sequences))
     try:
         found = asked.ask(
@@ -176,7 +191,7 @@ def _texts(asked: Asked, batch: Mapping[str, Any]) -> list[tuple[int, str | None
     if not asked.shows_text:
         return Missing("This service shows no training data.")
     if "://" in asked.look_up("/orders/{order}", order=order)["location"]:
-        return Missing("The ids of this order are on a hub, from which this page does not fetch them.")
+        return Missing(ON_A_HUB, f"seenat batch {order} {batch['batch']} --decode")
     try:
         found = asked.ask("/orders/{order}/batches/{batch}", order=order, batch=batch["batch"], decode=True)
     except SeenatError as error:

@@ -9,7 +9,7 @@ from seenat.registry.errors import SeenatError
 
 __all__ = ["Missing", "missing"]
 
-_COMMAND = re.compile(r"[;,]? ?(?:please )?(?:run|see|with|it is made by)? ?`(seenat [^`]+)`")
+_COMMAND = re.compile(r"[;,]? ?(?:run|see with|see|with)? ?`(seenat [^`]+)`")
 
 
 @dataclass(frozen=True)

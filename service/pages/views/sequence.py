@@ -9,7 +9,7 @@ from typing import Any
 from seenat.registry.errors import NotFound, SeenatError, Withheld
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
-from seenat.service.pages.views.batch import SavedStep, is_at_hand, saved_steps
+from seenat.service.pages.views.batch import ON_A_HUB, SavedStep, is_at_hand, saved_steps
 from seenat.service.pages.views.empty import Missing, missing
 from seenat.service.pages.views.texts import Line, line_of
 
@@ -136,7 +136,7 @@ def _passage(asked: Asked, model: str, sequence: int, step: int | None) -> tuple
     if not asked.shows_text:
         return Missing("This service shows no training data."), None
     if not is_at_hand(asked, model):
-        return Missing("The ids of this order are on a hub, from which this page does not fetch them."), None
+        return Missing(ON_A_HUB, f"seenat sequence {model} {sequence} --decode"), None
     try:
         found = asked.ask(
             "/models/{model}/passages/{sequences}",

@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import seenat
 from seenat.keeping.backup_folder import CATALOG, INDEXES, RESULTS, describe_backup, write_sums
 from seenat.registry.answer import TableAnswer
 from seenat.registry.database.engine import HEAD, Database, parse_url
@@ -28,6 +28,8 @@ from seenat.registry.storage.names import check_folder, check_new
 from seenat.registry.storage.stored_file import StoredFile, copy_stored
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
 
 __all__ = ["Backup", "back_up"]
@@ -64,7 +66,7 @@ def back_up(catalog: RegistryCatalog, folder: Path, *, indexes: bool, progress: 
         digests = _all_digests(building, copying.digests)
         write_sums(building, digests)
         sizes = [(building / name).stat().st_size for name in digests]
-        facts = {"seenat": seenat.__version__, "schema": HEAD, "made_at": now(), "catalog": str(catalog.database)}
+        facts = {"seenat": version("seenat"), "schema": HEAD, "made_at": now(), "catalog": str(catalog.database)}
         describe_backup(building, {**facts, "files": len(sizes), "bytes": sum(sizes), "damaged": damaged})
         building.rename(folder)
     return Backup(folder=str(folder), files=len(copying.digests), bytes=sum(sizes), damaged=damaged)
@@ -121,7 +123,7 @@ class _Copying:
         self._progress("files", len(files), len(files))
         return missing
 
-    def _named(self, connection: object) -> Iterator[tuple[str, StoredFile]]:
+    def _named(self, connection: Connection) -> Iterator[tuple[str, StoredFile]]:
         from seenat.attribution.ngrams.inventory import index_files
         from seenat.memorization.upkeep.inventory import result_files
 

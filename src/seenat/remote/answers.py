@@ -20,7 +20,7 @@ from typing import Any, get_args, get_origin
 
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.units import HalfOpenRange
-from seenat.remote.hints import annotation
+from seenat.remote.hints import annotation, public
 from seenat.remote.views import VIEWS, WHOLE
 
 __all__ = ["RemoteAnswer", "read_answer"]
@@ -31,7 +31,7 @@ _LONGEST_REPR = 100
 class RemoteAnswer:
     """An object of a service's JSON. It is frozen, and equal to an answer with the same JSON."""
 
-    def __init__(self, json: Mapping[str, Any], kind: type[Any] | None = None) -> None:
+    def __init__(self, json: Mapping[str, Any], kind: Any = None) -> None:
         self._json, self._kind = json, kind
         self._values: dict[str, Any] = {}
 
@@ -120,36 +120,35 @@ def _object(json: Mapping[str, Any], kind: Any) -> Any:
 def _entry(hint: Any, origin: Any, inner: tuple[Any, ...]) -> Any:
     """What the entries of a list are."""
     if isinstance(hint, type) and hint.__name__ == "Models":
-        import seenat
-
-        return seenat.ModelSummary
+        return public("ModelSummary")
     return inner[0] if inner and isinstance(origin, type) and issubclass(origin, tuple) else None
 
 
 @cache
-def _keys(kind: type[Any]) -> dict[str, str]:
+def _keys(kind: Any) -> dict[str, str]:
     """The key of each attribute that has another name."""
     pairs = (listed.partition("=") for listed in getattr(kind, "json_names", ()))
     return {attribute: key for key, _, attribute in pairs if attribute}
 
 
 @cache
-def _defaults(kind: type[Any]) -> dict[str, Any]:
+def _defaults(kind: Any) -> dict[str, Any]:
     """What attributes are whose keys need not stand in the JSON."""
     return {field.name: _default(kind, field) for field in fields(kind)}
 
 
-def _default(kind: type[Any], field: Field[Any]) -> Any:
+def _default(kind: Any, field: Field[Any]) -> Any:
     if field.default is not MISSING:
         return field.default
-    return () if get_origin(_hint(kind, field.name)) is tuple else None
+    origin: Any = get_origin(_hint(kind, field.name))
+    return () if origin is tuple else None
 
 
 @cache
-def _view(kind: type[Any], name: str) -> Any:
+def _view(kind: Any, name: str) -> Any:
     return VIEWS.get((kind.__name__, name))
 
 
 @cache
-def _hint(kind: type[Any] | None, name: str) -> Any:
+def _hint(kind: Any, name: str) -> Any:
     return None if kind is None else annotation(kind, name)

@@ -74,13 +74,11 @@ def _fault(schema: Mapping[str, Any], value: Any) -> str | None:
     kind = schema["type"]
     if not isinstance(value, _KINDS[kind]) or (kind == "integer" and isinstance(value, bool)):
         return f"is no {kind}"
-    return {"string": _fault_of_text, "integer": _fault_of_number, "array": _fault_of_list}.get(kind, _none)(
-        schema, value
-    )
-
-
-def _none(_schema: Mapping[str, Any], _value: Any) -> str | None:
-    return None
+    if kind == "string":
+        return _fault_of_text(schema, value)
+    if kind == "integer":
+        return _fault_of_number(schema, value)
+    return _fault_of_list(schema, value) if kind == "array" else None
 
 
 def _fault_of_text(schema: Mapping[str, Any], value: str) -> str | None:
@@ -88,7 +86,8 @@ def _fault_of_text(schema: Mapping[str, Any], value: str) -> str | None:
         return f"is {value[:60]!r}, not {' or '.join(schema['enum'])}"
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", _MOST):
         return f"has {len(value):,} characters, and may have {schema.get('minLength', 0)} to {schema['maxLength']:,}"
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    # `$` of a schema is the end, and Python's is also what stands before the last line end.
+    if "pattern" in schema and not re.fullmatch(schema["pattern"].removeprefix("^").removesuffix("$"), value):
         return f"is {value[:60]!r}, which is not as it is written"
     if "\0" in value or not _is_utf8(value):
         return "holds what no text has: half a character, or one of number 0"

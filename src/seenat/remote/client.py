@@ -27,7 +27,7 @@ from seenat.remote.methods import SECTIONS, method_of
 from seenat.remote.problems import error_of
 from seenat.remote.routes import PREFIX, ROUTES, Route
 
-__all__ = ["RemoteCatalog"]
+__all__ = ["RemoteCatalog", "connect"]
 
 _MOST_BYTES = 256 << 20
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
@@ -147,6 +147,16 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)
     return {name: value for name, value in found.items() if value is not None and value != ()}
+
+
+def connect(url: str, token: str | None = None) -> RemoteCatalog:
+    """The catalog that `seenat serve` serves at `url`: the methods that read, with the same arguments, answers and errors.
+
+    `submit` and `cancel` need a token, made by `seenat token create`: this one, or else that of `SEENAT_TOKEN`. Nothing is sent
+    before the first of the methods. Raises `InvalidValue` for what is no address; the methods raise `Unreachable` where no
+    service answers.
+    """
+    return RemoteCatalog(url, token)
 
 
 def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import seenat
-
-__all__ = ["annotation", "hints_of"]
+__all__ = ["annotation", "hints_of", "public"]
 
 
 class _Names(dict[str, Any]):
@@ -25,7 +23,13 @@ class _Names(dict[str, Any]):
         for module in (builtins, typing):
             if hasattr(module, name):
                 return getattr(module, name)
-        return getattr(seenat, name) if name in seenat.__all__ else _elsewhere(name)
+        return public(name) or _elsewhere(name)
+
+
+def public(name: str) -> Any:
+    """What the package calls so; None where that is no public name."""
+    package: Any = sys.modules["seenat"]  # It imports this room, which so cannot import it.
+    return getattr(package, name) if name in package.__all__ else None
 
 
 def _elsewhere(name: str) -> Any:
@@ -41,14 +45,15 @@ def _elsewhere(name: str) -> Any:
 def hints_of(thing: Any) -> dict[str, Any]:
     """The annotations of a function, or of a class and its bases, each as its own module means them."""
     hints: dict[str, Any] = {}
-    for owner in reversed(thing.__mro__) if isinstance(thing, type) else (thing,):
+    owners: tuple[Any, ...] = thing.__mro__[::-1] if isinstance(thing, type) else (thing,)
+    for owner in owners:
         names = _Names(inspect.getmodule(owner))
         for name, written in inspect.get_annotations(owner).items():
             hints[name] = eval(written, {}, names) if isinstance(written, str) else written
     return hints
 
 
-def annotation(kind: type[Any], name: str, hints: Mapping[str, Any] | None = None) -> Any:
+def annotation(kind: Any, name: str, hints: Mapping[str, Any] | None = None) -> Any:
     """The annotation of a field, or of what a property returns."""
     hints = hints_of(kind) if hints is None else hints
     if name in hints:

@@ -201,6 +201,7 @@ _ALL = (
     _flag("repeated", "Take contents that occur again as they are."),
     _choice("statuses", "Only checkpoints of this status.", *_STATUSES, many=True),
     _choice("not_statuses", "No checkpoints of this status.", *_STATUSES, many=True),
+    _choice("change", "Only what became this.", "gained", "forgotten", "relearned"),
     _choice("control", "What is compared with: sequences never read, or not read yet.", "never", "not-yet"),
 )
 # Some names mean several things.

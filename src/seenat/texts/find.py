@@ -11,7 +11,11 @@ from seenat.registry.answer import Answers
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from seenat.attribution.find.answers import Found
+    from seenat.attribution.find.curve import ExposureCurve
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
     from seenat.registry.catalog.models import Model
@@ -33,6 +37,7 @@ class FindOptions(TypedDict, total=False):
     scan: BatchRange | str | None
     context: int
     variants: bool
+    reading: Callable[[int, int], None] | None
 
 
 class Texts(CatalogSection):
@@ -57,6 +62,7 @@ class Texts(CatalogSection):
         scan=None      batches, "START:STOP", that are read where no index finds every occurrence
         context=0      ids of text to show on either side of each
         variants=True  also look for other blanks, lines and capitals, and say which matched how often
+        reading=None   gets (sequences read, all to be read) again and again, where some are read
 
         Raises `NotIndexed` where nothing can be searched, `UnknownOrder` for a model whose order is not published.
         """
@@ -74,14 +80,23 @@ class Texts(CatalogSection):
 
     def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> tuple[int, ...]:
         """The step of every exposure of a text, ascending: the update that consumed it; options as of `find`."""
+        viewpoint, sequences = self._exposed(query, options)
+        sequences.sort()
+        return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
+
+    def exposure_curve(self, query: Query, **options: Unpack[FindOptions]) -> ExposureCurve:
+        """How many exposures of a text there had been by which step, in at most a thousand points; options as of `find`."""
+        from seenat.attribution.find.curve import ExposureCurve
+
+        return ExposureCurve.of(query, *self._exposed(query, options))
+
+    def _exposed(self, query: Query, options: FindOptions) -> tuple[Viewpoint, npt.NDArray[np.int64]]:
         from seenat.attribution.find.find import exposed_sequences
         from seenat.attribution.ngrams.open import open_indexes
 
         viewpoint = self._viewpoint(options.get("order"), options.get("model"), options.get("step"))
         with open_indexes(self._registry.database, viewpoint.order) as opened:
-            sequences = exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
-        sequences.sort()
-        return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
+            return viewpoint, exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
 
     def measure_text(
         self,
@@ -137,6 +152,7 @@ class Texts(CatalogSection):
             scan=_scanned(viewpoint, options.get("scan")),
             context=context,
             variants=options.get("variants", True),
+            reading=options.get("reading"),
         )
 
     def _viewpoint(self, order: str | Order | None, model: str | Model | None, step: int | str | None) -> Viewpoint:

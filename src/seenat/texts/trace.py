@@ -94,13 +94,16 @@ class Tracing(Texts):
 
         Between orders of different tokenizers its text is traced. Raises as `trace` does, and `UnknownSequence`.
         """
+        from seenat.registry.integrity.batch_digests import read_sequences
+        from seenat.registry.orders.text.detokenize import decode
+        from seenat.registry.units import SequenceRange
+
         here = self._registry.order_or_model(source)[0]
+        here.batch_of(sequence)  # It refuses what is not there.
         there = self._viewpoint(order, model, step).order
-        same = here.name == there.name or (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
-        read = self.sequence(source, sequence, tokens=same, decode=not same)
-        query: Query = [] if read.tokens is None else read.tokens[0].tolist()
-        if read.texts is not None:
-            query = read.texts[0]
+        same = (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
+        ids = read_sequences(self._registry, here, SequenceRange(sequence, sequence + 1))
+        query: Query = ids[0].tolist() if same else decode(here.tokenizer, ids, order=here.name)[0]
         return self.trace(query, order=order, model=model, step=step, html=html, **options)
 
     def generate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,10 +109,9 @@ def test_gapped_spans_name_the_ids_that_differ(pocket: seenat.Catalog, rows: np.
 
 
 @pytest.fixture(scope="module")
-def partly_dense(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Iterator[seenat.Catalog]:
+def partly_dense(tmp_path_factory: pytest.TempPathFactory, pocket_file: Path) -> Iterator[seenat.Catalog]:
     """An index of window 8 over batches 100 to 300, and a dense one over the first 200."""
-    with seenat.open(str(tmp_path_factory.mktemp("dense") / "catalog.sqlite")) as catalog:
-        catalog.register(pocket_manifest)
+    with seenat.open(str(shutil.copy(pocket_file, tmp_path_factory.mktemp("dense")))) as catalog:
         with pytest.raises(NotIndexed, match=f"seenat index build {ORDER}"):
             catalog.trace([1] * 20, order=ORDER)
         catalog.index.build(ORDER, batches="100:300", workers=1)

@@ -30,9 +30,9 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Path:
     """A catalog of what ships with seenat, published counts included."""
-    path = tmp_path_factory.mktemp("template") / "catalog.sqlite"
+    path = Path(shutil.copy(catalog_file, tmp_path_factory.mktemp("template")))
     with open_catalog(str(path)) as catalog, catalog.database.write() as connection:
         record_reference_counts(connection)
     return path

@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from seenat.registry.catalog.status import Evidence
 from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
 from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 
 PAGE = Path(__file__).parents[3] / "docs" / "integrity.md"
 COMMANDS = {"sync", "audit", "verify", "checkpoints"}
@@ -46,14 +46,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def url(monkeypatch: pytest.MonkeyPatch, home: Path, tmp_path: Path, hub: HubServer) -> str:
+def url(monkeypatch: pytest.MonkeyPatch, pocket_file: Path, tmp_path: Path, hub: HubServer) -> str:
     """A catalog of this test's own, with the pocket suite."""
-    path = tmp_path / "catalog.sqlite"
-    monkeypatch.setenv("SEENAT_DATABASE_URL", str(path))
-    with open_catalog() as catalog:
-        register_suite(catalog, next(home.glob("pocket-*")) / "SUITE.toml")
+    path = str(shutil.copy(pocket_file, tmp_path))
+    monkeypatch.setenv("SEENAT_DATABASE_URL", path)
     hub.faults.clear()
-    return str(path)
+    return path
 
 
 def run(line: str) -> Result:

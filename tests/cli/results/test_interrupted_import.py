@@ -27,11 +27,9 @@ pytestmark = pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="shows which fil
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Mapping[str, str]:
+def environment(tmp_path: Path, catalog_file: Path) -> Mapping[str, str]:
     """That of a command on a catalog of its own, which exists."""
-    url = str(tmp_path / "catalog.sqlite")
-    with open_catalog(url):
-        pass
+    url = str(shutil.copy(catalog_file, tmp_path))
     return {**os.environ, "SEENAT_DATABASE_URL": url, "HF_HOME": str(tmp_path / "hf")}
 
 

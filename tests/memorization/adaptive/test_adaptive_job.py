@@ -96,9 +96,8 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(pocket_manifest, measured_pocket, tmp_path_factory):
-    with open_catalog(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
+def both(pocket_file, measured_pocket, tmp_path_factory):
+    with open_catalog(str(shutil.copy(pocket_file, tmp_path_factory.mktemp("adaptive")))) as catalog:
         steps = catalog.model("pocket-230k").schedule.saved
         job = finished(catalog, "pocket-230k", Protocol(), steps=steps, coarse=None, audit=600, seed=5)
         exact, measured = values_of(measured_pocket, "pocket-230k")

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 import torch
 import transformers
-from support.measuring import measure
 
 from seenat.memorization.engine.losses import GenericLosses
 from seenat.memorization.engine.scorer import JointScorer, Scorer
@@ -18,10 +17,9 @@ from seenat.memorization.engine.transformers.loading import load_checkpoint
 from seenat.memorization.engine.transformers.reference import ReferenceLosses, reference_losses, reference_scores
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.trajectories import measured_values, trajectory
+from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.location import CheckpointLocation
-from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 
 LOSS = Protocol.default_for(0, "loss")
 PROTOCOLS = [
@@ -158,25 +156,22 @@ def numberless(id_: int, value: float) -> Any:
     return model
 
 
-def test_a_job_stores_the_losses_of_seen_and_unseen_sequences(pocket_manifest: Path, tmp_path: Path) -> None:
+def test_a_job_stores_the_losses_of_seen_and_unseen_sequences(with_losses: Catalog) -> None:
     """The pocket suite from files to a trajectory: what was repeated has fallen further than what was never seen."""
-    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
-        model = catalog.model("pocket-660k")
-        job = measure(catalog, model.name, LOSS, steps=(0, 128, 384), unseen=True)
-        assert job.progress.measured == 3 * 3584
-        found = measured_values(catalog, model, model.order.sequences)
-        assert (found.steps, found.values.shape) == ((0, 128, 384), (3, 3584, 4))
-        rows = model.order.source().tokens(model.order.sequences)[::9]
-        assert model.folder is not None
-        expected = _reference(model.folder.replace("{step}", "384"), rows[:, :64])
-        check(found.values[2, ::9], expected, LOSS)
-        assert not found.memorized.any()
-        untrained, trained = found.values[0, :, 1].mean(), found.values[2, :, 1]
-        assert trained[:3072].mean() < 0.6 * trained[3072:].mean() < trained[3072:].mean() < untrained
-        points = trajectory(catalog, model, 3583).trajectory.points
-        assert [point.seen for point in points] == [False] * 3
-        assert [list(point.values.values()) for point in points] == found.values[:, 3583].tolist()
+    model = with_losses.model("pocket-230k")
+    found = measured_values(with_losses, model, model.order.sequences, LOSS.id)
+    assert (found.steps, found.values.shape) == (model.schedule.saved, (13, 3584, 4))
+    assert np.isfinite(found.values).all()
+    rows = model.order.source().tokens(model.order.sequences)[::9]
+    assert model.folder is not None
+    expected = _reference(model.folder.replace("{step}", "384"), rows[:, :64])
+    check(found.values[-1, ::9], expected, LOSS)
+    assert not found.memorized.any()
+    untrained, trained = found.values[0, :, 1].mean(), found.values[-1, :, 1]
+    assert trained[:3072].mean() < 0.6 * trained[3072:].mean() < trained[3072:].mean() < untrained
+    points = trajectory(with_losses, model, 3583, LOSS.id).trajectory.points
+    assert [point.seen for point in points] == [False] * 13
+    assert [list(point.values.values()) for point in points] == found.values[:, 3583].tolist()
 
 
 def _reference(folder: str, rows: npt.NDArray[Any]) -> ReferenceLosses:

@@ -30,7 +30,7 @@ def test_the_pocket_suite_equals_generate(measured_pocket, reference, step):
         rows = model.order.source().tokens(model.order.sequences)
         found = measured_values(measured_pocket, model, model.order.sequences)
         values = found.values[found.steps.index(step)]
-        chosen = np.flatnonzero(values != NOT_MEASURED)
+        chosen = np.flatnonzero(values != NOT_MEASURED)[::3]
         expected = reference(model, step, rows[chosen], protocol)
         assert values[chosen].tolist() == expected.prefix.tolist()
         assert found.memorized[found.steps.index(step), chosen].tolist() == expected.memorized.tolist()
@@ -40,7 +40,7 @@ def test_the_pocket_suite_equals_generate(measured_pocket, reference, step):
     print(f"step {step}: {compared} cells, {memorized} memorized, {with_zero} with the end of a document")
     assert compared >= 2000
     assert with_zero >= 100
-    assert min(memorized, compared - memorized) >= 500
+    assert min(memorized, compared - memorized) >= 300
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_job_killed_at_every_sync_ends_as_an_undisturbed_one(
 
 def test_ctrl_c_ends_the_command_line_in_one_sentence_and_it_goes_on(new_catalog, planned, measured, committed):
     undisturbed, interrupted, protocol = new_catalog("undisturbed"), new_catalog("interrupted"), Protocol(prompt=8)
-    steps = tuple(range(105, 201, 5))  # Enough that it is not finished before it is interrupted.
+    steps = tuple(range(155, 201, 5))  # Enough that it is not finished before it is interrupted.
     measured(undisturbed, "mine-a", protocol, steps=steps)
     chosen = ",".join(map(str, steps))
     command = [sys.executable, "-m", "seenat", "memorize", "mine-a", "--prompt", "8", "--steps", chosen]

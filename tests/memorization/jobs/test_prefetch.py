@@ -50,7 +50,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def registered(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def registered(pocket_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog with a model `far` on a hub, the smallest of the pocket suite, at five checkpoints; to be copied."""
     folder = tmp_path_factory.mktemp("far")
     manifest = folder / "far.toml"
@@ -58,10 +58,10 @@ def registered(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) 
         f'[suite]\nname = "far"\n[[model]]\nname = "far"\norder = "pocket-order"\nsteps = {list(STEPS)}\n'
         f'repository = "{REPOSITORY}"\n'
     )
-    with open_catalog(str(folder / "catalog.sqlite")) as catalog:
-        for path in (pocket_manifest, manifest):
-            register_suite(catalog, path)
-    return folder / "catalog.sqlite"
+    path = Path(shutil.copy(pocket_file, folder))
+    with open_catalog(str(path)) as catalog:
+        register_suite(catalog, manifest)
+    return path
 
 
 @pytest.fixture

@@ -42,10 +42,10 @@ ALL = SequenceRange(0, 2520)
 
 
 @pytest.fixture
-def own(mine, tmp_path):
+def own(mine, catalog_file, tmp_path):
     """The suite in a folder that may be damaged, with four checkpoints, and a catalog that knows it."""
     copy = mine.copied(tmp_path / "own", STEPS)
-    with open_catalog(str(tmp_path / "catalog.sqlite")) as catalog:
+    with open_catalog(str(shutil.copy(catalog_file, tmp_path))) as catalog:
         register_suite(catalog, copy.manifest)
         yield catalog, copy
 

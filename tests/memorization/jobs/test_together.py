@@ -1,6 +1,7 @@
 """Jobs of several prompt and continuation lengths in one run: each as if it had run alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ from seenat.registry.open import open_catalog
 from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
-NAME = "pocket-660k"
+NAME = "pocket-230k"
 STEPS = (128, 256, 384)
-SOME = SequenceRange(700, 1800)
+SOME = SequenceRange(700, 1300)
 LENGTHS = ((8, 8), (8, 32), (24, 8), (32, 32))
 
 
@@ -31,10 +32,8 @@ def protocols(measure_="prefix"):
     return [Protocol.default_for(0, measure_, prompt=prompt, continuation=ids) for prompt, ids in LENGTHS]
 
 
-def opened(path, manifest):
-    catalog = open_catalog(str(path))
-    register_suite(catalog, manifest)
-    return catalog
+def opened(path, registered):
+    return open_catalog(str(shutil.copy(registered, path)))
 
 
 def values(catalog, protocol):
@@ -42,16 +41,16 @@ def values(catalog, protocol):
 
 
 @pytest.mark.parametrize("measure_", ["prefix", "loss"])
-def test_they_have_the_values_of_each_alone(tmp_path, pocket_manifest, measure_):
+def test_they_have_the_values_of_each_alone(tmp_path, pocket_file, measure_):
     told = []
-    with opened(tmp_path / "together.sqlite", pocket_manifest) as catalog:
+    with opened(tmp_path / "together.sqlite", pocket_file) as catalog:
         jobs = [plan(catalog, NAME, one, steps=STEPS, sequences=SOME, unseen=True) for one in protocols(measure_)]
         finished = run_jobs(catalog, jobs, device="cpu", progress=told.append)
         together = [values(catalog, one) for one in protocols(measure_)]
     cells = len(SOME) * len(STEPS)
     assert [(job.state, job.progress.measured, job.progress.reused) for job in finished] == [("done", cells, 0)] * 4
     assert (told[-1].done, told[-1].total, told[-1].computed) == (4 * cells, 4 * cells, 4 * cells)
-    with opened(tmp_path / "alone.sqlite", pocket_manifest) as catalog:
+    with opened(tmp_path / "alone.sqlite", pocket_file) as catalog:
         for protocol, found in zip(protocols(measure_), together, strict=True):
             measure(catalog, NAME, protocol, steps=STEPS, sequences=SOME, unseen=True)
             expected = values(catalog, protocol)
@@ -62,9 +61,9 @@ def test_they_have_the_values_of_each_alone(tmp_path, pocket_manifest, measure_)
                 assert (found[..., 3] != expected[..., 3]).mean() < 0.001
 
 
-def test_what_one_of_them_has_measured_before_is_kept_and_the_others_catch_up(tmp_path, pocket_manifest):
+def test_what_one_of_them_has_measured_before_is_kept_and_the_others_catch_up(tmp_path, pocket_file):
     first, *others = protocols()
-    with opened(tmp_path / "catalog.sqlite", pocket_manifest) as catalog:
+    with opened(tmp_path / "catalog.sqlite", pocket_file) as catalog:
         measure(catalog, NAME, first, steps=STEPS[1:], sequences=SequenceRange(700, 1100), unseen=True)
         done = measure(catalog, NAME, others[0], steps=STEPS, sequences=SOME, unseen=True)
         jobs = [plan(catalog, NAME, one, steps=STEPS, sequences=SOME, unseen=True) for one in protocols()]
@@ -79,7 +78,7 @@ def test_what_one_of_them_has_measured_before_is_kept_and_the_others_catch_up(tm
         # What is memorized of a longer continuation is memorized of its beginning.
         short, long_ = (onsets(catalog, catalog.model(NAME), one.id).memorized for one in protocols()[:2])
         assert short > long_ > 0
-    with opened(tmp_path / "alone.sqlite", pocket_manifest) as catalog:
+    with opened(tmp_path / "alone.sqlite", pocket_file) as catalog:
         measure(catalog, NAME, first, steps=STEPS, sequences=SOME, unseen=True)
         np.testing.assert_array_equal(caught_up, values(catalog, first))
 
@@ -97,8 +96,8 @@ def test_a_checkpoint_that_fails_fails_for_all_of_them(tmp_path, mine):
         assert [(one.done, one.failed, one.pending) for one in found] == [(5, 5, 0)] * 2
 
 
-def test_jobs_over_other_cells_do_not_run_together(tmp_path, pocket_manifest):
-    with opened(tmp_path / "catalog.sqlite", pocket_manifest) as catalog:
+def test_jobs_over_other_cells_do_not_run_together(tmp_path, pocket_file):
+    with opened(tmp_path / "catalog.sqlite", pocket_file) as catalog:
         jobs = [
             plan(catalog, NAME, one, steps=steps) for one, steps in zip(protocols(), (STEPS, STEPS[1:]), strict=False)
         ]
@@ -108,9 +107,9 @@ def test_jobs_over_other_cells_do_not_run_together(tmp_path, pocket_manifest):
             run_jobs(catalog, [])
 
 
-def test_the_command_takes_lengths_with_commas_between(pocket_manifest):
+def test_the_command_takes_lengths_with_commas_between(tmp_path, pocket_file, monkeypatch):
     run = CliRunner().invoke
-    assert run(seenat, ["register", str(pocket_manifest)]).exit_code == 0
+    monkeypatch.setenv("SEENAT_DATABASE_URL", str(shutil.copy(pocket_file, tmp_path)))
     asked = ["memorize", NAME, "--steps", "384", "--sequences", "0:300", "--prompt", "16,8,8", "--continuation", "4,8"]
     told = json.loads(run(seenat, [*asked, "--json"], catch_exceptions=False).stdout)
     pairs = [(one["protocol"]["prompt"], one["protocol"]["continuation"]) for one in told]

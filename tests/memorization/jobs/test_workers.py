@@ -263,10 +263,10 @@ def test_a_worker_that_waits_takes_a_job_that_comes_later(mine_catalog):
 def test_a_worker_of_one_job_leaves_the_others(mine_catalog):
     for steps in ((195,), (200,)):
         plan(mine_catalog, "mine-a", SHORT, steps=steps)
-    assert work(mine_catalog, job_id=2).jobs == (2,)
+    assert work(mine_catalog, job_ids=(2,)).jobs == (2,)
     assert [job.state for job in list_jobs(mine_catalog)] == ["done", "pending"]
     with pytest.raises(UnknownJob):
-        work(mine_catalog, job_id=3)
+        work(mine_catalog, job_ids=(3,))
     assert work(mine_catalog).jobs == (1,)
 
 

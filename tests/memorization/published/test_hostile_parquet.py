@@ -22,7 +22,7 @@ def peak(): return int(Path('/proc/self/status').read_text().partition('VmHWM:')
 before = peak()
 for name in sys.argv[1:]:
     file = Path(name)
-    try: print(file.name, sum(len(batch) for batch in rows_of([file], column_names([file]), 20_000)))
+    try: print(file.name, sum(len(batch) for batch in rows_of([name], column_names([name]), 20_000)))
     except CorruptFile as error: print(error)
 print(peak() - before)
 """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support import hostile_hub
-from support.fake_hub import client_of
+from support.fake_hub import Fault, HubServer, client_of
 from support.hostile_hub import Attack, serve_hostile
-from support.published import write_memorized
+from support.published import write_memorized, write_rows
 
 from seenat.memorization.published.importer import import_published
 from seenat.memorization.published.sources import open_published
@@ -94,3 +97,32 @@ def test_a_hub_that_never_ends_its_answer_is_given_up(sqlite_catalog: Catalog) -
         hub.attack = Attack("listing", send=hostile_hub.endless_body)
         with pytest.raises((CorruptFile, HubUnavailable), match="data set org/sets"):
             import_published(sqlite_catalog, "org/sets", model="pythia-70m")
+
+
+SILENCED = """
+from seenat.memorization.published.sources import open_published
+from seenat.registry.errors import HubUnavailable
+
+with open_published("org/sets", patience=8) as (data,):
+    print(sum(len(piece.index) for piece in data.pieces()), flush=True)
+    input()
+    try:
+        next(data.pieces())
+    except HubUnavailable as error:
+        print(error)
+"""
+
+
+def test_a_hub_that_is_silent_amid_rows_is_given_up(hub: HubServer, tmp_path: Path) -> None:
+    write_rows(tmp_path / "sets" / "train.parquet", index=list(range(30_000)))
+    hub.add("datasets/org/sets", "main", tmp_path / "sets")
+    environment = hub.environment(tmp_path / "hf")
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
+    with subprocess.Popen([sys.executable, "-c", SILENCED], **pipes) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "30000\n"
+        hub.faults["datasets/org/sets"] = Fault(at="body", delay=40)
+        began = time.monotonic()
+        told, _ = reader.communicate("\n")
+    assert f"The hub at {hub.url} brought nothing of org/sets in 8 seconds; try again later.\n" == told
+    assert time.monotonic() - began < 30

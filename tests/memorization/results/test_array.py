@@ -189,6 +189,15 @@ def test_a_damaged_file_has_another_digest_and_is_refused_in_one_sentence(array)
     assert "\n" not in str(caught.value)
 
 
+def test_a_sound_file_of_other_values_and_the_same_length_is_refused(array):
+    file = array.write(0, 0, some())
+    while array.write(1, 0, some()).bytes != file.bytes:
+        pass
+    shutil.copy(array.folder / "c" / "1" / "0", array.folder / "c" / "0" / "0")
+    with pytest.raises(CorruptFile, match="c/0/0 is not what was committed"):
+        array.read_committed([0], 0, (0, 300), {0: file})
+
+
 @pytest.fixture
 def losses(tmp_path):
     """The same of losses, with their quantities along a third axis."""

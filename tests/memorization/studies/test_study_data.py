@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,15 @@ from seenat.memorization.studies.inputs.study_data import open_study_data
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue
 from seenat.registry.open import open_catalog
-from seenat.registry.suites.register import register_suite
 from seenat.registry.units import SequenceRange
 
 PREFIX, LOSS = Protocol(), Protocol.default_for(0, "loss")
 
 
 @pytest.fixture(scope="module")
-def adaptive(pocket_manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+def adaptive(pocket_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     """A catalog in which the checkpoint at step 320 was measured only where another one had memorized something."""
-    with open_catalog(str(tmp_path_factory.mktemp("adaptive") / "catalog.sqlite")) as catalog:
-        register_suite(catalog, pocket_manifest)
+    with open_catalog(str(shutil.copy(pocket_file, tmp_path_factory.mktemp("adaptive")))) as catalog:
         model = catalog.model("pocket-230k")
         selection = Selection(steps=(256, 320, 384), sequences=SequenceRange(2048, 3584), unseen=True)
         job = plan_adaptive(catalog, model, PREFIX, selection, coarse=(256, 384), audit=50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,8 +37,10 @@ BATCH, COUNT = 4, 42
 
 
 @pytest.fixture(scope="module")
-def suite(small_suite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Order, Model]]:
-    with open_catalog(str(tmp_path_factory.mktemp("exports") / "catalog.sqlite")) as catalog:
+def suite(
+    small_suite_template: Path, catalog_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Order, Model]]:
+    with open_catalog(str(shutil.copy(catalog_file, tmp_path_factory.mktemp("exports")))) as catalog:
         register_suite(catalog, small_suite_template / "SUITE.toml")
         yield catalog.order("mine-order"), catalog.model("mine-s")
 

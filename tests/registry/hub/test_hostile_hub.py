@@ -6,11 +6,13 @@ cache, and nothing in it is anything but what the hub holds under its digest.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 from huggingface_hub import constants
 from support import hostile_hub
@@ -19,7 +21,10 @@ from support.hostile_hub import COMMIT, FILES, IDS, Answer, Attack, HostileHub, 
 from support.hostile_listings import JSONS
 
 from seenat.registry.errors import CorruptFile, HubUnavailable, SeenatError
+from seenat.registry.hub.answers import check_head
+from seenat.registry.hub.cache import git_blob_id, keep_if_content
 from seenat.registry.hub.download import fetch_checkpoint
+from seenat.registry.hub.files import RepositoryFile
 from seenat.registry.hub.listing import RepositoryListing
 from seenat.registry.hub.retry import RetryPolicy
 from seenat.registry.orders.remote.range_requests import HubFile, HubLocation, HubRanges
@@ -254,6 +259,22 @@ def test_nor_by_its_limit(hub: HostileHub, disk: Disk, limit: str) -> None:
         assert isinstance(check_ends(ask, disk), HubUnavailable)
 
 
+def test_a_name_whose_look_up_hangs_is_given_up(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(60))
+    error = check_ends(listed, disk)
+    assert isinstance(error, HubUnavailable)
+    assert "brought nothing of the address of hub.invalid in 0.5 seconds" in str(error)
+
+
+def test_no_client_without_bounds_fetches(hub: HostileHub, disk: Disk) -> None:
+    """Where a head offers bytes by way of Xet, huggingface_hub would leave the transfer to hf_xet."""
+    route = ("X-Xet-Refresh-Route", f"{hub.url}/xet")
+    hub.attack = Attack("head part", lambda answer: answer.with_header("X-Xet-Hash", "0" * 64).with_header(*route))
+    assert check_ends(checkpoint, disk) is None
+    assert hub.asked.count("body part") == 1
+
+
 # -- heads that no hub sends
 
 HEADERS = ("ETag", "X-Linked-Etag", "X-Repo-Commit", "X-Linked-Size", "Content-Length", "Content-Range", "Content-Encoding",
@@ -279,6 +300,19 @@ def test_an_etag_that_is_no_digest_is_refused(hub: HostileHub, disk: Disk, value
         error = check_ends(checkpoint, disk)
         assert isinstance(error, HubUnavailable)
         assert "is neither a SHA-1 nor a SHA-256" in str(error)
+
+
+def test_what_was_written_outside_of_the_cache_is_not_used(disk: Disk) -> None:
+    outside = disk.outside / "config.json"
+    outside.parent.mkdir()
+    outside.write_bytes(FILES["config.json"])
+    with pytest.raises(CorruptFile, match=rf"had config.json written to {outside}, which is outside of "):
+        keep_if_content(outside, RepositoryFile("config.json", git_blob_id(outside), None))
+    assert outside.exists()
+    folder = cache() / "models--org--one" / "config.json"
+    folder.mkdir(parents=True)
+    with pytest.raises(CorruptFile, match="arrived as something that is no file"):
+        keep_if_content(folder, RepositoryFile("config.json", git_blob_id(outside), None))
 
 
 def test_a_second_look_that_differs_from_the_first_is_refused(hub: HostileHub, disk: Disk) -> None:
@@ -323,6 +357,14 @@ def test_a_redirect_leads_nowhere_wrong(hub: HostileHub, disk: Disk, status: str
                 ),
             )
             check_ends(ask, disk)
+
+
+def test_a_redirect_gives_up_no_encryption() -> None:
+    asked = httpx2.Request("HEAD", "https://hub.invalid/x")
+    for place in ("http://hub.invalid/x", "ftp://hub.invalid/x"):
+        with pytest.raises(HubUnavailable, match="about it: it leads to "):
+            check_head(httpx2.Response(302, headers={"Location": place}, request=asked), "it", None)
+    check_head(httpx2.Response(302, headers={"Location": "https://cdn.invalid/x"}, request=asked), "it", None)
 
 
 # -- ranges

@@ -18,7 +18,6 @@ from seenat import BatchAnswer, SequenceAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables.catalog import batches
 from seenat.registry.errors import CorruptFile, SuiteChanged, UnknownSequence
-from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.neox_index_map import open_index_map
 from seenat.registry.orders.formats.open import FORMATS
 from seenat.registry.orders.order_files import INDEX_MAP
@@ -72,9 +71,8 @@ def manifest(tmp_path: Path, text: np.ndarray, shuffle: np.ndarray, rows: np.nda
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Any:
-    with open_catalog(str(tmp_path / "catalog.sqlite")) as opened:
-        yield opened
+def catalog(sqlite_catalog: Catalog) -> Catalog:
+    return sqlite_catalog
 
 
 def digests(catalog: Catalog, name: str) -> list[tuple[Any, ...]]:

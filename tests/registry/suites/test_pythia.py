@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -47,9 +48,9 @@ FAMILIES = {
 
 
 @pytest.fixture(scope="module")
-def pythia(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+def pythia(tmp_path_factory: pytest.TempPathFactory, catalog_file: Path) -> Iterator[Catalog]:
     """One catalog for all tests of this module, which only read it."""
-    with open_catalog(str(tmp_path_factory.mktemp("pythia") / "catalog.sqlite")) as catalog:
+    with open_catalog(str(shutil.copy(catalog_file, tmp_path_factory.mktemp("pythia")))) as catalog:
         yield catalog
 
 

@@ -187,15 +187,27 @@ def test_a_strange_configuration_is_a_corrupt_file_and_takes_no_memory(folder: P
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
-@pytest.mark.parametrize("values", [{"n_positions": 10**6}, {"n_positions": 10**9}, {"n_layer": 10**8}, {"n_head": 5}])
-def test_positions_and_masks_are_bounded_too(tmp_path: Path, values: dict[str, Any]) -> None:
+def test_a_count_beyond_the_weights_is_refused_before_anything_is_built(folder: Path) -> None:
+    _configure(folder, num_hidden_layers=1_025)
+    with pytest.raises(CorruptFile, match=r"says num_hidden_layers is 1025, and the weights are \d+ tensors"):
+        _load(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_positions": 10**6}, "misshapes"),
+        ({"n_positions": 10**9}, "describes .* numbers, and the weights hold"),
+        ({"n_layer": 10**8}, "is 100000000, and"),
+        ({"n_head": 5}, "makes no model"),
+    ],
+)
+def test_positions_and_masks_are_bounded_too(tmp_path: Path, values: dict[str, Any], message: str) -> None:
     shape = {"n_embd": 32, "n_head": 2, "n_layer": 2, "vocab_size": 97, "n_positions": 64}
     transformers.GPT2LMHeadModel(transformers.GPT2Config(**shape)).save_pretrained(tmp_path)
     assert _load(tmp_path)(IDS).logits.shape == (1, 12, 97)
     _configure(tmp_path, **values)
-    with pytest.raises(
-        CorruptFile, match=r"describes .* numbers, and the weights hold|is 100000000, and|misshapes|makes no model"
-    ):
+    with pytest.raises(CorruptFile, match=message):
         _load(tmp_path)
 
 

@@ -1,0 +1,139 @@
+"""Jobs: what is measured, how far it is at each checkpoint, who works at it, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seenat.remote.actions import ACTIONS, EVENTS
+from seenat.remote.routes import PREFIX
+from seenat.service.pages.asking import Asked
+from seenat.service.pages.page import Page
+
+__all__ = ["JOBS_PAGE", "JOB_PAGE", "Cell", "JobView", "JobsView"]
+
+_CANCEL = next(action.path for action in ACTIONS if action.method == "cancel")
+_STATES = {
+    "done": "all its shards are measured",
+    "running": "a live process works at it",
+    "pending": "nobody works at it yet",
+    "stalled": "who worked at it is gone without having said so",
+    "failed": "only failed shards are left",
+    "cancelled": "it was cancelled; the same command continues it",
+}
+_OPEN = ("running", "pending", "stalled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsView:
+    """All jobs, the newest first."""
+
+    jobs: list[Mapping[str, Any]]
+
+    @property
+    def have_names(self) -> bool:
+        """Whether some have a name of their own."""
+        return any("name" in job for job in self.jobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A checkpoint of a job."""
+
+    step: int
+    counts: Mapping[str, int]
+
+    @property
+    def shards(self) -> int:
+        """All of the checkpoint's."""
+        return sum(self.counts.values())
+
+    @property
+    def state(self) -> str:
+        """`failed` where some did, `running` where one is held, `done`, `part`, or `pending`."""
+        if self.counts["failed"] or self.counts["running"]:
+            return "failed" if self.counts["failed"] else "running"
+        if self.counts["done"] == self.shards:
+            return "done"
+        return "part" if self.counts["done"] else "pending"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job as its page shows it."""
+
+    job: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+
+    @property
+    def state_words(self) -> str:
+        """What its state means."""
+        return _STATES[self.job["state"]]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may go on by itself, so that its page looks again."""
+        return self.job["state"] in _OPEN
+
+    @property
+    def events(self) -> str:
+        """Where the service tells of its changes."""
+        return f"{PREFIX}{EVENTS.format(job=self.job['job'])}"
+
+    @property
+    def cancellation(self) -> str:
+        """Where it is cancelled, with a token."""
+        return f"{PREFIX}{_CANCEL.format(job=self.job['job'])}"
+
+    @property
+    def time_left(self) -> str | None:
+        """At the mean time of a shard so far, by those that work now; None where that is not known."""
+        progress, workers = self.job["progress"], [row for row in self.job.get("workers") or () if row["alive"]]
+        if self.job["state"] != "running" or not progress["done"] or not progress["seconds"]:
+            return None
+        left = progress["shards"] - progress["done"] - progress["failed"]
+        return _duration(left * progress["seconds"] / progress["done"] / max(1, len(workers)))
+
+    @property
+    def selection_words(self) -> str:
+        """Which sequences are measured."""
+        selection = self.job["selection"]
+        sequences = selection.get("sequences")
+        if sequences is None:
+            return "those of a list"
+        chosen = f"{sequences['start']:,} to {sequences['stop'] - 1:,}"
+        if selection.get("sample"):
+            chosen = f"{selection['sample']:,} drawn from {chosen}, seed {selection['seed']}"
+        return (
+            f"{chosen}, seen or not"
+            if selection.get("unseen")
+            else f"{chosen}, of which each checkpoint those it had seen"
+        )
+
+
+def jobs_view(asked: Asked) -> JobsView:
+    """The page of all jobs."""
+    return JobsView(jobs=asked.ask("/jobs"))
+
+
+def job_view(asked: Asked) -> JobView:
+    """The page of a job."""
+    job = asked.ask("/jobs/{job}", job=asked.get("job"))
+    names = ("pending", "running", "done", "failed")
+    cells = (Cell(step=row["step"], counts={name: row[name] for name in names}) for row in job["checkpoints"])
+    return JobView(job=job, cells=tuple(cells))
+
+
+def _duration(seconds: float) -> str:
+    """About how long, in two units at most."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"about {minutes} min"
+    return f"about {minutes // 60} h {minutes % 60} min"
+
+
+JOBS_PAGE = Page(path="/jobs", template="questions/jobs.html", view=jobs_view, shows=("/jobs",), label="Jobs")
+JOB_PAGE = Page(path="/jobs/{job}", template="questions/job.html", view=job_view, shows=("/jobs/{job}",))
