@@ -7,6 +7,7 @@ they serve nobody, and end last.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -38,6 +39,8 @@ _DRAIN_SECONDS = 1
 _QUIET_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 15
 _BACKLOG = 1024
+# uvicorn ends a worker that does not answer it within this, and a busy machine takes longer than its 5 s to start one.
+_START_SECONDS = 60
 _stopping = False
 
 
@@ -85,6 +88,14 @@ def _is_stopping() -> bool:
     return _stopping
 
 
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would hold the address for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 @dataclass(frozen=True)
 class _App:
     """Makes the application within a worker, to which this is sent."""
@@ -95,12 +106,16 @@ class _App:
         log_to_stderr()
         if self.settings.workers > 1:
             _hear_of_the_end()
+            threading.Thread(target=_end_with_parent, daemon=True).start()
         BoundedProtocol.bounds = self.settings.limits
         return build_app(self.settings, _is_stopping)
 
 
 def run(settings: ServiceSettings, on_address: Callable[[str], None] | None = None) -> None:
-    """Serve until a signal ends it; `on_address` hears where, before anything answers there. Raises `InvalidValue` for an address that cannot be used."""
+    """Serve until a signal ends it; `on_address` hears where, before anything answers there.
+
+    Raises `InvalidValue` for an address that cannot be used.
+    """
     with ExitStack() as stack:
         _run(_with_shared(settings, stack) if settings.workers > 1 else settings, on_address)
 
@@ -136,6 +151,7 @@ def _run(settings: ServiceSettings, on_address: Callable[[str], None] | None) ->
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_worker_healthcheck=_START_SECONDS,
         backlog=_BACKLOG,
     )
     jobs = workers_for_jobs(settings.workers_for_jobs, settings.url)

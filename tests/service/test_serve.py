@@ -47,7 +47,7 @@ def process(*args: str, home: Path, url: Path) -> Iterator[tuple[subprocess.Pope
 
 
 def until_answered(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
             httpx2.get(f"{url}/health")
@@ -101,6 +101,20 @@ def test_workers_share_an_address(tmp_path: Path, pocket_path: Path) -> None:
             assert "seenat_requests_in_flight 1.0" in page
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 0
+
+
+def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path, pocket_path: Path) -> None:
+    with process("--workers", "2", home=tmp_path, url=pocket_path) as (started, url, _):
+        until_answered(url)
+        started.kill()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                httpx2.get(f"{url}/health", timeout=1)
+            except httpx2.TransportError:
+                return
+            time.sleep(0.1)
+        pytest.fail("they still answer")
 
 
 def test_it_says_when_others_can_reach_it(tmp_path: Path, pocket_path: Path) -> None:
