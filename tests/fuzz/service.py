@@ -1,22 +1,27 @@
 """Fuzz the service: `PYTHONPATH=tests python -m fuzz.service --requests 100000`; a part of `make fuzz`.
 
-It asks a service on loopback over a new catalog with the pocket suite registered, and sends it bodies with a token, one in ten
+It asks the application itself, over a new catalog with the pocket suite registered, and sends it bodies with a token, one in ten
 of the requests. A status of 500 is a failure.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import click
 from huggingface_hub import constants
+from starlette.types import ASGIApp
 from support.requests import posts, requests
-from support.served import running
 from support.tokens import bearer
 
 import seenat
+from seenat.service.app import build_app
 from seenat.service.settings import Limits, ServiceSettings
 
 __all__ = ["main"]
@@ -33,12 +38,22 @@ def main(number: int, seed: int) -> None:
         with seenat.open(str(path)) as catalog:
             catalog.register(catalog.train_pocket_suite())
             catalog.index.build("pocket-order")
-            token = bearer(str(catalog.access.create_token("jobs:write").text))
+            token = bearer(str(catalog.access.create_token("jobs:write").text))["authorization"]
         limits = Limits(requests_per_second=0, answer_seconds=5)
         app = build_app(ServiceSettings(url=str(path), limits=limits))
-        statuses = asyncio.run(_ask_all(app, number, seed))
+        statuses = asyncio.run(_ask_all(app, number, seed, token.encode()))
     click.echo(", ".join(f"{status}: {count:,}" for status, count in sorted(statuses.items())))
     raise SystemExit(bool(statuses[500]))
+
+
+async def _ask_all(app: ASGIApp, number: int, seed: int, token: bytes) -> Counter[int]:
+    statuses: Counter[int] = Counter()
+    for asked in requests(seed, number - number // 10):
+        _count(statuses, await _ask(app, asked, "GET", []), asked)
+    for asked, body, kind in posts(seed, number // 10):
+        headers = [(b"content-type", kind.encode()), (b"authorization", token)]
+        _count(statuses, await _ask(app, asked, "POST", headers, body), f"{asked} {body!r}")
+    return statuses
 
 
 def _count(statuses: Counter[int], status: int, asked: str) -> None:
@@ -47,30 +62,28 @@ def _count(statuses: Counter[int], status: int, asked: str) -> None:
         click.echo(f"500  {asked}")
 
 
-async def _ask_all(app: ASGIApp, number: int, seed: int) -> Counter[int]:
-    statuses: Counter[int] = Counter()
-    for asked in requests(seed, number):
-        status = await _ask(app, asked)
-        statuses[status] += 1
-        if status == 500:
-            click.echo(f"500  {asked}")
-    return statuses
-
-
-async def _ask(app: ASGIApp, asked: str) -> int:
+async def _ask(app: ASGIApp, asked: str, method: str, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> int:
     """The status of an answer, all of which is read."""
     path, _, query = asked.partition("?")
     raw = path.encode("utf-8", "surrogatepass")
     scope = {
-        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"},
-        **{"path": unquote_to_bytes(raw).decode("utf-8", "replace"), "raw_path": raw, "root_path": ""},
-        **{"query_string": query.encode("utf-8", "surrogatepass"), "headers": [(b"host", b"localhost")]},
-        **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)},
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote_to_bytes(raw).decode("utf-8", "replace"),
+        "raw_path": raw,
+        "root_path": "",
+        "query_string": query.encode("utf-8", "surrogatepass"),
+        "headers": [(b"host", b"localhost"), *headers],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
     }
     found: list[int] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
