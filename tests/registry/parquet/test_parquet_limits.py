@@ -95,8 +95,8 @@ def test_one_row_with_the_ids_of_all_is_not_decoded(tmp_path: Path, version: str
     "error", [StopIteration(), MemoryError(), OSError(5, "Input/output error"), KeyError("a")], ids=repr
 )
 def test_whatever_a_library_raises_is_one_error(error: Exception) -> None:
-    told = r"a.parquet cannot be read as a Parquet file: .+; download it again"
-    with pytest.raises(CorruptFile, match=told), reading("a.parquet"):
+    said = r"a.parquet cannot be read as a Parquet file: .+; download it again"
+    with pytest.raises(CorruptFile, match=said), reading("a.parquet"):
         raise error
 
 
