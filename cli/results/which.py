@@ -172,7 +172,7 @@ def changed(
     \b
     Examples:
       seenat which changed pocket-230k --since 256 --until 384
-      seenat which changed pocket-230k --since 384 --other pocket-660k --change gained --limit 5
+      seenat which changed pocket-230k --since 384 --other pocket-660k --limit 5
     """
     with open_catalog() as catalog:
         answer = catalog.which.changed(

@@ -63,12 +63,12 @@ def serve(
 
     \b
     Examples:
-      seenat serve                         http://127.0.0.1:8000/api/v1/models
-      seenat serve --port 0 --no-text      at a free port, without training data
-      seenat serve --demo                  a small suite, trained and measured here
+      seenat serve                       http://127.0.0.1:8000/api/v1/models
+      seenat serve --port 0 --no-text    at a free port, without training data
+      seenat serve --demo                a small suite, trained and measured
       seenat serve --config serve.toml --show-origin
       seenat serve --host 0.0.0.0 --known-as seenat.example.org
-      seenat serve --workers-for-jobs 1    measures what is submitted
+      seenat serve --workers-for-jobs 1  measures what is submitted
     """
     if show_origin:
         Output().table(("<setting", "<value", "<from"), origins(context))

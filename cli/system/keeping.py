@@ -59,7 +59,6 @@ def restore(folder: Path, as_json: bool) -> None:
     \b
     Examples:
       seenat db restore seenat-backup
-      seenat db restore seenat-backup --json
     """
     import seenat
 

@@ -78,8 +78,10 @@ def test_every_example_runs(pocket_home: Path, tmp_path: Path) -> None:
     for args in lines:
         if args[0] in TESTED_ELSEWHERE:
             continue
-        # The demo registers a suite of this name from elsewhere, so registering one's own goes to a home of its own.
-        home = tmp_path / "home" if args[0] == "register" else pocket_home
+        # The demo registers a suite of this name from elsewhere, so registering one's own goes to a home of its own. So does
+        # what is restored, which makes a catalog.
+        own = "home" if args[0] == "register" else "restored" if args[:2] == ["db", "restore"] else None
+        home = pocket_home if own is None else tmp_path / own
         done = run_process(home, ["my-run/SUITE.toml" if arg == "SUITE.toml" else arg for arg in args], folder=tmp_path)
         assert done.returncode == 0, (args, done.stderr)
         assert done.stdout, args

@@ -18,7 +18,7 @@ ROOMS = ("registry", "memorization", "attribution", "cli", "src/seenat")
 
 WRITERS = {"insert": 0, "update": 0, "delete": 0, "bulk_insert": 1, "insert_rows": 1, "upsert": 1}
 """Functions that write to a table, and which of their arguments it is."""
-FOR_ANY_TABLE = {"registry/database/bulk_insert.py", "registry/database/rows.py"}
+FOR_ANY_TABLE = {"registry/database/bulk_insert.py", "registry/database/copy_rows.py", "registry/database/rows.py"}
 """The modules of such functions; everywhere else the table is named where it is written."""
 STATEMENT = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
