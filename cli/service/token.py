@@ -23,7 +23,7 @@ def token() -> None:
 
     \b
     Example:
-      seenat token list
+      seenat token create --scope jobs:write
     """
 
 
