@@ -77,9 +77,12 @@ async def _ask(app: ASGIApp, method: str, asked: str, body: bytes, headers: Mapp
     scope |= {"headers": [(name.encode(), value.encode()) for name, value in sent.items()]}
     scope |= {"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
     found: list[int] = []
+    left = [body]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not left:  # Whoever streams waits for a client that goes away; this one stays.
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": left.pop(), "more_body": False}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
