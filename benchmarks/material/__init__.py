@@ -4,5 +4,6 @@ shapes     Pythia's shapes with weights, and rows of ids for them
 trained    a model of Pythia-14m's shape, trained on real text
 synthetic_suite  a suite of sequences that do not exist, which the tests use too
 phrases    an order of Pythia's shape, of made-up ids as unevenly frequent as text's
+served     `seenat serve` in a process of its own; load.lua has wrk ask it
 synthetic  results without models, drawn from a law and committed as a job commits
 """
