@@ -5,5 +5,6 @@ trained    a model of Pythia-14m's shape, trained on real text
 synthetic_suite  a suite of sequences that do not exist, which the tests use too
 served     the service in a process of its own, and what it takes
 phrases    an order of Pythia's shape, of made-up ids as unevenly frequent as text's
+served     `seenat serve` in a process of its own; load.lua has wrk ask it
 synthetic  results without models, drawn from a law and committed as a job commits
 """

@@ -7,6 +7,6 @@ memory     the most memory that measuring takes
 whole_job  a job as users run it, beside the engine alone
 influence  influence by differences, forward mode and gradients
 scale      results of ten million sequences: written, compacted, read
-service    the service under load
+service    the service under load: look-ups, latency, memory, CSV
 ngrams     the index of an order of a billion ids: built, opened, searched
 """
