@@ -19,7 +19,7 @@ from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
-    from seenat import Catalog, Exposure, FindOptions, Found, MeasuredText
+    from seenat import Catalog, Exposure, FindOptions, Found, MeasuredText, SearchOptions
 
 __all__ = ["find"]
 
@@ -87,7 +87,7 @@ def find(
             answers = [_measured(catalog, query, steps, prompt, options, show) for query in queries]
         else:
             answers = list(catalog.find_all(queries, **options))
-        curve = None if plot is None else catalog.exposure_curve(_only(queries), **options)
+        curve = None if plot is None else catalog.exposure_curve(_only(queries), **_search(options))
     out = Output(as_json)
     if as_json and file is not None:
         for answer in answers:
@@ -131,6 +131,12 @@ def _measured(
         ),
         **options,
     )
+
+
+def _search(options: FindOptions) -> SearchOptions:
+    """The options without those that say which exposures are listed."""
+    listing = ("limit", "after", "count", "context")
+    return {key: value for key, value in options.items() if key not in listing}  # type: ignore[return-value]
 
 
 def _only(queries: list[str | Sequence[int]]) -> str | Sequence[int]:

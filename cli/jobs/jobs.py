@@ -59,7 +59,7 @@ def jobs(as_json: bool) -> None:
             columns = (*columns, heading)
             for cells, row in zip(rows, all_jobs, strict=True):
                 cells.append(words(row))
-    out.table(columns, rows, spare=("created (UTC)",))
+    out.table(columns, rows, spare=("created (UTC)", "reused"))
 
 
 @click.command()

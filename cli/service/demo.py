@@ -8,9 +8,8 @@ import urllib.error
 import urllib.request
 import webbrowser
 
-import click
-
 from seenat.cli.framework.output import Output
+from seenat.cli.framework.terminal import say
 
 __all__ = ["open_when_ready", "prepare_demo"]
 
@@ -44,4 +43,4 @@ def _open(address: str) -> None:
         else:
             break
     if not webbrowser.open(address):
-        click.echo(f"No browser is here; open {address} yourself.", err=True)
+        say(f"No browser is here; open {address} yourself.")

@@ -166,10 +166,11 @@ def find_measurement(
 def find_with_others(
     connection: Connection, model: Model, protocol_id: str | None = None, *, measures: tuple[str, ...] = DECODED
 ) -> tuple[Measurement, tuple[ProtocolName, ...]]:
-    """What `find_measurement` chooses, and the other protocols by which the model has results, for the answer to name."""
+    """What `find_measurement` chooses, and the other protocols that can answer too, for the answer to name."""
     known = measurements_of(connection, model)
     chosen = _choose(connection, model, known, protocol_id, measures)
-    others = _with_values(connection, [each for each in known if each.id != chosen.id])
+    can_answer = [each for each in known if each.id != chosen.id and each.protocol.measure in measures]
+    others = _with_values(connection, can_answer)
     return chosen, tuple(ProtocolName.of(each.protocol) for each in others)
 
 

@@ -250,7 +250,7 @@ if TYPE_CHECKING:
     from seenat.results.exports import ExportOptions
     from seenat.results.studies import Studies
     from seenat.results.which import Which
-    from seenat.texts.find import FindOptions, Texts
+    from seenat.texts.find import FindOptions, SearchOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.texts.influence import InfluenceOptions
     from seenat.texts.trace import GenerateOptions, TraceOptions, Tracing
@@ -276,12 +276,12 @@ __all__ = [
     "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
     "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
     "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
-    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SeenatError", "Selection",
-    "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference",
-    "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
-    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
-    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
+    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError",
+    "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues",
+    "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
+    "StillNeeded", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged",
+    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
+    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
     "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
     "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
     "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",

@@ -85,7 +85,7 @@ _NAMES = {
     "remote.answers": "RemoteAnswer",
     "remote.client": "RemoteCatalog",
     "results.studies": "Studies",
-    "texts.find": "FindOptions Texts",
+    "texts.find": "FindOptions SearchOptions Texts",
     "texts.trace": "GenerateOptions TraceOptions Tracing",
     "results.which": "Which",
 }

@@ -136,7 +136,7 @@ def test_memorize_says_what_it_does_on_stderr_only(call: Call) -> None:
 def test_jobs_and_job(call: Call) -> None:
     found = answer(call, "jobs")
     assert found[-1]["job"] == 1
-    assert set(found[-1]) == set(answer(call, "job", "1")) - {"adaptive", "failures"}
+    assert set(found[-1]) == set(answer(call, "job", "1")) - {"adaptive", "checkpoints", "failures"}
 
 
 def test_register(call: Call, pocket_manifest: Path) -> None:

@@ -41,7 +41,12 @@ WHERE location LIKE 'hf://%'
 """The batches of Pythia's two orders: 286,000 rows that follow from their place, and would be two thirds of the archive."""
 
 SINCE = {"card", "other_protocols", "recitals"}
-"""Keys that answers have had since: those that were there before them are compared without."""
+SINCE_OF = {
+    "batch": {"learning_rate"},
+    "model": {"id", "learning_rates"},
+    "study": {"risks"},
+}
+"""Keys that answers have had since, of all commands and of some: those that were there before them are compared without."""
 
 Call = Callable[..., tuple[int, str]]
 Counts = dict[str, int]
@@ -201,8 +206,11 @@ def without_new_keys(printed: str, args: tuple[str, ...]) -> str:
         answer = json.loads(printed)
     except ValueError:
         return printed
-    new = SINCE | ({"learning_rate"} if args[0] == "batch" else set())
-    kept = json.dumps(_without(answer, new))
+    new = SINCE | SINCE_OF.get(args[0], set())
+    shown = {**answer} if isinstance(answer, dict) else answer
+    if args[0] == "job":
+        shown.pop("checkpoints", None)  # Of its adaptive job the key is an old one.
+    kept = json.dumps(_without(shown, new))
     return f"{kept}\n" if json.dumps(answer) + "\n" == printed else printed
 
 

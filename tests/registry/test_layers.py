@@ -25,7 +25,7 @@ LAYERS = (
     ("storage", "parquet"),
     ("checkpoints",),
     ("hub", "database"),
-    ("orders",),
+    ("access", "orders"),
     ("orders/text",),
     ("orders/formats",),
     ("orders/remote", "exports"),

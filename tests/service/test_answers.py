@@ -17,7 +17,7 @@ from seenat.registry.answer import to_json
 from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
-NOT_FOR_REQUESTS = {"out", "html", "progress", "scan"}
+NOT_FOR_REQUESTS = {"out", "html", "progress", "reading", "scan"}
 """What of a method writes a file, tells a caller how far it is, or reads an order for minutes."""
 
 NOT_ANSWERED = {"models-model-comparisons"}
@@ -60,7 +60,11 @@ def keywords(method: Any) -> set[str]:
 
 
 def _options() -> dict[str, Any]:
-    return {"FindOptions": seenat.FindOptions, "TraceOptions": seenat.TraceOptions}
+    return {
+        "FindOptions": seenat.FindOptions,
+        "SearchOptions": seenat.SearchOptions,
+        "TraceOptions": seenat.TraceOptions,
+    }
 
 
 @pytest.mark.parametrize("method", {route.method: route for route in ROUTES}.values(), ids=lambda route: route.method)

@@ -30,6 +30,7 @@ LINES = {
     "trajectory": ["pocket-230k 20"],
     "onset": ["pocket-230k", "pocket-230k pocket-660k --limit 2"],
     "which first": ["pocket-230k --by 384 --limit 3"],
+    "which changed": ["pocket-230k --since 256 --limit 3"],
     "which kept": ["pocket-230k --since 256"],
     "which relearned": ["pocket-230k"],
     "which batches": ["pocket-230k --step 384 --batches 0:8"],

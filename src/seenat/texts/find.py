@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from seenat.lookups import CatalogSection
 from seenat.registry.answer import Answers
@@ -22,22 +22,27 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.orders import Order
     from seenat.texts.indexes import Indexes
 
-__all__ = ["FindOptions", "Texts", "parse_ids", "parse_place"]
+__all__ = ["FindOptions", "SearchOptions", "Texts", "parse_ids", "parse_place"]
 
 
-class FindOptions(TypedDict, total=False):
-    """Keywords of `Catalog.find`, as its help explains them."""
+class SearchOptions(TypedDict, total=False):
+    """Keywords that say where a text is searched, and how; the help of `Catalog.find` explains them."""
 
     order: str | Order | None
     model: str | Model | None
     step: int | str | None
+    scan: BatchRange | str | None
+    variants: bool
+    reading: Callable[[int, int], None] | None
+
+
+class FindOptions(SearchOptions, total=False):
+    """Keywords of `Catalog.find`, as its help explains them."""
+
     limit: int
     after: tuple[int, int] | None
     count: bool
-    scan: BatchRange | str | None
     context: int
-    variants: bool
-    reading: Callable[[int, int], None] | None
 
 
 class Texts(CatalogSection):
@@ -78,25 +83,27 @@ class Texts(CatalogSection):
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             return Answers(find(opened, viewpoint, list(queries), request))
 
-    def exposure_steps(self, query: Query, **options: Unpack[FindOptions]) -> tuple[int, ...]:
+    def exposure_steps(self, query: Query, **options: Unpack[SearchOptions]) -> tuple[int, ...]:
         """The step of every exposure of a text, ascending: the update that consumed it; options as of `find`."""
         viewpoint, sequences = self._exposed(query, options)
         sequences.sort()
         return tuple((sequences // viewpoint.sequences_per_batch + 1).tolist())
 
-    def exposure_curve(self, query: Query, **options: Unpack[FindOptions]) -> ExposureCurve:
+    def exposure_curve(self, query: Query, **options: Unpack[SearchOptions]) -> ExposureCurve:
         """How many exposures of a text there had been by which step, in at most a thousand points; options as of `find`."""
         from seenat.attribution.find.curve import ExposureCurve
 
         return ExposureCurve.of(query, *self._exposed(query, options))
 
-    def _exposed(self, query: Query, options: FindOptions) -> tuple[Viewpoint, npt.NDArray[np.int64]]:
+    def _exposed(self, query: Query, options: SearchOptions) -> tuple[Viewpoint, npt.NDArray[np.int64]]:
         from seenat.attribution.find.find import exposed_sequences
         from seenat.attribution.ngrams.open import open_indexes
 
         viewpoint = self._viewpoint(options.get("order"), options.get("model"), options.get("step"))
         with open_indexes(self._registry.database, viewpoint.order) as opened:
-            return viewpoint, exposed_sequences(opened, viewpoint, query, self._request(viewpoint, options))
+            return viewpoint, exposed_sequences(
+                opened, viewpoint, query, self._request(viewpoint, cast("FindOptions", options))
+            )
 
     def measure_text(
         self,

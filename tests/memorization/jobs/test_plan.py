@@ -125,7 +125,7 @@ def test_another_protocol_computes_anew_into_an_array_of_its_own(mine_catalog, m
     model = mine_catalog.model("mine-a")
     assert onsets(mine_catalog, model, SHORT.id).protocol == SHORT
     assert onsets(mine_catalog, model, other.id).protocol == other
-    with pytest.raises(InvalidValue, match="several protocols; choose one of"):
+    with pytest.raises(InvalidValue, match="several protocols; choose one with --protocol"):
         onsets(mine_catalog, model)
 
 

@@ -320,7 +320,8 @@ def test_sigterm_drains_a_worker(mine_catalog, workers, long_undisturbed, commit
     assert (left.state, left.progress.running, left.workers) == ("pending", 0, ())
     said = output.read_text()
     assert "Asked to end: the shard that is measured is finished first" in said
-    assert said.splitlines()[-1].startswith(f"{left.progress.done} shards of job 1 done")
+    assert f"\n{left.progress.done} shards of job 1 done" in said
+    assert said.splitlines()[-1].startswith("See when: seenat onset mine-a")
     assert unrecorded(mine_catalog) == []
     cancelled = CliRunner().invoke(command, ["cancel", "1"], catch_exceptions=False)
     assert cancelled.stdout == f"Job 1 is cancelled; {left.progress.done} of its 150 shards are done, and are kept.\n"

@@ -72,9 +72,31 @@ def test_json_says_where_to_go_on(sqlite_catalog):
     made = SyntheticResults.registered(sqlite_catalog)
     made.commit_all()
     told = first_memorized(made.catalog, made.model, 70, limit=2).to_json()
-    assert set(told) == {"model", "order", "protocol", "by", "count", "unseen", "sequences", "next", "adaptive"}
+    assert set(told) == {
+        "model",
+        "order",
+        "protocol",
+        "by",
+        "count",
+        "unseen",
+        "sequences",
+        "next",
+        "adaptive",
+        "other_protocols",
+    }
     last = told["sequences"][-1]
     assert told["next"] == {"step": last["onset"]["step"], "sequence": last["sequence"]}
     told = memorized_by_batch(made.catalog, made.model, 70, BatchRange(3, 4)).to_json()
-    assert set(told) == {"model", "order", "protocol", "step", "batches", "measured", "memorized", "counts", "adaptive"}
+    assert set(told) == {
+        "model",
+        "order",
+        "protocol",
+        "step",
+        "batches",
+        "measured",
+        "memorized",
+        "counts",
+        "adaptive",
+        "other_protocols",
+    }
     assert told["counts"] == [{"batch": 3, "seen": True, **{key: told[key] for key in ("measured", "memorized")}}]

@@ -62,4 +62,12 @@ def test_larger_models_memorize_more(measured_pocket: Catalog) -> None:
     assert last == sorted(last)
     sizes = [one.parameters for one in found]
     assert sizes == sorted(sizes)
-    assert set(found[0].to_json()) == {"model", "order", "protocol", "parameters", "steps", "adaptive"}
+    assert set(found[0].to_json()) == {
+        "model",
+        "order",
+        "protocol",
+        "parameters",
+        "steps",
+        "adaptive",
+        "other_protocols",
+    }
