@@ -17,7 +17,7 @@ from seenat.registry.answer import to_json
 from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
-NOT_FOR_REQUESTS = {"out", "html", "progress", "scan"}
+NOT_FOR_REQUESTS = {"out", "html", "progress", "reading", "scan"}
 """What of a method writes a file, tells a caller how far it is, or reads an order for minutes."""
 
 NOT_ANSWERED = {"models-model-comparisons"}
