@@ -84,7 +84,7 @@ def test_methods_take_what_the_library_takes(remote: seenat.RemoteCatalog) -> No
     with pytest.raises(seenat.InvalidValue, match="out"):
         remote.batch("pocket-order", 0, out="x.npy")
     assert {"models", "step", "which", "studies", "close"} <= set(dir(remote))
-    assert set(dir(remote.which)) == {"first", "earlier", "kept", "relearned", "changed", "batches"}
+    assert set(dir(remote.which)) == {"first", "kept", "relearned", "changed", "earlier", "batches"}
     assert "protocol" in (remote.onsets.__doc__ or "") or remote.onsets.__doc__
 
 

@@ -33,6 +33,7 @@ LINES = {
     "which changed": ["pocket-230k --since 256 --limit 3"],
     "which kept": ["pocket-230k --since 256"],
     "which relearned": ["pocket-230k"],
+    "which changed": ["pocket-230k --since 256 --until 384"],
     "which batches": ["pocket-230k --step 384 --batches 0:8"],
     "study onsets": ["pocket-230k"],
     "study forgetting": ["pocket-230k"],

@@ -32,6 +32,9 @@ __all__ = ["RemoteCatalog"]
 _MOST_BYTES = 256 << 20
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
 
+# Nobody tells how far a service is, and it writes no files and reads no order for minutes.
+_NOT_ASKED = ("progress", "reading", "html", "out", "scan")
+
 _BY_METHOD: dict[str, list[Route]] = {}
 for _route in ROUTES:
     _BY_METHOD.setdefault(_route.method, []).append(_route)
@@ -137,12 +140,12 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
     signature = inspect.signature(method)
     found = dict(signature.bind(None, *positional, **named).arguments)
     found.pop("self")
-    for name in ("progress", "html", "out", "scan"):  # Nobody tells how far a service is, and it writes no files.
-        if not found.get(name) or name == "progress":
-            found.pop(name, None)
     for name, parameter in signature.parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             found |= found.pop(name, {})
+    for name in _NOT_ASKED:
+        if not found.get(name) or callable(found[name]):
+            found.pop(name, None)
     if "query" in found:
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)

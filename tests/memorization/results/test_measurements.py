@@ -54,7 +54,7 @@ def test_the_one_to_answer_from_is_asked_for_or_the_usual_one(mine_catalog):
         ensure_measurement(connection, model, Protocol())
         assert find_measurement(connection, model).protocol == Protocol()
         assert find_measurement(connection, model, odd[1].id[:6]).protocol == odd[1]
-        with pytest.raises(NotMeasured, match=f"by protocol ffff yet; measured by {odd[0].id}") as caught:
+        with pytest.raises(NotMeasured, match=f"by protocol ffff yet; there is {odd[0].id}") as caught:
             find_measurement(connection, model, "ffff")
     assert caught.value.nearest == (odd[0].id, odd[1].id, Protocol().id)
 
