@@ -30,7 +30,6 @@ LINES = {
     "trajectory": ["pocket-230k 20"],
     "onset": ["pocket-230k", "pocket-230k pocket-660k --limit 2"],
     "which first": ["pocket-230k --by 384 --limit 3"],
-    "which changed": ["pocket-230k --since 256 --limit 3"],
     "which kept": ["pocket-230k --since 256"],
     "which relearned": ["pocket-230k"],
     "which changed": ["pocket-230k --since 256 --until 384"],
