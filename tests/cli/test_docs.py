@@ -32,8 +32,8 @@ TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "d
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-ELSEWHERE = ("seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
-"""Lines that need the hub; the tests of their rooms run them against one of their own."""
+ELSEWHERE = ("seenat serve", "seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
+"""Lines that do not end, or need the hub; the tests of their rooms run them, against one of their own."""
 
 FEWER = ("--sequences", "0:512")
 """Added to what measures a whole run in many ways: the others are measured likewise, in half a minute."""
