@@ -121,9 +121,10 @@ def miss_words(plan: Mapping[str, Any]) -> str:
     )
 
 
-def rate_words(job: Job) -> str:
-    """How many sequences a second a job measured."""
-    return f"{job.progress.measured / job.progress.seconds:,.0f} sequences a second"
+def rate_words(job: Job) -> str | None:
+    """How many sequences a second a job measured; None where it measured nothing."""
+    rate = job.progress.values_per_second
+    return f"{rate:,.0f} sequences a second" if rate else None
 
 
 def steps_words(steps: tuple[int, ...]) -> str:

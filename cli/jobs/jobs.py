@@ -156,7 +156,7 @@ def _job_facts(shown: Job) -> list[tuple[str, Any]]:
         ("sequences", f"{selection.sequences}{sampled}, {'seen or not' if selection.unseen else 'those seen'}"),
         ("shards", f"{counts.shards:,}: {', '.join(shards)}"),
         ("values", f"{counts.measured:,} measured, {counts.reused:,} reused"),
-        ("rate", rate_words(shown) if counts.measured and counts.seconds else None),
+        ("rate", rate_words(shown)),
         ("created", f"{moment(shown.created_at)} UTC"),
         ("finished", f"{moment(shown.finished_at)} UTC" if shown.finished_at else None),
         ("cancelled", f"{moment(shown.cancelled_at)} UTC" if shown.cancelled_at else None),

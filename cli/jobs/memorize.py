@@ -190,7 +190,8 @@ def _show(out: Output, answer: MemorizeAnswer) -> None:
 
 def _summary(job: Job) -> str:
     counts = job.progress
-    rate = f", {rate_words(job)}" if counts.measured and counts.seconds else ""
+    words = rate_words(job)
+    rate = f", {words}" if words else ""
     reused = f"; {counts.reused:,} were measured before" if counts.reused else ""
     return f"Job {job.id} of {job.model}: {plural(counts.measured, 'value')} measured{rate}{reused}."
 
