@@ -61,6 +61,8 @@ class EvaluationRun:
     shots: int = 0
     values: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By task and metric; finite."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the tasks that state one."""
     timestamp: str
     """When it was run, sortable, from the file's name; empty where that has none."""
     note: str | None = None
@@ -112,7 +114,8 @@ def _runs(
     run = replace(run, note="; ".join(odd) or None)
     checked = []
     for shots, values in sorted(results.by_shots.items()):
-        one = _checked_against_names(path, replace(run, shots=shots, values=values))
+        versions = {task: results.versions[task] for task, _ in values if task in results.versions}
+        one = _checked_against_names(path, replace(run, shots=shots, values=values, versions=versions))
         if isinstance(one, Rejected):
             return one
         checked.append(one)

@@ -46,6 +46,8 @@ class Verdict:
     shots: int | None = None
     timestamp: str = ""
     values: Mapping[tuple[str, str], float] | None = None
+    versions: Mapping[str, str] | None = None
+    """Of the tasks that state one; None where none does."""
 
     @property
     def path(self) -> str:
@@ -63,6 +65,7 @@ class Verdict:
             "model_id": self.model_id,
             "step": self.step,
             "shots": self.shots,
+            "versions": self.versions,
         }
 
 
@@ -97,6 +100,7 @@ class Judge:
                 shots=run.shots,
                 timestamp=run.timestamp,
                 values=run.values,
+                versions=run.versions or None,
             )
             for run, model, step in outcome
         ]
@@ -197,7 +201,7 @@ def without_repetitions(verdicts: Sequence[Verdict]) -> list[Verdict]:
             groups[PurePosixPath(verdict.file).parent, verdict.model_id, verdict.step, verdict.shots].append(verdict)
     superseded = {path: reason for group in groups.values() for path, reason in _superseded(group).items()}
     return [
-        replace(verdict, status="quarantined", reason=superseded[verdict.path], values=None)
+        replace(verdict, status="quarantined", reason=superseded[verdict.path], values=None, versions=None)
         if verdict.path in superseded
         else verdict
         for verdict in verdicts

@@ -34,6 +34,8 @@ _FIRST = ("zero-shot", "five-shot")
 # Folders whose runs are kept apart from all others.
 _APART = ("baseline",)
 
+_OF_FILE = [evaluation_files.c[name] for name in ("path", "step", "shots", "versions")]
+
 # Task, metric, number of examples, step and series.
 _Key = tuple[str, str, int, int, str | None]
 
@@ -42,8 +44,19 @@ _Key = tuple[str, str, int, int, str | None]
 class BenchmarkValue(Answer):
     """One number of one checkpoint."""
 
-    json_names = ("task", "metric", "shots", "step", "value", "stderr=error", "file", "repetitions", "series")
-    json_only_with: ClassVar[Mapping[str, str]] = {"series": "series"}
+    json_names = (
+        "task",
+        "metric",
+        "shots",
+        "step",
+        "value",
+        "stderr=error",
+        "file",
+        "repetitions",
+        "series",
+        "version",
+    )
+    json_only_with: ClassVar[Mapping[str, str]] = {"series": "series", "version": "version"}
 
     task: str
     metric: str
@@ -57,6 +70,8 @@ class BenchmarkValue(Answer):
     """The same number in other files."""
     series: str | None = None
     """`baseline` where it is one of the intervention study's; None for all other runs."""
+    version: str | None = None
+    """Of the task, where the file states it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,18 +125,20 @@ def _fits(value: BenchmarkValue, task: str | None, metric: str | None) -> bool:
 
 def _values(connection: Connection, model: Model, shots: int | None) -> list[BenchmarkValue]:
     query = (
-        select(evaluation_files.c.path, evaluation_files.c.step, evaluation_files.c.shots, evaluations)
+        select(*_OF_FILE, evaluations)
         .join(evaluations, evaluations.c.file_id == evaluation_files.c.id)
         .where(evaluation_files.c.model_id == model.id, evaluation_files.c.status == "imported")
     )
     if shots is not None:
         query = query.where(evaluation_files.c.shots == shots)
     numbers: dict[_Key, dict[str, float]] = defaultdict(dict)
+    versions: dict[str, Mapping[str, str]] = {}
     for row in connection.execute(query):
         series = next((part for part in row.path.split("/") if part in _APART), None)
         numbers[row.task, row.metric, row.shots, row.step, series][row.path] = row.value
+        versions[row.path] = row.versions or {}
     return [
-        _value(key, files, numbers.get((key[0], _error_of(key[1]), *key[2:]), {}))
+        _value(key, files, numbers.get((key[0], _error_of(key[1]), *key[2:]), {}), versions)
         for key, files in numbers.items()
         if not _is_error(key[1])
     ]
@@ -137,7 +154,9 @@ def _error_of(metric: str) -> str:
     return f"{name}{_ERROR}{comma}{filtered}"
 
 
-def _value(key: _Key, files: Mapping[str, float], errors: Mapping[str, float]) -> BenchmarkValue:
+def _value(
+    key: _Key, files: Mapping[str, float], errors: Mapping[str, float], versions: Mapping[str, Mapping[str, str]]
+) -> BenchmarkValue:
     task, metric, shots, step, series = key
     path, *others = sorted(sorted(files, reverse=True), key=lambda file: not set(_FIRST) & set(file.split("/")))
     return BenchmarkValue(
@@ -150,6 +169,7 @@ def _value(key: _Key, files: Mapping[str, float], errors: Mapping[str, float]) -
         file=path,
         repetitions=tuple(files[other] for other in others),
         series=series,
+        version=versions[path].get(task),
     )
 
 

@@ -23,7 +23,7 @@ __all__ = ["TaskResults", "is_newer", "read_results"]
 Values = dict[tuple[str, str], float]
 
 # Characters that the catalog has room for.
-_LONGEST_TASK, _LONGEST_METRIC = 96, 64
+_LONGEST_TASK, _LONGEST_METRIC, _LONGEST_VERSION = 96, 64, 32
 _MOST_SHOTS = 9_999
 
 
@@ -33,6 +33,8 @@ class TaskResults:
 
     by_shots: Mapping[int, Values]
     """Finite, by the number of examples; at least one number."""
+    versions: Mapping[str, str]
+    """Of the tasks that state one."""
     left_out: int
     """Numbers that are not finite or have names of unusual length, and means over tasks of different numbers of examples."""
 
@@ -74,7 +76,14 @@ def read_results(content: Mapping[str, Any], config: Mapping[str, Any]) -> TaskR
             return Rejected(reason=f"its configuration does not state {where}")
     if not by_shots:
         return Rejected(reason="it holds no numbers")
-    return TaskResults(by_shots=by_shots, left_out=left_out)
+    return TaskResults(by_shots=by_shots, versions=_versions(content), left_out=left_out)
+
+
+def _versions(content: Mapping[str, Any]) -> dict[str, str]:
+    """The version of each task; what is neither a number nor a short text states none."""
+    stated = {task: value for task, value in _mapping(content, "versions").items() if type(value) in (int, float, str)}
+    texts = {task: str(value) for task, value in stated.items()}
+    return {task: text for task, text in texts.items() if text.isprintable() and 0 < len(text) <= _LONGEST_VERSION}
 
 
 def _all_tasks(content: Mapping[str, Any]) -> dict[str, Any] | Rejected:

@@ -25,6 +25,8 @@ class EvaluationFileColumns(TypedColumns):
     """`imported` or `quarantined`."""
     reason: Column[str | None] = Column(Text)
     """Why it is quarantined, or what is odd about it."""
+    versions: Column[dict[str, str] | None] = Column(JSON)
+    """The version of each task, as the file states it; null where it states none, or was imported by an older seenat."""
     imported_at = Column(String(32), nullable=False)
 
 

@@ -185,9 +185,22 @@ def test_one_bad_file_does_not_end_the_import(catalog: Catalog, evals: Path) -> 
     assert (again.added, again.replaced, again.unchanged) == (0, 0, 8)
 
 
-# -- the newer layout
-
 NEWER = "pretrained=EleutherAI/pythia-9m,revision=step3000"
+
+
+def test_versions_of_tasks_are_kept_where_they_are_stated(small: Catalog, evals: Path) -> None:
+    results = {task: {"acc": 0.5} for task in ("a", "b", "c", "d")}
+    odd = {"a": "Yaml", "b": 2, "c": None, "d": "x" * 1000}
+    file = write_json(evals / "r.json", newer_run(NEWER, results, dict.fromkeys(results, 0), versions=odd))
+    import_evaluations(small, evals)
+    found = benchmarks(small, small.model("pythia-9m")).to_json()["results"]
+    assert [one.get("version") for one in found] == ["Yaml", "2", None, None]
+    write_json(file, newer_run(NEWER, results, dict.fromkeys(results, 0), versions={**odd, "b": 3}))
+    assert import_evaluations(small, evals).replaced == 1
+    assert benchmarks(small, small.model("pythia-9m"), task="b").values[0].version == "3"
+
+
+# -- the newer layout
 
 
 def test_tasks_with_examples_of_their_own(small: Catalog, evals: Path) -> None:
@@ -200,6 +213,7 @@ def test_tasks_with_examples_of_their_own(small: Catalog, evals: Path) -> None:
         ("gsm8k", "acc,none", 5, 3000, 0.25, None),
         ("piqa", "acc,none", 0, 3000, 0.5, 0.1),
     ]
+    assert [one.version for one in found] == ["1.0", "1.0"]
     assert import_evaluations(small, evals).unchanged == 1
     write_json(file, newer_run(NEWER, results, {"piqa": 0, "gsm8k": 0}))
     done = import_evaluations(small, evals)
