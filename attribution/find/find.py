@@ -21,6 +21,7 @@ from seenat.attribution.find.matches import matches
 from seenat.attribution.find.reading import Reading
 from seenat.attribution.find.variants import Variant, text_variants
 from seenat.attribution.find.viewpoint import Viewpoint
+from seenat.attribution.ngrams.codes import ids_of
 from seenat.attribution.ngrams.open import OpenIndexes
 from seenat.registry.errors import InvalidValue, NotIndexed
 from seenat.registry.orders.source import TokenSource
@@ -150,7 +151,7 @@ def _variants(query: Query, request: FindRequest, tokenizer: OrderTokenizer | No
         assert tokenizer is not None
         variants = text_variants(tokenizer, query, alone=not request.variants) if query else ()
     else:
-        variants = (Variant(None, np.array(query, np.int64)),) if len(query) else ()
+        variants = (Variant(None, ids_of(query)),) if len(query) else ()
     if not variants:
         raise InvalidValue("An empty text stands everywhere; give at least one character, or one id.")
     return variants

@@ -7,12 +7,15 @@ So too with the ranks: any table of ranks gives the same answers, and one that f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CODES", "Codes", "Ids", "code_ranks", "codes_of"]
+from seenat.registry.errors import InvalidValue
+
+__all__ = ["CODES", "Codes", "Ids", "code_ranks", "codes_of", "ids_of"]
 
 CODES = 1 << 16
 """How many codes there are."""
@@ -31,6 +34,15 @@ def codes_of(ids: Ids) -> Codes:
     spread = ids.astype(np.uint32, copy=False) * _SPREAD
     spread >>= np.uint32(16)
     return spread.astype(np.uint16)
+
+
+def ids_of(query: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The ids that somebody asks for; raises `InvalidValue` for a number that no order holds, whatever its type of ids."""
+    try:
+        return np.array(query, np.int64)
+    except OverflowError:
+        wrong = max(query, key=abs)
+        raise InvalidValue(f"{wrong} is not an id: no order has one beyond {(1 << 63) - 1}.") from None
 
 
 def code_ranks(codes: Codes) -> Codes:

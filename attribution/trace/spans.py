@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from seenat.attribution.trace.runs import beginnings_of_runs, grams_within_runs,
 from seenat.registry.errors import InvalidValue
 from seenat.registry.orders.source import TokenSource
 
-__all__ = ["LONGEST_TEXT", "MOST_SAMPLES", "Span", "Stretch", "Trace", "trace_spans"]
+__all__ = ["LONGEST_TEXT", "MOST_SAMPLES", "Span", "Stretch", "Trace", "checked_ids", "trace_spans"]
 
 LONGEST_TEXT = 1 << 16
 """Most ids of a text: what is weighed of each takes about a kilobyte."""
@@ -73,7 +74,7 @@ def trace_spans(
     `most` bounds the samples that are read for an m-gram; None for no bound. With `gaps`, matches in which up to so many ids
     differ are looked for too. Raises `InvalidValue` for ids that the order cannot hold, and for a text that is too long.
     """
-    ids = _checked(source, ids)
+    ids = checked_ids(ids, np.dtype(source.geometry.dtype))
     found = [_exact(source, ids, part, minimum, most) for part in parts]
     spans = tuple(_maximal(Matches.joined([matches for matches, _ in found]), ids))
     gapped: Iterator[Span] = iter(())
@@ -86,16 +87,17 @@ def trace_spans(
     )
 
 
-def _checked(source: TokenSource, ids: Ids) -> Ids:
-    bounds = np.iinfo(source.geometry.dtype)
+def checked_ids(ids: Ids, dtype: np.dtype[Any]) -> Ids:
+    """The ids of a text in an order's own type; raises `InvalidValue` for one that it cannot hold, and for too many."""
+    bounds = np.iinfo(dtype)
     if len(ids) > LONGEST_TEXT:
         raise InvalidValue(
             f"A text of {len(ids):,} ids is too long to be traced; cut it into {LONGEST_TEXT:,} or fewer."
         )
     if len(ids) and not bounds.min <= int(ids.min()) <= int(ids.max()) <= bounds.max:
         wrong = int(ids.min()) if int(ids.min()) < bounds.min else int(ids.max())
-        raise InvalidValue(f"{wrong} is not an id of this order, whose ids are {source.geometry.dtype}.")
-    return ids.astype(source.geometry.dtype)
+        raise InvalidValue(f"{wrong} is not an id of this order, whose ids are {dtype}.")
+    return ids.astype(dtype)
 
 
 def _exact(source: TokenSource, ids: Ids, part: Part, minimum: int, most: int | None) -> tuple[Matches, _Flags]:

@@ -13,12 +13,13 @@ from seenat.attribution.find.answers import Coverage
 from seenat.attribution.find.coverage import Segment, segments
 from seenat.attribution.find.find import Query
 from seenat.attribution.find.viewpoint import Viewpoint
+from seenat.attribution.ngrams.codes import ids_of
 from seenat.attribution.ngrams.open import OpenIndexes
 from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
 from seenat.attribution.trace.gaps import differing
 from seenat.attribution.trace.parts import AFTER, parts_of
 from seenat.attribution.trace.rarity import rarities
-from seenat.attribution.trace.spans import LONGEST_TEXT, MOST_SAMPLES, Span, Stretch, Trace, trace_spans
+from seenat.attribution.trace.spans import LONGEST_TEXT, MOST_SAMPLES, Span, Stretch, Trace, checked_ids, trace_spans
 from seenat.registry.errors import InvalidValue, NotIndexed
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.orders.text.detokenize import decode_ids
@@ -136,7 +137,7 @@ def _told(viewpoint: Viewpoint, query: Query) -> _Told:
         encoded = encode(load_tokenizer(order.tokenizer, order=order.name), query)
         starts, stops = zip(*encoded.spans, strict=True) if encoded.spans else ((), ())
         return _Told(encoded.ids, query, starts, stops)
-    ids = np.array(query, np.int64)
+    ids = checked_ids(ids_of(query), np.dtype(order.geometry.dtype)).astype(np.int64)
     if order.tokenizer is None or not len(ids):
         return _Told(ids)
     text = ""

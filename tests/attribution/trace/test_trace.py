@@ -196,3 +196,9 @@ def test_options_that_cannot_be_are_refused(pocket: seenat.Catalog, tmp_path: Pa
             pocket.trace([1, 2, 3], order=ORDER, html=tmp_path / name)
     with pytest.raises(InvalidValue, match="say which one with --model"):
         pocket.trace([1, 2, 3], order=ORDER, step=3)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1 << 16, 10**18, 1 << 64, -(1 << 64)])
+def test_numbers_that_are_no_ids_are_told_before_anything_is_read(pocket: seenat.Catalog, wrong: int) -> None:
+    with pytest.raises(seenat.InvalidValue, match=f"{wrong} is not an id"):
+        pocket.trace([3, wrong, 4], order="pocket-order")
