@@ -127,6 +127,7 @@ def _write(connection: Connection, verdicts: Sequence[Verdict]) -> tuple[int, in
     for verdict in changed:
         where = evaluation_files.c.path == verdict.path
         connection.execute(update(evaluation_files).where(where).values(**verdict.row, imported_at=now()))
+    _add_versions(connection, verdicts, stored)
     insert_rows(connection, evaluation_files, ({**verdict.row, "imported_at": now()} for verdict in new))
     _write_values(connection, [*new, *changed])
     added = {verdict.file for verdict in new} - set(map(file_of, stored))
@@ -134,7 +135,15 @@ def _write(connection: Connection, verdicts: Sequence[Verdict]) -> tuple[int, in
 
 
 def _differs(verdict: Verdict, stored: AnyRow) -> bool:
-    return any(getattr(stored, key) != value for key, value in verdict.row.items())
+    return any(getattr(stored, key) != value for key, value in verdict.row.items() if key != "versions")
+
+
+def _add_versions(connection: Connection, verdicts: Sequence[Verdict], stored: Mapping[str, AnyRow]) -> None:
+    """Add the versions of tasks to files that an older seenat imported, which are the same otherwise."""
+    for verdict in verdicts:
+        if verdict.versions and verdict.path in stored and stored[verdict.path].versions is None:
+            where = evaluation_files.c.path == verdict.path
+            connection.execute(update(evaluation_files).where(where).values(versions=verdict.versions))
 
 
 def _outdated(stored: Mapping[str, AnyRow], verdicts: Sequence[Verdict]) -> list[AnyRow]:
