@@ -28,7 +28,7 @@ SEENAT = ROOT / "src" / "seenat"
 FACADE_ROOMS = ("keeping", "remote", "results", "texts")
 FACADE = sorted(
     path
-    for path in (*SEENAT.iterdir(), *(path for room in FACADE_ROOMS for path in SEENAT.glob(f"{room}/*")))
+    for path in (*SEENAT.iterdir(), *(path for room in FACADE_ROOMS for path in SEENAT.glob(f"{room}/**/*.py")))
     if path.is_file()
 )
 """The public package's own modules, beside the links to the rooms."""

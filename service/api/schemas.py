@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin
 import seenat
 from seenat.registry.answer import Answer, Answers, TableAnswer
 from seenat.registry.units import HalfOpenRange
-from seenat.remote.hints import annotation, hints_of
+from seenat.remote.reading.hints import annotation, hints_of
 
 __all__ = ["Schemas"]
 

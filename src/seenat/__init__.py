@@ -245,29 +245,29 @@ if TYPE_CHECKING:
     from seenat.registry.suites.manifest.manifest import SuiteManifest, read_manifest
     from seenat.registry.suites.register import Registered
     from seenat.registry.units import BatchRange, SequenceRange
-    from seenat.remote.answers import RemoteAnswer
     from seenat.remote.client import RemoteCatalog
+    from seenat.remote.reading.answers import RemoteAnswer
     from seenat.results.exports import ExportOptions
     from seenat.results.studies import Studies
     from seenat.results.which import Which
     from seenat.texts.find import FindOptions, SearchOptions, Texts
     from seenat.texts.indexes import Indexes, IndexStatus, IndexVerification
     from seenat.texts.influence import InfluenceOptions
-    from seenat.texts.trace import GenerateOptions, TraceOptions, Tracing
+    from seenat.texts.trace import AllTraceOptions, GenerateOptions, TraceOptions, Tracing
 
 # fmt: off
 __all__ = [
-    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "Answer", "Answers", "Audit", "Backup",
-    "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks",
-    "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification",
-    "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart",
-    "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction", "Comparison", "Context",
-    "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable",
-    "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence",
-    "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint",
-    "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile",
-    "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus",
-    "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
+    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "AllTraceOptions", "Answer", "Answers", "Audit",
+    "Backup", "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories",
+    "Benchmarks", "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog",
+    "CatalogVerification", "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer",
+    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction",
+    "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve",
+    "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier",
+    "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
+    "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
+    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
+    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
     "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
     "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",

@@ -82,11 +82,11 @@ _NAMES = {
     "registry.suites.manifest.manifest": "SuiteManifest read_manifest",
     "registry.suites.register": "Registered",
     "registry.units": "BatchRange SequenceRange",
-    "remote.answers": "RemoteAnswer",
+    "remote.reading.answers": "RemoteAnswer",
     "remote.client": "RemoteCatalog",
     "results.studies": "Studies",
     "texts.find": "FindOptions SearchOptions Texts",
-    "texts.trace": "GenerateOptions TraceOptions Tracing",
+    "texts.trace": "AllTraceOptions GenerateOptions TraceOptions Tracing",
     "results.which": "Which",
 }
 

@@ -66,6 +66,7 @@ def _options() -> dict[str, Any]:
     return {
         "FindOptions": seenat.FindOptions,
         "SearchOptions": seenat.SearchOptions,
+        "AllTraceOptions": seenat.AllTraceOptions,
         "TraceOptions": seenat.TraceOptions,
     }
 

@@ -5,6 +5,7 @@ backup          copy a catalog with its results and indexes while others work wi
 restore         make a catalog of a back-up, in either database
 verify          derive again what is stored, and compare digests
 garbage         files that nothing names
+schema          making a catalog's schema, bringing it up to date, checking it
 access          tokens with which a served catalog may be written
 methods         the catalog's methods
 """

@@ -9,8 +9,6 @@ methods     the methods of the catalog's classes that the routes name
 client      RemoteCatalog: the same methods, answered by a service
 jobs        the part of the client that submits, cancels and watches jobs
 events      server-sent events, read
-answers     what a service answers, read by attributes
-views       attributes of answers that are neither keys nor follow from them
-hints       the annotations by which an answer is read
+reading/    what a service answers, read by attributes
 problems    errors as a service tells them
 """

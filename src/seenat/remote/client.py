@@ -20,11 +20,11 @@ import httpx2
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import InvalidValue, NotServed, Unreachable
 from seenat.registry.printable import in_a_sentence
-from seenat.remote.answers import read_answer
-from seenat.remote.hints import hints_of
 from seenat.remote.jobs import RemoteJobs
 from seenat.remote.methods import SECTIONS, method_of
 from seenat.remote.problems import error_of
+from seenat.remote.reading.answers import read_answer
+from seenat.remote.reading.hints import hints_of
 from seenat.remote.routes import PREFIX, ROUTES, Route
 
 __all__ = ["RemoteCatalog"]

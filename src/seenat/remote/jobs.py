@@ -14,10 +14,10 @@ from seenat.registry import settings
 from seenat.registry.errors import Unauthenticated, Unreachable
 from seenat.registry.printable import in_a_sentence
 from seenat.remote.actions import ACTIONS, EVENT_STREAM, EVENTS
-from seenat.remote.answers import read_answer
 from seenat.remote.bodies import body_value
 from seenat.remote.events import Event, read_events
-from seenat.remote.hints import hints_of
+from seenat.remote.reading.answers import read_answer
+from seenat.remote.reading.hints import hints_of
 from seenat.remote.routes import PREFIX
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
 
-__all__ = ["GenerateOptions", "TraceOptions", "Tracing"]
+__all__ = ["AllTraceOptions", "GenerateOptions", "TraceOptions", "Tracing"]
 
 
 class TraceOptions(TypedDict, total=False):
@@ -24,6 +24,15 @@ class TraceOptions(TypedDict, total=False):
     max_frequency: int | None
     gaps: int
     exposures: int
+
+
+class AllTraceOptions(TraceOptions, total=False):
+    """Every keyword of `Catalog.trace`, as its help explains them."""
+
+    order: str | Order | None
+    model: str | Model | None
+    step: int | str | None
+    html: str | Path | None
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -83,12 +92,7 @@ class Tracing(Texts):
         self,
         source: str,
         sequence: int,
-        *,
-        order: str | Order | None = None,
-        model: str | Model | None = None,
-        step: int | str | None = None,
-        html: str | Path | None = None,
-        **options: Unpack[TraceOptions],
+        **options: Unpack[AllTraceOptions],
     ) -> Traced:
         """Where the parts of a sequence of one order, or of a model's, stand in another: as `trace` of its ids.
 
@@ -100,11 +104,11 @@ class Tracing(Texts):
 
         here = self._registry.order_or_model(source)[0]
         here.batch_of(sequence)  # It refuses what is not there.
-        there = self._viewpoint(order, model, step).order
+        there = self._viewpoint(options.get("order"), options.get("model"), options.get("step")).order
         same = (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
         ids = read_sequences(self._registry, here, SequenceRange(sequence, sequence + 1))
         query: Query = ids[0].tolist() if same else decode(here.tokenizer, ids, order=here.name)[0]
-        return self.trace(query, order=order, model=model, step=step, html=html, **options)
+        return self.trace(query, **options)
 
     def generate(
         self,

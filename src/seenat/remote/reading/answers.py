@@ -20,8 +20,8 @@ from typing import Any, get_args, get_origin
 
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.units import HalfOpenRange
-from seenat.remote.hints import annotation, public
-from seenat.remote.views import VIEWS, WHOLE
+from seenat.remote.reading.hints import annotation, public
+from seenat.remote.reading.views import VIEWS, WHOLE
 
 __all__ = ["RemoteAnswer", "read_answer"]
 
