@@ -165,7 +165,7 @@ def all_relearned(
                 places, forgotten, again = _changes(data.points(sequences))
                 chosen = again.any(axis=0) & (places + sequences.start > after)
                 by_name = {"forgotten": forgotten[:, chosen].T, "relearned": again[:, chosen].T}
-                steps = {(name,): [_steps(data, flags) for flags in each] for name, each in by_name.items()}
+                steps = {(name,): [list(_steps(data, flags)) for flags in each] for name, each in by_name.items()}
                 yield Columns({("sequence",): places[chosen] + sequences.start, **steps})
 
     return limited(blocks(), limit)
