@@ -109,7 +109,7 @@ def committed_files(
     connection: Connection, measurement: Measurement, block: int, rows: list[int]
 ) -> dict[int, BlockFile]:
     """What was committed of a block, for each of these rows in which something was."""
-    files = connection.execute(_FILES, {"measurement": measurement.id, "block": block, "rows": rows})
+    files = connection.execute(_FILES, {"measurement": measurement.id, "block": block, "rows": rows}).all()
     return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in files}
 
 
