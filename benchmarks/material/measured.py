@@ -1,52 +1,51 @@
-"""A suite with as many checkpoints as Pythia's: eight models with 154 checkpoints each, ids, a tokenizer, and results of every one.
+"""Suites with as many checkpoints as Pythia's, 154 a model, with ids, a tokenizer, and results of every one over the first block.
 
-The order has one sequence a batch, so that as many steps need no more than 14,300 sequences; each has the ids that the default
-protocol reads, so that pages show all that they show of a real suite.
+A sequence has the ids that the default protocol reads, so that pages show all that they show of a real suite.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.machine import say
 from benchmarks.material.synthetic import SyntheticResults
 from benchmarks.material.synthetic_suite import synthetic_model, synthetic_order, write_synthetic_suite
 from seenat.memorization.results.compaction import compact
-from seenat.registry.open import open_catalog
+from seenat.registry.catalog.catalog import Catalog
 
-__all__ = ["MEASURED", "measured_suite"]
+__all__ = ["CHECKPOINTS", "measured_suite"]
 
-MEASURED = tuple(f"pythia-{size}-like" for size in ("14m", "70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b"))
-"""The models' names."""
-_STEPS = (*range(11), *range(100, 14_301, 100))
+CHECKPOINTS = 154
 _VOCABULARY = 700
 
 
-def measured_suite(path: Path, say: Callable[[str], None] = lambda _text: None) -> None:
-    """Write the catalog, and beside it the order and its tokenizer."""
+def measured_suite(catalog: Catalog, folder: Path, names: tuple[str, ...], batch: int) -> None:
+    """Models of one order, of so many sequences a batch, that saved every step; ids and tokenizer lie in a folder of its own."""
+    here = folder / names[0]
+    here.mkdir()
+    steps = tuple(range(CHECKPOINTS))
     order = replace(
-        synthetic_order(MEASURED[0], _STEPS[-1], 1, _VOCABULARY),
-        location=str(path.parent),
-        tokenizer=str(_write_tokenizer(path.parent / "tokenizer.json")),
+        synthetic_order(f"{names[0]}-order", steps[-1] * batch, batch, _VOCABULARY),
+        location=str(here),
+        tokenizer=str(_write_tokenizer(here / "tokenizer.json")),
     )
     ids = np.random.default_rng(0).integers(1, _VOCABULARY, order.sequences * order.tokens_per_sequence, np.uint16)
-    path.with_name(order.files[0].name).write_bytes(ids.tobytes())
+    (here / order.files[0].name).write_bytes(ids.tobytes())
     models = (
-        synthetic_model(name, order, _STEPS, digest=lambda step, name=name: f"sha256:{name}-{step}", status="ok")  # type: ignore[misc]
-        for name in MEASURED
+        synthetic_model(name, order, steps, digest=lambda step, name=name: f"sha256:{name}-{step}", status="ok")  # type: ignore[misc]
+        for name in names
     )
-    with open_catalog(str(path)) as catalog:
-        write_synthetic_suite(catalog, MEASURED[0], order, *models)
-        for name in MEASURED:
-            results = SyntheticResults.of(catalog, name)
-            for row, values in zip(results.rows, results.values(0), strict=True):
-                results.commit(row, 0, values)
-            compact(catalog, results.model)
-            say(f"{name} has its results")
+    write_synthetic_suite(catalog, names[0], order, *models)
+    for name in names:
+        results = SyntheticResults.of(catalog, name)
+        for row, values in zip(results.rows, results.values(0), strict=True):
+            results.commit(row, 0, values)
+        compact(catalog, results.model)
+    say(f"{len(names)} x {CHECKPOINTS} checkpoints measured")
 
 
 def _write_tokenizer(file: Path) -> Path:
