@@ -88,13 +88,14 @@ def all_earlier(
         second = find_measurement(connection, other, first.protocol.id)
         for measurement, of in ((first, model), (second, other)):
             check_onsets(connection, of, measurement)
-    pair = [Scaled(first.id, model.schedule.sequences_per_batch), Scaled(second.id, other.schedule.sequences_per_batch)]
+    here = Scaled(first.id, model.schedule.sequences_per_batch)
+    there = Scaled(second.id, other.schedule.sequences_per_batch)
 
     def blocks() -> Iterator[Columns]:
         start = after
         while True:
             with catalog.database.read() as connection:
-                table = earlier_columns(connection, *pair, start, rows)
+                table = earlier_columns(connection, here, there, start, rows)
             if not table.shape[1]:
                 return
             yield _earlier(model, other, *table)
@@ -137,7 +138,8 @@ def all_batches(
             with catalog.database.read() as connection:
                 counts = counts_by_batch(connection, measurement, rows[step], part)
             batch, measured, memorized = np.array(counts, np.int64).reshape(-1, 3).T
-            values = {("batch",): batch, ("seen",): batch < step, ("measured",): measured, ("memorized",): memorized}
-            yield Columns(values)
+            yield Columns(
+                {("batch",): batch, ("seen",): batch < step, ("measured",): measured, ("memorized",): memorized}
+            )
 
     return limited(blocks(), None)

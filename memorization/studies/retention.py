@@ -164,9 +164,13 @@ def all_relearned(
             if sequences.stop > after + 1:
                 places, forgotten, again = _changes(data.points(sequences))
                 chosen = again.any(axis=0) & (places + sequences.start > after)
-                by_name = {"forgotten": forgotten[:, chosen].T, "relearned": again[:, chosen].T}
-                steps = {(name,): [list(_steps(data, flags)) for flags in each] for name, each in by_name.items()}
-                yield Columns({("sequence",): places[chosen] + sequences.start, **steps})
+                yield Columns(
+                    {
+                        ("sequence",): places[chosen] + sequences.start,
+                        ("forgotten",): [list(_steps(data, flags)) for flags in forgotten[:, chosen].T],
+                        ("relearned",): [list(_steps(data, flags)) for flags in again[:, chosen].T],
+                    }
+                )
 
     return limited(blocks(), limit)
 

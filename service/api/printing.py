@@ -77,7 +77,8 @@ def _joined(pieces: Sequence[bytes | _Numbers]) -> list[bytes | _Numbers]:
 def _lines(pieces: Sequence[bytes | _Numbers], rows: int, null: bytes) -> bytes:
     printed = [_same(piece, rows) if isinstance(piece, bytes) else _printed(piece, null) for piece in pieces]
     text = np.concatenate([grid for grid, _ in printed], axis=1)
-    return text[np.concatenate([shown for _, shown in printed], axis=1)].tobytes()
+    lines: bytes = text[np.concatenate([shown for _, shown in printed], axis=1)].tobytes()
+    return lines
 
 
 def _same(text: bytes, rows: int) -> tuple[_Bytes, _Shown]:
@@ -104,7 +105,7 @@ def _flags(values: _Numbers) -> tuple[_Bytes, _Shown]:
 
 def _digits(values: _Numbers, least: int) -> tuple[_Bytes, _Shown]:
     most = int(values.max(initial=0))
-    left = values.astype(np.uint32 if most < 1 << 32 else np.uint64)
+    left: Any = values.astype(np.uint32 if most < 1 << 32 else np.uint64)
     width = max(least, len(str(most)))
     grid, shown = np.empty((len(values), width), np.uint8), np.empty((len(values), width), np.bool_)
     for place in reversed(range(width)):
