@@ -78,7 +78,7 @@ def all_earlier(
     *,
     protocol: str | None = None,
     limit: int | None = None,
-    after: int = -1,
+    after: int | None = None,
     rows: int = BLOCK_ROWS,
 ) -> Iterator[Columns]:
     """Every row of `memorized_earlier` above `after`, at most `limit`, so many `rows` a block; raises what that raises."""
@@ -92,7 +92,7 @@ def all_earlier(
     there = Scaled(second.id, other.schedule.sequences_per_batch)
 
     def blocks() -> Iterator[Columns]:
-        start = after
+        start = -1 if after is None else after
         while True:
             with catalog.database.read() as connection:
                 table = earlier_columns(connection, here, there, start, rows)

@@ -148,17 +148,18 @@ def all_changed(
     change: str | None = None,
     protocol: str | None = None,
     limit: int | None = None,
-    after: int = -1,
+    after: int | None = None,
 ) -> Iterator[Columns]:
     """Every row of `changed` above `after`, at most `limit`, as columns; raises what that raises."""
     two = _opened(catalog, model, since, until, other or model, protocol)
     kinds = CHANGES if change is None else (_checked(change),)
+    start = 0 if after is None else after + 1
 
     def blocks() -> Iterator[Columns]:
         for sequences in two.first.ranges(two.sequences):
-            if sequences.stop > after + 1:
+            if sequences.stop > start:
                 which = _kinds(_compare(two, sequences), kinds)
-                which[: max(0, after + 1 - sequences.start)] = 0
+                which[: max(0, start - sequences.start)] = 0
                 places = np.flatnonzero(which)
                 names = [CHANGES[kind - 1] for kind in which[places].tolist()]
                 yield Columns({("sequence",): places + sequences.start, ("change",): names})

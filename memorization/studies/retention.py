@@ -154,16 +154,17 @@ def relearned(
 
 
 def all_relearned(
-    catalog: Catalog, model: Model, *, protocol: str | None = None, limit: int | None = None, after: int = -1
+    catalog: Catalog, model: Model, *, protocol: str | None = None, limit: int | None = None, after: int | None = None
 ) -> Iterator[Columns]:
     """Every row of `relearned` above `after`, at most `limit`, as columns; raises what that raises."""
     data = open_study_data(catalog, model, protocol)
+    start = 0 if after is None else after + 1
 
     def blocks() -> Iterator[Columns]:
         for sequences in data.ranges(data.seen(data.steps[-1])):
-            if sequences.stop > after + 1:
+            if sequences.stop > start:
                 places, forgotten, again = _changes(data.points(sequences))
-                chosen = again.any(axis=0) & (places + sequences.start > after)
+                chosen = again.any(axis=0) & (places + sequences.start >= start)
                 yield Columns(
                     {
                         ("sequence",): places[chosen] + sequences.start,

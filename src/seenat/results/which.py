@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from seenat.lookups import CatalogSection
 from seenat.registry.units import BatchRange
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Model
     from seenat.registry.columns import Columns
 
-__all__ = ["Which"]
+__all__ = ["ColumnsOptions", "Which"]
+
+
+class ColumnsOptions(TypedDict, total=False):
+    """Which rows are wanted: at most `limit`, those above the sequence `after`, by what protocol."""
+
+    limit: int | None
+    after: int | None
+    protocol: str | None
 
 
 class Which(CatalogSection):
@@ -153,20 +161,12 @@ class Which(CatalogSection):
         return all_first(self._registry, self._model(model), by, protocol=protocol, limit=limit, after=after)
 
     def earlier_columns(
-        self,
-        model: str | Model,
-        other: str | Model,
-        *,
-        limit: int | None = None,
-        after: int | None = None,
-        protocol: str | None = None,
+        self, model: str | Model, other: str | Model, **page: Unpack[ColumnsOptions]
     ) -> Iterator[Columns]:
         """Every row of `earlier`."""
         from seenat.memorization.queries.whole_lists import all_earlier
 
-        first, second = self._model(model), self._model(other)
-        start = -1 if after is None else after
-        return all_earlier(self._registry, first, second, protocol=protocol, limit=limit, after=start)
+        return all_earlier(self._registry, self._model(model), self._model(other), **page)
 
     def changed_columns(
         self,
@@ -176,34 +176,19 @@ class Which(CatalogSection):
         *,
         other: str | Model | None = None,
         change: str | None = None,
-        limit: int | None = None,
-        after: int | None = None,
-        protocol: str | None = None,
+        **page: Unpack[ColumnsOptions],
     ) -> Iterator[Columns]:
         """Every row of `changed`."""
         from seenat.memorization.studies.changes import all_changed
 
-        first, second = self._model(model), None if other is None else self._model(other)
-        return all_changed(
-            self._registry,
-            first,
-            since,
-            until,
-            other=second,
-            change=change,
-            protocol=protocol,
-            limit=limit,
-            after=-1 if after is None else after,
-        )
+        chosen = None if other is None else self._model(other)
+        return all_changed(self._registry, self._model(model), since, until, other=chosen, change=change, **page)
 
-    def relearned_columns(
-        self, model: str | Model, *, limit: int | None = None, after: int | None = None, protocol: str | None = None
-    ) -> Iterator[Columns]:
+    def relearned_columns(self, model: str | Model, **page: Unpack[ColumnsOptions]) -> Iterator[Columns]:
         """Every row of `relearned`."""
         from seenat.memorization.studies.retention import all_relearned
 
-        start = -1 if after is None else after
-        return all_relearned(self._registry, self._model(model), protocol=protocol, limit=limit, after=start)
+        return all_relearned(self._registry, self._model(model), **page)
 
     def batches_columns(
         self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
