@@ -51,6 +51,20 @@ _FILES = select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest).where(
     blocks.c.block == bindparam("block"),
     blocks.c.array_row.in_(bindparam("rows", expanding=True)),
 )
+# Of many rows by the rows that there are: naming 154 in a statement takes three times as long.
+_FILES_OF_ALL = (
+    select(blocks.c.array_row, blocks.c.bytes, blocks.c.digest)
+    .join_from(
+        measurement_rows,
+        blocks,
+        and_(
+            blocks.c.measurement_id == measurement_rows.c.measurement_id,
+            blocks.c.array_row == measurement_rows.c.array_row,
+        ),
+    )
+    .where(measurement_rows.c.measurement_id == bindparam("measurement"), blocks.c.block == bindparam("block"))
+)
+_MANY = 30
 _ORIGIN = [blocks.c[field.name] for field in fields(Origin)]
 _IS_BLOCK = and_(
     blocks.c.measurement_id == bindparam("of"),
@@ -109,7 +123,12 @@ def committed_files(
     connection: Connection, measurement: Measurement, block: int, rows: list[int]
 ) -> dict[int, BlockFile]:
     """What was committed of a block, for each of these rows in which something was."""
-    files = connection.execute(_FILES, {"measurement": measurement.id, "block": block, "rows": rows})
+    place = {"measurement": measurement.id, "block": block}
+    if len(rows) < _MANY:
+        files = connection.execute(_FILES, {**place, "rows": rows}).all()
+    else:
+        wanted = set(rows)
+        files = [file for file in connection.execute(_FILES_OF_ALL, place).all() if file[0] in wanted]
     return {row: BlockFile(bytes=bytes_, digest=digest) for row, bytes_, digest in files}
 
 

@@ -281,7 +281,7 @@ def ensure_row(connection: Connection, measurement: Measurement, checkpoint_id: 
 
 def current_rows(connection: Connection, measurement: Measurement) -> list[tuple[int, int]]:
     """`(row, step)` of every row that holds a checkpoint's present content, ascending by step."""
-    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id})
+    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id}).all()
     return [(row, step) for row, step in rows]
 
 

@@ -186,6 +186,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.catalog.status import Evidence
+    from seenat.registry.columns import Columns
     from seenat.registry.errors import (
         CorruptFile,
         CrossSite,
@@ -261,16 +262,16 @@ __all__ = [
     "Backup", "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories",
     "Benchmarks", "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog",
     "CatalogVerification", "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer",
-    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction",
-    "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve",
-    "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier",
-    "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
-    "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
-    "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
-    "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
+    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Columns",
+    "Compaction", "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken",
+    "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace",
+    "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure",
+    "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found",
+    "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores",
+    "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions",
+    "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed",
+    "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol",
+    "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
     "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",

@@ -63,6 +63,7 @@ _NAMES = {
     "models": "Citation CitationEntry LearningRate ModelAnswer ModelSummary Models RateAt ScheduleAnswer",
     "registry.access.log": "AccessEntry",
     "registry.access.tokens": "AccessToken CreatedToken",
+    "registry.columns": "Columns",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
     "registry.catalog.orders": "Batch Order",

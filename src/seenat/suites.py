@@ -81,7 +81,7 @@ class Suites(Lookups):
 
     def findings(self, *models: str | Model) -> Audit:
         """What the last audit found of these models, or of all; nothing is written, so none of it is new."""
-        from seenat.registry.integrity.audit import findings
+        from seenat.registry.integrity.findings import findings
 
         return findings(self._registry, {model.name for model in self._models(models)} if models else None)
 

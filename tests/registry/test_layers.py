@@ -18,6 +18,7 @@ LAYERS = (
         "schedule",
         "learning_rate",
         "answer",
+        "columns",
         "closing",
         "notebook",
         "optional",
