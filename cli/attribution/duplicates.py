@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural, share
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, Show, progress
 
@@ -28,7 +28,7 @@ rows_option = click.option(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--batches", metavar="START:STOP", help="Compare the sequences of these batches only.")
 @click.option("--window", metavar="START:STOP", help="Compare these positions of the sequences only.")
 @click.option("--anywhere", is_flag=True, help="Find equal ids at any offset, by the index of the order.")

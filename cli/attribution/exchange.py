@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, STEP, Count, open_catalog, protocol_option
 from seenat.cli.framework.progress import Moment, Show, progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _batches = click.option("--batches", metavar="START:STOP", help="Only these batc
 
 
 @click.command("export-index")
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--format",
@@ -52,7 +52,7 @@ def export_index(name: str, folder: Path, format_: str, batches: str | None, as_
 
 
 @click.command("export-dataset")
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @_batches
 @click.option(
     "--ids", type=Count("number of ids", least=1), metavar="N", help="Ids of a row; all but one if not given."
@@ -72,12 +72,12 @@ def export_dataset(name: str, batches: str | None, ids: int | None, path: Path, 
 
 
 @click.command("export-memorized")
-@click.argument("name", metavar="MODEL")
-@click.option("--step", type=Count("step"), metavar="N", help="The checkpoint; the last measured one if not given.")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.option("--step", type=STEP, metavar="N", help="The checkpoint; the last measured one if not given.")
 @_new
 @protocol_option
 @json_option
-def export_memorized(name: str, step: int | None, path: Path, protocol: str | None, as_json: bool) -> None:
+def export_memorized(name: str, step: str | None, path: Path, protocol: str | None, as_json: bool) -> None:
     """Write what a checkpoint had memorized as published lists are: a row a sequence, with its ids.
 
     The columns are index, and tokens of prompt and continuation. `seenat import memorized` reads the file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, read_text
+from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.tables import cut
 from seenat.registry.printable import one_line
@@ -56,9 +56,14 @@ def _spans_options(command: Any) -> Any:
 
 @click.command()
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(allow_dash=True, path_type=Path))
-@click.option("--order", metavar="NAME", help="Search this order.")
-@click.option("--model", metavar="NAME", help="Search what this model was trained on, and count steps by its schedule.")
-@click.option("--step", metavar="STEP", help="Only what the model's checkpoint at this step had seen.")
+@click.option("--order", type=ORDER, metavar="NAME", help="Search this order.")
+@click.option(
+    "--model",
+    type=MODEL,
+    metavar="NAME",
+    help="Search what this model was trained on, and count steps by its schedule.",
+)
+@click.option("--step", metavar="STEP", type=STEP, help="Only what the model's checkpoint at this step had seen.")
 @click.option("--ids", metavar="IDS", help="Trace these ids instead of a file: 17,204,9.")
 @click.option("--sequence", metavar="ORDER:INDEX", help="Trace a sequence of an order, or of a model's, instead.")
 @_spans_options
@@ -104,8 +109,8 @@ def trace(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("step", metavar="STEP")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("step", metavar="STEP", type=STEP)
 @click.argument("prompt", metavar="PROMPT", required=False)
 @click.option("--ids", metavar="IDS", help="Continue these ids instead of a text: 17,204,9.")
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.catalog.models import no_such_model
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL, ORDER, Count, open_catalog
 
 if TYPE_CHECKING:
     from seenat import BrokenCheckpoints, CheckpointAnswer
@@ -20,10 +20,10 @@ _STATUS = click.Choice(("ok", "suspect", "wrong", "missing", "unknown"))
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @click.option("--family", help="Only checkpoints of this family of models.")
 @click.option("--size", help="Only checkpoints of models of this size.")
-@click.option("--order", help="Only checkpoints of models trained on this order.")
+@click.option("--order", type=ORDER, help="Only checkpoints of models trained on this order.")
 @click.option(
     "--below",
     type=Count("number of parameters"),
@@ -86,7 +86,7 @@ def _row(match: CheckpointAnswer) -> tuple[object, ...]:
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @json_option
 def broken(names: tuple[str, ...], as_json: bool) -> None:
     """List the checkpoints of all models, or of those named, that are wrong, suspect or missing, by reason.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL, Count, open_catalog
 from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["evals"]
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 @click.option("--task", metavar="TASK", help="Only this task; a pattern such as 'hendrycksTest-*' for several.")
 @click.option("--shots", type=Count("number of examples"), metavar="N", help="Only runs with N examples.")
 @click.option("--metric", help="Only this metric, for example acc.")

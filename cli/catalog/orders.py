@@ -10,7 +10,7 @@ import click
 
 from seenat.cli.catalog.texts import show_documents, show_recitals
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
 from seenat.cli.framework.tables import cut, terminal_width
 from seenat.cli.framework.terminal import Line
@@ -23,7 +23,7 @@ __all__ = ["batch", "sequence"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.argument("index", metavar="BATCH", type=Count("batch"))
 @click.option("--tokens", is_flag=True, help="Read the ids of its sequences.")
 @click.option("--decode", is_flag=True, help="Read its sequences as text, a line each.")
@@ -56,7 +56,7 @@ def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, fi
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @click.option("--tokens", is_flag=True, help="Read its ids.")
 @click.option("--decode", is_flag=True, help="Read it as text, and what each measured checkpoint said of it.")

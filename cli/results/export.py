@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, open_catalog, protocol_option
 from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
@@ -20,7 +20,7 @@ __all__ = ["export", "export_batches"]
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 @click.option(
     "--out", "path", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file, or a new folder."
 )
@@ -86,7 +86,7 @@ def export(
 
 
 @click.command("export-batches")
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--batches", metavar="START:STOP", help="This half-open range of batches.")
 @click.option("--steps", metavar="START:STOP", help="The batches that lead from step START to step STOP.")
 @click.option("--out", "path", type=click.Path(path_type=Path), required=True, help=".npy, .parquet, or a new folder.")

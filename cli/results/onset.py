@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import basis_words, onset_words, protocol_words, sequence_table, share_words
 from seenat.cli.framework.plot_option import draw, plot_option
 
@@ -20,7 +20,7 @@ __all__ = ["onset", "trajectory"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @protocol_option
 @plot_option
@@ -46,7 +46,7 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )

@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from seenat.cli.framework.output import Output
-from seenat.cli.framework.params import Count
+from seenat.cli.framework.params import MODEL, STEP
 from seenat.cli.framework.phrases import basis_words
 from seenat.cli.framework.plot_option import draw
 
 __all__ = ["models_argument", "show_study", "step_option"]
 
-models_argument = click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+models_argument = click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 step_option = click.option(
-    "--step", type=Count("step"), metavar="N", help="The checkpoint to look at. Default: the last measured one."
+    "--step", type=STEP, metavar="N", help="The checkpoint to look at. Default: the last measured one."
 )
 
 

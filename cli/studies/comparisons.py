@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import show_study, step_option
 
@@ -52,8 +52,10 @@ def predict(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
-@click.option("--never", "other", metavar="MODEL", required=True, help="The model that never memorized them.")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.option(
+    "--never", "other", metavar="MODEL", type=MODEL, required=True, help="The model that never memorized them."
+)
 @click.option(
     "--within", type=Count("number of steps"), metavar="N", help="Only what was memorized within N steps of being seen."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import models_argument, show_study
 
@@ -84,7 +84,7 @@ def counterfactual(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @_quantity_option
 @_repeated_option
 @protocol_option

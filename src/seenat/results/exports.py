@@ -120,7 +120,9 @@ def _export_batches(
     if chosen is None or (batches is not None and steps is not None):
         raise InvalidValue("Give either the batches or the steps to export, as START:STOP.")
     if isinstance(chosen, str):
-        chosen = BatchRange.parse(chosen, model.schedule.steps if model else order.batches.stop)
+        stop = model.schedule.steps if model else order.batches.stop
+        chosen = model.schedule.parse_steps(chosen) if model and batches is None else BatchRange.parse(chosen, stop)
+        chosen = BatchRange(chosen.start, min(chosen.stop, stop))
     if model is not None:
         model.check_unaltered(chosen.stop - 1)
     size = model.schedule.sequences_per_batch if model else order.sequences_per_batch

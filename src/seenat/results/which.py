@@ -26,7 +26,7 @@ class Which(CatalogSection):
     def first(
         self,
         model: str | Model,
-        by: int,
+        by: int | str,
         *,
         limit: int = 20,
         after: tuple[int, int] | None = None,
@@ -39,7 +39,9 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import first_memorized
 
         chosen = self._model(model)
-        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+        return first_memorized(
+            self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after
+        )
 
     def earlier(
         self,
@@ -63,8 +65,8 @@ class Which(CatalogSection):
     def kept(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         limit: int = 20,
         after: int | None = None,
@@ -78,7 +80,8 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+        steps = chosen.step_number(since), self._step(chosen, until)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=limit, after=start)
 
     def relearned(
         self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
@@ -93,8 +96,8 @@ class Which(CatalogSection):
     def changed(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
@@ -114,8 +117,8 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            since,
-            until,
+            first.step_number(since),
+            self._step(second or first, until),
             other=second,
             change=change,
             protocol=protocol,
@@ -124,7 +127,12 @@ class Which(CatalogSection):
         )
 
     def batches(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
@@ -133,4 +141,5 @@ class Which(CatalogSection):
         whole = -(-len(chosen.order.sequences) // chosen.schedule.sequences_per_batch)
         if isinstance(batches, str):
             batches = BatchRange.parse(batches, whole)
-        return memorized_by_batch(self._registry, chosen, step, batches or BatchRange(0, whole), protocol)
+        span = batches or BatchRange(0, whole)
+        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), span, protocol)

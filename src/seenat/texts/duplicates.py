@@ -122,7 +122,7 @@ class DuplicateLookups(CatalogSection):
         model: str | Model,
         *,
         anywhere: bool = False,
-        until: int | None = None,
+        until: int | str | None = None,
         limit: int = 20,
         protocol: str | None = None,
         out: str | Path | None = None,
@@ -141,7 +141,8 @@ class DuplicateLookups(CatalogSection):
         )
         from seenat.attribution.duplicates.indexes import index_over
 
-        rows = memorized_rows(self._registry, self._model(model), protocol, until)
+        chosen = self._model(model)
+        rows = memorized_rows(self._registry, chosen, protocol, self._step(chosen, until))
         source = rows.model.order.source()
         if anywhere:
             with index_over(self._registry, rows.model.order, rows.seen, len(rows.window)) as index:

@@ -120,7 +120,7 @@ class Exchange(DuplicateLookups):
         model: str | Model,
         path: str | Path,
         *,
-        step: int | None = None,
+        step: int | str | None = None,
         format: str | None = None,
         protocol: str | None = None,
         progress: Progress | None = None,
@@ -134,7 +134,13 @@ class Exchange(DuplicateLookups):
         chosen = self._model(model)
         done = counted(progress, len(chosen.order.sequences))
         return export_list(
-            self._registry, chosen, Path(path), step=step, format_=format, protocol=protocol, progress=done
+            self._registry,
+            chosen,
+            Path(path),
+            step=self._step(chosen, step),
+            format_=format,
+            protocol=protocol,
+            progress=done,
         )
 
 
