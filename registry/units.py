@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 from typing import Self
 
@@ -173,7 +174,7 @@ def parse_bytes(text: str | int, noun: str) -> int:
 def split_list(text: str) -> list[str]:
     """The parts of a list; raises `InvalidValue` where a comma may be meant to stand between thousands, as in `1,000`."""
     parts = [part.strip() for part in text.split(",")]
-    for before, part in zip(parts, parts[1:], strict=False):
+    for before, part in pairwise(parts):
         if re.fullmatch(r"0\d\d", part) and re.search(r"\d$", before):
             raise InvalidValue(
                 f"{text!r} is a list, in which a comma ends a number; write {before}_{part} for a number with thousands."

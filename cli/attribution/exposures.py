@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.attribution.duplicates import rows_option
 from seenat.cli.framework.output import Output, count, json_option, plural, share
+from seenat.cli.framework.outputs import Target, draw, plot_option, written
 from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_words
-from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def exposures(
     until: str | None,
     limit: int,
     protocol: str | None,
-    out: Path | None,
-    plot: Path | None,
+    out: Target | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show how often, and when, each memorized sequence had been seen before its onset.
@@ -61,7 +60,7 @@ def exposures(
             until=until,
             limit=limit,
             protocol=protocol,
-            out=out,
+            **written(out),
             progress=lambda done, total: show(Moment(task=f"exposures of {name}", done=done, total=total)),
         )
     if not output.data(answer):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import Target, draw, plot_option
 from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
-from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, Show, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
@@ -64,7 +64,7 @@ def find(
     measure: bool,
     steps: str | None,
     prompt: int | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
     **given: Any,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import Target, output_option, written
 from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.tables import cut
@@ -67,7 +68,7 @@ def _spans_options(command: Any) -> Any:
 @click.option("--ids", metavar="IDS", help="Trace these ids instead of a file: 17,204,9.")
 @click.option("--sequence", metavar="ORDER:INDEX", help="Trace a sequence of an order, or of a model's, instead.")
 @_spans_options
-@click.option("--html", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page.")
+@output_option("--html", endings=(".html",), help="Write a page to a new .html file.")
 @json_option
 def trace(
     file: Path | None,
@@ -76,7 +77,7 @@ def trace(
     step: str | None,
     ids: str | None,
     sequence: str | None,
-    html: Path | None,
+    html: Target | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -97,10 +98,12 @@ def trace(
         raise click.UsageError("Trace a FILE, --ids or a --sequence, one of them.")
     with open_catalog() as catalog:
         if query is not None:
-            answer = catalog.trace(query, order=order, model=model, step=step, html=html, **options)
+            answer = catalog.trace(query, order=order, model=model, step=step, **written(html, "html"), **options)
         else:
             name, index = _sequence(str(sequence))
-            answer = catalog.trace_sequence(name, index, order=order, model=model, step=step, html=html, **options)
+            answer = catalog.trace_sequence(
+                name, index, order=order, model=model, step=step, **written(html, "html"), **options
+            )
     out = Output(as_json)
     if not out.data(answer):
         _show(out, answer)

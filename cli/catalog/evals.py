@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
+from seenat.cli.framework.outputs import Target, draw, plot_option
 from seenat.cli.framework.params import MODEL, Count, open_catalog
-from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
     from seenat import Benchmarks
@@ -27,7 +26,7 @@ __all__ = ["evals"]
 @plot_option
 @json_option
 def evals(
-    names: tuple[str, ...], task: str | None, shots: int | None, metric: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], task: str | None, shots: int | None, metric: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show benchmark results of a model by task, number of examples, metric and step.
 

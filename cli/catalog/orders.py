@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.catalog.texts import show_documents, show_recitals
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import Target, output_option, written
 from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
 from seenat.cli.framework.tables import cut, terminal_width
@@ -28,15 +28,11 @@ __all__ = ["batch", "sequence"]
 @click.option("--tokens", is_flag=True, help="Read the ids of its sequences.")
 @click.option("--decode", is_flag=True, help="Read its sequences as text, a line each.")
 @click.option("--documents", is_flag=True, help="Read its text whole, with line breaks, cut at the ends of documents.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.npy",
-    help="Write its ids to a new file, as an array [sequences, ids].",
-)
+@output_option("--out", "file", endings=(".npy",), help="Write its ids to a .npy file, as an array [sequences, ids].")
 @json_option
-def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, file: Path | None, as_json: bool) -> None:
+def batch(
+    name: str, index: int, tokens: bool, decode: bool, documents: bool, file: Target | None, as_json: bool
+) -> None:
     """Show a batch: its sequences, its bytes, and with a model the checkpoints around it.
 
     Batch b, from 0, turns step b into step b + 1.
@@ -49,10 +45,10 @@ def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, fi
       seenat batch pocket-2m 383 --out last-batch.npy
     """
     with open_catalog() as catalog:
-        answer = catalog.batch(name, index, tokens=tokens, decode=decode, documents=documents, out=file)
+        answer = catalog.batch(name, index, tokens=tokens, decode=decode, documents=documents, **written(file))
     out = Output(as_json)
     if not out.data(answer):
-        _show_batch(out, answer)
+        _show_batch(out, answer, file)
 
 
 @click.command()
@@ -77,7 +73,7 @@ def sequence(name: str, index: int, tokens: bool, decode: bool, documents: bool,
         _show_sequence(out, answer)
 
 
-def _show_batch(out: Output, answer: BatchAnswer) -> None:
+def _show_batch(out: Output, answer: BatchAnswer, file: Target | None) -> None:
     start, stop = answer.sequences.start, answer.sequences.stop
     out.facts(
         [
@@ -86,7 +82,7 @@ def _show_batch(out: Output, answer: BatchAnswer) -> None:
             *_around(answer.model, answer.last_checkpoint_before, answer.first_checkpoint_after),
             ("learning rate", None if answer.learning_rate is None else f"{answer.learning_rate:.4g}"),
             *_bytes(answer.bytes),
-            ("written to", answer.written),
+            ("written to", answer.written and str(file)),
         ]
     )
     texts = [" ".join(text.split()) for text in answer.texts or ()]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import Target, output_option, written
 from seenat.cli.framework.params import MODEL, Count, Counts, open_catalog
 from seenat.cli.framework.phrases import rate_words, see_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
@@ -98,9 +98,7 @@ __all__ = ["memorize"]
     help="local: by processes of this machine, one a GPU; slurm: by an array of tasks. Default: by this process.",
 )
 @click.option("--workers", type=Count("number of workers", 1), metavar="N", help="How many the runner has.")
-@click.option(
-    "--script", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Only write Slurm's script."
-)
+@output_option("--script", endings=(".sbatch", ".slurm", ".sh"), help="Only write Slurm's script, to a .sbatch file.")
 @click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(
@@ -113,6 +111,7 @@ def memorize(
     continuation: tuple[int, ...],
     as_json: bool,
     label: str | None,
+    script: Target | None,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -149,6 +148,7 @@ def memorize(
             continuation=continuation,
             name=label,
             observer=MemorizeTalk(out),
+            **written(script, "script"),
             **options,
         )
     if not out.data(answer):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
+from seenat.cli.framework.outputs import TABLES, Target, output_option, written
 from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, protocol_words
 from seenat.cli.framework.progress import Moment, progress
@@ -119,10 +120,10 @@ def import_memorized(
 @click.option(
     "--limit", type=Count("number of rows"), default=20, show_default=True, metavar="N", help="Rows of each query."
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all scores to a .parquet file.")
+@output_option("--out", endings=TABLES, help="Write all scores to a .parquet, .csv or .jsonl file, or a new folder.")
 @json_option
 def import_scores(
-    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Path | None, as_json: bool
+    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Target | None, as_json: bool
 ) -> None:
     """Read the scores in FOLDER, as bergson writes them, as scores of sequences, batches and steps.
 
@@ -133,7 +134,7 @@ def import_scores(
       seenat import scores run/scores pocket-2m --rows for-bergson
     """
     with open_catalog() as catalog:
-        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, out=out)
+        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, **written(out))
     output = Output(as_json)
     if not output.data(answer):
         _show_scores(output, answer)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
+from seenat.cli.framework.outputs import Target, plot_option
 from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
-from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import models_argument, show_study, step_option
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ __all__ = ["batches", "exposures"]
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: str | None, measured: bool, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], until: str | None, measured: bool, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
@@ -55,7 +54,7 @@ def exposures(
 @plot_option
 @json_option
 def batches(
-    name: str, step: str | None, size: int | None, protocol: str | None, plot: Path | None, as_json: bool
+    name: str, step: str | None, size: int | None, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show whether memorized sequences are spread over batches as a Poisson process would spread them.
 

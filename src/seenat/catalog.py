@@ -92,6 +92,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
         workers=None          how many; None for one a GPU of this machine, or one task
         script=None           write Slurm's script to this file and submit nothing
+        force=False           let the script replace a file
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seenat.registry.answer import Answers, page_of
 from seenat.registry.catalog.names import parse_hub_address
 from seenat.registry.errors import InvalidValue, UnknownSuite
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
@@ -233,23 +233,24 @@ class Lookups(CatalogSection):
         decode: bool = False,
         documents: bool = False,
         out: str | Path | None = None,
+        force: bool = False,
     ) -> BatchAnswer:
         """Where a batch of a model or an order lies, and for a model the checkpoints around it.
 
         Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
-        texts, `documents` the documents that each sequence holds, and `out` writes the ids to a new .npy file. Raises `UnknownBatch` beyond the order, `InvalidValue` for a file of
-        another ending, one that exists, or in a folder that does not, `NoRoom` where the disk is full.
+        texts, `documents` the documents that each sequence holds, and `out` writes the ids to a new .npy file, what it was made from beside it. Raises `UnknownBatch` beyond the
+        order, `InvalidValue` for a file of another ending, in a folder that does not exist, or that exists itself, unless `force`,
+        and `NoRoom` where the disk is full.
         """
         from seenat.batches import BatchAnswer
-        from seenat.registry.storage.names import check_folder, check_new
+        from seenat.registry.exports.files import format_of
 
         order, model = self._registry.order_or_model(name)
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
         if out is not None:
-            check_new(Path(out), (".npy",))
-            check_folder(Path(out))
-            self._write_array(batch, Path(out))
+            format_of(Path(out), None, ("npy",), force=force)
+            self._write_array(batch, Path(out), force=force)
             content["written"] = str(out)
         content |= self._content(order, batch.sequences, tokens=tokens, decode=decode, documents=documents)
         return BatchAnswer.of(batch, model, **content)
@@ -272,11 +273,16 @@ class Lookups(CatalogSection):
             content["recitals"] = self._recitals(order, span, trajectories)
         return place.with_content(trajectories=trajectories, **content)
 
-    def _write_array(self, batch: Batch, file: Path) -> None:
-        from seenat.registry.exports.files import write_array
+    def _write_array(self, batch: Batch, file: Path, *, force: bool) -> None:
+        from seenat.registry.exports.batches import batches_metadata
+        from seenat.registry.exports.files import npy_writer
         from seenat.registry.integrity.batch_digests import read_sequences
 
-        write_array(file, read_sequences(self._registry, batch.order, batch.sequences))
+        ids = read_sequences(self._registry, batch.order, batch.sequences)
+        span = BatchRange(batch.index, batch.index + 1)
+        about = batches_metadata(batch.order, span, batch.sequences, len(batch.sequences))
+        with npy_writer(file, ids.shape, ids.dtype, about, force=force) as append:
+            append(ids)
 
     def _content(
         self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool, documents: bool

@@ -105,6 +105,7 @@ class MemorizeOptions(SubmitOptions, total=False):
     runner: str | None
     workers: int | None
     script: str | Path | None
+    force: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +135,7 @@ class MemorizeRequest:
     runner: str | None = None
     workers: int | None = None
     script: str | Path | None = None
+    force: bool = False
 
     @property
     def is_only_planned(self) -> bool:
@@ -146,7 +148,11 @@ class MemorizeRequest:
         from seenat.memorization.jobs.runners.choose import ClusterRequest
 
         return ClusterRequest(
-            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+            workers=self.workers,
+            device=self.device,
+            keep_checkpoints=self.keep_checkpoints,
+            script=self.script,
+            force=self.force,
         )
 
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
