@@ -51,7 +51,7 @@ def export_index(name: str, folder: Target, format_: str, batches: str | None, a
         made = catalog.export_index(
             name, format=format_, batches=batches, progress=_shown(show, name), **written(folder, "folder")
         )
-    _show(as_json, made, "sequence", f"{made.metadata['order']}, in {plural(made.metadata['files'], 'part')}")
+    _show(as_json, folder, made, "sequence", f"{made.metadata['order']}, in {plural(made.metadata['files'], 'part')}")
 
 
 @click.command("export-dataset")
@@ -73,7 +73,7 @@ def export_dataset(name: str, batches: str | None, ids: int | None, path: Target
         made = catalog.export_dataset(
             name, batches=batches, ids=ids, progress=_shown(show, name), **written(path, "path")
         )
-    _show(as_json, made, "row", f"{made.metadata['order']}, {plural(made.metadata['ids'], 'id')} each")
+    _show(as_json, path, made, "row", f"{made.metadata['order']}, {plural(made.metadata['ids'], 'id')} each")
 
 
 @click.command("export-memorized")
@@ -96,14 +96,14 @@ def export_memorized(name: str, step: str | None, path: Target, protocol: str | 
             name, step=step, protocol=protocol, progress=_shown(show, name), **written(path, "path")
         )
     of = made.metadata
-    _show(as_json, made, "sequence", f"{of['model']} at step {of['step']:,}, by protocol {of['protocol']['id']}")
+    _show(as_json, path, made, "sequence", f"{of['model']} at step {of['step']:,}, by protocol {of['protocol']['id']}")
 
 
 def _shown(show: Show, name: str) -> Callable[[int, int], None]:
     return lambda done, total: show(Moment(task=f"writing {name}", done=done, total=total, unit="sequences"))
 
 
-def _show(as_json: bool, made: Exported, noun: str, what: str) -> None:
+def _show(as_json: bool, target: Target, made: Exported, noun: str, what: str) -> None:
     out = Output(as_json)
     if not out.data(made):
-        out.line(f"Written to {made.path}: {plural(made.rows, noun)} of {what}.")
+        out.line(f"Written to {target.shown(made.path)}: {plural(made.rows, noun)} of {what}.")

@@ -10,6 +10,7 @@ import click
 from seenat.cli.catalog.models import no_such_model
 from seenat.cli.framework.output import Output, count, json_option, plural
 from seenat.cli.framework.params import MODEL, ORDER, Count, open_catalog
+from seenat.registry.errors import UnknownCheckpoint
 
 if TYPE_CHECKING:
     from seenat import BrokenCheckpoints, CheckpointAnswer
@@ -67,8 +68,12 @@ def checkpoints(
         if not matches and not catalog.models(size=size, family=family, order=order):
             raise no_such_model({"size": size, "family": family, "order": order}, catalog.models())
     out = Output(as_json)
-    out.talk(plural(len(matches), "checkpoint") if matches else "No checkpoint matches; drop a condition.")
-    if out.data(matches) or not matches:
+    if matches:
+        out.talk(plural(len(matches), "checkpoint"))
+    printed = out.data(matches)
+    if not matches:
+        raise UnknownCheckpoint("No checkpoint has all of this; drop a condition.")
+    if printed:
         return
     _show(out, matches, one_model=len({match.model for match in matches}) == 1 and len(names) == 1)
 

@@ -79,7 +79,7 @@ def _show_batch(out: Output, answer: BatchAnswer, file: Target | None) -> None:
         [
             ("batch", f"{answer.batch:,} of {answer.order}"),
             ("sequences", f"{start:,} to {stop - 1:,} ({stop - start:,})"),
-            *_around(answer.model, answer.last_checkpoint_before, answer.first_checkpoint_after),
+            *_around(answer.model, answer.trained_on, answer.last_checkpoint_before, answer.first_checkpoint_after),
             ("learning rate", None if answer.learning_rate is None else f"{answer.learning_rate:.4g}"),
             *_bytes(answer.bytes),
             ("written to", answer.written and str(file)),
@@ -107,7 +107,7 @@ def _show_sequence(out: Output, answer: SequenceAnswer) -> None:
         [
             ("sequence", f"{answer.sequence:,} of {answer.order}"),
             ("batch", f"{answer.batch:,}, position {answer.position:,}"),
-            *_around(answer.model, answer.last_checkpoint_unseen, answer.first_checkpoint_seen),
+            *_around(answer.model, answer.trained_on, answer.last_checkpoint_unseen, answer.first_checkpoint_seen),
             *_bytes(answer.bytes),
             ("trajectories", None if trajectories else "none measured yet"),
         ]
@@ -126,11 +126,13 @@ def _id_lines(answer: BatchAnswer | SequenceAnswer) -> list[str]:
     return [] if answer.tokens is None else [" ".join(map(str, ids)) for ids in answer.tokens.tolist()]
 
 
-def _around(model: str | None, before: int | None, after: int | None) -> list[tuple[str, object]]:
+def _around(
+    model: str | None, trained_on: bool | None, before: int | None, after: int | None
+) -> list[tuple[str, object]]:
     if model is None:
         return []
     return [
-        ("model", model),
+        ("model", model if trained_on else f"{model}, which was not trained on it: its run ended before"),
         ("last checkpoint before", "none" if before is None else f"step {before:,}"),
         ("first checkpoint after", "none" if after is None else f"step {after:,}"),
     ]

@@ -1,7 +1,7 @@
 """Files and folders that a command writes: one type of option for all, checked before anything is read.
 
-`registry/storage/outputs.py` has the rule. Here `-` is added to it, standard output: the file is made elsewhere and goes there
-when it is whole, and what the command would say there is said on stderr.
+`registry/storage/outputs.py` has the rule. Here `-` is added to it, standard output, in the format of an ending behind it, `-.csv`,
+or else as text: the file is made elsewhere and goes there when it is whole, and what the command would say is said on stderr.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ __all__ = [
 PLOTS = (".svg", ".png", ".html")
 TABLES = (".parquet", ".csv", ".jsonl", "")
 _FORCE = "seenat.force"
+_TEXT = (".jsonl", ".svg", ".html", ".sbatch")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class Target:
     """The temporary folder in which standard output's content is made; deleted with this."""
 
     def __str__(self) -> str:
-        return STDOUT if self.folder is not None else str(self.path)
+        return self.shown()
+
+    def shown(self, path: Path | None = None) -> str:
+        """The file as people are told of it: as it was typed, or by another path."""
+        return STDOUT if self.folder is not None else str(path or self.path)
 
 
 class OutputType(click.ParamType[Target]):
@@ -55,17 +60,20 @@ class OutputType(click.ParamType[Target]):
 
     name = "file"
 
-    def __init__(self, endings: Sequence[str], *, to_stdout: str | None) -> None:
+    def __init__(self, endings: Sequence[str]) -> None:
         self.endings = tuple(endings)
-        self.to_stdout = to_stdout
-        """The ending by which `-` is written; None where standard output cannot hold it."""
+
+    @property
+    def _on_stdout(self) -> tuple[str, ...]:
+        """The endings of what standard output can hold; the first is that of `-` alone."""
+        return tuple(sorted(filter(None, self.endings), key=lambda ending: ending not in _TEXT))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
         """Check that it may be written, or fail with what may."""
         if isinstance(value, Target):
             return value
-        if str(value) == "-":
-            return self._stdout(param, ctx)
+        if str(value).startswith("-"):
+            return self._stdout(str(value)[1:], param, ctx)
         from seenat.registry.storage.outputs import check_output
 
         target = Target(Path(value), bool(ctx and ctx.meta.get(_FORCE)))
@@ -75,15 +83,18 @@ class OutputType(click.ParamType[Target]):
             self.fail(str(error), param, ctx)
         return target
 
-    def _stdout(self, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+    def _stdout(self, ending: str, param: click.Parameter | None, ctx: click.Context | None) -> Target:
         import tempfile
 
-        if self.to_stdout is None:
+        possible = self._on_stdout
+        if not possible:
             self.fail("A folder cannot be written to standard output; name a new one.", param, ctx)
+        if ending not in ("", *possible):
+            self.fail(f"-{ending} is not standard output; write - or -{', -'.join(possible)}.", param, ctx)
         if ctx is None or ctx.params.get("as_json") or not take_stdout(ctx):
             self.fail("Only one thing can be written to standard output; name a file for the other.", param, ctx)
         folder = tempfile.TemporaryDirectory(prefix="seenat-", ignore_cleanup_errors=True)
-        made = Path(folder.name, f"{param.name if param else 'out'}{self.to_stdout}")
+        made = Path(folder.name, f"out{ending or possible[0]}")
         ctx.call_on_close(lambda: _pass_on(made))
         return Target(made, folder=folder)
 
@@ -91,10 +102,10 @@ class OutputType(click.ParamType[Target]):
         """Files, as the shell itself completes them."""
         from click.shell_completion import CompletionItem
 
-        return [CompletionItem(incomplete, type="file" if self.to_stdout else "dir")]
+        return [CompletionItem(incomplete, type="file" if self.endings else "dir")]
 
 
-NEW_FOLDER = OutputType((), to_stdout=None)
+NEW_FOLDER = OutputType(())
 
 
 def _pass_on(made: Path) -> None:
@@ -125,12 +136,9 @@ def _forced(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[_FORCE] = value
 
 
-def output_option(
-    *names: str, endings: Sequence[str], to_stdout: str | None = None, **more: Any
-) -> Callable[[Any], Any]:
-    """An option that names a file to write, with `--force` beside it; `to_stdout` is the ending that `-` has."""
-    type_ = OutputType(endings, to_stdout=to_stdout or next((ending for ending in endings if ending), None))
-    option = click.option(*names, type=type_, metavar="FILE", **more)
+def output_option(*names: str, endings: Sequence[str], **more: Any) -> Callable[[Any], Any]:
+    """An option that names a file to write, with `--force` beside it."""
+    option = click.option(*names, type=OutputType(endings), metavar="FILE", **more)
     return lambda command: option(with_force(command))
 
 

@@ -92,6 +92,8 @@ class Step(click.ParamType[str]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Saved steps of the model that stands in the line."""
         named = next((ctx.params[key] for key in ("name", "model", "names") if ctx.params.get(key)), None)
+        if named is None and ctx.args:  # Behind an option whose value is still to come, click reads no arguments.
+            named = ctx.args[0]
         model = named[0] if isinstance(named, tuple) else named
         return [] if model is None else steps_of(_chosen(ctx), str(model), incomplete)
 

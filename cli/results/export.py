@@ -72,7 +72,7 @@ def export(
         others = [] if all_protocols else _others(catalog, made)
     parts = made.metadata.get("results", [made.metadata])
     told = dict.fromkeys(f"{of['model']}, measured by protocol {of['protocol']['id']}" for of in parts)
-    out = _show(as_json, made, "; ".join(told))
+    out = _show(as_json, path, made, "; ".join(told))
     out.talk_all(f"{words} was not written; --all-protocols takes all." for words in others)
     out.talk_all(plan_words(plan for of in parts for plan in of["adaptive"]))
 
@@ -127,7 +127,7 @@ def export_batches(
             **written(path, "path"),
         )
     of = made.metadata
-    _show(as_json, made, f"{of['order']}, batches {of['batches']['start']}:{of['batches']['stop']}")
+    _show(as_json, path, made, f"{of['order']}, batches {of['batches']['start']}:{of['batches']['stop']}")
 
 
 def _others(catalog: Catalog, made: Exported) -> list[str]:
@@ -146,8 +146,8 @@ def _shown(show: Show, name: str) -> Callable[[int, int], None]:
     return lambda done, total: show(Moment(task=f"exporting {name}", done=done, total=total, unit="sequences"))
 
 
-def _show(as_json: bool, made: Exported, what: str) -> Output:
+def _show(as_json: bool, target: Target, made: Exported, what: str) -> Output:
     out = Output(as_json)
     if not out.data(made):
-        out.line(f"Written to {made.path}: {plural(made.rows, 'row')} of {what}.")
+        out.line(f"Written to {target.shown(made.path)}: {plural(made.rows, 'row')} of {what}.")
     return out
