@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.outputs import Target, output_option, written
+from seenat.cli.framework.outputs import output_option, written
 from seenat.cli.framework.params import MODEL, Count, Counts, open_catalog
 from seenat.cli.framework.phrases import rate_words, see_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
@@ -111,7 +111,6 @@ def memorize(
     continuation: tuple[int, ...],
     as_json: bool,
     label: str | None,
-    script: Target | None,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -148,7 +147,7 @@ def memorize(
             continuation=continuation,
             name=label,
             observer=MemorizeTalk(out),
-            **written(script, "script"),
+            **written(options.pop("script"), "script"),
             **options,
         )
     if not out.data(answer):
