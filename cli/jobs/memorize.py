@@ -103,7 +103,6 @@ __all__ = ["memorize"]
 @json_option
 def memorize(
     name: str,
-    steps: str,
     coarse: str | None,
     audit: int | None,
     adaptive: bool,
@@ -139,7 +138,6 @@ def memorize(
     with open_catalog() as catalog:
         answer = catalog.memorize(
             name,
-            steps=steps,
             coarse=coarse,
             audit=audit,
             adaptive=adaptive,
