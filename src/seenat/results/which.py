@@ -38,7 +38,7 @@ class Which(CatalogSection):
     def first(
         self,
         model: str | Model,
-        by: int,
+        by: int | str,
         *,
         limit: int = 20,
         after: tuple[int, int] | None = None,
@@ -51,7 +51,9 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import first_memorized
 
         chosen = self._model(model)
-        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+        return first_memorized(
+            self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after
+        )
 
     def earlier(
         self,
@@ -75,8 +77,8 @@ class Which(CatalogSection):
     def kept(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         limit: int = 20,
         after: int | None = None,
@@ -90,7 +92,8 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+        steps = chosen.step_number(since), self._step(chosen, until)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=limit, after=start)
 
     def relearned(
         self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
@@ -105,8 +108,8 @@ class Which(CatalogSection):
     def changed(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
@@ -126,8 +129,8 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            since,
-            until,
+            first.step_number(since),
+            self._step(second or first, until),
             other=second,
             change=change,
             protocol=protocol,
@@ -136,20 +139,25 @@ class Which(CatalogSection):
         )
 
     def batches(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
 
         chosen = self._model(model)
-        return memorized_by_batch(self._registry, chosen, step, _batches(chosen, batches), protocol)
+        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol)
 
     # -- all rows, as columns
 
     def first_columns(
         self,
         model: str | Model,
-        by: int,
+        by: int | str,
         *,
         limit: int | None = None,
         after: tuple[int, int] | None = None,
@@ -158,7 +166,8 @@ class Which(CatalogSection):
         """Every row of `first`."""
         from seenat.memorization.queries.whole_lists import all_first
 
-        return all_first(self._registry, self._model(model), by, protocol=protocol, limit=limit, after=after)
+        chosen = self._model(model)
+        return all_first(self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after)
 
     def earlier_columns(
         self, model: str | Model, other: str | Model, **page: Unpack[ColumnsOptions]
@@ -171,8 +180,8 @@ class Which(CatalogSection):
     def changed_columns(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
@@ -181,8 +190,9 @@ class Which(CatalogSection):
         """Every row of `changed`."""
         from seenat.memorization.studies.changes import all_changed
 
-        chosen = None if other is None else self._model(other)
-        return all_changed(self._registry, self._model(model), since, until, other=chosen, change=change, **page)
+        first, second = self._model(model), None if other is None else self._model(other)
+        steps = first.step_number(since), self._step(second or first, until)
+        return all_changed(self._registry, first, *steps, other=second, change=change, **page)
 
     def relearned_columns(self, model: str | Model, **page: Unpack[ColumnsOptions]) -> Iterator[Columns]:
         """Every row of `relearned`."""
@@ -191,13 +201,20 @@ class Which(CatalogSection):
         return all_relearned(self._registry, self._model(model), **page)
 
     def batches_columns(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> Iterator[Columns]:
         """Every row of `batches`."""
         from seenat.memorization.queries.whole_lists import all_batches
 
         chosen = self._model(model)
-        return all_batches(self._registry, chosen, step, _batches(chosen, batches), protocol=protocol)
+        return all_batches(
+            self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol=protocol
+        )
 
 
 def _batches(model: Model, batches: BatchRange | str | None) -> BatchRange:
