@@ -9,6 +9,7 @@ whose files changed gets another row, and the old one stays as what it was, no l
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from seenat.registry.database.tables.catalog import checkpoints, models, orders
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.database.tables.results import blocks
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
+from seenat.registry.storage.stores.place import check_store_url
 from seenat.registry.units import SequenceRange
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "ensure_row",
     "find_measurement",
     "find_with_others",
+    "forget_stores",
     "has_stale_onsets",
     "is_recorded",
     "lists_folder",
@@ -64,6 +67,8 @@ class Measurement:
     sequences: int
     block_sequences: int
     folder: str
+    store: str | None = None
+    """URL of the store that holds its objects; None where its files lie in a folder beside the catalog."""
     format: int
     """How its files lie and are encoded (`files.layout`)."""
 
@@ -133,6 +138,7 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
             sequences=order.geometry.sequences,
             block_sequences=block_sequences(order.geometry.sequences, size),
             format=NEWEST,
+            store=_chosen_store(connection),
             folder=f"{model.name}/{protocol.id}-{order.digest.removeprefix('sha256:')[:12]}.zarr",
         )
     )
@@ -351,6 +357,11 @@ def delete_measurement(connection: Connection, measurement: Measurement) -> None
     connection.execute(delete(measurements).where(measurements.c.id == measurement.id))
 
 
+def forget_stores(connection: Connection) -> None:
+    """Record that every measurement lies in the folder of all results: of a catalog whose objects were copied there."""
+    connection.execute(update(measurements).where(measurements.c.store.is_not(None)).values(store=None))
+
+
 def is_recorded(connection: Connection, folder: str) -> bool:
     """Whether a folder, relative to that of all results, is that of a measurement."""
     return connection.execute(select(measurements.c.id).where(measurements.c.folder == folder)).scalar() is not None
@@ -382,8 +393,21 @@ def _value(row: AnyRow) -> Measurement:
         sequences=row.sequences,
         block_sequences=row.block_sequences,
         folder=row.folder,
+        store=row.store,
         format=row.format,
     )
+
+
+def _chosen_store(connection: Connection) -> str | None:
+    """The store of measurements that begin now; those that are there stay where they are.
+
+    Within it each catalog has a place of its own: what one does not name may belong to another.
+    """
+    if (url := settings.results_store()) is None:
+        return None
+    own = f"{check_store_url(url)}/catalog-"
+    known = select(measurements.c.store).where(measurements.c.store.startswith(own, autoescape=True)).limit(1)
+    return connection.execute(known).scalar() or f"{own}{secrets.token_hex(8)}"
 
 
 def _ensure_protocol(connection: Connection, protocol: Protocol) -> int:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from seenat.registry.storage.stores.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["ObjectReader"]
 
@@ -30,9 +34,15 @@ class ObjectReader(io.RawIOBase):
         self._place = max(0, start + offset)
         return self._place
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes, by one request."""
-        stop = self._bytes if size is None or size < 0 else min(self._place + size, self._bytes)
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill a buffer with the next bytes, by one request; fewer only at the end."""
+        view = memoryview(buffer).cast("B")
+        stop = min(self._place + len(view), self._bytes)
         data = self._store.get_range(self._name, self._place, stop) if stop > self._place else b""
+        view[: len(data)] = data
         self._place += len(data)
-        return data
+        return len(data)
+
+    def readall(self) -> bytes:
+        """All that is left, by one request."""
+        return self.read(max(0, self._bytes - self._place)) or b""
