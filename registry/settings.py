@@ -3,6 +3,7 @@
     SEENAT_HOME           seenat's own folder: the embedded catalog, results, columns, the pocket suite
     SEENAT_DATABASE_URL   the catalog, instead of the SQLite file in that folder
     SEENAT_RESULTS        the store in which results of new measurements lie, s3://BUCKET/PREFIX; else beside the catalog
+    SEENAT_INDEXES        the same for indexes that begin; they lie beside the catalog of whoever builds them too
     SEENAT_OBJECT_BYTES   most bytes of objects from stores that are kept in seenat's own folder
     SEENAT_TOKEN          the token with which `seenat.connect` writes
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
@@ -29,6 +30,7 @@ __all__ = [
     "environment_for",
     "expand",
     "home",
+    "indexes_store",
     "no_color",
     "object_cache_bytes",
     "object_endpoint_is_plain",
@@ -91,6 +93,11 @@ def _bytes(name: str, usual: int) -> int:
 def results_store() -> str | None:
     """The URL of the store in which new measurements keep their results, as the user set it; None for beside the catalog."""
     return os.environ.get("SEENAT_RESULTS", "").strip() or None
+
+
+def indexes_store() -> str | None:
+    """The URL of the store in which new indexes keep their files too, as the user set it; None for none."""
+    return os.environ.get("SEENAT_INDEXES", "").strip() or None
 
 
 def object_endpoint_is_plain() -> bool:

@@ -8,10 +8,8 @@ whose files changed gets another row, and the old one stays as what it was, no l
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
@@ -19,10 +17,10 @@ from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.files.format import NEWEST
+from seenat.memorization.results.files.places import lists_folder, results_folder
 from seenat.registry import settings
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import checkpoints, models, orders
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
@@ -93,25 +91,6 @@ class ProtocolName(Answer):
     def of(cls, protocol: Protocol) -> ProtocolName:
         """The name of a protocol."""
         return cls(id=protocol.id, words=protocol.words)
-
-
-def results_folder(database: Database) -> Path:
-    """Where the arrays of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database.
-
-    A link is followed first, so the results of a catalog are the same by whichever name it is opened. Results that an older
-    version kept beside a link stay there.
-    """
-    if database.is_sqlite:
-        named, file = database.files
-        beside_name, beside_file = Path(f"{named}.results"), Path(f"{file}.results")
-        return beside_name if beside_name.exists() and not beside_file.exists() else beside_file
-    place = f"{database.url.host}:{database.url.port}/{database.url.database}"
-    return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]
-
-
-def lists_folder(database: Database) -> Path:
-    """Where the sequences lie that plans list one by one."""
-    return results_folder(database) / "lists"
 
 
 def ensure_measurement(connection: Connection, model: Model, protocol: Protocol) -> Measurement:

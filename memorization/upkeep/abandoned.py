@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from seenat.memorization.jobs.window_cache import SHARED
 from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.block_table import committed_objects, committed_places
 from seenat.memorization.results.measurements import Measurement, lists_folder, results_folder
@@ -57,7 +58,7 @@ def abandoned_results(database: Database, connection: Connection) -> Iterator[Pa
 
 
 def aged_objects(database: Database, seconds: float = OBJECT_GRACE_SECONDS) -> list[StoredObject]:
-    """Every object, older than a day or so many seconds, below the places of this catalog in stores: to be listed without holding the lock."""
+    """Every object, older than a day or so many seconds, below the places of this catalog in stores, but for copies of windows: to be listed without holding the lock."""
     with database.read() as connection:
         urls = {each.measurement.store for each in measured(connection)} - {None}
     oldest = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -65,7 +66,7 @@ def aged_objects(database: Database, seconds: float = OBJECT_GRACE_SECONDS) -> l
         StoredObject(store, found.name, found.bytes)
         for store in (open_store(str(url)) for url in sorted(map(str, urls)))
         for found in store.listed()
-        if found.modified < oldest
+        if found.modified < oldest and not found.name.startswith(f"{SHARED}/")
     ]
 
 

@@ -6,4 +6,5 @@ origin        what measured a block: device, type, versions
 description   what an array says of itself, in Zarr's words: made, written, read
 block_array   BlockArray: what arrays have in common, in a folder or a store
 part_files    PartFiles: the same of their second arrays
+places        the folders in which they lie
 """

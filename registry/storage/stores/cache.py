@@ -13,7 +13,6 @@ import contextlib
 import logging
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from seenat.registry import settings
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_bytes, sha256_of_file
 from seenat.registry.storage.local import PARTIAL, full_disk_told, write_atomic_unsynced
-from seenat.registry.storage.locks import exclusive
+from seenat.registry.storage.locks import exclusive, try_lock
 
 __all__ = ["ObjectCache", "object_cache"]
 
@@ -157,7 +156,7 @@ def _hold(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         return None
-    _lock(descriptor, shared=True)
+    try_lock(descriptor, shared=True)
     with contextlib.suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
@@ -171,7 +170,7 @@ def _delete_unless_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        if not _lock(descriptor, shared=False):
+        if not try_lock(descriptor, shared=False):
             return False
         path.unlink(missing_ok=True)
         return True
@@ -179,21 +178,6 @@ def _delete_unless_held(path: Path) -> bool:
         return False
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, *, shared: bool) -> bool:
-    """Take a lock on an open file, waiting only for a shared one; whether it is held, or the system has no locks."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _touch(path: Path) -> None:
