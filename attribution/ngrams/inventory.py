@@ -15,7 +15,7 @@ from seenat.attribution.ngrams.index_table import IndexRecord, indexes_folder, s
 from seenat.attribution.ngrams.stored import stored_ranks, stored_shard
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables.indexes import indexes
-from seenat.registry.storage.stored_file import StoredFile, StoredObject
+from seenat.registry.storage.stores.stored_file import StoredFile, StoredObject
 
 __all__ = ["index_files"]
 

@@ -20,10 +20,10 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.storage.regular import is_regular
-from seenat.registry.storage.stored_file import StoredObject
 from seenat.registry.storage.stores.cache import object_cache
 from seenat.registry.storage.stores.place import open_store
 from seenat.registry.storage.stores.store import Store
+from seenat.registry.storage.stores.stored_file import StoredObject
 from seenat.registry.units import SequenceRange
 
 __all__ = ["bring_ranks", "held_shard", "put_ranks", "put_shard", "stored_ranks", "stored_shard"]

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from seenat.memorization.protocol.measures import MEASURES, Measure, Values
-from seenat.memorization.results.files.block_array import HASHED_UP_TO, BlockArray, BlockFile
+from seenat.memorization.results.files.block_array import HASHED_UP_TO, ArrayShape, BlockArray, BlockFile
 from seenat.memorization.results.files.description import (
     VALUES,
     Description,
@@ -58,14 +58,8 @@ class ResultArray(BlockArray):
         hashed_up_to: int = HASHED_UP_TO,
         remake: tuple[str, str] | None = None,
     ) -> None:
-        super().__init__(
-            sequences=sequences,
-            block_sequences=block_sequences,
-            measure=measure,
-            format_=format_,
-            hashed_up_to=hashed_up_to,
-            remake=remake,
-        )
+        shape = {"sequences": sequences, "block_sequences": block_sequences, "format_": format_}
+        super().__init__(ArrayShape(**shape, measure=measure, hashed_up_to=hashed_up_to, remake=remake))
         self.group = group
         """The folder that describes itself."""
         self.folder = group / VALUES if format_ > 1 else group

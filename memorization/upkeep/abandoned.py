@@ -23,8 +23,8 @@ from seenat.memorization.results.trajectory_parts import TrajectoryParts
 from seenat.memorization.upkeep.inventory import folder_array, measured, set_files
 from seenat.registry.database.engine import Database
 from seenat.registry.storage.local import PARTIAL
-from seenat.registry.storage.stored_file import StoredObject
 from seenat.registry.storage.stores.place import open_store
+from seenat.registry.storage.stores.stored_file import StoredObject
 
 __all__ = ["GRACE_SECONDS", "abandoned_objects", "abandoned_results", "aged_objects", "files_below"]
 

@@ -19,8 +19,8 @@ from seenat.registry.database.tables.catalog import models
 from seenat.registry.database.tables.imports import result_sets
 from seenat.registry.database.tables.jobs import measurements
 from seenat.registry.database.tables.results import blocks
-from seenat.registry.storage.stored_file import StoredFile, StoredObject
 from seenat.registry.storage.stores.place import open_store
+from seenat.registry.storage.stores.stored_file import StoredFile, StoredObject
 
 __all__ = ["MeasuredModel", "folder_array", "measured", "other_files", "result_files", "set_files"]
 

@@ -5,7 +5,6 @@ regular     reads files that are nothing else: no folder, no pipe that a reader 
 names       checks of the names that users give to files
 locks       one process at a time, by a lock on a folder
 digests     SHA-256 of bytes and of files, in the form in which the catalog keeps it
-stored_file  files that a catalog names with their digest, and copies of them
 file_state  what the file system says of a file, by which its content is known to be the same
 stores/     stores of objects: a folder, or a bucket that speaks S3's protocol
 panics      panics of libraries written in Rust, as ordinary errors

@@ -23,6 +23,7 @@ LAYERS = (
         "optional",
     ),
     ("storage", "parquet"),
+    ("storage/stores",),
     ("checkpoints",),
     ("hub", "database"),
     ("access", "orders"),

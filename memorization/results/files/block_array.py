@@ -13,7 +13,7 @@ from seenat.memorization.results.files.layout import block_layout
 from seenat.memorization.results.shard_codec import ShardLayout, read_shard
 from seenat.registry.errors import CorruptFile, SeenatError
 
-__all__ = ["HASHED_UP_TO", "BlockArray", "BlockFile"]
+__all__ = ["HASHED_UP_TO", "ArrayShape", "BlockArray", "BlockFile"]
 
 HASHED_UP_TO = 1 << 16
 """Bytes of a file whose digest is computed whatever is read of it: 0.04 ms at most. Blocks of prefixes have some 24 KB."""
@@ -29,29 +29,27 @@ class BlockFile:
     """Its name, where it is an object of a store; None for the file that has the block's place in a folder."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayShape:
+    """What is fixed of an array; its rows may become more."""
+
+    sequences: int
+    block_sequences: int
+    measure: Measure
+    format_: int
+    hashed_up_to: int = HASHED_UP_TO
+    remake: tuple[str, str] | None = None
+    """What begins the command that measures again, and what ends it, where a message can name one."""
+
+
 class BlockArray(ABC):
-    """The values of one measurement, a file for each block of each row.
+    """The values of one measurement, a file for each block of each row."""
 
-    `block_sequences` and `format_` are fixed when the array is made; the rows may become more. `remake` begins the command
-    that measures again, and `options` ends it, where a message can name one.
-    """
-
-    def __init__(
-        self,
-        *,
-        sequences: int,
-        block_sequences: int,
-        measure: Measure,
-        format_: int,
-        hashed_up_to: int,
-        remake: tuple[str, str] | None,
-    ) -> None:
-        self.sequences = sequences
-        self.block_sequences = block_sequences
-        self.measure = measure
-        self.format = format_
-        self.hashed_up_to = hashed_up_to
-        self._remake = remake
+    def __init__(self, shape: ArrayShape) -> None:
+        self.sequences, self.block_sequences = shape.sequences, shape.block_sequences
+        self.measure, self.format = shape.measure, shape.format_
+        self.hashed_up_to = shape.hashed_up_to
+        self._remake = shape.remake
 
     @property
     @abstractmethod

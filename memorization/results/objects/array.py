@@ -21,8 +21,8 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from seenat.memorization.protocol.measures import Measure, Values
-from seenat.memorization.results.files.block_array import HASHED_UP_TO, BlockArray, BlockFile
+from seenat.memorization.protocol.measures import Values
+from seenat.memorization.results.files.block_array import ArrayShape, BlockArray, BlockFile
 from seenat.memorization.results.files.description import Description
 from seenat.memorization.results.shard_codec import encode_shard
 from seenat.registry.errors import CorruptFile
@@ -47,22 +47,9 @@ class ObjectArray(BlockArray):
         folder: str,
         cache: ObjectCache,
         read_steps: Callable[[], dict[int, int]],
-        *,
-        sequences: int,
-        block_sequences: int,
-        measure: Measure,
-        format_: int,
-        hashed_up_to: int = HASHED_UP_TO,
-        remake: tuple[str, str] | None = None,
+        shape: ArrayShape,
     ) -> None:
-        super().__init__(
-            sequences=sequences,
-            block_sequences=block_sequences,
-            measure=measure,
-            format_=format_,
-            hashed_up_to=hashed_up_to,
-            remake=remake,
-        )
+        super().__init__(shape)
         self.store = store
         self.folder = folder
         self._cache = cache

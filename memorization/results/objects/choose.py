@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seenat.memorization.results.array import ResultArray
-from seenat.memorization.results.files.block_array import BlockArray
+from seenat.memorization.results.files.block_array import ArrayShape, BlockArray
 from seenat.memorization.results.files.layout import LARGEST_CHUNK
 from seenat.memorization.results.files.part_files import PartFiles
 from seenat.memorization.results.measurements import Measurement, current_rows, results_folder
@@ -36,7 +36,8 @@ def array_of(
             return dict(current_rows(connection, measurement))
 
     store, cache = open_store(measurement.store), object_cache()
-    return ObjectArray(store, measurement.folder, cache, read_steps, **shape, measure=measure, remake=remake)
+    whole = ArrayShape(**shape, measure=measure, remake=remake)
+    return ObjectArray(store, measurement.folder, cache, read_steps, whole)
 
 
 def parts_of(array: BlockArray, largest_chunk: int = LARGEST_CHUNK) -> PartFiles:

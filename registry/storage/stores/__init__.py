@@ -6,4 +6,5 @@ objects    a bucket that speaks S3's protocol, by obstore
 place      which store a URL means
 reader     an object as a file that is read in ranges
 cache      copies of objects on this machine, within a bound, never deleted while somebody uses them
+stored_file   files that a catalog names with their digest, and copies of them
 """

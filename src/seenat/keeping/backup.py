@@ -25,7 +25,7 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.names import check_folder, check_new
-from seenat.registry.storage.stored_file import StoredFile, copy_stored
+from seenat.registry.storage.stores.stored_file import StoredFile, copy_stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
