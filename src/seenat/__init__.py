@@ -212,6 +212,7 @@ if TYPE_CHECKING:
         StaleResults,
         StaleSchema,
         StillNeeded,
+        StoreUnavailable,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
