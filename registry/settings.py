@@ -2,6 +2,9 @@
 
     SEENAT_HOME           seenat's own folder: the embedded catalog, results, columns, the pocket suite
     SEENAT_DATABASE_URL   the catalog, instead of the SQLite file in that folder
+    SEENAT_RESULTS        the store in which results of new measurements lie, s3://BUCKET/PREFIX; else beside the catalog
+    SEENAT_INDEXES        the same for indexes that begin; they lie beside the catalog of whoever builds them too
+    SEENAT_OBJECT_BYTES   most bytes of objects from stores that are kept in seenat's own folder
     SEENAT_TOKEN          the token with which `seenat.connect` writes
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors
@@ -9,7 +12,8 @@
     SHELL, XDG_CONFIG_HOME, XDG_DATA_HOME, ZDOTDIR   where a shell looks for completions
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
 
-`HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own.
+`HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+`AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the rest of `AWS_*` are obstore's.
 """
 
 from __future__ import annotations
@@ -29,8 +33,12 @@ __all__ = [
     "environment_for",
     "expand",
     "home",
+    "indexes_store",
     "login_shell",
     "no_color",
+    "object_cache_bytes",
+    "object_endpoint_is_plain",
+    "results_store",
     "token",
     "use_one_blas_thread",
     "user_home",
@@ -71,15 +79,40 @@ def expand(path: str, what: str) -> Path:
 
 def cache_bytes() -> int:
     """Most bytes of tokens kept from hubs: 2 GiB, about 500 batches of Pythia, unless the user set another number."""
-    text = os.environ.get("SEENAT_CACHE_BYTES", "").strip()
+    return _bytes("SEENAT_CACHE_BYTES", 2 << 30)
+
+
+def object_cache_bytes() -> int:
+    """Most bytes of objects kept from stores: 20 GiB, 300,000 blocks of results or a large index, unless set otherwise."""
+    return _bytes("SEENAT_OBJECT_BYTES", 20 << 30)
+
+
+def _bytes(name: str, usual: int) -> int:
+    text = os.environ.get(name, "").strip()
     if not text:
-        return 2 << 30
+        return usual
     try:
         return parse_bytes(text, "size")
     except InvalidValue:
         raise InvalidValue(
-            f"SEENAT_CACHE_BYTES is {text!r}; write a whole number of bytes, such as 2GiB, or 0 to keep none."
+            f"{name} is {text!r}; write a whole number of bytes, such as 2GiB, or 0 to keep none."
         ) from None
+
+
+def results_store() -> str | None:
+    """The URL of the store in which new measurements keep their results, as the user set it; None for beside the catalog."""
+    return os.environ.get("SEENAT_RESULTS", "").strip() or None
+
+
+def indexes_store() -> str | None:
+    """The URL of the store in which new indexes keep their files too, as the user set it; None for none."""
+    return os.environ.get("SEENAT_INDEXES", "").strip() or None
+
+
+def object_endpoint_is_plain() -> bool:
+    """Whether the endpoint of object stores that the user set speaks HTTP without TLS."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "").startswith("http://")
 
 
 def database_url() -> str | None:

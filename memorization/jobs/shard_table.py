@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
-from seenat.memorization.results.array import BlockFile
+from seenat.memorization.results.files.block_array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import checkpoints
@@ -302,7 +302,9 @@ def committed_shards(
         blocks.c.block == shards.c.block,
     )
     query = (
-        select(shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest)
+        select(
+            shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest, blocks.c.object
+        )
         .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
         .join(measurement_rows, is_present)
         .join(blocks, is_block)
@@ -310,14 +312,14 @@ def committed_shards(
         .where(measurement_rows.c.measurement_id == measurement_id)
     )
     with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
-        for checkpoint_id, block, row, bytes_, digest in rows:
-            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
+        for checkpoint_id, block, row, bytes_, digest, object_ in rows:
+            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest, object=object_)
 
 
 def committed_only_by(
     connection: Connection, job_ids: tuple[int, ...], measurement_id: int
 ) -> tuple[list[AnyRow], int]:
-    """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`.
+    """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`, `object`.
 
     And how many blocks others have finished too, which hold values of both. Of all contents of a checkpoint.
     """
@@ -333,7 +335,7 @@ def committed_only_by(
         blocks.c.block == shards.c.block,
     )
     query = (
-        select(blocks.c.array_row, blocks.c.block, blocks.c.measured, blocks.c.bytes)
+        select(blocks.c.array_row, blocks.c.block, blocks.c.measured, blocks.c.bytes, blocks.c.object)
         .distinct()
         .select_from(shards)
         .join(measurement_rows, measurement_rows.c.checkpoint_id == shards.c.checkpoint_id)

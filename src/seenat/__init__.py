@@ -213,6 +213,7 @@ if TYPE_CHECKING:
         StaleResults,
         StaleSchema,
         StillNeeded,
+        StoreUnavailable,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
@@ -280,13 +281,13 @@ __all__ = [
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError",
     "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues",
     "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StillNeeded", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
-    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
-    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
-    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
-    "read_manifest", "restore", "upgrade", "write_table",
+    "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer",
+    "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge",
+    "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory",
+    "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
+    "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable",
+    "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__",
+    "check_schema", "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 

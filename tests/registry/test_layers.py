@@ -24,6 +24,7 @@ LAYERS = (
         "optional",
     ),
     ("storage", "parquet"),
+    ("storage/stores",),
     ("checkpoints",),
     ("hub", "database"),
     ("access", "orders"),

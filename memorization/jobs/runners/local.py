@@ -45,6 +45,7 @@ from seenat.registry.errors import (
     NoRoom,
     OutOfMemory,
     SeenatError,
+    StoreUnavailable,
 )
 from seenat.registry.integrity.content import ensure_content, ensure_tokens
 
@@ -65,7 +66,7 @@ __all__ = [
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
-FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
+FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory, StoreUnavailable)
 """They end the run: no other shard would fare better."""
 
 _log = logging.getLogger(__name__)
@@ -254,7 +255,8 @@ class LocalRun:
             for checkpoint in checkpoints:
                 self._fail(checkpoint, error)
             return
-        windows = window_reader(self.model.order, source, self.longest.window, readings=len(checkpoints))
+        stores = [writer.measurement.store for writer in self.writers.values()]
+        windows = window_reader(self.model.order, source, self.longest.window, len(checkpoints), stores[0])
         faults, visited = [], 0
         with Prefetcher(checkpoints, self._loader(), self.options.quota, self._has_open) as prefetcher:
             for prefetched in prefetcher:

@@ -47,7 +47,9 @@ class MeasurementColumns(TypedColumns):
     block_sequences = Column(Integer, nullable=False)
     """Sequences of one block, a multiple of the model's sequences per batch."""
     folder = Column(String(200), nullable=False, unique=True)
-    """Of the array, relative to the folder of all results."""
+    """Of the array, relative to the folder of all results, or to the store."""
+    store: Column[str | None] = Column(Text)
+    """URL of the store of its objects; null where its files lie in the folder of all results."""
     format = Column(Integer, nullable=False, server_default="1")
     """How its files lie and are encoded; fixed when the measurement begins."""
     onsets_stale = Column(Boolean, nullable=False, server_default=false())

@@ -24,7 +24,7 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.outputs import check_output, whole_or_absent
-from seenat.registry.storage.stored_file import StoredFile, copy_stored
+from seenat.registry.storage.stores.stored_file import StoredFile, copy_stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -88,7 +88,17 @@ class _Copying:
             self._copy_rows()
             missing = self._copy_files()
             if not missing or missing == before:
+                self._keep_in_folders()
                 return tuple(missing.values())
+
+    def _keep_in_folders(self) -> None:
+        """Let the copied rows say that results lie beside them, where what lay in stores was copied to."""
+        from seenat.memorization.results.block_table import forget_objects
+        from seenat.memorization.results.measurements import forget_stores
+
+        with closing(_copy_of(self._building)) as copy, copy.write() as connection:
+            forget_objects(connection)
+            forget_stores(connection)
 
     def _copy_rows(self) -> None:
         from seenat.registry.database.copy_rows import copy_rows
@@ -139,7 +149,7 @@ def _describe_arrays(building: Path, source: Database) -> None:
     """Let the arrays of a copy say what they are, and take over what is derived from them."""
     from seenat.memorization.results.commit import MeasurementStore
     from seenat.memorization.results.trajectory_parts import TrajectoryParts
-    from seenat.memorization.upkeep.inventory import array_of, measured
+    from seenat.memorization.upkeep.inventory import folder_array, measured
     from seenat.registry.catalog.catalog import Catalog
 
     with closing(_copy_of(building)) as copy:
@@ -148,8 +158,8 @@ def _describe_arrays(building: Path, source: Database) -> None:
             for each in measured(connection):
                 store = MeasurementStore(copy, catalog.model(each.model), each.measurement)
                 store.describe(connection)
-                parts = TrajectoryParts(array_of(source, each.measurement)).group
-                _copy_derived(parts, TrajectoryParts(store.array).group)
+                parts = TrajectoryParts(folder_array(source, each.measurement)).group
+                _copy_derived(parts, TrajectoryParts(folder_array(copy, each.measurement)).group)
 
 
 def _copy_derived(source: Path, target: Path) -> None:
