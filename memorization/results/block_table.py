@@ -29,6 +29,7 @@ __all__ = [
     "BlockKey",
     "block_sums",
     "committed_blocks",
+    "committed_devices",
     "committed_digest",
     "committed_files",
     "committed_origin",
@@ -75,6 +76,12 @@ class BlockKey(NamedTuple):
 
 
 # -- blocks
+
+
+def committed_devices(connection: Connection, measurement_id: int) -> set[str | None]:
+    """The kinds of devices on which a measurement's values were computed; None among them where one is not known."""
+    found = connection.execute(select(blocks.c.device).distinct().where(blocks.c.measurement_id == measurement_id))
+    return {kind for devices in found.scalars() for kind in (devices.split("; ") if devices else [None])}
 
 
 def replace_block(
