@@ -62,16 +62,9 @@ def prioritize_job(catalog: Catalog, id_: int, priority: int) -> Job:
     return _changed(catalog, id_, lambda connection: set_priority(connection, id_, priority))
 
 
-def retry_job(catalog: Catalog, id_: int) -> tuple[Job, int]:
-    """Let the failed shards of a job be tried again, those in quarantine too; returns it, and how many shards these are.
-
-    Raises `UnknownJob`.
-    """
-    opened: list[int] = []
-    job = _changed(
-        catalog, id_, lambda connection: opened.append(reopen_failed(connection, (id_,), also_quarantined=True))
-    )
-    return job, opened[0]
+def retry_job(catalog: Catalog, id_: int) -> Job:
+    """Let the failed shards of a job be tried again, those in quarantine too, and return it; raises `UnknownJob`."""
+    return _changed(catalog, id_, lambda connection: reopen_failed(connection, (id_,), also_quarantined=True))
 
 
 def check_label(name: str | None, note: str | None) -> None:
@@ -111,7 +104,7 @@ def label_jobs(catalog: Catalog, job_ids: Iterable[int], name: str | None, note:
             set_label(connection, id_, name=name, note=note)
 
 
-def _changed(catalog: Catalog, id_: int, change: Callable[[Connection], None]) -> Job:
+def _changed(catalog: Catalog, id_: int, change: Callable[[Connection], object]) -> Job:
     """A job after a change of what is stored of it."""
     find_job(catalog, id_)
     with catalog.database.write() as connection:

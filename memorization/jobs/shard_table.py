@@ -246,15 +246,12 @@ def reopen_shards(connection: Connection, job_id: int, places: list[tuple[int, i
     )
 
 
-def reopen_failed(connection: Connection, job_ids: tuple[int, ...], *, also_quarantined: bool = False) -> int:
-    """Make the failed shards of some jobs pending again, and with `also_quarantined` all of them, as if they had not failed.
-
-    Returns how many.
-    """
+def reopen_failed(connection: Connection, job_ids: tuple[int, ...], *, also_quarantined: bool = False) -> None:
+    """Make the failed shards of some jobs pending again, and with `also_quarantined` all of them, as if they had not failed."""
     is_failed = and_(shards.c.job_id.in_(job_ids), shards.c.state == "failed")
     opened = update(shards).where(is_failed if also_quarantined else and_(is_failed, shards.c.quarantined_at.is_(None)))
     values = {"failures": 0, "quarantined_at": None} if also_quarantined else {}
-    return connection.execute(opened.values(state="pending", **values)).rowcount
+    connection.execute(opened.values(state="pending", **values))
 
 
 def has_unfinished(connection: Connection, job_id: int) -> bool:

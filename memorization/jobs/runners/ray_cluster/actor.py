@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 
 from seenat.memorization.jobs.runners.worker import Worker
+from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
+from seenat.memorization.jobs.status import Job
 from seenat.registry import settings
 from seenat.registry.errors import SeenatError
 from seenat.registry.open import open_catalog
@@ -26,13 +28,23 @@ class RayWorker:
 
     def run(self, url: str, job_ids: tuple[int, ...], device: str | None, keep_checkpoints: int | None) -> str | None:
         """Work until nothing is left, or `stop` is called; returns in a sentence what ended it otherwise."""
+        heard = _Refusals()
         try:
             with self._working, open_catalog(url) as catalog:
-                Worker(catalog, job_ids, device=device, keep_checkpoints=keep_checkpoints, stop=self._stop).run()
+                worker = Worker(catalog, job_ids, device=device, keep_checkpoints=keep_checkpoints, stop=self._stop)
+                worker.observer = heard
+                worker.run()
         except SeenatError as error:
             return str(error)
-        return None
+        return heard.last
 
     def stop(self) -> None:
         """Let it end after the shard that is measured."""
         self._stop.set()
+
+
+class _Refusals(WorkerObserver):
+    last: str | None = None
+
+    def refused(self, job: Job, error: SeenatError) -> None:
+        self.last = str(error)

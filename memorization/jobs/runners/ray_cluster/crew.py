@@ -29,6 +29,8 @@ class Crew:
     """What ended actors that are not told to work again."""
     lost: int = 0
     """How often one was, since anything was done."""
+    is_through: bool = False
+    """Whether one has found nothing left."""
     _flight: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -37,8 +39,8 @@ class Crew:
         return len(self._flight)
 
     def grow(self, wanted: int) -> None:
-        """Have so many, unless some ended by a fault. More than wanted end by themselves, when nothing is left."""
-        while not self.faults and self.size < wanted:
+        """Have so many, unless one ended by a fault or found nothing left. More than wanted end by themselves, when that is so."""
+        while not self.faults and not self.is_through and self.size < wanted:
             actor = self.begin()
             self._flight[self.work(actor)] = actor
 
@@ -71,4 +73,5 @@ class Crew:
             fault = in_a_sentence(str(error).strip().splitlines()[-1])
         if fault:
             self.faults.append(fault)
+        self.is_through = True
         self.ray.kill(actor)

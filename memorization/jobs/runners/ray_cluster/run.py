@@ -74,7 +74,7 @@ def run_by_ray(
         finally:
             crew.leave(_SECONDS_TO_FINISH)
     finished = watch.look()
-    if crew.faults and any(job.progress.pending for job in finished):
+    if crew.faults and any(job.progress.pending and not _has_stopped(job) for job in finished):
         raise JobFailed(f"The actors have ended before the job was done: {crew.faults[-1]}")
     return checked(catalog, finished)
 
@@ -84,11 +84,9 @@ def _watch(ray: Any, crew: Crew, watch: Watch, options: RayOptions, need: Need) 
     said, done = False, 0
     while True:
         found = watch.look()
-        open_ = max(0 if job.has_ended or job.paused_at else job.progress.pending for job in found)
-        left = max(job.progress.pending + job.progress.running for job in found)
+        left = max(0 if _has_stopped(job) else job.progress.pending + job.progress.running for job in found)
         room = places(ray, need)
-        if open_:
-            crew.grow(min(left, options.workers or max(1, room)))
+        crew.grow(min(left, options.workers or max(1, room)))
         if not crew.size:
             return
         if not room and not said:
@@ -126,6 +124,11 @@ def _need(ray: Any, catalog: Catalog, jobs: Sequence[Job], options: RayOptions, 
     counts = [catalog.model(job.model).parameters for job in jobs]
     weights = _BYTES_A_PARAMETER * max((count.total for count in counts if count is not None), default=0)
     return {"GPU": float(on_gpu), "CPU": 1.0 if on_gpu else float(cores), "memory": float(_MEMORY + _TIMES * weights)}
+
+
+def _has_stopped(job: Job) -> bool:
+    """Whether nobody takes a shard of it any more, or for now."""
+    return job.has_ended or job.paused_at is not None
 
 
 def _cores() -> int:
