@@ -57,7 +57,7 @@ _NOBODY = {"owner": None, "lease_until": None}
 _KEY = (shards.c.job_id, shards.c.checkpoint_id, shards.c.block)
 _KEY_NAMES = ("of_job", "of_checkpoint", "of_block")
 MOST_FAILURES = 5
-"""Of a shard, or of a checkpoint of which nothing is measured: then it is left alone, so that it cannot end all workers in turn."""
+"""Of a shard: then it is left alone, so that it cannot end all workers in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +89,19 @@ def open_steps(connection: Connection, job_ids: tuple[int, ...]) -> list[int]:
 
 
 def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> list[int]:
-    """The blocks in which a checkpoint has open shards, ascending; those that failed before come last."""
+    """The blocks in which a checkpoint has open shards, ascending; those that failed before come last.
+
+    But first where two of them failed and nothing of the checkpoint is done: it may be the checkpoint that cannot be measured,
+    and each further block would cost another worker.
+    """
     is_wanted = and_(_is_open(job_ids), shards.c.checkpoint_id == checkpoint_id)
-    query = select(shards.c.block).where(is_wanted).group_by(shards.c.block)
-    return list(connection.execute(query.order_by(func.max(shards.c.failures), shards.c.block)).scalars())
+    worst = func.max(shards.c.failures)
+    query = select(shards.c.block, worst).where(is_wanted).group_by(shards.c.block).order_by(worst, shards.c.block)
+    rows = connection.execute(query).all()
+    fresh, failed = ([block for block, failures in rows if bool(failures) is has] for has in (False, True))
+    if len(failed) > 1 and not _has_done(connection, job_ids, checkpoint_id):
+        return failed + fresh
+    return fresh + failed
 
 
 def lease_block(
@@ -215,11 +224,10 @@ def give_up_shards(connection: Connection, held: Iterable[AnyRow], reason: Calla
 
 
 def quarantine_checkpoint(connection: Connection, job_id: int, checkpoint_id: int, reason: str) -> None:
-    """Fail all open shards of a job's checkpoint where none is done and too many failures were counted of them together."""
+    """Fail all open shards of a job's checkpoint where one is in quarantine and none is done."""
     of_checkpoint = and_(shards.c.job_id == job_id, shards.c.checkpoint_id == checkpoint_id)
-    is_done = func.sum(case((shards.c.state == "done", 1), else_=0))
-    failures, done = connection.execute(select(func.sum(shards.c.failures), is_done).where(of_checkpoint)).one()
-    if (failures or 0) < MOST_FAILURES or done:
+    is_there = select(shards.c.block).where(of_checkpoint, shards.c.quarantined_at.is_not(None)).limit(1)
+    if connection.execute(is_there).scalar() is None or _has_done(connection, (job_id,), checkpoint_id):
         return
     statement = update(shards).where(of_checkpoint, shards.c.state == "pending")
     connection.execute(statement.values(state="failed", error=reason, quarantined_at=now()))
@@ -342,6 +350,12 @@ def _is_of(lease: ShardLease) -> ColumnElement[bool]:
         shards.c.job_id == lease.job_id, shards.c.checkpoint_id == lease.checkpoint_id, shards.c.block == lease.block
     )
     return and_(is_shard, shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence)
+
+
+def _has_done(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:
+    of_checkpoint = (shards.c.job_id.in_(job_ids), shards.c.checkpoint_id == checkpoint_id)
+    found = select(shards.c.block).where(*of_checkpoint, shards.c.state == "done").limit(1)
+    return connection.execute(found).scalar() is not None
 
 
 def _is_open(job_ids: tuple[int, ...]) -> ColumnElement[bool]:

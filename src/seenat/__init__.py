@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.jobs.progress.pace import Pace
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
@@ -168,6 +169,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorization.upkeep.recheck import ContestedCell, Recheck
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
     from seenat.models import (

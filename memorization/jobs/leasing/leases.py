@@ -5,7 +5,7 @@ times in it by a thread, however long a shard takes. It is void when it has run 
 gone: whoever else works at the job, or begins to, then frees the shard, so that it is taken over within a minute.
 
 A shard that is freed so has cost a worker, whatever the reason. That is counted and written down, and at the fifth time the shard
-is left alone (`shard_table`), as is a checkpoint at which five workers were lost and nothing was measured.
+is left alone (`shard_table`), with all of its checkpoint where nothing of that was measured.
 
 Leases save work; the *fence* keeps order. Each lease of a shard has a number, one larger than the one before, and a commit
 is made only under the shard's newest one (`shard_writer`). So a process that slept through the end of its lease commits nothing

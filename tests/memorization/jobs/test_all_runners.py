@@ -41,13 +41,12 @@ RUNNERS = {
     "slurm": ["--runner", "slurm", "--workers", "1", "--device", "cpu"],
 }
 SBATCH = """#!/bin/bash
-# Runs the tasks of an array here, and answers when they have ended.
+# Begins the tasks of an array here.
 [ "$1" = --parsable ] || exit 2
 last=$(sed -n 's/^#SBATCH --array=0-//p' "$2")
 for task in $(seq 0 "$last"); do
-    SLURM_ARRAY_JOB_ID=77 SLURM_ARRAY_TASK_ID=$task bash "$2" > "$2.$task.log" 2>&1 &
+    SLURM_ARRAY_JOB_ID=77 SLURM_ARRAY_TASK_ID=$task setsid bash "$2" > "$2.$task.log" 2>&1 < /dev/null &
 done
-wait
 echo "77;cluster"
 """
 
@@ -86,17 +85,19 @@ def begin(
     )
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    said, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, said
+def end(catalog: Catalog, *processes: subprocess.Popen[str]) -> None:
+    """Wait until they have ended, and what Slurm was given has too."""
+    for process in processes:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    eventually(lambda: all(job.state == "done" and not job.workers for job in list_jobs(catalog)), 240)
 
 
 @contextmanager
 def cluster(environment: dict[str, str]) -> Iterator[str]:
     """The address of a cluster of Ray, of two cores and little memory."""
-    with TemporaryDirectory(
-        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
-    ) as folder:  # A socket's path is short.
+    # A socket's path is short.
+    with TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield from begun_cluster(environment, folder)
 
 
@@ -147,7 +148,7 @@ def test_every_runner_and_all_at_once_give_what_one_process_gives(
                 measure_alone(catalog)
                 expected = results(catalog, committed)
                 continue
-            end(begin(catalog, runner, environment, tmp_path))
+            end(catalog, begin(catalog, runner, environment, tmp_path))
             assert results(catalog, committed) == expected, runner
     with new_database(postgres, catalog_database) as url, open_catalog(url) as catalog:
         register_suite(catalog, pocket_manifest)
@@ -173,12 +174,11 @@ def all_at_once(catalog: Catalog, environment: dict[str, str], folder: Path) -> 
         eventually(lambda: connected(catalog) >= 8, 120)
         hold_all(catalog, "2000")
         seen: set[str] = set()
-        while any(process.poll() is None for process in running):
+        while any(process.poll() is None for process in running) and len(seen) < 5:
             with catalog.database.read() as connection:
                 seen.update(connection.execute(select(job_workers.c.owner)).scalars())
             time.sleep(0.05)
-        for process in running:
-            end(process)
+        end(catalog, *running)
     print(f"{len(seen)} runs took part")
     assert len(seen) > 2
 

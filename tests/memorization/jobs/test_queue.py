@@ -137,6 +137,25 @@ def test_a_shard_that_ends_its_workers_is_left_alone_until_it_is_asked_for(mine_
     assert (work(mine_catalog).shards, find_job(mine_catalog, 1).state) == (1, "done")
 
 
+def test_a_checkpoint_that_ends_its_workers_is_left_alone_whole(mine_catalog):
+    """Another shard is tried once; when that ends a worker too, no third is."""
+    plan(mine_catalog, "mine-a", SHORT, **asked(blocks=3))
+    told, held = Told(), []
+
+    def fail(now):
+        if now.computed:
+            held.append(held_block(mine_catalog))
+            raise RuntimeError("an illegal address")
+
+    told.progress = fail
+    while find_job(mine_catalog, 1).state != "failed":
+        with pytest.raises(RuntimeError):
+            work(mine_catalog, told)
+    assert held == [0, 1] * (MOST_FAILURES - 1) + [0]
+    assert find_job(mine_catalog, 1).progress.quarantined == 3
+    assert "Nothing of this checkpoint" in failures(mine_catalog, find_job(mine_catalog, 1))[2].error
+
+
 def test_a_checkpoint_that_is_not_there_fails_at_every_try(mine, tmp_path):
     copy = mine.copied(tmp_path / "own", (195, 200))
     with seenat.open(str(tmp_path / "catalog.sqlite")) as catalog:
