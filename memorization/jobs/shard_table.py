@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
@@ -258,7 +259,7 @@ def reopen_failed(connection: Connection, job_ids: tuple[int, ...], *, also_quar
     """Make the failed shards of some jobs pending again, and with `also_quarantined` all of them, as if they had not failed."""
     is_failed = and_(shards.c.job_id.in_(job_ids), shards.c.state == "failed")
     opened = update(shards).where(is_failed if also_quarantined else and_(is_failed, shards.c.quarantined_at.is_(None)))
-    values = {"failures": 0, "quarantined_at": None} if also_quarantined else {}
+    values: dict[str, Any] = {"failures": 0, "quarantined_at": None} if also_quarantined else {}
     connection.execute(opened.values(state="pending", **values))
 
 

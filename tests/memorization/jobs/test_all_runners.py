@@ -171,7 +171,7 @@ def all_at_once(catalog: Catalog, environment: dict[str, str], folder: Path) -> 
             begin(catalog, runner, environment, folder, *(["--address", address] if runner == "ray" else []))
             for runner in RUNNERS
         ]
-        eventually(lambda: connected(catalog) >= 8, 120)
+        eventually(lambda: connected(catalog) >= 7, 240)  # Five workers, and who watches those of two runners.
         hold_all(catalog, "2000")
         seen: set[str] = set()
         while any(process.poll() is None for process in running) and len(seen) < 5:

@@ -237,6 +237,7 @@ def test_the_pace_is_that_of_all_workers_by_what_was_done_of_late(mine_catalog):
     with mine_catalog.database.write() as connection:
         for owner, began in (("a:1:x", "2026-01-01T12:00:00Z"), ("b:1:x", "2026-01-01T12:01:40Z")):
             add_worker(connection, (1,), owner, began, "2999-01-01T00:00:00.000Z")
+        first = connection.execute(select(shards.c.checkpoint_id).limit(1)).scalar_one()
         for block, moment in enumerate(("11:00:00", "12:01:00", "12:03:20")):
             done = {
                 "state": "done",
@@ -245,7 +246,7 @@ def test_the_pace_is_that_of_all_workers_by_what_was_done_of_late(mine_catalog):
                 "seconds": 9,
                 "done_at": f"2026-01-01T{moment}.000Z",
             }
-            is_shard = (shards.c.block == block, shards.c.checkpoint_id == select(shards.c.checkpoint_id).limit(1))
+            is_shard = (shards.c.block == block, shards.c.checkpoint_id == first)
             connection.execute(update(shards).where(*is_shard).values(**done))
     job = find_job(mine_catalog, 1)
     left = job.progress.pending
