@@ -13,13 +13,17 @@
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-`AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the rest of `AWS_*` are obstore's.
+`AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the rest of `AWS_*` are obstore's; `RAY_ADDRESS`, `RAY_AUTH_MODE`,
+`RAY_AUTH_TOKEN` and `RAY_AUTH_TOKEN_PATH` are Ray's.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import parse_bytes
@@ -38,12 +42,19 @@ __all__ = [
     "no_color",
     "object_cache_bytes",
     "object_endpoint_is_plain",
+    "passed_on",
+    "prepare_ray",
+    "ray_address",
     "results_store",
     "token",
+    "url_for_others",
     "use_one_blas_thread",
     "user_home",
     "zsh_home",
 ]
+
+
+_PASSED_ON = ("SEENAT_HOME", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE")
 
 
 def home() -> Path:
@@ -153,6 +164,46 @@ def debug() -> bool:
 def environment_for(url: str | None) -> dict[str, str]:
     """The environment of a process of ours that is to use this catalog, or the one that this process would use."""
     return dict(os.environ) if url is None else {**os.environ, "SEENAT_DATABASE_URL": url}
+
+
+def url_for_others(url: Any) -> str:
+    """A catalog's URL as processes of ours take it: whole, a file by its full path, since they may run in another folder."""
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
+        url = url.set(database=str(Path(url.database).absolute()))
+    return str(url.render_as_string(hide_password=False))
+
+
+def passed_on(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What workers on other machines need of this environment, beside the catalog."""
+    given = os.environ if environment is None else environment
+    return {name: given[name] for name in _PASSED_ON if given.get(name)}
+
+
+def ray_address() -> str | None:
+    """The address of a cluster of Ray that the user set, or None."""
+    return os.environ.get("RAY_ADDRESS", "").strip() or None
+
+
+def prepare_ray(*, begins: bool) -> None:
+    """Have Ray, before it is imported, ask for tokens and report nothing of its use.
+
+    Where a cluster `begins` here and the user has no token, it gets one of its own, which only its processes know. Raises
+    `InvalidValue` where one begins and the user has switched tokens off: it would run the code of whoever reaches this machine.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if begins and os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
+        raise InvalidValue(
+            f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']!r}, and without tokens a cluster runs the code of whoever reaches this "
+            "machine; set it to token, or leave it out."
+        )
+    has_token = (
+        any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+        or (Path(os.environ.get("HOME", "/")) / ".ray" / "auth_token").is_file()
+    )
+    if begins and not has_token:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    if begins or has_token:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def no_color() -> bool:

@@ -94,11 +94,17 @@ __all__ = ["memorize"]
 @click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
 @click.option(
     "--runner",
-    type=click.Choice(["local", "slurm"]),
-    help="local: by processes of this machine, one a GPU; slurm: by an array of tasks. Default: by this process.",
+    type=click.Choice(["local", "slurm", "ray"]),
+    help="local: by processes of this machine, one a GPU; slurm: by an array of tasks; ray: by actors of a cluster. "
+    "Default: by this process.",
 )
 @click.option("--workers", type=Count("number of workers", 1), metavar="N", help="How many the runner has.")
 @output_option("--script", endings=(".sbatch", ".slurm", ".sh"), help="Only write Slurm's script, to a .sbatch file.")
+@click.option(
+    "--address", metavar="ADDRESS", help="Ray's cluster. Default: that of RAY_ADDRESS, or one of this machine."
+)
+@click.option("--priority", type=int, metavar="N", help="Workers take jobs of a greater one first. Default: 0.")
+@click.option("--same-device", is_flag=True, help="Measure all of it on one kind of device, and refuse others.")
 @click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(

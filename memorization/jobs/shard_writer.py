@@ -30,6 +30,7 @@ from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.recovery import recover
 from seenat.memorization.results.refresh import refresh_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import PlanChanged
 
@@ -173,5 +174,8 @@ class ShardWriter:
                 )
             reused = max(0, len(selected) - buffer.measured)
             seconds = time.perf_counter() - buffer.began
-            finish_shard(connection, buffer.lease, measured=buffer.measured, reused=reused, seconds=seconds)
+            done_at = stamp(database_time(connection))
+            finish_shard(
+                connection, buffer.lease, measured=buffer.measured, reused=reused, seconds=seconds, done_at=done_at
+            )
         return _Attempt(reused=reused)

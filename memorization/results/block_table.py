@@ -28,7 +28,9 @@ from seenat.registry.units import BatchRange
 __all__ = [
     "BlockKey",
     "block_sums",
+    "blocks_of_others",
     "committed_blocks",
+    "committed_devices",
     "committed_digest",
     "committed_files",
     "committed_objects",
@@ -91,6 +93,18 @@ class BlockKey(NamedTuple):
 
 
 # -- blocks
+
+
+def blocks_of_others(connection: Connection, measurement_id: int, device: str) -> list[tuple[int, int, str | None]]:
+    """Row, block and devices of what was committed with values of another kind of device than this one, or of an unknown one."""
+    query = select(blocks.c.array_row, blocks.c.block, blocks.c.device).where(blocks.c.measurement_id == measurement_id)
+    return [(row, block, by) for row, block, by in connection.execute(query) if by != device]
+
+
+def committed_devices(connection: Connection, measurement_id: int) -> set[str | None]:
+    """The kinds of devices on which a measurement's values were computed; None among them where one is not known."""
+    found = connection.execute(select(blocks.c.device).distinct().where(blocks.c.measurement_id == measurement_id))
+    return {kind for devices in found.scalars() for kind in (devices.split("; ") if devices else [None])}
 
 
 def replace_block(

@@ -89,10 +89,14 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
         name=None, note=None  what the job is called, and what else there is to say of it
         submit=False          only plan the job, for `work` to measure
-        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
-        workers=None          how many; None for one a GPU of this machine, or one task
+        priority=None         workers take jobs of a greater one first; None for 0, or for what the job has
+        same_device=False     measure all of it on one kind of device, and refuse others
+        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted;
+                              "ray": by actors of a cluster
+        workers=None          how many; None for one a GPU, one task, or as many as the cluster has room for
         script=None           write Slurm's script to this file and submit nothing
         force=False           let the script replace a file
+        address=None          Ray's cluster; None for that of RAY_ADDRESS, or one of this machine
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.

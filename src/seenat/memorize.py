@@ -91,6 +91,8 @@ class SubmitOptions(TypedDict, total=False):
     allow_suspect: bool
     name: str | None
     note: str | None
+    priority: int | None
+    same_device: bool
 
 
 class MemorizeOptions(SubmitOptions, total=False):
@@ -106,6 +108,7 @@ class MemorizeOptions(SubmitOptions, total=False):
     workers: int | None
     script: str | Path | None
     force: bool
+    address: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +134,14 @@ class MemorizeRequest:
     keep_checkpoints: int | None = None
     name: str | None = None
     note: str | None = None
+    priority: int | None = None
+    same_device: bool = False
     submit: bool = False
     runner: str | None = None
     workers: int | None = None
     script: str | Path | None = None
     force: bool = False
+    address: str | None = None
 
     @property
     def is_only_planned(self) -> bool:
@@ -222,18 +228,19 @@ def run_request(
 ) -> MemorizeAnswer:
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
-    from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.changes import check_label, check_priority
     from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
-    check_runner(request.runner, request.workers, request.script)
+    check_priority(request.priority)
+    check_runner(request.runner, request.workers, request.script, request.address)
     if request.is_only_planned and request.adaptive:
         raise InvalidValue(
             "An adaptive job cannot be submitted, since its second part depends on what the first finds; run it instead."
         )
     if not request.adaptive and (request.coarse, request.audit) != (None, None):
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
-    if request.device is not None and request.runner != "slurm":  # What a cluster has is not known here.
+    if request.device is not None and request.runner not in ("slurm", "ray"):  # What a cluster has is not known here.
         check_device(request.device)
     selection = request.selection(model, _steps(model, request, observer))
     protocols = request.protocols(model)
@@ -289,11 +296,15 @@ def _run_adaptively(
 
 
 def _labelled(catalog: RegistryCatalog, request: MemorizeRequest, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-    """Jobs with the name and the note that were asked for."""
-    from seenat.memorization.jobs.changes import label_jobs
+    """Jobs with the name, the note and the priority that were asked for, on one kind of device where that was."""
+    from seenat.memorization.jobs.changes import label_jobs, prioritize_jobs
+    from seenat.memorization.jobs.runners.one_device import ask_for_one_device
     from seenat.memorization.jobs.status import find_job
 
     label_jobs(catalog, [job.id for job in jobs], request.name, request.note)
+    prioritize_jobs(catalog, [job.id for job in jobs], request.priority)
+    if request.same_device:
+        ask_for_one_device(catalog.database, jobs)
     return tuple(find_job(catalog, job.id) for job in jobs)
 
 
@@ -306,7 +317,6 @@ def _run(
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells; what of them is lost is measured again."""
     from seenat.memorization.jobs.runners.local import run_jobs
-    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
 
     jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
     for job in jobs:
@@ -315,10 +325,7 @@ def _run(
         return jobs
     with observer.running(jobs) as progress:
         if request.runner is not None:
-            options = ProcessOptions(
-                workers=request.workers, device=request.device, keep_checkpoints=request.keep_checkpoints
-            )
-            return run_by_processes(catalog, jobs, options, progress)
+            return _run_by_others(catalog, jobs, request, progress)
         return run_jobs(
             catalog,
             jobs,
@@ -327,6 +334,20 @@ def _run(
             look_for_lost=False,  # That is done above.
             progress=progress,
         )
+
+
+def _run_by_others(
+    catalog: RegistryCatalog, jobs: tuple[Job, ...], request: MemorizeRequest, progress: Callable[[Advance], None]
+) -> tuple[Job, ...]:
+    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
+    from seenat.memorization.jobs.runners.ray_cluster.run import RayOptions, run_by_ray
+
+    device, keep = request.device, request.keep_checkpoints
+    if request.runner == "local":
+        by_processes = ProcessOptions(workers=request.workers, device=device, keep_checkpoints=keep)
+        return run_by_processes(catalog, jobs, by_processes, progress)
+    by_ray = RayOptions(address=request.address, workers=request.workers, device=device, keep_checkpoints=keep)
+    return run_by_ray(catalog, jobs, by_ray, progress)
 
 
 def _with_lost_opened(catalog: RegistryCatalog, job: Job, observer: MemorizeObserver) -> Job:

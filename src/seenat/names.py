@@ -25,6 +25,8 @@ _NAMES = {
     "memorization.adaptive.adaptive_job": "AdaptiveJob",
     "memorization.jobs.status": "CheckpointProgress Job JobWorker ShardRecord",
     "memorization.deletion.answers": "Deletion",
+    "memorization.jobs.progress.pace": "Pace",
+    "memorization.upkeep.recheck": "ContestedCell Recheck",
     "memorization.jobs.runners.local": "Advance",
     "memorization.jobs.runners.worker": "Worked",
     "memorization.jobs.runners.worker_observer": "WorkerObserver",

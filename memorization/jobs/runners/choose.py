@@ -14,18 +14,20 @@ from seenat.registry.storage.outputs import check_output
 
 __all__ = ["SCRIPT_ENDINGS", "ClusterRequest", "check_runner", "hand_to_slurm"]
 
-_RUNNERS = ("local", "slurm")
 SCRIPT_ENDINGS = (".sbatch", ".slurm", ".sh")
+_RUNNERS = ("local", "slurm", "ray")
 
 
-def check_runner(runner: str | None, workers: int | None, script: str | Path | None) -> None:
+def check_runner(runner: str | None, workers: int | None, script: str | Path | None, address: str | None) -> None:
     """Raise `InvalidValue` for a runner that does not exist, or options that it does not take."""
     if runner not in (None, *_RUNNERS):
-        raise InvalidValue(f"There is no runner {runner!r}; choose {' or '.join(_RUNNERS)}.")
+        raise InvalidValue(f"There is no runner {runner!r}; choose local, slurm or ray.")
     if workers is not None and runner is None:
-        raise InvalidValue("A number of workers needs a runner; choose local or slurm.")
+        raise InvalidValue("A number of workers needs a runner; choose local, slurm or ray.")
     if script is not None and runner != "slurm":
         raise InvalidValue("A script is written for the runner slurm only; choose it, or leave the script out.")
+    if address is not None and runner != "ray":
+        raise InvalidValue("An address is that of a cluster of Ray; choose the runner ray, or leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,6 +170,8 @@ SUBMISSION: Mapping[str, Field] = {
     "dtype": _choice("Type of weights and arithmetic.", "float32", "bfloat16", "float16", "bfloat16-rechecked"),
     "allow_suspect": _flag("Also measure checkpoints that may hold other weights."),
     "name": _text("What the job is called.", 200),
+    "priority": _number("Workers take jobs of a greater priority first.", -1000, 1000),
+    "same_device": _flag("Measure all of it on one kind of device, and refuse others."),
     "note": _text("What else there is to say of the job.", 4000),
 }
 """What `Catalog.submit` takes."""
