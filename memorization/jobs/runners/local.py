@@ -101,6 +101,8 @@ class RunOptions:
     stop: Callable[[], bool] = lambda: False
     """Whether no further shard is to be taken."""
     lease_seconds: float = LEASE_SECONDS
+    database_seconds: float = 600.0
+    """How long a database that does not answer any more, such as a server that is restarted, is waited for."""
 
 
 def run_job(
@@ -233,6 +235,11 @@ class LocalRun:
         """Measure what can be leased."""
         for writer in self.writers.values():
             writer.check()
+        # What is not run again by itself makes the run begin anew: it then takes up what is left.
+        with self.database.patient(self.options.database_seconds, self.options.stop):
+            self.database.again(self._run)
+
+    def _run(self) -> None:
         # Whatever ends it, an interruption or a fault of the machine: what this run had leased is free at once.
         with self.leases.held(retry=self.options.retry):
             for writer in self.writers.values():
