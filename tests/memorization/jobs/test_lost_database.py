@@ -19,7 +19,7 @@ from seenat.registry.database.tables.jobs import shards
 from seenat.registry.errors import DatabaseUnavailable
 from seenat.registry.open import open_catalog, upgrade
 
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture
