@@ -13,6 +13,7 @@ W = 1 samples every position (a *dense* index), W = 8 about two in nine.
     search       from ids to their places in an order, by the index or by reading
     index_table  the tables `indexes` and `index_shards`, and the folder beside the catalog
     inventory    the files that count
+    attach       an index that another catalog has built, by the digests of its files
     open         all indexes of an order, open
     build/       making and checking the files
 """

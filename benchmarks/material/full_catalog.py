@@ -58,9 +58,13 @@ def fill(catalog: Catalog, onsets: int, *, batches: int = 143_000) -> list[Fille
 
 
 def analyze(database: Database) -> None:
-    """Let the database look at what is in its tables, as PostgreSQL does by itself some minutes later."""
-    with database.write() as connection:
-        connection.execute(text("ANALYZE"))
+    """Let the database look at what is in its tables; PostgreSQL tidies them too, as it does by itself some minutes later."""
+    driver = database.engine.raw_connection().driver_connection
+    assert driver is not None
+    if not database.is_sqlite:
+        driver.autocommit = True
+    driver.cursor().execute("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
+    driver.close()
 
 
 def _models(catalog: Catalog) -> list[Model]:

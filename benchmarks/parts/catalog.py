@@ -55,7 +55,7 @@ def _section(onsets: int, *, show_plans: bool) -> str:
     whole: dict[str, list[str]] = {}
     facts: dict[str, float] = {}
     first: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="seenat-catalog-", dir="/tmp" if Path("/tmp").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(prefix="seenat-catalog-") as folder:
         for kind, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
             with place(Path(folder)) as url, open_catalog(url) as catalog:
                 filled = _filled(catalog, onsets, kind)
@@ -149,7 +149,7 @@ def _measured(database: Database, url: str, filled: list[Filled], show_plans: bo
             times[question.name] = _time(question.ask)
             whole += [question.name] if _reads_whole(database, question, show_plans) else []
         for question, named in zip(by_method, by_sql, strict=True):
-            times[f"{named.name} As the command asks"] = _time(question.ask)
+            times[f"{named.name.partition('.')[0]}, as the command asks"] = _time(question.ask)
     return times, whole
 
 

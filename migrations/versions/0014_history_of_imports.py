@@ -1,4 +1,4 @@
-"""The history of imports, and an index by which checkpoints of a status are found without reading all of them."""
+"""The history of imports, and indexes by which checkpoints of a status or a stretch of training are found without reading all."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("ix_checkpoints_status", "checkpoints", ["status", "model_id"])
+    # Holds what is asked of checkpoints, so that PostgreSQL need not look at the table for each.
+    op.create_index("ix_checkpoints_step", "checkpoints", ["model_id", "step", "status"])
     op.create_table(
         "import_log",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -28,4 +30,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("import_log")
+    op.drop_index("ix_checkpoints_step", "checkpoints")
     op.drop_index("ix_checkpoints_status", "checkpoints")

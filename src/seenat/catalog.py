@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
-    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.published.importer import ImportedSet, RemovedSet
     from seenat.memorization.queries.batches import BatchTrajectories
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.passages import Passages
@@ -233,6 +233,15 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
             progress=progress or (lambda name, rows: None),
         )
         return Answers(sets)
+
+    def remove_import(self, name: str, *, yes: bool = False) -> RemovedSet:
+        """Remove published results by the name that `import_results` gave them; without `yes`, only say what would go.
+
+        `import_history` keeps who did it and when. Raises `NotMeasured` with the names that there are.
+        """
+        from seenat.memorization.published.importer import remove_imported
+
+        return remove_imported(self._registry, name, yes=yes)
 
     @property
     def access(self) -> Access:

@@ -182,6 +182,7 @@ checkpoints = Table(
     CheckpointColumns,
     UniqueConstraint("model_id", "step"),
     Index("ix_checkpoints_status", "status", "model_id"),
+    Index("ix_checkpoints_step", "model_id", "step", "status"),
 )
 
 

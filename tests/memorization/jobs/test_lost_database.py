@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from support.measuring import measure
 from support.postgres import OwnServer, own_server
 from support.trained_run import Mine, Undisturbed
 
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables.jobs import shards
-from seenat.registry.errors import DatabaseUnavailable
 from seenat.registry.open import open_catalog, upgrade
 
 KILLS = 2
