@@ -1,6 +1,6 @@
 """Attaching an index that another catalog has built of the same content of an order: its files, by their digests.
 
-Files are copied, or linked where they lie on the same disk, and count once all of an index are here: in one transaction. Where this
+Files are copied, or stay where they are and are linked to, and count once all of an index are here: in one transaction. Where this
 catalog has an index of the content by the same window already, only shards that it lacks are taken over.
 """
 
@@ -129,7 +129,7 @@ def _bring(
     progress: Callable[[int, int], None],
 ) -> None:
     """Put the files of an index into our folder; what is not whole is not left there."""
-    bring = _link if link else copy_stored
+    bring = _refer if link else copy_stored
     ranks = ranks_path(source, index.ranks_digest)
     bring(
         StoredFile(name=ranks.name, places=(ranks,), digest=index.ranks_digest, what="the ranks of ids"),
@@ -151,17 +151,17 @@ def _bring(
     progress(len(shards), len(shards))
 
 
-def _link(file: StoredFile, target: Path) -> None:
-    """Let a file of another catalog be ours too, under a second name; neither catalog ever writes into it."""
+def _refer(file: StoredFile, target: Path) -> None:
+    """Let a link here lead to a file of another catalog. A second name of it would change the state by which that one knows it."""
+    if not is_whole(file):
+        raise CorruptFile(f"{file.places[0]}, {file.what}, is gone or not the file that was recorded.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}{PARTIAL}")
     try:
-        os.link(file.places[0], partial, follow_symlinks=False)
-        if not is_whole(StoredFile(name=file.name, places=(partial,), digest=file.digest, what=file.what)):
-            raise CorruptFile(f"{file.places[0]}, {file.what}, is not the file that was recorded.")
+        partial.symlink_to(file.places[0].resolve())
         partial.replace(target)
     except OSError as error:
-        raise InvalidValue(f"{file.places[0]} cannot be linked: {error.strerror}; copy it, without --link") from error
+        raise InvalidValue(f"{target} cannot be a link: {error.strerror}; copy it, without --link") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -59,12 +59,13 @@ def fill(catalog: Catalog, onsets: int, *, batches: int = 143_000) -> list[Fille
 
 def analyze(database: Database) -> None:
     """Let the database look at what is in its tables; PostgreSQL tidies them too, as it does by itself some minutes later."""
-    driver = database.engine.raw_connection().driver_connection
-    assert driver is not None
+    pooled = database.engine.raw_connection()
+    pooled.detach()  # It may not go back: it is changed.
+    driver: Any = pooled.dbapi_connection
     if not database.is_sqlite:
         driver.autocommit = True
     driver.cursor().execute("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
-    driver.close()
+    pooled.close()
 
 
 def _models(catalog: Catalog) -> list[Model]:

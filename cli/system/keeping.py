@@ -125,9 +125,7 @@ def gc(yes: bool, as_json: bool) -> None:
 
 @click.command()
 @_FOLDER
-@click.option(
-    "--link", is_flag=True, help="Give files of indexes a second name instead of copying them; on one disk only."
-)
+@click.option("--link", is_flag=True, help="Leave files of indexes where they are, and link to them.")
 @json_option
 def attach(folder: Path, link: bool, as_json: bool) -> None:
     """Take over results and indexes that were made elsewhere: of the back-up in FOLDER, or of another catalog's folder.

@@ -77,7 +77,7 @@ def set_files(database: Database, connection: Connection) -> Iterator[StoredFile
 def _blocks(connection: Connection, folder: Path, array: ResultArray, each: MeasuredModel) -> Iterator[StoredFile]:
     query = select(blocks.c.array_row, blocks.c.block, blocks.c.digest)
     of_it = query.where(blocks.c.measurement_id == each.measurement.id)
-    for row, block, digest in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(of_it):
+    for row, block, digest in connection.execute(of_it, execution_options={"yield_per": _ROWS_AT_ONCE}):
         places = array.places(row, block)
         yield StoredFile(
             name=places[0].relative_to(folder).as_posix(),

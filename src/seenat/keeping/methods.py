@@ -39,8 +39,8 @@ class Keeping(CatalogSection):
         """Take over results and indexes that were made elsewhere, of a back-up or of another catalog's folder.
 
         Only what has the digests that this catalog knows, of protocol, checkpoint and order, is taken over; the answer's `refused` names the
-        rest with its reasons. Values come to count together with their onsets. With `link`, files of indexes are not copied but get a
-        second name, where both lie on one disk. `progress` gets (what, done, all). Raises `InvalidValue` for a folder without a
+        rest with its reasons. Values come to count together with their onsets. With `link`, files of indexes stay where they are, and
+        links lead to them. `progress` gets (what, done, all). Raises `InvalidValue` for a folder without a
         catalog, `StaleSchema`, and `StillNeeded` where somebody measures the same meanwhile.
         """
         from seenat.keeping.attach import attach
