@@ -89,7 +89,7 @@ def result_questions(database: Database, filled: Sequence[Filled]) -> Iterator[Q
     first, second, counted = (one.measurement for one in (filled[0], filled[1], filled[-1]))
     schedule = filled[0].model.schedule
     last, scale = schedule.steps, schedule.sequences_per_batch
-    middle, block = (last // 2, first.sequences // 3), counted.blocks // 2
+    middle, block = (last // 2, first.sequences // 3), 9
     pair = Scaled(first.id, scale), Scaled(second.id, scale)
     queries: dict[str, Callable[[Connection], object]] = {
         "onsets of a model, counted by step": lambda link: count_onsets(link, first, schedule),
