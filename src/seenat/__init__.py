@@ -296,17 +296,18 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None, threads: int = 2) -> Catalog:
     """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that. `threads` is how many ask at the same
+    time: so many connections to PostgreSQL are kept open, and more threads wait for none but make their own each time.
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
     from seenat.catalog import open_catalog
 
-    return open_catalog(url, talk or (lambda _: None))
+    return open_catalog(url, talk or (lambda _: None), threads)
 
 
 def connect(url: str, token: str | None = None) -> RemoteCatalog:

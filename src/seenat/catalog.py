@@ -270,11 +270,11 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
+def open_catalog(url: str | None, talk: Callable[[str], None], threads: int) -> Catalog:
     """Open the catalog at `url`; `seenat.open` says what that may be."""
     from seenat.registry.open import open_catalog as open_registry
 
-    return Catalog(open_registry(url, talk))
+    return Catalog(open_registry(url, talk, threads))
 
 
 def _silent(_done: int, _all: int) -> None: ...

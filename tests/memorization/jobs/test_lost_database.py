@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,8 @@ KILLS = 2
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[OwnServer]:
-    with own_server(tmp_path / "postgres") as running:
+def server() -> Iterator[OwnServer]:
+    with own_server() as running:
         yield running
 
 
