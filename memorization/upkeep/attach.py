@@ -1,7 +1,7 @@
 """Attaching results that another catalog holds: their values, with all that follows from them, to the same model here.
 
 A value belongs to a protocol, a checkpoint's content and an order's content, each known by its digest. Only where all three are those
-of this catalog are values taken over. What is there already stays. The values of a measurement are read and written before its
+of this catalog are values taken over. What is there already stays, unless its file is gone or damaged. The values of a measurement are read and written before its
 transaction begins, in which they come to count together with their onsets and counts; if somebody measured the same meanwhile,
 none does.
 """
@@ -47,8 +47,8 @@ __all__ = ["AttachedResults", "NotAttached", "attach_results"]
 
 Progress = Callable[[int, int], None]
 Counts = npt.NDArray[np.int32]
-Committed = dict[tuple[int, int], str]
-"""The digest of each block that counts, by row and block."""
+Committed = dict[tuple[int, int], BlockFile]
+"""The file of each block that counts, by row and block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +214,7 @@ class _Attaching:
         files = {block: files for block in range(store.measurement.blocks) if (files := self._files(block))}
         total = sum(map(len, files.values()))
         for block, of_block in files.items():
-            missing = [row for row in rows if row.theirs in of_block and (row.ours, block) not in before]
+            missing = [row for row in rows if row.theirs in of_block and not _is_here(store, before, row.ours, block)]
             values = {row.ours: self._write(store, array, row, block, of_block[row.theirs], taken) for row in missing}
             if new := {row: of_row for row, of_row in values.items() if of_row is not None}:
                 taken.onsets[block] = self._onsets(store, block, new, before)
@@ -257,8 +257,8 @@ class _Attaching:
         with store.database.read() as connection:
             present = current_rows(connection, store.measurement)
         for row, _ in present:
-            if row not in here and (digest := before.get((row, block))) is not None:
-                found = store.array.read_block(row, block, digest)
+            if row not in here and (file := before.get((row, block))) is not None:
+                found = store.array.read_block(row, block, file.digest)
                 here |= {} if found is None else {row: found}
         steps = [(row, step) for row, step in present if row in here]
         stacked = protocol.value_type.empty(len(steps), len(store.measurement.block(block)))
@@ -295,7 +295,8 @@ class _Attaching:
     def _answers(
         self, store: MeasurementStore, rows: list[_Row], before: Committed, taken: _Taken
     ) -> list[AttachedResults]:
-        there = sum((row.ours, block) in before for row in rows for block in range(store.measurement.blocks))
+        places = ((row.ours, block) for row in rows for block in range(store.measurement.blocks))
+        there = sum(place in before and place not in taken.files for place in places)
         if not taken.files and not there:
             return []
         new = {row for row, _ in taken.files}
@@ -351,10 +352,16 @@ def _committed(store: MeasurementStore, connection: Connection | None = None) ->
     if connection is None:
         with store.database.read() as opened:
             return _committed(store, opened)
-    return dict(_digests(connection, store.measurement))
+    return dict(_files_of(connection, store.measurement))
 
 
-def _digests(connection: Connection, measurement: Measurement) -> Iterator[tuple[tuple[int, int], str]]:
+def _is_here(store: MeasurementStore, committed: Committed, row: int, block: int) -> bool:
+    """Whether a block counts and its file is whole: what is gone or damaged is taken over again."""
+    file = committed.get((row, block))
+    return file is not None and store.array.holds(row, block, file)
+
+
+def _files_of(connection: Connection, measurement: Measurement) -> Iterator[tuple[tuple[int, int], BlockFile]]:
     for block in sorted({block for _, block in committed_places(connection, measurement)}):
         for row, file in committed_rows(connection, measurement, block).items():
-            yield (row, block), file.digest
+            yield (row, block), file
