@@ -123,6 +123,39 @@ def _step(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
 
 
+def _steps(text: str) -> str | list[int | str]:
+    return text if text == "all" else [_step(part.strip()) for part in text.split(",")]
+
+
+def _counts(name: str, about: str, least: int, most: int) -> Parameter:
+    """Up to 16 numbers, separated by commas."""
+
+    def read(text: str) -> list[int]:
+        numbers = [parse_count(part, name, least) for part in text.split(",", 16)]
+        if len(numbers) > 16 or max(numbers) > most:
+            raise InvalidValue(f"{name}={text!r} is too much; write at most 16 numbers from {least} to {most:,}.")
+        return numbers
+
+    schema = {"type": "string", "pattern": r"^[0-9]{1,9}(,[0-9]{1,9}){0,15}$"}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
+def _amount(name: str, about: str, most: float) -> Parameter:
+    """A number that need not be whole, above 0."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise InvalidValue(f"{name}={text!r} is no number; write one above 0.") from None
+        if not 0 < number <= most:
+            raise InvalidValue(f"{name}={text!r} is not above 0 and at most {most:g}.")
+        return number
+
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": most}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
 _STATUSES = ("ok", "suspect", "wrong", "missing", "unknown")
 _ALL = (
     # Names.
@@ -183,6 +216,31 @@ _ALL = (
     _number("slice_sequences", "Sequences of a slice.", 1),
     _number("least", "The fewest sequences of a cohort.", 1),
     # Pages.
+    # What would be measured.
+    Parameter(
+        name="steps",
+        about="Checkpoints: all, or steps separated by commas.",
+        read=_steps,
+        schema={"type": "string", "maxLength": 2000, "pattern": r"^(all|(step)?[0-9]{1,18}(,(step)?[0-9]{1,18})*)$"},
+    ),
+    _number("sample", "Only so many sequences, drawn at random.", 1, 100_000),
+    _number("seed", "Seed of the draw.", 0, 2**32 - 1),
+    _flag("unseen", "Also sequences that a checkpoint had not seen."),
+    _choice("measure", "What is measured.", "prefix", "score", "loss"),
+    _counts("prompt", "Ids given to the model; several lengths with commas.", 1, 100_000),
+    _counts("continuation", "Ids to reproduce; several lengths with commas.", 1, 100_000),
+    _number("offset", "Ids before the prompt.", 0, 10**9),
+    _choice("eos", "Whether decoding may end a document.", "banned", "allowed"),
+    _choice("dtype", "Type of weights and arithmetic.", "float32", "bfloat16", "float16", "bfloat16-rechecked"),
+    _flag("adaptive", "Some checkpoints over all sequences, the others over what these find."),
+    _number("coarse", "How many checkpoints an adaptive job measures over all sequences.", 1, 10**6),
+    _number("audit", "How many sequences an adaptive job draws.", 1, 10**9),
+    _flag("allow_suspect", "Also checkpoints that may hold other weights."),
+    _choice("gpus", "A GPU; several may be given.", "H200", "H100", "A100", "L40S", many=True),
+    _counts("workers", "How many GPUs there are; several numbers with commas.", 1, 100_000),
+    _amount("share_of_peak", "Share of a GPU's data sheet that the engine reaches.", 1.0),
+    _amount("hub_bytes", "Bytes a second from the hub.", 1e15),
+    _amount("price_per_hour", "Of one GPU.", 1e9),
     _number("limit", "Rows of the answer, or of its page.", 0, _MOST_ROWS),
     Parameter(
         name="after",
