@@ -1,6 +1,6 @@
 """A second of the engine on a model of random weights, to tell how fast it is here.
 
-Two layers of width 512 and 4,096 ids keep a processor's products as busy as a model of Pythia's sizes does, and take no memory.
+Four layers of width 512 and 4,096 ids keep a processor's products as busy as a model of Pythia's sizes does, and take no memory.
 Rows are random, so nearly all end at their first id, as most of a real order's do.
 """
 
@@ -18,7 +18,7 @@ from seenat.memorization.protocol.protocol import Protocol
 
 __all__ = ["Calibration", "calibrate"]
 
-_WIDTH, _LAYERS, _IDS = 512, 2, 4096
+_WIDTH, _LAYERS, _IDS = 512, 4, 4096
 _ROWS = 128
 _SECONDS = 0.5
 
@@ -29,7 +29,8 @@ class Calibration:
 
     rows_per_second: float
     layers: int
-    """Parameters of the layers."""
+    parameters: int
+    """Of the layers."""
     head: int
     """Parameters of the output matrix."""
     device: str
@@ -39,7 +40,7 @@ class Calibration:
 def calibrate(protocol: Protocol, device: str | None = None) -> Calibration:
     """Measure random rows by a protocol for about a second; raises as `JointScorer` does."""
     module = in_type(_module(protocol.length), getattr(torch, protocol.weights))
-    layers = sum(weights.numel() for weights in module.gpt_neox.layers.parameters())
+    parameters = sum(weights.numel() for weights in module.gpt_neox.layers.parameters())
     scorer = JointScorer(module, [protocol], device)
     rows = np.random.default_rng(0).integers(1, _IDS, (max(_ROWS, scorer.at_once // 16), protocol.length))
     scorer.measure(rows)  # The first call chooses stages and fills tables.
@@ -49,7 +50,8 @@ def calibrate(protocol: Protocol, device: str | None = None) -> Calibration:
         count += len(rows)
     return Calibration(
         rows_per_second=count / (time.perf_counter() - began),
-        layers=layers,
+        layers=_LAYERS,
+        parameters=parameters,
         head=_WIDTH * _IDS,
         device=scorer.device_name,
         words=f"random weights, {_LAYERS} layers of width {_WIDTH}",

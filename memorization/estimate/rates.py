@@ -79,7 +79,7 @@ def calibrated_rate(model: Model, asked: Sequence[Protocol], device: str | None 
     if wanted is None:
         return None
     measured = calibrate(asked[0], device)
-    flop = operations(measured.layers, measured.head, asked[:1])
+    flop = operations(measured.parameters, measured.head, asked[:1], measured.layers)
     return Rate(
         cells_per_second=measured.rows_per_second * flop / wanted,
         basis="calibration",

@@ -29,9 +29,7 @@ def test_a_whole_study_of_pythia_comes_out_of_the_arithmetic(catalog: seenat.Cat
     assert seen.bytes.largest == 70_426_624 * 2 + 6 * 2048 * 2048  # What the hub lists, but for 10 kB of headers.
     assert seen.bytes.columns == 146_432_000 * 64 * 2
     assert seen.flop is not None
-    assert seen.flop == pytest.approx(
-        10_544_151_552 * 1.23e9, rel=0.08
-    )  # As docs/benchmarks.md counts them on one core.
+    assert seen.flop == pytest.approx(10_544_151_552 * 0.95e9, rel=0.01)
     first, last = seen.gpus[:2]
     assert first.compute_hours == pytest.approx(seen.flop / (67e12 * 0.4) / 3600)
     assert (first.bottleneck, last.bottleneck) == ("compute", "catalog")
@@ -70,39 +68,32 @@ def test_time_here_is_what_earlier_jobs_took(catalog: seenat.Catalog) -> None:
 def test_operations_are_those_that_the_engine_issues(catalog: seenat.Catalog) -> None:
     from benchmarks.limit import counted_flop
 
-    from seenat.memorization.engine.scorer import Scorer
-    from seenat.memorization.engine.transformers.loading import load_model
+    from seenat.memorization.engine.scorer import JointScorer
+    from seenat.memorization.engine.transformers.loading import load_checkpoint
+    from seenat.registry.hub.location import CheckpointLocation
 
     model = catalog.model("pocket-2m")
-    ids = catalog.order("pocket-order").source().take(np.arange(512), 0, 64)
-    folder = Path(model.schedule.expand(str(model.folder), 64))
+    rows = np.random.default_rng(0).integers(1, 1024, (2, 256, 64))
+    place = CheckpointLocation.local(Path(model.schedule.expand(str(model.folder), 64)))
     for measure in ("prefix", "score", "loss"):
         protocol = Protocol.default_for(0, measure)
-        scorer = Scorer(load_model(folder), protocol)
-        scorer.measure(ids) if hasattr(scorer, "measure") else getattr(
-            scorer, f"{measure}s" if measure != "loss" else "losses"
-        )(ids)
-        run = {"prefix": scorer.prefixes, "score": scorer.scores, "loss": scorer.losses}[measure]
-        counted = counted_flop(lambda run=run: run(ids)) / len(ids)
-        assert cell_flop(model, [protocol]) == pytest.approx(counted, rel=0.35), measure
+        scorer = JointScorer(load_checkpoint(place), [protocol])
+        scorer.measure(rows[0])  # Fills the table of the first layer.
+        counted = counted_flop(lambda: scorer.measure(rows[1])) / len(rows[1])  # noqa: B023 - called before the next one.
+        assert cell_flop(model, [protocol]) == pytest.approx(counted, rel=0.1), measure
 
 
 def test_ways_that_do_not_pay_are_left(catalog: seenat.Catalog, tmp_path: Path) -> None:
-    class Hears(seenat.MemorizeObserver):
-        said: list[str] = []
-
-        def does_not_pay(self, reason: str) -> None:
-            self.said.append(reason)
-
-    hears = Hears()
+    hears, said = seenat.MemorizeObserver(), list[str]()
+    hears.does_not_pay = said.append  # type: ignore[method-assign]
     few = {"steps": [320, 384], "sequences": "0:64", "adaptive": True}
     answer = catalog.memorize("pocket-230k", faster=True, observer=hears, **few)
     assert answer.adaptive is None
-    assert "exact job" in hears.said[0]
+    assert "exact job" in said[0]
     with pytest.raises(seenat.InvalidValue, match="grid"):
         catalog.memorize("pocket-230k", **few)
     estimates = [catalog.estimate("pocket-2m", adaptive=True, audit=size)[0] for size in (100, 3072)]
-    assert estimates[0].cells < 0.3 * estimates[0].exact_cells < estimates[1].cells
+    assert estimates[0].cells < 0.5 * estimates[0].exact_cells < estimates[1].cells
     old = tmp_path / "cpuinfo"
     old.write_text("processor : 0\nflags : fpu avx2 avx512f\n")
     assert not multiplies_bfloat16(old)
