@@ -20,6 +20,7 @@ _PARTS = {
     "ngrams": "benchmarks.parts.ngrams",
     "influence": "benchmarks.parts.influence",
     "service": "benchmarks.parts.service",
+    "queue": "benchmarks.parts.queue",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -37,6 +37,7 @@ __all__ = [
     "lease_block",
     "leased_counts",
     "leases_at",
+    "next_block",
     "open_blocks",
     "open_steps",
     "owners",
@@ -91,6 +92,17 @@ def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id:
     return list(
         connection.execute(select(shards.c.block).distinct().where(is_wanted).order_by(shards.c.block)).scalars()
     )
+
+
+def next_block(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int, now: str) -> int | None:
+    """The first block behind `last` in which a checkpoint has open shards that nobody is leasing at this moment.
+
+    On PostgreSQL its row is locked to the end of the transaction. Of several jobs a block has several rows, of which two runs
+    might lock one each and wait for each other; there, a row that is locked is waited for.
+    """
+    is_wanted = and_(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block > last)
+    query = select(shards.c.block).where(is_wanted).order_by(shards.c.block, shards.c.job_id).limit(1)
+    return connection.execute(query.with_for_update(of=shards, skip_locked=len(job_ids) == 1)).scalar()
 
 
 def lease_block(

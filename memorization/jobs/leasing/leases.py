@@ -26,6 +26,7 @@ from seenat.memorization.jobs.shard_table import (
     has_open_jobs,
     lease_block,
     leases_at,
+    next_block,
     open_blocks,
     open_steps,
     owners,
@@ -103,12 +104,13 @@ class ShardLeases:
     def acquire(self, checkpoint_id: int) -> Iterator[list[ShardLease]]:
         """Lease a checkpoint's open shards block after block, each when the one before is done with; one shard a job.
 
-        Raises `Stopped`, between two blocks.
+        The database says which block comes next, so that hundreds of runs do not try the same one after another; each block is
+        taken once, the lower ones first. Raises `Stopped`, between two blocks.
         """
-        with self._database.read() as connection:
-            blocks = open_blocks(connection, self._job_ids, checkpoint_id, _now(connection))
-        for block in blocks:
-            if leases := self._lease(checkpoint_id, block):
+        last = -1
+        while (leases := self._lease(checkpoint_id, last)) or self._has_open_after(checkpoint_id, last):
+            if leases:
+                last = leases[0].block
                 yield leases
 
     def check(self) -> None:
@@ -128,11 +130,20 @@ class ShardLeases:
                 open_at=None if only_held else _now(connection),
             )
 
-    def _lease(self, checkpoint_id: int, block: int) -> list[ShardLease]:
+    def _has_open_after(self, checkpoint_id: int, last: int) -> bool:
+        with self._database.read() as connection:
+            return any(
+                block > last for block in open_blocks(connection, self._job_ids, checkpoint_id, _now(connection))
+            )
+
+    def _lease(self, checkpoint_id: int, last: int) -> list[ShardLease]:
+        """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
         with self._database.write() as connection:
-            place, now, until = (checkpoint_id, block), _now(connection), self._until(connection)
-            leases = lease_block(connection, self._job_ids, place, self.owner, now, until)
+            now = _now(connection)
+            block = next_block(connection, self._job_ids, checkpoint_id, last, now)
+            place, until = (checkpoint_id, block), self._until(connection)
+            leases = [] if block is None else lease_block(connection, self._job_ids, place, self.owner, now, until)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases
