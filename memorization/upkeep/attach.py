@@ -286,7 +286,8 @@ class _Attaching:
                 key, first = BlockKey(store.measurement.id, row, block), store.first_batch(block)
                 sums = {"measured": int(of.measured.sum()), "memorized": int(of.memorized.sum())}
                 replace_block(connection, key, of.file, of.origin, **sums)
-                replace_counts(connection, store.measurement.id, row, first, of.measured, of.memorized)
+                counts = of.measured.astype(np.int64), of.memorized.astype(np.int64)
+                replace_counts(connection, store.measurement.id, row, first, *counts)
             for block, onsets in taken.onsets.items():
                 replace_onsets(connection, store.measurement, block, onsets)
             detail = f"{len(taken.files)} blocks at {len(rows)} checkpoints"
