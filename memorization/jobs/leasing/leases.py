@@ -179,11 +179,13 @@ class ShardLeases:
         self.check()
         with self._database.write_part(None, durable=False) as connection:
             block = next_block(connection, self._job_ids, checkpoint_id, last, self.owner, failed=failed)
-            place, until = (checkpoint_id, block), self._until(connection)
-            leases = [] if block is None else lease_block(connection, self._job_ids, place, self.owner, until)
+            leases = [] if block is None else self._lease_block(connection, (checkpoint_id, block))
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases
+
+    def _lease_block(self, connection: Connection, place: tuple[int, int]) -> list[ShardLease]:
+        return lease_block(connection, self._job_ids, place, self.owner, self._until(connection))
 
     def _free_dead(self, connection: Connection) -> None:
         """Free what runs hold that are gone, and let nobody stand at these jobs who is gone or has not been heard of."""
