@@ -137,13 +137,13 @@ class ShardLeases:
         yield from self._acquire(checkpoint_id, failed=not failed_first)
 
     def _acquire(self, checkpoint_id: int, *, failed: bool) -> Iterator[list[ShardLease]]:
-        last = -1
-        while (leases := self._database.again(partial(self._lease, checkpoint_id, last, failed))) or (
-            self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
-        ):
-            if leases:
+        last, open_behind = -1, True
+        while open_behind:
+            if leases := self._database.again(partial(self._lease, checkpoint_id, last, failed)):
                 last = leases[0].block
                 yield leases
+            else:
+                open_behind = self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
 
     def check(self) -> None:
         """Raise `Stopped` where no further shard is to be taken."""
