@@ -34,10 +34,9 @@ __all__ = [
     "is_held",
     "jobs_to_work_at",
     "jobs_worked_at",
-    "lease_block",
+    "lease_next",
     "leased_counts",
     "leases_at",
-    "next_block",
     "open_blocks",
     "open_steps",
     "owners",
@@ -94,25 +93,25 @@ def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id:
     )
 
 
-def next_block(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int, now: str) -> int | None:
-    """The first block behind `last` in which a checkpoint has open shards that nobody is leasing at this moment.
-
-    On PostgreSQL its row is locked to the end of the transaction. Of several jobs a block has several rows, of which two runs
-    might lock one each and wait for each other; there, a row that is locked is waited for.
-    """
-    is_wanted = and_(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block > last)
-    query = select(shards.c.block).where(is_wanted).order_by(shards.c.block, shards.c.job_id).limit(1)
-    return connection.execute(query.with_for_update(of=shards, skip_locked=len(job_ids) == 1)).scalar()
-
-
-def lease_block(
-    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, now: str, until: str
+def lease_next(
+    connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int, owner: str, now: str, until: str
 ) -> list[ShardLease]:
-    """Give an owner what is open at a checkpoint id and block, at most one shard a job; returns what it got."""
-    checkpoint_id, block = place
+    """Give an owner what is open at a checkpoint in the first block behind `last`, at most one shard a job; returns what it got.
+
+    On PostgreSQL rows that others are leasing at this moment are passed over. Of several jobs a block has several rows, of which
+    two runs might lock one each and wait for each other; there, a row that is locked is waited for.
+    """
+    is_wanted = and_(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id)
+    first = (
+        select(shards.c.block)
+        .where(is_wanted, shards.c.block > last)
+        .order_by(shards.c.block, shards.c.job_id)
+        .limit(1)
+    )
+    block = first.with_for_update(of=shards, skip_locked=len(job_ids) == 1).correlate(None).scalar_subquery()
     leased = connection.execute(
         update(shards)
-        .where(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .where(is_wanted, shards.c.block == block)
         .values(
             state="running",
             owner=owner,
@@ -120,10 +119,10 @@ def lease_block(
             attempts=shards.c.attempts + 1,
             fence=shards.c.fence + 1,
         )
-        .returning(shards.c.job_id, shards.c.fence)
+        .returning(shards.c.job_id, shards.c.block, shards.c.fence)
     )
     return [
-        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=block, owner=owner, fence=row.fence)
+        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=row.block, owner=owner, fence=row.fence)
         for row in leased
     ]
 

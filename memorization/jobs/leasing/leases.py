@@ -24,9 +24,8 @@ from seenat.memorization.jobs.shard_table import (
     ShardLease,
     fail_shards,
     has_open_jobs,
-    lease_block,
+    lease_next,
     leases_at,
-    next_block,
     open_blocks,
     open_steps,
     owners,
@@ -140,10 +139,9 @@ class ShardLeases:
         """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
         with self._database.write() as connection:
-            now = _now(connection)
-            block = next_block(connection, self._job_ids, checkpoint_id, last, now)
-            place, until = (checkpoint_id, block), self._until(connection)
-            leases = [] if block is None else lease_block(connection, self._job_ids, place, self.owner, now, until)
+            moment = database_time(connection)
+            now, until = stamp(moment), stamp(moment + timedelta(seconds=self._seconds))
+            leases = lease_next(connection, self._job_ids, checkpoint_id, last, self.owner, now, until)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases
