@@ -35,9 +35,8 @@ from seenat.memorization.jobs.shard_table import (
     fail_shards,
     failed_come_first,
     has_open_blocks,
-    lease_block,
+    lease_next,
     leases_at,
-    next_block,
     open_steps,
     release_shards,
     renew_shards,
@@ -178,14 +177,11 @@ class ShardLeases:
         """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
         with self._database.write_part(None, durable=False) as connection:
-            block = next_block(connection, self._job_ids, checkpoint_id, last, self.owner, failed=failed)
-            leases = [] if block is None else self._lease_block(connection, (checkpoint_id, block))
+            place, until = (checkpoint_id, last), self._until(connection)
+            leases = lease_next(connection, self._job_ids, place, self.owner, until, failed=failed)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases
-
-    def _lease_block(self, connection: Connection, place: tuple[int, int]) -> list[ShardLease]:
-        return lease_block(connection, self._job_ids, place, self.owner, self._until(connection))
 
     def _free_dead(self, connection: Connection) -> None:
         """Free what runs hold that are gone, and let nobody stand at these jobs who is gone or has not been heard of."""
