@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from support.addresses import address
+from support.described import check_operation, operations
 from support.examples import EXAMPLES, shape, shortened
 from support.requests import posts, requests
 from support.served import Served, Writable
@@ -19,38 +20,16 @@ from seenat.remote.routes import ROUTES, Route
 from seenat.service.api.openapi import describe_api
 
 jsonschema_rs = pytest.importorskip("jsonschema_rs")
-schemathesis = pytest.importorskip("schemathesis")
-
-CASES = 4
-"""Of each operation; half a second of processor time each."""
-
 
 NOT_ANSWERED = {"models-model-comparisons"}
 """Nothing is published of the pocket suite to compare with."""
 
 
-def operations() -> list[Any]:
-    loaded = schemathesis.openapi.from_dict(json.loads(json.dumps(describe_api())))
-    return [result.ok() for result in loaded.get_all_operations()]
-
-
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.label)
-@pytest.mark.filterwarnings("ignore")
-def test_answers_are_as_described(writable: Writable, operation: Any) -> None:
-    from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
-
-    # What is valid one by one may not be so together: a text and ids. Requests without a token are in `security`.
-    left_out = [positive_data_acceptance, ignored_auth]
-    headers = bearer(writable.tokens["jobs:write"]) if operation.method == "post" else {}
-
-    @settings(
-        max_examples=CASES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(case=operation.as_strategy())
-    def ask(case: Any) -> None:
-        case.call_and_validate(base_url=writable.served.url, headers=headers, excluded_checks=left_out)
-
-    ask()
+@pytest.mark.parametrize(("kind", "cases"), [("sqlite", 4), ("postgresql", 2)])
+def test_answers_are_as_described(writables: Callable[[str], Writable], kind: str, cases: int, operation: Any) -> None:
+    writable = writables(kind)
+    check_operation(operation, writable.served.url, writable.tokens["jobs:write"], cases)
 
 
 def test_the_description_is_served(served: Served) -> None:

@@ -98,7 +98,14 @@ class _Copying:
             self._copy_rows()
             missing = self._copy_files()
             if not missing or missing == before:
+                self._record_copied()
                 return tuple(missing.values())
+
+    def _record_copied(self) -> None:
+        from seenat.attribution.ngrams.inventory import record_copied
+
+        with closing(_copy_of(self._building)) as copy, copy.write() as connection:
+            record_copied(copy, connection)
 
     def _copy_rows(self) -> None:
         from seenat.registry.database.copy_rows import copy_rows
