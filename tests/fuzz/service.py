@@ -1,7 +1,7 @@
 """Fuzz the service: `PYTHONPATH=tests python -m fuzz.service --requests 100000`; a part of `make fuzz`.
 
-It asks the application itself, without sockets, over a new catalog with the pocket suite registered, and sends it bodies with
-a token, one in ten of the requests. A status of 500 is a failure.
+It asks the application itself, without sockets, over a new catalog with the pocket suite registered and a little of it measured,
+and sends it bodies with a token, one in ten of the requests. A status of 500 is a failure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 from huggingface_hub import constants
 from support.exchange import ask
-from support.requests import posts, requests
+from support.requests import page_requests, posts, requests
 from support.tokens import bearer
 
 import seenat
@@ -41,17 +41,20 @@ def main(number: int, seed: int, every: int) -> None:
         with seenat.open(str(path)) as catalog:
             catalog.register(catalog.train_pocket_suite())
             catalog.index.build("pocket-order")
+            catalog.memorize("pocket-230k", steps=[0, 256, 384], sequences="0:64", unseen=True)
             token = bearer(str(catalog.access.create_token("jobs:write").text))
         statuses = asyncio.run(_ask_all(path, _asked(seed, number, token), every))
     raise SystemExit(bool(statuses[500]))
 
 
 def _asked(seed: int, number: int, token: dict[str, str]) -> Iterator[_Asked]:
-    """Requests in the order of the seed: nine that read, and one that writes."""
-    reading, writing = requests(seed, number), posts(seed, number)
+    """Requests in the order of the seed: of ten, seven ask the API, two a page, and one writes."""
+    reading, looking, writing = requests(seed, number), page_requests(seed, number), posts(seed, number)
     for place in range(number):
-        if place % 10:
+        if place % 10 > 2:
             yield "GET", next(reading), b"", {}
+        elif place % 10:
+            yield "GET", next(looking), b"", {"accept": "text/html"}
         else:
             address, body, kind = next(writing)
             yield "POST", address, body, {"content-type": kind, "content-length": str(len(body)), **token}

@@ -11,7 +11,7 @@ import pytest
 from support.addresses import address
 from support.described import check_operation, operations
 from support.examples import EXAMPLES, shape, shortened
-from support.requests import posts, requests
+from support.requests import page_requests, posts, requests
 from support.served import Served, Writable
 from support.tokens import bearer
 
@@ -76,6 +76,16 @@ def test_no_request_is_a_fault(served: Served) -> None:
     found = [(asked, served.http.get(asked).status_code) for asked in requests(seed=1, number=600)]
     assert [(asked, status) for asked, status in found if status == 500] == []
     assert len({status for _, status in found}) > 2
+
+
+def test_no_page_is_a_fault(served: Served) -> None:
+    """150 of them."""
+    headers = {"accept": "text/html"}
+    found = [
+        (asked, served.http.get(asked, headers=headers).status_code) for asked in page_requests(seed=1, number=150)
+    ]
+    assert [(asked, status) for asked, status in found if status == 500] == []
+    assert {status for _, status in found} >= {200, 303, 307, 404, 422}
 
 
 def test_no_body_is_a_fault(writable: Writable) -> None:

@@ -49,7 +49,15 @@ def test_who_accepts_no_page_gets_a_problem(served: Served, accept: str) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/?family=%ff", "/?what=1", "/models/pocket-230k/batches/x", "/static/../app.py", "/audit?model=none"],
+    [
+        "/nothing",
+        "/?family=%ff",
+        "/?what=1",
+        "/models/pocket-230k/batches/x",
+        "/static/../app.py",
+        "/audit?model=none",
+        "/models/pocket-order/sequences/20",
+    ],
 )
 def test_a_wrong_address_is_refused_as_a_page(served: Served, path: str) -> None:
     response = served.http.get(path, headers=HTML)
