@@ -7,6 +7,8 @@
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors
     SEENAT_SERVE_PORT     and so on for each option of `seenat serve`; click reads them
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
+    FORCE_COLOR           anything but nothing: colours in pipes too, unless NO_COLOR forbids them (https://force-color.org)
+    COLUMNS               how wide answers are laid out, in pipes too; shells that know a terminal's width do not pass it on
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own.
 """
@@ -21,10 +23,12 @@ from seenat.registry.errors import InvalidValue
 
 __all__ = [
     "cache_bytes",
+    "columns",
     "database_url",
     "debug",
     "environment_for",
     "expand",
+    "force_color",
     "home",
     "no_color",
     "token",
@@ -91,6 +95,17 @@ def environment_for(url: str | None) -> dict[str, str]:
 def no_color() -> bool:
     """Whether terminals are to be spared colours."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def force_color() -> bool:
+    """Whether pipes and files are to have colours too."""
+    return bool(os.environ.get("FORCE_COLOR")) and not no_color()
+
+
+def columns() -> int | None:
+    """How many characters a line of an answer has, as the user set it; None where that is no number of at least 1."""
+    text = os.environ.get("COLUMNS", "").strip()
+    return int(text) if re.fullmatch(r"0*[1-9]\d{0,4}", text, re.ASCII) else None
 
 
 def token() -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from seenat.cli.framework.output import Output
+from seenat.cli.framework.progress import Moment, progress
 
 __all__ = ["draw", "plot_option"]
 
@@ -35,5 +36,7 @@ def draw(out: Output, plot: Path, chart: Callable[[], Any]) -> None:
     """Make a chart and save it; raises `NothingToDraw`, and writes no file, where it would be empty."""
     from seenat.memorization.plots.save import save
 
-    save(chart(), plot)
+    with progress() as show:
+        show(Moment(task="drawing", done=0, total=1))
+        save(chart(), plot)
     out.talk(f"Drawn to {plot}")

@@ -100,7 +100,12 @@ class Pages:
         return render(page.template, PAGES_BY_PATH, view=view, page=page, here=here, base=base, forms=forms).encode()
 
 
-def explain(error: Exception, request_id: str, scope: Scope, tell: Callable[[SeenatError], str] = str) -> Response:
+def explain(
+    error: Exception,
+    request_id: str,
+    scope: Scope,
+    tell: Callable[[SeenatError, Scope], str] = lambda error, _scope: str(error),
+) -> Response:
     """The response for an error: a page for a browser that asked for a page, else a problem; `tell` gives its sentence."""
     told = error if isinstance(error, SeenatError) else None
     detail = tell(told, scope) if told else "Its log has more under the id of this request."
