@@ -57,7 +57,7 @@ def test_who_accepts_no_page_gets_a_problem(served: Served, accept: str) -> None
         "/static/../app.py",
         "/audit?model=none",
         "/models/pocket-order/sequences/20",
-        "/find?text=process%20group&model=pocket-230k&after=8",
+        "/find.json?text=process%20group&model=pocket-230k&after=8",
     ],
 )
 def test_a_wrong_address_is_refused_as_a_page(served: Served, path: str) -> None:
