@@ -46,9 +46,14 @@ _COMMANDS = {
     "results": LazyCommand("results.measured:results", "List what was measured, by which protocols."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
     "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, and its progress."),
-    "cancel": LazyCommand("jobs.jobs:cancel", "Cancel a job; what is measured is kept."),
+    "cancel": LazyCommand("jobs.changes:cancel", "Cancel a job; what is measured is kept."),
+    "pause": LazyCommand("jobs.changes:pause", "Pause a job until it is resumed."),
+    "resume": LazyCommand("jobs.changes:resume", "Let workers take a paused job again."),
+    "prioritize": LazyCommand("jobs.changes:prioritize", "Let workers take a job before others."),
+    "retry": LazyCommand("jobs.changes:retry", "Try the failed shards of a job again."),
     "delete": LazyCommand("results.delete:delete", "Delete results or a job, once told what goes."),
     "worker": LazyCommand("jobs.worker:worker", "Take shards of the jobs, beside other workers."),
+    "recheck": LazyCommand("jobs.recheck:recheck", "Compare values with another kind of device."),
     "trajectory": LazyCommand("results.onset:trajectory", "Show when one sequence was memorized and forgotten."),
     "trajectories": LazyCommand("results.cells:trajectories", "Show a batch's sequences over all checkpoints."),
     "passages": LazyCommand("results.cells:passages", "Show what a protocol reads of sequences, as text."),
@@ -77,6 +82,7 @@ _COMMANDS = {
     "db": LazyCommand("system.database:db", "Make, upgrade, check, back up and restore the catalog."),
     "gc": LazyCommand("system.keeping:gc", "Find files that nothing names, and delete them."),
     "token": LazyCommand("service.token:token", "Say who may write to a served catalog."),
+    "completion": LazyCommand("system.completion:completion", "Complete commands and names in bash, fish and zsh."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seenat.attribution.ngrams.files.ranks_file import read_ranks
 from seenat.attribution.ngrams.index import NgramIndex
 from seenat.attribution.ngrams.index_table import IndexRecord, ShardRecord, indexes_folder, indexes_of, shards_of
+from seenat.attribution.ngrams.stored import bring_ranks, held_shard
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
@@ -45,14 +46,22 @@ def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
     if records:
         order.check_unchanged()
     with ExitStack() as stack:
-        opened = [stack.enter_context(_open(database, order, *record)) for record in records if record[1]]
+        opened = [stack.enter_context(_open(database, order, *record, stack)) for record in records if record[1]]
         yield OpenIndexes(order, source, tuple(opened))
 
 
-def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...]) -> NgramIndex:
-    folder = indexes_folder(database)
-    files = [shard.of(index, folder / index.folder) for shard in shards]
-    for file, shard in zip(files, shards, strict=True):
+def _open(
+    database: Database, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...], stack: ExitStack
+) -> NgramIndex:
+    folder = indexes_folder(database) / index.folder
+    built = [shard.of(index, folder) for shard in shards]
+    files = [
+        replace(file, path=held_shard(stack, index, shard, file.path))
+        for file, shard in zip(built, shards, strict=True)
+    ]
+    for file, at_home, shard in zip(files, built, shards, strict=True):
+        if file.path != at_home.path:  # A copy from a store, compared with its digest when it came.
+            continue
         try:
             unchanged = state_of(file.path) == shard.state
         except OSError as error:
@@ -65,5 +74,6 @@ def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[Sh
                 f"{file.path}, of the index of {order.name}, is not as it was when it was built; see whether it is whole with "
                 f"`seenat index verify {order.name}`, or with --repair build it again."
             )
-    ranks = read_ranks(folder / index.folder, index.ranks_digest)
-    return NgramIndex(folder / index.folder, files, ranks, order.geometry.tokens_per_sequence)
+    bring_ranks(index, folder)
+    ranks = read_ranks(folder, index.ranks_digest)
+    return NgramIndex(folder, files, ranks, order.geometry.tokens_per_sequence)

@@ -27,6 +27,7 @@ __all__ = [
     "is_terminal",
     "open_closed_streams",
     "say",
+    "take_stdout",
     "width_of",
     "write",
     "write_json",
@@ -62,7 +63,7 @@ def write(text: str, *, err: bool = False) -> None:
 
     Raises `OSError`, named after the stream, where it cannot be written, and ends the process where nobody reads it any more.
     """
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else _stdout()
     if isinstance(text, Line):
         whole = _encodable(text, stream)
         begin = _encodable(text[: text.colored], stream)
@@ -73,13 +74,14 @@ def write(text: str, *, err: bool = False) -> None:
 
 def write_painted(parts: Iterable[tuple[str, str | None]]) -> None:
     """Write parts of a text and a line end to stdout, each part in a colour or none, broken between words."""
-    shown = [(_encodable(printable(text), sys.stdout), color) for text, color in parts]
-    whole, written, place = _broken("".join(text for text, _ in shown), width_of(sys.stdout)), [], 0
+    stream = _stdout()
+    shown = [(_encodable(printable(text), stream), color) for text, color in parts]
+    whole, written, place = _broken("".join(text for text, _ in shown), width_of(stream)), [], 0
     for text, color in shown:
         piece = whole[place : place + len(text)]
         place += len(text)
         written.append(piece if color is None else click.style(piece, fg=color))
-    _put("".join(written), sys.stdout)
+    _put("".join(written), stream)
 
 
 def write_json(value: Any) -> None:
@@ -97,6 +99,18 @@ def say(text: str, *, color: str = "", colored: int = 0) -> None:
     lines = "\n".join(_broken(one_line(line), width) for line in shorten(text).split("\n"))
     for number, line in enumerate(lines.split("\n")):
         write(Line(line, 0 if number else colored, color), err=True)
+
+
+def take_stdout(context: click.Context) -> bool:
+    """Keep stdout for a file that a command writes there: text goes to stderr from now on. False where it is taken already."""
+    is_free = not context.meta.get(STDOUT, False)
+    context.meta[STDOUT] = True
+    return is_free
+
+
+def _stdout() -> TextIO:
+    context = click.get_current_context(silent=True)
+    return sys.stderr if context is not None and context.meta.get(STDOUT) else sys.stdout
 
 
 def is_terminal(stream: TextIO) -> bool:

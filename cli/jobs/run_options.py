@@ -8,9 +8,9 @@ import click
 
 from seenat.cli.framework.params import Count
 
-__all__ = ["run_options"]
+__all__ = ["device_option", "run_options"]
 
-_DEVICE = click.option(
+device_option = click.option(
     "--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: cuda where there is one, else cpu."
 )
 _KEEP_CHECKPOINTS = click.option(
@@ -23,4 +23,4 @@ _KEEP_CHECKPOINTS = click.option(
 
 def run_options(command: Any) -> Any:
     """Add `--device` and `--keep-checkpoints` to a command."""
-    return _DEVICE(_KEEP_CHECKPOINTS(command))
+    return device_option(_KEEP_CHECKPOINTS(command))

@@ -8,6 +8,7 @@ provenance    where the value of a cell comes from
 memorized     what was memorized first by a step; how many sequences of each batch
 recited       what each checkpoint said of a sequence, as far as results tell
 earlier       what one model memorized before another
+whole_lists   all rows of these lists, as columns
 measured      what was measured, by which protocols, on what, by which jobs
 export        every value as Parquet or a dataset
 """

@@ -163,14 +163,14 @@ def _trajectory(store: MeasurementStore, connection: Connection, sequence: int) 
 
 
 def _points(model: Model, protocol: Protocol, sequence: int, steps: list[int], values: Values) -> tuple[Point, ...]:
-    places = np.flatnonzero(protocol.value_type.measured(values))
+    places, batch = np.flatnonzero(protocol.value_type.measured(values)), model.schedule.batch_of(sequence)
     quantities = {name: numbers[places].tolist() for name, numbers in protocol.value_type.by_quantity(values).items()}
     if protocol.measure == "score":  # Readers of the first published answers look for it under this name.
         quantities["prefix"] = quantities["score"]
     return tuple(
         Point(
             step=steps[place],
-            seen=sequence in model.schedule.sequences_seen(steps[place]),
+            seen=steps[place] > batch,
             values=dict(zip(quantities, numbers, strict=True)),
             memorized=memorized if protocol.value_type.decodes else None,
         )

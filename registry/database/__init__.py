@@ -9,6 +9,7 @@ schema        Alembic's revisions, run over a connection
 rows          rows by name, the time as it is written, inserts and upserts
 clock         the database's own clock
 bulk_insert   many rows at once, past SQLAlchemy
+numbers       many rows of whole numbers at once, past SQLAlchemy
 copy_rows     all rows into another database
 tables        all tables
 """

@@ -32,7 +32,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 __all__ = ["HEAD", "Database", "parse_url"]
 
 # Importing alembic to ask would cost more than most look-ups.
-HEAD = "0010"
+HEAD = "0013"
 """The newest revision under migrations/versions."""
 
 _REVISION = re.compile(r"[0-9]{4}")

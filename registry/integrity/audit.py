@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, true
+from sqlalchemy import Connection, select, true
 
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.queries import checkpoint_file_rows
 from seenat.registry.catalog.status import NO_LONGER_STATED, Evidence, derive_status, evidence_of_checkpoints
 from seenat.registry.database.rows import AnyRow, pieces
-from seenat.registry.database.tables.catalog import checkpoint_files, checkpoints, models, revisions, suites
+from seenat.registry.database.tables.catalog import checkpoints, models, revisions, suites
 from seenat.registry.errors import InvalidValue
 from seenat.registry.hub.listing import is_weights
 from seenat.registry.integrity.audit_rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
@@ -27,10 +27,9 @@ from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.integrity.known_issues import record_known_issues
 from seenat.registry.learning_rate import learning_rate
 
-__all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit", "findings"]
+__all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit"]
 
 _MAIN = "main"
-_IS_EXPECTED = checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +76,7 @@ def audit(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
             checkpoint_id: evidence for model in stored for checkpoint_id, evidence in check_model(model, index).items()
         }
         change = replace_evidence(connection, AUDIT, findings)
-        audited = tuple(
-            _audited(connection, model.name, model.repository, _steps(model), is_known=model.is_known)
-            for model in stored
-            if names is None or model.name in names
-        )
+        audited = tuple(_audited(connection, model) for model in stored if names is None or model.name in names)
     return Audit(
         models=audited,
         added=known_issues.added + change.added,
@@ -89,59 +84,27 @@ def audit(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
     )
 
 
-def findings(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
-    """What is stored of audits, of the named models or of all: no rule is applied anew, and nothing is written."""
-    of_these = true() if names is None else models.c.name.in_(names)
-    with catalog.database.read() as connection:
-        known = _models_of_known_files(connection)
-        steps: dict[int, dict[int, int]] = defaultdict(dict)
-        for row in connection.execute(_expected(checkpoints.c.id, checkpoints.c.model_id, checkpoints.c.step)):
-            steps[row.model_id][row.id] = row.step
-        rows = connection.execute(
-            select(models.c.id, models.c.name, models.c.repository).where(of_these).order_by(models.c.id)
-        ).all()
-        audited = tuple(
-            _audited(connection, row.name, row.repository, steps[row.id], is_known=row.id in known) for row in rows
-        )
-    return Audit(models=audited, added=0, withdrawn=0)
-
-
-def _audited(
-    connection: Connection, name: str, repository: str | None, steps: Mapping[int, int], *, is_known: bool
-) -> AuditedModel:
-    """A model's answer; `steps` are those of its checkpoints, by their ids."""
-    evidence: dict[int, list[Evidence]] = {}
-    for piece in pieces(steps):
-        evidence |= evidence_of_checkpoints(connection, piece)
-    return AuditedModel(
-        model=name,
-        repository=repository,
-        listed=is_known,
-        statuses=Counter(derive_status(evidence[checkpoint_id]).status for checkpoint_id in steps),
-        evidence=tuple(
-            CheckpointEvidence(step=step, **vars(entry))
-            for checkpoint_id, step in steps.items()
-            for entry in evidence[checkpoint_id]
-            if entry.status != "ok"
-        ),
-    )
-
-
-def _steps(model: StoredModel) -> dict[int, int]:
-    """The steps of a model's checkpoints, by their ids."""
-    return {
+def _audited(connection: Connection, model: StoredModel) -> AuditedModel:
+    ids = {
         checkpoint.checkpoint_id: checkpoint.step or 0
         for checkpoint in model.checkpoints
         if checkpoint.checkpoint_id is not None
     }
-
-
-def _models_of_known_files(connection: Connection) -> set[int]:
-    """The models whose files were listed, or read where they lie: reading all those files takes half a second."""
-    files = select(checkpoints.c.model_id, checkpoint_files.c.name).distinct()
-    joined = files.join(checkpoint_files, checkpoint_files.c.checkpoint_id == checkpoints.c.id)
-    read = {row.model_id for row in connection.execute(joined.where(_IS_EXPECTED)) if is_weights(row.name)}
-    return read | set(connection.execute(select(revisions.c.model_id).distinct()).scalars())
+    evidence: dict[int, list[Evidence]] = {}
+    for piece in pieces(ids):
+        evidence |= evidence_of_checkpoints(connection, piece)
+    return AuditedModel(
+        model=model.name,
+        repository=model.repository,
+        listed=model.is_known,
+        statuses=Counter(derive_status(evidence[checkpoint_id]).status for checkpoint_id in ids),
+        evidence=tuple(
+            CheckpointEvidence(step=step, **vars(entry))
+            for checkpoint_id, step in ids.items()
+            for entry in evidence[checkpoint_id]
+            if entry.status != "ok"
+        ),
+    )
 
 
 # -- what the catalog knows
@@ -208,14 +171,13 @@ def _first_update_is_idle(hyperparameters: Mapping[str, Any]) -> bool:
         return True
 
 
-def _expected(*columns: Any) -> Select[Any]:
-    """Columns of all checkpoints that their suites state, by model and step."""
-    return select(*columns).where(_IS_EXPECTED).order_by(checkpoints.c.model_id, checkpoints.c.step)
-
-
 def _saved(connection: Connection) -> dict[int, list[AnyRow]]:
     saved = defaultdict(list)
-    for row in connection.execute(_expected(checkpoints)):
+    for row in connection.execute(
+        select(checkpoints)
+        .where(checkpoints.c.reason.is_distinct_from(NO_LONGER_STATED))
+        .order_by(checkpoints.c.model_id, checkpoints.c.step)
+    ):
         saved[row.model_id].append(row)
     return saved
 

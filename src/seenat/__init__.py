@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.jobs.progress.pace import Pace
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
@@ -168,6 +169,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorization.upkeep.recheck import ContestedCell, Recheck
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
     from seenat.models import (
@@ -186,6 +188,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.catalog.status import Evidence
+    from seenat.registry.columns import Columns
     from seenat.registry.errors import (
         CorruptFile,
         CrossSite,
@@ -212,6 +215,7 @@ if TYPE_CHECKING:
         StaleResults,
         StaleSchema,
         StillNeeded,
+        StoreUnavailable,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
@@ -261,30 +265,31 @@ __all__ = [
     "Backup", "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories",
     "Benchmarks", "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog",
     "CatalogVerification", "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer",
-    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction",
-    "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve",
-    "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier",
-    "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
-    "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
-    "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
-    "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
-    "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
-    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
-    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
-    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
-    "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
-    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError",
-    "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues",
-    "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StillNeeded", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
-    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
-    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
-    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
+    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Columns",
+    "Compaction", "Comparison", "ContestedCell", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
+    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
+    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
+    "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions",
+    "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions", "Generated",
+    "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence",
+    "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue",
+    "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredCheckpoint",
+    "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions",
+    "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model",
+    "ModelAnswer", "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed",
+    "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification",
+    "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
+    "ProtocolName", "Provenance", "RateAt", "Recheck", "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer",
+    "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer",
+    "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
+    "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest",
+    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult",
+    "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer",
+    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
+    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
+    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
+    "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which",
+    "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
     "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on

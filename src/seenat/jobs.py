@@ -1,10 +1,10 @@
-"""The part of the public catalog about stored jobs and what they measured: planning, watching, working, cancelling."""
+"""The part of the public catalog about stored jobs and what they measured: planning, watching, working, pausing, cancelling."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Unpack
 
 from seenat.lookups import Lookups
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.queries.measured import MeasuredProtocol
+    from seenat.memorization.upkeep.recheck import Recheck
     from seenat.memorize import JobAnswer, MemorizeAnswer, SubmitOptions
     from seenat.registry.catalog.models import Model
 
@@ -106,6 +107,66 @@ class Jobs(Lookups):
         from seenat.memorization.jobs.changes import cancel_job
 
         return cancel_job(self._registry, id_)
+
+    def pause(self, id_: int) -> Job:
+        """Pause a job and return it; whoever works at it commits what is measured and takes no further shard until `resume`.
+
+        A finished or cancelled job stays so. Raises `UnknownJob`.
+        """
+        from seenat.memorization.jobs.changes import pause_job
+
+        return pause_job(self._registry, id_)
+
+    def resume(self, id_: int) -> Job:
+        """Let workers take shards of a paused job again, and return it; raises `UnknownJob`."""
+        from seenat.memorization.jobs.changes import resume_job
+
+        return resume_job(self._registry, id_)
+
+    def prioritize(self, id_: int, priority: int) -> Job:
+        """Let workers take a job before those of a smaller priority, and return it; those at work go over after their shard.
+
+        Raises `UnknownJob`, and `InvalidValue` beyond -1,000 to 1,000.
+        """
+        from seenat.memorization.jobs.changes import prioritize_job
+
+        return prioritize_job(self._registry, id_, priority)
+
+    def retry(self, id_: int) -> Job:
+        """Let the failed shards of a job be tried again, those in quarantine too, and return it; raises `UnknownJob`."""
+        from seenat.memorization.jobs.changes import retry_job
+
+        return retry_job(self._registry, id_)
+
+    def recheck(
+        self,
+        model: str | Model,
+        *,
+        sample: int = 256,
+        seed: int = 0,
+        device: str | None = None,
+        protocol: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Recheck:
+        """Measure a sample of what other kinds of devices measured again on this one, and say which values differ.
+
+        `progress` gets (cells asked for, cells compared). Nothing is changed. Raises `NotMeasured`, and `InvalidValue` for a
+        device that is not there.
+        """
+        from seenat.memorization.engine.transformers.loading import check_device
+        from seenat.memorization.upkeep.recheck import recheck
+
+        if device is not None:
+            check_device(device)
+        return recheck(
+            self._registry,
+            self._model(model),
+            sample=sample,
+            seed=seed,
+            device=device,
+            protocol=protocol,
+            progress=progress or (lambda *_: None),
+        )
 
     def _changes(self, job: Job, seconds: float) -> Iterator[Job]:
         from seenat.memorization.jobs.status import find_job

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import SequenceRange, parse_count
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
@@ -91,13 +91,15 @@ class SubmitOptions(TypedDict, total=False):
     allow_suspect: bool
     name: str | None
     note: str | None
+    priority: int | None
+    same_device: bool
 
 
 class MemorizeOptions(SubmitOptions, total=False):
     """The options of `Catalog.memorize`, for programs that pass them on."""
 
     adaptive: bool
-    coarse: int | Iterable[int | str] | None
+    coarse: int | str | Iterable[int | str] | None
     audit: int | None
     device: str | None
     keep_checkpoints: int | None
@@ -105,6 +107,8 @@ class MemorizeOptions(SubmitOptions, total=False):
     runner: str | None
     workers: int | None
     script: str | Path | None
+    force: bool
+    address: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +127,21 @@ class MemorizeRequest:
     eos: str | None = None
     dtype: str = "float32"
     adaptive: bool = False
-    coarse: int | Iterable[int | str] | None = None
+    coarse: int | str | Iterable[int | str] | None = None
     audit: int | None = None
     allow_suspect: bool = False
     device: str | None = None
     keep_checkpoints: int | None = None
     name: str | None = None
     note: str | None = None
+    priority: int | None = None
+    same_device: bool = False
     submit: bool = False
     runner: str | None = None
     workers: int | None = None
     script: str | Path | None = None
+    force: bool = False
+    address: str | None = None
 
     @property
     def is_only_planned(self) -> bool:
@@ -146,7 +154,11 @@ class MemorizeRequest:
         from seenat.memorization.jobs.runners.choose import ClusterRequest
 
         return ClusterRequest(
-            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+            workers=self.workers,
+            device=self.device,
+            keep_checkpoints=self.keep_checkpoints,
+            script=self.script,
+            force=self.force,
         )
 
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
@@ -216,18 +228,19 @@ def run_request(
 ) -> MemorizeAnswer:
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
-    from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.changes import check_label, check_priority
     from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
-    check_runner(request.runner, request.workers, request.script)
+    check_priority(request.priority)
+    check_runner(request.runner, request.workers, request.script, request.address)
     if request.is_only_planned and request.adaptive:
         raise InvalidValue(
             "An adaptive job cannot be submitted, since its second part depends on what the first finds; run it instead."
         )
     if not request.adaptive and (request.coarse, request.audit) != (None, None):
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
-    if request.device is not None and request.runner != "slurm":  # What a cluster has is not known here.
+    if request.device is not None and request.runner not in ("slurm", "ray"):  # What a cluster has is not known here.
         check_device(request.device)
     selection = request.selection(model, _steps(model, request, observer))
     protocols = request.protocols(model)
@@ -283,11 +296,15 @@ def _run_adaptively(
 
 
 def _labelled(catalog: RegistryCatalog, request: MemorizeRequest, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-    """Jobs with the name and the note that were asked for."""
-    from seenat.memorization.jobs.changes import label_jobs
+    """Jobs with the name, the note and the priority that were asked for, on one kind of device where that was."""
+    from seenat.memorization.jobs.changes import label_jobs, prioritize_jobs
+    from seenat.memorization.jobs.runners.one_device import ask_for_one_device
     from seenat.memorization.jobs.status import find_job
 
     label_jobs(catalog, [job.id for job in jobs], request.name, request.note)
+    prioritize_jobs(catalog, [job.id for job in jobs], request.priority)
+    if request.same_device:
+        ask_for_one_device(catalog.database, jobs)
     return tuple(find_job(catalog, job.id) for job in jobs)
 
 
@@ -300,7 +317,6 @@ def _run(
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells; what of them is lost is measured again."""
     from seenat.memorization.jobs.runners.local import run_jobs
-    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
 
     jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
     for job in jobs:
@@ -309,10 +325,7 @@ def _run(
         return jobs
     with observer.running(jobs) as progress:
         if request.runner is not None:
-            options = ProcessOptions(
-                workers=request.workers, device=request.device, keep_checkpoints=request.keep_checkpoints
-            )
-            return run_by_processes(catalog, jobs, options, progress)
+            return _run_by_others(catalog, jobs, request, progress)
         return run_jobs(
             catalog,
             jobs,
@@ -321,6 +334,20 @@ def _run(
             look_for_lost=False,  # That is done above.
             progress=progress,
         )
+
+
+def _run_by_others(
+    catalog: RegistryCatalog, jobs: tuple[Job, ...], request: MemorizeRequest, progress: Callable[[Advance], None]
+) -> tuple[Job, ...]:
+    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
+    from seenat.memorization.jobs.runners.ray_cluster.run import RayOptions, run_by_ray
+
+    device, keep = request.device, request.keep_checkpoints
+    if request.runner == "local":
+        by_processes = ProcessOptions(workers=request.workers, device=device, keep_checkpoints=keep)
+        return run_by_processes(catalog, jobs, by_processes, progress)
+    by_ray = RayOptions(address=request.address, workers=request.workers, device=device, keep_checkpoints=keep)
+    return run_by_ray(catalog, jobs, by_ray, progress)
 
 
 def _with_lost_opened(catalog: RegistryCatalog, job: Job, observer: MemorizeObserver) -> Job:
@@ -338,20 +365,27 @@ def _steps(model: Model, request: MemorizeRequest, observer: MemorizeObserver) -
     """The steps that are named, ascending; `all` are those whose checkpoints can be trusted."""
     from seenat.memorization.jobs.plan_checks import runnable_steps
 
-    if not isinstance(request.steps, str):
-        return tuple(sorted({model.checkpoint(step).step for step in request.steps}))
-    if request.steps != "all":
-        raise InvalidValue(f"steps is 'all' or a list of steps, not {request.steps!r}.")
+    if not isinstance(request.steps, str) or request.steps.strip().lower() != "all":
+        return _named_steps(model, request.steps)
     steps, left_out = runnable_steps(model, allow_suspect=request.allow_suspect)
     if left_out:
         observer.left_out(left_out)
     return steps
 
 
-def _coarse(model: Model, coarse: int | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
+def _named_steps(model: Model, steps: str | Iterable[int | str]) -> tuple[int, ...]:
+    """Saved steps as they are typed, `1,2,64:128,last`, or one by one; ascending."""
+    named = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
+    return tuple(sorted({model.checkpoint(step).step for step in named}))
+
+
+def _coarse(model: Model, coarse: int | str | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
+    """A number of checkpoints, or their steps: as text these have a comma or a colon between them."""
     if coarse is None or isinstance(coarse, int):
         return coarse
-    return tuple(sorted({model.checkpoint(step).step for step in coarse}))
+    if isinstance(coarse, str) and not {",", ":"} & set(coarse):
+        return parse_count(coarse, "number of checkpoints")
+    return _named_steps(model, coarse)
 
 
 def _lengths(lengths: int | Iterable[int]) -> tuple[int, ...]:

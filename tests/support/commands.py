@@ -35,6 +35,11 @@ METHODS = {
     "jobs": seenat.Catalog.jobs,
     "job": seenat.Catalog.job,
     "cancel": seenat.Catalog.cancel,
+    "pause": seenat.Catalog.pause,
+    "resume": seenat.Catalog.resume,
+    "prioritize": seenat.Catalog.prioritize,
+    "retry": seenat.Catalog.retry,
+    "recheck": seenat.Catalog.recheck,
     "worker": seenat.Catalog.work,
     "trajectory": seenat.Catalog.trajectory,
     "trajectories": seenat.Catalog.trajectories,
@@ -96,8 +101,8 @@ WRITE_OR_COMPUTE = {
     *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
     *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
     *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),
-    *("influence", "memorize", "register", "sync", "token create", "token list", "token log", "token revoke"),
-    *("unregister", "verify", "worker"),
+    *("influence", "memorize", "pause", "prioritize", "recheck", "register", "resume", "retry", "sync"),
+    *("token create", "token list", "token log", "token revoke", "unregister", "verify", "worker"),
 }
 """Commands that write, load a checkpoint, or read what no request may make a service read."""
 

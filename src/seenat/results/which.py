@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from seenat.lookups import CatalogSection
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.registry.catalog.models import Model
+    from seenat.registry.columns import Columns
 
-__all__ = ["Which"]
+__all__ = ["ColumnsOptions", "Which"]
+
+
+class ColumnsOptions(TypedDict, total=False):
+    """Which rows are wanted: at most `limit`, those above the sequence `after`, by what protocol."""
+
+    limit: int | None
+    after: int | None
+    protocol: str | None
 
 
 class Which(CatalogSection):
     """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
-    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was.
+    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was. Each has a twin that ends in
+    `_columns`: all rows of the list, or `limit` of them, as blocks of columns, for lists of millions.
     """
 
     def first(
         self,
         model: str | Model,
-        by: int,
+        by: int | str,
         *,
         limit: int = 20,
         after: tuple[int, int] | None = None,
@@ -39,7 +51,9 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import first_memorized
 
         chosen = self._model(model)
-        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+        return first_memorized(
+            self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after
+        )
 
     def earlier(
         self,
@@ -63,8 +77,8 @@ class Which(CatalogSection):
     def kept(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         limit: int = 20,
         after: int | None = None,
@@ -78,7 +92,8 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+        steps = chosen.step_number(since), self._step(chosen, until)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=limit, after=start)
 
     def relearned(
         self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
@@ -93,8 +108,8 @@ class Which(CatalogSection):
     def changed(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
@@ -114,8 +129,8 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            since,
-            until,
+            first.step_number(since),
+            self._step(second or first, until),
             other=second,
             change=change,
             protocol=protocol,
@@ -124,13 +139,87 @@ class Which(CatalogSection):
         )
 
     def batches(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
 
         chosen = self._model(model)
-        whole = -(-len(chosen.order.sequences) // chosen.schedule.sequences_per_batch)
-        if isinstance(batches, str):
-            batches = BatchRange.parse(batches, whole)
-        return memorized_by_batch(self._registry, chosen, step, batches or BatchRange(0, whole), protocol)
+        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol)
+
+    # -- all rows, as columns
+
+    def first_columns(
+        self,
+        model: str | Model,
+        by: int | str,
+        *,
+        limit: int | None = None,
+        after: tuple[int, int] | None = None,
+        protocol: str | None = None,
+    ) -> Iterator[Columns]:
+        """Every row of `first`."""
+        from seenat.memorization.queries.whole_lists import all_first
+
+        chosen = self._model(model)
+        return all_first(self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after)
+
+    def earlier_columns(
+        self, model: str | Model, other: str | Model, **page: Unpack[ColumnsOptions]
+    ) -> Iterator[Columns]:
+        """Every row of `earlier`."""
+        from seenat.memorization.queries.whole_lists import all_earlier
+
+        return all_earlier(self._registry, self._model(model), self._model(other), **page)
+
+    def changed_columns(
+        self,
+        model: str | Model,
+        since: int | str,
+        until: int | str | None = None,
+        *,
+        other: str | Model | None = None,
+        change: str | None = None,
+        **page: Unpack[ColumnsOptions],
+    ) -> Iterator[Columns]:
+        """Every row of `changed`."""
+        from seenat.memorization.studies.changes import all_changed
+
+        first, second = self._model(model), None if other is None else self._model(other)
+        steps = first.step_number(since), self._step(second or first, until)
+        return all_changed(self._registry, first, *steps, other=second, change=change, **page)
+
+    def relearned_columns(self, model: str | Model, **page: Unpack[ColumnsOptions]) -> Iterator[Columns]:
+        """Every row of `relearned`."""
+        from seenat.memorization.studies.retention import all_relearned
+
+        return all_relearned(self._registry, self._model(model), **page)
+
+    def batches_columns(
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
+    ) -> Iterator[Columns]:
+        """Every row of `batches`."""
+        from seenat.memorization.queries.whole_lists import all_batches
+
+        chosen = self._model(model)
+        return all_batches(
+            self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol=protocol
+        )
+
+
+def _batches(model: Model, batches: BatchRange | str | None) -> BatchRange:
+    """The batches of a run that are meant; all unless some are named."""
+    whole = -(-len(model.order.sequences) // model.schedule.sequences_per_batch)
+    if isinstance(batches, str):
+        return BatchRange.parse(batches, whole)
+    return batches or BatchRange(0, whole)
