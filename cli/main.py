@@ -80,6 +80,7 @@ _COMMANDS = {
     "unregister": LazyCommand("catalog.suites:unregister", "Delete a suite of your own from the catalog."),
     "serve": LazyCommand("service.serve:serve", "Serve the catalog over HTTP, to be read."),
     "db": LazyCommand("system.database:db", "Make, upgrade, check, back up and restore the catalog."),
+    "attach": LazyCommand("system.keeping:attach", "Take over results and indexes that were made elsewhere."),
     "gc": LazyCommand("system.keeping:gc", "Find files that nothing names, and delete them."),
     "token": LazyCommand("service.token:token", "Say who may write to a served catalog."),
     "completion": LazyCommand("system.completion:completion", "Complete commands and names in bash, fish and zsh."),

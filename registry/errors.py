@@ -361,6 +361,9 @@ class HubUnavailable(Unreachable):
 class DatabaseUnavailable(Unreachable):
     """The catalog's database refused or did not answer."""
 
+    passes = False
+    """Whether the same may succeed when it is tried again: the connection was lost, or others were in the way."""
+
 
 class StoreUnavailable(Unreachable):
     """A store of results or indexes refused or did not answer."""

@@ -47,7 +47,8 @@ _RAISED = "seenat_raised"
 
 def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The application over the catalog of the settings, which it opens here; `is_stopping` ends what streams."""
-    catalog = seenat.open(settings.url)
+    # One that writes, beside those that read.
+    catalog = seenat.open(settings.url, threads=settings.limits.threads + settings.limits.slow_threads + 1)
     folders = Folders(catalog, parse_url(settings.url))
     policy = read_policy(settings.no_text, settings.withheld, folders.hide)
     answering, metrics = (

@@ -14,6 +14,7 @@ W = 1 samples every position (a *dense* index), W = 8 about two in nine.
     index_table  the tables `indexes` and `index_shards`, and the folder beside the catalog
     stored       its files as objects of a store, and copies of them
     inventory    the files that count
+    attach       an index that another catalog has built, by the digests of its files
     open         all indexes of an order, open
     build/       making and checking the files
 """

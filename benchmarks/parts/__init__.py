@@ -9,4 +9,5 @@ influence  influence by differences, forward mode and gradients
 scale      results of ten million sequences: written, compacted, read
 service    the service under load: look-ups, latency, memory, CSV
 ngrams     the index of an order of a billion ids: built, opened, searched
+catalog    the questions of the documents to a catalog of full size, on both databases
 """

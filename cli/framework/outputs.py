@@ -17,7 +17,7 @@ import click
 
 from seenat.cli.framework.output import Output
 from seenat.cli.framework.progress import Moment, progress
-from seenat.cli.framework.terminal import STDOUT, take_stdout
+from seenat.cli.framework.terminal import STDOUT, end_without_reader, take_stdout
 from seenat.registry.errors import SeenatError
 
 __all__ = [
@@ -118,7 +118,7 @@ def _pass_on(made: Path) -> None:
             shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        end_without_reader()
     except OSError as error:
         raise OSError(error.errno, error.strerror, STDOUT) from error
 

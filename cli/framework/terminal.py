@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, NoReturn, Self, TextIO
 
 import click
 
@@ -24,6 +24,7 @@ __all__ = [
     "STDOUT",
     "Line",
     "discard_output",
+    "end_without_reader",
     "is_terminal",
     "open_closed_streams",
     "say",
@@ -156,6 +157,12 @@ def discard_output(*streams: TextIO) -> None:
     os.close(nowhere)
 
 
+def end_without_reader() -> NoReturn:
+    """End the command where nobody reads its output: click would end it with 0, as if all had been read."""
+    discard_output()
+    raise SystemExit(_READER_GONE) from None
+
+
 def _encodable(text: str, stream: TextIO) -> str:
     """A text without characters that the stream's encoding does not have."""
     encoding = stream.encoding or "utf-8"
@@ -186,9 +193,7 @@ def _put(text: str, stream: TextIO) -> None:
         for piece in _pieces(text):
             click.echo(piece, file=stream, color=color, nl=False)
     except BrokenPipeError:
-        # The library of the command line would end with 0, as if all had been read.
-        discard_output()
-        raise SystemExit(_READER_GONE) from None
+        end_without_reader()
     except OSError as error:
         raise OSError(error.errno, error.strerror, STDOUT if stream is sys.stdout else "standard error") from error
 

@@ -33,6 +33,7 @@ __all__ = [
     "give_up_shards",
     "has_unfinished",
     "insert_shards",
+    "is_done",
     "is_held",
     "lease_block",
     "leased_shards",
@@ -108,11 +109,15 @@ def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id:
 def lease_block(
     connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, until: str
 ) -> list[ShardLease]:
-    """Give an owner what is open at a checkpoint id and block, at most one shard a job; returns what it got."""
+    """Give an owner what is open at a checkpoint id and block, or its own, at most one shard a job; returns what it got.
+
+    Its own is what it was given by a transaction of which it did not hear.
+    """
     checkpoint_id, block = place
+    is_its = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
     leased = connection.execute(
         update(shards)
-        .where(_is_open(job_ids), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .where(or_(_is_open(job_ids), is_its), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
         .values(
             state="running",
             owner=owner,
@@ -135,8 +140,19 @@ def renew_shards(connection: Connection, job_ids: tuple[int, ...], owner: str, u
 
 
 def is_held(connection: Connection, lease: ShardLease) -> bool:
-    """Whether a lease is still the newest of its shard and was not given back; that it has run out alone does not matter."""
-    return bool(connection.execute(select(func.count()).where(_is_of(lease))).scalar_one())
+    """Whether a lease is still the newest of its shard and was not given back; that it has run out alone does not matter.
+
+    In a transaction that writes, it stays so until the end: on PostgreSQL, where others write too, by the lock of the row.
+    """
+    query = select(shards.c.fence).where(_is_of(lease)).with_for_update()
+    return connection.execute(query).scalar() is not None
+
+
+def is_done(connection: Connection, lease: ShardLease) -> bool:
+    """Whether a shard was done under a lease, the newest that there was of it."""
+    is_shard = _is_shard_of(lease)
+    query = select(shards.c.fence).where(is_shard, shards.c.state == "done", shards.c.fence == lease.fence)
+    return connection.execute(query).scalar() is not None
 
 
 def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
@@ -218,7 +234,11 @@ def give_up_shards(connection: Connection, held: Iterable[AnyRow], reason: Calla
     ]
     is_shard = and_(*(column == bindparam(name) for column, name in zip(_KEY, _KEY_NAMES, strict=True)))
     is_held = and_(shards.c.state == "running", shards.c.owner == bindparam("of_owner"))
-    values = {"state": bindparam("then"), "error": bindparam("why"), "quarantined_at": bindparam("since")}
+    values: dict[str, Any] = {
+        "state": bindparam("then"),
+        "error": bindparam("why"),
+        "quarantined_at": bindparam("since"),
+    }
     if rows:
         statement = update(shards).where(is_shard, is_held)
         connection.execute(statement.values(**values, failures=shards.c.failures + 1, **_NOBODY), rows)
@@ -348,11 +368,16 @@ def delete_shards(connection: Connection, job_ids: tuple[int, ...]) -> None:
     connection.execute(delete(shards).where(shards.c.job_id.in_(job_ids)))
 
 
-def _is_of(lease: ShardLease) -> ColumnElement[bool]:
-    is_shard = and_(
+def _is_shard_of(lease: ShardLease) -> ColumnElement[bool]:
+    return and_(
         shards.c.job_id == lease.job_id, shards.c.checkpoint_id == lease.checkpoint_id, shards.c.block == lease.block
     )
-    return and_(is_shard, shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence)
+
+
+def _is_of(lease: ShardLease) -> ColumnElement[bool]:
+    return and_(
+        _is_shard_of(lease), shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence
+    )
 
 
 def _has_done(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +22,13 @@ from sqlalchemy import Connection
 
 from seenat.memorization.jobs.job_table import set_finished
 from seenat.memorization.jobs.repair import sequences_to_remeasure
-from seenat.memorization.jobs.shard_table import ShardLease, finish_shard, has_unfinished, is_held
+from seenat.memorization.jobs.shard_table import ShardLease, finish_shard, has_unfinished, is_done, is_held
 from seenat.memorization.jobs.status import Job
 from seenat.memorization.protocol.measures import Values
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.files.block_array import BlockFile
 from seenat.memorization.results.files.origin import Origin
-from seenat.memorization.results.recovery import recover
+from seenat.memorization.results.recovery import recover, recover_block
 from seenat.memorization.results.refresh import refresh_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.database.clock import database_time, stamp
@@ -125,13 +126,17 @@ class ShardWriter:
 
         Where something is due, that is `buffer.due`, and None is returned. Raises `LeaseLost`.
         """
+        tries = count()
+        return self._database.again(lambda: self._try_commit(buffer, is_again=next(tries) > 0))
+
+    def _try_commit(self, buffer: ShardBuffer, *, is_again: bool) -> int | None:
         staged, staged_at = None, time.monotonic()
         while True:
             self._store.fetch(buffer.lease.block)
             # Older ones may be taken for garbage (`upkeep.abandoned`), should this process have slept.
             if time.monotonic() - staged_at > _STAGED_SECONDS:
                 staged = None
-            attempt = self._attempt(buffer, staged)
+            attempt = self._attempt(buffer, staged, is_again=is_again)
             if not attempt.needs_staging:
                 break
             lease = buffer.lease
@@ -143,12 +148,16 @@ class ShardWriter:
             self._store.array.accept(buffer.row, buffer.lease.block)
         return attempt.reused
 
-    def _attempt(self, buffer: ShardBuffer, staged: BlockFile | None) -> _Attempt:
-        """One transaction of `try_commit`."""
+    def _attempt(self, buffer: ShardBuffer, staged: BlockFile | None, *, is_again: bool) -> _Attempt:
+        """One transaction of `try_commit`; the one before it may have been committed where this is done again."""
         block = buffer.lease.block
         span = self.measurement.block(block)
         selected = self.job.selection.sequences_in(self._model.schedule, buffer.checkpoint.step, span)
-        with self._database.write() as connection:
+        with self._database.write_part(f"block {block} of measurement {self.measurement.id}") as connection:
+            if is_again:
+                recover_block(self._store, connection, buffer.row, block)
+                if is_done(connection, buffer.lease):
+                    return _Attempt(reused=max(0, len(selected) - buffer.measured))
             # Under the writer's lock: nobody takes the shard over between this and the commit.
             if not is_held(connection, buffer.lease):
                 raise LeaseLost

@@ -21,6 +21,7 @@ from seenat.memorization.results.measurements import (
     current_rows,
     find_measurement,
     find_with_others,
+    measured_models,
     measurements_of,
 )
 from seenat.memorization.results.read import read_values
@@ -125,9 +126,11 @@ def measured_trajectories(catalog: Catalog, order: Order, sequence: int) -> Answ
     order.batch_of(sequence)
     models = catalog.models(order=order.name)
     with catalog.database.read() as connection:
+        known = set(measured_models(connection))  # Most models have nothing, and each would be asked for it.
         answers = [
             _trajectory(MeasurementStore(catalog.database, model, measurement), connection, sequence)
             for model in models
+            if model.name in known
             for measurement in measurements_of(connection, model)
         ]
     return Answers(answer for answer in answers if answer.points)

@@ -159,7 +159,7 @@ def committed_blocks(connection: Connection, measurement: Measurement, row: int 
 def committed_places(connection: Connection, measurement: Measurement) -> Iterator[tuple[int, int]]:
     """Row and block of everything that is committed."""
     query = select(blocks.c.array_row, blocks.c.block).where(blocks.c.measurement_id == measurement.id)
-    return ((row, block) for row, block in connection.execution_options(yield_per=5000).execute(query))
+    return ((row, block) for row, block in connection.execute(query, execution_options={"yield_per": 5000}))
 
 
 def committed_rows(connection: Connection, measurement: Measurement, block: int) -> dict[int, BlockFile]:

@@ -166,10 +166,16 @@ class MeasurementStore:
 
     def replace_counts(self, connection: Connection, row: int, block: int, values: Values) -> None:
         """Count anew what was measured and memorized of each batch of a block, from its values at a row."""
+        replace_counts(connection, self.measurement.id, row, self.first_batch(block), *self.counts(values))
+
+    def first_batch(self, block: int) -> int:
+        """The first batch of a block."""
+        return self.measurement.block(block).start // self.model.schedule.sequences_per_batch
+
+    def counts(self, values: Values) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How many of a block's values are measured, and how many memorized, in each of its batches."""
         protocol, size = self.measurement.protocol, self.model.schedule.sequences_per_batch
-        first = self.measurement.block(block).start // size
-        counts = _sums(protocol.value_type.measured(values), size), _sums(protocol.memorized(values), size)
-        replace_counts(connection, self.measurement.id, row, first, *counts)
+        return _sums(protocol.value_type.measured(values), size), _sums(protocol.memorized(values), size)
 
     def _present_values(self, connection: Connection, block: int) -> tuple[npt.NDArray[np.int64], Values]:
         """Every step at which values of the block count, ascending, and these values, `[steps, sequences of the block]`."""

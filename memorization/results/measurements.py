@@ -266,7 +266,7 @@ def ensure_row(connection: Connection, measurement: Measurement, checkpoint_id: 
 
 def current_rows(connection: Connection, measurement: Measurement) -> list[tuple[int, int]]:
     """`(row, step)` of every row that holds a checkpoint's present content, ascending by step."""
-    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id}).all()
+    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id, "model": measurement.model_id}).all()
     return [(row, step) for row, step in rows]
 
 
@@ -290,7 +290,7 @@ def steps_of_rows(connection: Connection, measurement: Measurement) -> list[tupl
         select(checkpoints.c.step).where(checkpoints.c.model_id == measurement.model_id).order_by(checkpoints.c.step)
     )
     steps = list(connection.execute(places).scalars())
-    found = connection.execute(_TAKEN_ROWS, {"measurement": measurement.id})
+    found = connection.execute(_TAKEN_ROWS, {"measurement": measurement.id, "model": measurement.model_id})
     taken = {row.array_row: row.step for row in found}
     return [
         (taken[row], True) if row in taken else (steps[row] if row < len(steps) else -1, False)
@@ -350,7 +350,8 @@ def is_recorded(connection: Connection, folder: str) -> bool:
 _TAKEN_ROWS = (
     select(measurement_rows.c.array_row, checkpoints.c.step)
     .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)
-    .where(measurement_rows.c.measurement_id == bindparam("measurement"))
+    # The model too: without it PostgreSQL reads the checkpoints of all models to join them.
+    .where(measurement_rows.c.measurement_id == bindparam("measurement"), checkpoints.c.model_id == bindparam("model"))
 )
 _CURRENT_ROWS = _TAKEN_ROWS.where(measurement_rows.c.checkpoint_digest == checkpoints.c.digest).order_by(
     checkpoints.c.step

@@ -76,7 +76,9 @@ def _blocks(connection: Connection, folder: Path, array: ResultArray, each: Meas
     query = select(blocks.c.array_row, blocks.c.block, blocks.c.digest, blocks.c.bytes, blocks.c.object)
     store = None if each.measurement.store is None else open_store(each.measurement.store)
     of_it = query.where(blocks.c.measurement_id == each.measurement.id)
-    for row, block, digest, bytes_, object_ in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(of_it):
+    for row, block, digest, bytes_, object_ in connection.execute(
+        of_it, execution_options={"yield_per": _ROWS_AT_ONCE}
+    ):
         places = array.places(row, block)
         yield StoredFile(
             name=places[0].relative_to(folder).as_posix(),

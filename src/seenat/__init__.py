@@ -261,36 +261,36 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "AllTraceOptions", "Answer", "Answers", "Audit",
-    "Backup", "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories",
-    "Benchmarks", "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog",
-    "CatalogVerification", "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer",
-    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Columns",
-    "Compaction", "Comparison", "ContestedCell", "Context", "CorruptFile", "CounterfactualProfile", "Coverage",
-    "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup",
-    "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions",
-    "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions",
-    "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions", "Generated",
-    "HubUnavailable", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence",
-    "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue",
-    "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredCheckpoint",
-    "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions",
-    "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model",
-    "ModelAnswer", "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed",
-    "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification",
-    "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
-    "ProtocolName", "Provenance", "RateAt", "Recheck", "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer",
-    "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer",
-    "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
-    "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest",
-    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult",
-    "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer",
-    "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions",
-    "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch",
-    "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute",
-    "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification", "Which",
-    "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
-    "read_manifest", "restore", "upgrade", "write_table",
+    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "AllTraceOptions", "Answer", "Answers",
+    "Attached", "AttachedIndex", "AttachedResults", "Audit", "Backup", "BaselineSequence", "Batch", "BatchAnswer",
+    "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks", "BlockRecord", "BrokenCheckpoints",
+    "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification", "CellShard", "Changed", "ChangedSequence",
+    "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry",
+    "Claim", "ClassOutcome", "Columns", "Compaction", "Comparison", "ContestedCell", "Context", "CorruptFile",
+    "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion",
+    "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport",
+    "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets",
+    "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions",
+    "Generated", "HubUnavailable", "ImportEntry", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification",
+    "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence",
+    "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate",
+    "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer",
+    "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence",
+    "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
+    "NearDuplicates", "NoRoom", "NotAttached", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
+    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Pace", "Passage",
+    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recheck",
+    "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats",
+    "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions",
+    "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
+    "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer",
+    "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
+    "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile",
+    "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing",
+    "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
+    "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable",
+    "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__",
+    "check_schema", "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -300,17 +300,18 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+def open(url: str | None = None, *, talk: Callable[[str], None] | None = None, threads: int = 2) -> Catalog:
     """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that. `threads` is how many ask at the same
+    time: so many connections to PostgreSQL are kept open, and more threads wait for none but make their own each time.
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
     from seenat.catalog import open_catalog
 
-    return open_catalog(url, talk or (lambda _: None))
+    return open_catalog(url, talk or (lambda _: None), threads)
 
 
 def connect(url: str, token: str | None = None) -> RemoteCatalog:

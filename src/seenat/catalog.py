@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
-    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.published.importer import ImportedSet, RemovedSet
     from seenat.memorization.queries.batches import BatchTrajectories
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.passages import Passages
@@ -240,6 +240,15 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         )
         return Answers(sets)
 
+    def remove_import(self, name: str, *, yes: bool = False) -> RemovedSet:
+        """Remove published results by the name that `import_results` gave them; without `yes`, only say what would go.
+
+        `import_history` keeps who did it and when. Raises `NotMeasured` with the names that there are.
+        """
+        from seenat.memorization.published.importer import remove_imported
+
+        return remove_imported(self._registry, name, yes=yes)
+
     @property
     def access(self) -> Access:
         """Tokens with which a service lets the catalog be written: `create_token`, `tokens`, `revoke_token`, `log`."""
@@ -267,11 +276,11 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
+def open_catalog(url: str | None, talk: Callable[[str], None], threads: int) -> Catalog:
     """Open the catalog at `url`; `seenat.open` says what that may be."""
     from seenat.registry.open import open_catalog as open_registry
 
-    return Catalog(open_registry(url, talk))
+    return Catalog(open_registry(url, talk, threads))
 
 
 def _silent(_done: int, _all: int) -> None: ...

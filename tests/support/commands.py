@@ -92,12 +92,15 @@ METHODS = {
     "db restore": seenat.restore,
     "db verify": seenat.Catalog.verify_stored,
     "gc": seenat.Catalog.garbage,
+    "attach": seenat.Catalog.attach,
+    "import history": seenat.Catalog.import_history,
     "trace": seenat.Catalog.trace,
     "generate": seenat.Catalog.generate,
 }
 
 
 WRITE_OR_COMPUTE = {
+    *("attach", "import history"),
     *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
     *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
     *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),

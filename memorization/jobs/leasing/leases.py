@@ -7,6 +7,9 @@ gone: whoever else works at the job, or begins to, then frees the shard, so that
 A shard that is freed so has cost a worker, whatever the reason. That is counted and written down, and at the fifth time the shard
 is left alone (`shard_table`), with all of its checkpoint where nothing of that was measured.
 
+A lease may be lost when PostgreSQL dies within a second of it (it is not *durable*): then somebody else may be given the shard with
+the same number, so that the owner's name, which no two runs share, counts beside it.
+
 Leases save work; the *fence* keeps order. Each lease of a shard has a number, one larger than the one before, and a commit
 is made only under the shard's newest one (`shard_writer`). So a process that slept through the end of its lease commits nothing
 over what another has done since.
@@ -84,11 +87,7 @@ class ShardLeases:
         live_here.add(self.owner)
         heartbeat = None
         try:
-            with self._database.write() as connection:
-                self._free_dead(connection)
-                if retry:
-                    reopen_failed(connection, self._job_ids)
-                self._add(connection)
+            self._database.again(lambda: self._begin(retry))
             heartbeat = Heartbeat(self._seconds / _BEATS_A_LEASE, lambda: self._renew(heartbeat))
             yield
         except Exception as error:
@@ -99,10 +98,20 @@ class ShardLeases:
             if heartbeat is not None:
                 heartbeat.stop()
             live_here.discard(self.owner)  # Should the next fail, other runs of this process know that it is gone.
-            with self._database.write() as connection:
-                release_shards(connection, self._job_ids, [self.owner])
-                remove_workers(connection, self._job_ids, [self.owner])
-                self._free_dead(connection)
+            self._database.again(self._end)
+
+    def _begin(self, retry: bool) -> None:
+        with self._database.write() as connection:
+            self._free_dead(connection)
+            if retry:
+                reopen_failed(connection, self._job_ids)
+            self._add(connection)
+
+    def _end(self) -> None:
+        with self._database.write() as connection:
+            release_shards(connection, self._job_ids, [self.owner])
+            remove_workers(connection, self._job_ids, [self.owner])
+            self._free_dead(connection)
 
     def open_steps(self) -> list[int]:
         """The steps of the checkpoints that have shards to take, ascending."""
@@ -111,18 +120,15 @@ class ShardLeases:
 
     def has_open(self, checkpoint_id: int) -> bool:
         """Whether a checkpoint has shards to take."""
-        with self._database.read() as connection:
-            return bool(open_blocks(connection, self._job_ids, checkpoint_id))
+        return bool(self._database.again(lambda: self._open_blocks(checkpoint_id)))
 
     def acquire(self, checkpoint_id: int) -> Iterator[list[ShardLease]]:
         """Lease a checkpoint's open shards block after block, each when the one before is done with; one shard a job.
 
         Raises `Stopped`, between two blocks.
         """
-        with self._database.read() as connection:
-            blocks = open_blocks(connection, self._job_ids, checkpoint_id)
-        for block in blocks:
-            if leases := self._lease(checkpoint_id, block):
+        for block in self._database.again(lambda: self._open_blocks(checkpoint_id)):
+            if leases := self._database.again(lambda: self._lease(checkpoint_id, block)):  # noqa: B023  Called at once.
                 yield leases
 
     def check(self) -> None:
@@ -132,6 +138,9 @@ class ShardLeases:
 
     def fail(self, checkpoint_id: int, error: SeenatError, *, only_held: bool = False) -> int:
         """Mark this run's shards of a checkpoint as failed, and unless `only_held` its open ones; returns how many."""
+        return self._database.again(lambda: self._fail(checkpoint_id, error, only_held))
+
+    def _fail(self, checkpoint_id: int, error: SeenatError, only_held: bool) -> int:
         with self._database.write() as connection:
             return fail_shards(
                 connection,
@@ -143,9 +152,13 @@ class ShardLeases:
                 counts=not isinstance(error, Unreachable),
             )
 
+    def _open_blocks(self, checkpoint_id: int) -> list[int]:
+        with self._database.read() as connection:
+            return open_blocks(connection, self._job_ids, checkpoint_id)
+
     def _lease(self, checkpoint_id: int, block: int) -> list[ShardLease]:
         self.check()
-        with self._database.write() as connection:
+        with self._database.write_part(None, durable=False) as connection:
             place, until = (checkpoint_id, block), self._until(connection)
             leases = lease_block(connection, self._job_ids, place, self.owner, until)
             if not leases and not has_open_jobs(connection, self._job_ids):
@@ -165,10 +178,11 @@ class ShardLeases:
 
     def _add(self, connection: Connection) -> None:
         now = f"{_now(connection)[:19]}Z"
+        remove_workers(connection, self._job_ids, [self.owner])  # It stands there where this is run again.
         add_worker(connection, self._job_ids, self.owner, now, self._until(connection))
 
     def _renew(self, heartbeat: Heartbeat | None) -> None:
-        with self._database.write() as connection:
+        with self._database.write_part(None, durable=False) as connection:
             if heartbeat is None or heartbeat.stopped.is_set():
                 return
             until = self._until(connection)

@@ -105,6 +105,8 @@ class RunOptions:
     lease_seconds: float = LEASE_SECONDS
     gives_way_to: tuple[int, ...] | None = None
     """Jobs that are measured first where their priority is greater, any where it is empty; None for none."""
+    database_seconds: float = 600.0
+    """How long a database that does not answer any more, such as a server that is restarted, is waited for."""
 
 
 def run_job(
@@ -249,6 +251,11 @@ class LocalRun:
         for writer in self.writers.values():
             writer.check()
         keep_to_its_device(self.database, self.jobs, self.options.device)
+        # What is not run again by itself makes the run begin anew: it then takes up what is left.
+        with self.database.patient(self.options.database_seconds, self.options.stop):
+            self.database.again(self._run)
+
+    def _run(self) -> None:
         # Whatever ends it, an interruption or a fault of the machine: what this run had leased is free at once.
         with self.leases.held(retry=self.options.retry):
             for writer in self.writers.values():
