@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output
-from seenat.cli.framework.terminal import STDOUT, take_stdout
+from seenat.cli.framework.progress import Moment, progress
+from seenat.cli.framework.terminal import STDOUT, end_without_reader, take_stdout
 from seenat.registry.errors import SeenatError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _pass_on(made: Path, folder: TemporaryDirectory[str]) -> None:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
         except BrokenPipeError:
-            raise
+            end_without_reader()
         except OSError as error:
             raise OSError(error.errno, error.strerror, STDOUT) from error
 
@@ -160,7 +161,9 @@ def draw(out: Output, plot: Target, chart: Callable[[], Any]) -> None:
     """Make a chart and save it; raises `NothingToDraw`, and writes no file, where it would be empty."""
     from seenat.memorization.plots.save import save
 
-    save(chart(), plot.path, force=plot.force, source={"command": _command()})
+    with progress() as show:
+        show(Moment(task="drawing", done=0, total=1))
+        save(chart(), plot.path, force=plot.force, source={"command": _command()})
     out.talk(f"Drawn to {plot}")
 
 
