@@ -218,7 +218,11 @@ def give_up_shards(connection: Connection, held: Iterable[AnyRow], reason: Calla
     ]
     is_shard = and_(*(column == bindparam(name) for column, name in zip(_KEY, _KEY_NAMES, strict=True)))
     is_held = and_(shards.c.state == "running", shards.c.owner == bindparam("of_owner"))
-    values = {"state": bindparam("then"), "error": bindparam("why"), "quarantined_at": bindparam("since")}
+    values: dict[str, Any] = {
+        "state": bindparam("then"),
+        "error": bindparam("why"),
+        "quarantined_at": bindparam("since"),
+    }
     if rows:
         statement = update(shards).where(is_shard, is_held)
         connection.execute(statement.values(**values, failures=shards.c.failures + 1, **_NOBODY), rows)
