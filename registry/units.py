@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Self
+from operator import index
+from typing import Self, SupportsIndex
 
 from seenat.registry.errors import InvalidValue
 
@@ -28,6 +29,7 @@ __all__ = [
     "parse_sequences",
     "parse_step",
     "uncovered",
+    "whole_number",
 ]
 
 _MOST_DIGITS = 18
@@ -54,8 +56,11 @@ class HalfOpenRange:
     def __bool__(self) -> bool:
         return self.stop > self.start
 
-    def __contains__(self, index: object) -> bool:
-        return isinstance(index, Integral) and self.start <= int(index) < self.stop
+    def __getitem__(self, position: SupportsIndex) -> int:
+        return range(self.start, self.stop)[position]
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, Integral) and self.start <= int(number) < self.stop
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.stop))
@@ -126,6 +131,15 @@ def parse_sequences(text: str, stop: int) -> SequenceRange | list[int]:
     if ":" in text:
         return SequenceRange.parse(text, stop)
     return [parse_count(part, "sequence") for part in text.split(",")]
+
+
+def whole_number(value: object, noun: str) -> int:
+    """The index of a `noun` as Python's own whole number, of numpy's too, or of text; raises `InvalidValue` otherwise."""
+    if isinstance(value, str):
+        return parse_step(value) if noun == "step" else parse_count(value, noun)
+    if isinstance(value, SupportsIndex):
+        return index(value)
+    raise InvalidValue(f"{value!r:.100} is of the type {type(value).__name__}; give the number of a {noun}.")
 
 
 def parse_step(text: str | int) -> int:

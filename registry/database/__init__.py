@@ -10,5 +10,6 @@ rows          rows by name, the time as it is written, inserts and upserts
 clock         the database's own clock
 bulk_insert   many rows at once, past SQLAlchemy
 copy_rows     all rows into another database
+home_path     paths below the catalog's folder, stored relative to it
 tables        all tables
 """

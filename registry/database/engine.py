@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from seenat.registry.database.commits import Commits
 from seenat.registry.database.generation import raise_generation, watch_writes
+from seenat.registry.database.home_path import keep_paths_below
 from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
 from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
@@ -32,7 +33,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 __all__ = ["HEAD", "Database", "parse_url"]
 
 # Importing alembic to ask would cost more than most look-ups.
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision under migrations/versions."""
 
 _REVISION = re.compile(r"[0-9]{4}")
@@ -269,6 +270,8 @@ def _sqlite_engine(url: URL) -> Engine:
         path = str(url.database)
         engine = _created(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
+    if url.database and is_file(url):
+        keep_paths_below(engine, Path(url.database))
     return engine
 
 

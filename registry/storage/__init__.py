@@ -7,5 +7,6 @@ locks       one process at a time, by a lock on a folder
 digests     SHA-256 of bytes and of files, in the form in which the catalog keeps it
 stored_file  files that a catalog names with their digest, and copies of them
 file_state  what the file system says of a file, by which its content is known to be the same
+moved       whether a file that was copied or moved still has the content that was recorded
 panics      panics of libraries written in Rust, as ordinary errors
 """

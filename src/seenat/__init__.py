@@ -88,6 +88,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seenat.names import PLACES
@@ -184,7 +185,7 @@ if TYPE_CHECKING:
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
-    from seenat.registry.catalog.orders import Batch, Order
+    from seenat.registry.catalog.orders import Batch, Order, OrderSequence
     from seenat.registry.catalog.status import Evidence
     from seenat.registry.errors import (
         CorruptFile,
@@ -273,7 +274,7 @@ __all__ = [
     "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
     "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
     "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
-    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
+    "NothingToDraw", "Onset", "Onsets", "Order", "OrderSequence", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
     "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
     "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
     "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError",
@@ -295,8 +296,8 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
+def open(url: str | Path | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+    """Open the catalog at `url`: a SQLAlchemy URL, the path of a SQLite file, or that of a folder that holds `catalog.sqlite`.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
     does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.

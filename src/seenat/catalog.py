@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
+from seenat.lookups import number_of
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.results.exports import Exports
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
+    from seenat.registry.catalog.orders import Batch, OrderSequence
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
     from seenat.results.studies import Studies
@@ -112,24 +114,26 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
 
         return onsets(self._registry, self._model(model), protocol, limit)
 
-    def trajectory(self, model: str | Model, sequence: int, *, protocol: str | None = None) -> SequenceTrajectory:
+    def trajectory(
+        self, model: str | Model, sequence: int | OrderSequence, *, protocol: str | None = None
+    ) -> SequenceTrajectory:
         """One sequence's values over the measured checkpoints: when it was memorized, forgotten, learned again."""
         from seenat.memorization.queries.trajectories import trajectory
 
-        return trajectory(self._registry, self._model(model), sequence, protocol)
+        return trajectory(self._registry, self._model(model), number_of(sequence, "sequence"), protocol)
 
-    def trajectories(self, model: str | Model, batch: int, *, protocol: str | None = None) -> BatchTrajectories:
+    def trajectories(self, model: str | Model, batch: int | Batch, *, protocol: str | None = None) -> BatchTrajectories:
         """All sequences of a batch over the measured checkpoints: how many ids each reproduced, and when it was memorized."""
         from seenat.memorization.queries.batches import batch_trajectories
 
-        return batch_trajectories(self._registry, self._model(model), batch, protocol)
+        return batch_trajectories(self._registry, self._model(model), number_of(batch, "batch"), protocol)
 
     def passages(
         self,
         model: str | Model,
         sequences: Collection[int] | str,
         *,
-        step: int | None = None,
+        step: int | str | Checkpoint | None = None,
         protocol: str | None = None,
     ) -> Passages:
         """What a protocol reads of some sequences, an id at a time; with a step, how many ids it reproduced of each.
@@ -142,16 +146,25 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         chosen = self._model(model)
         if isinstance(sequences, str):
             sequences = parse_sequences(sequences, chosen.order.sequences.stop)
-        return passages(self._registry, chosen, sequences, step, protocol)
+        return passages(self._registry, chosen, sequences, None if step is None else number_of(step, "step"), protocol)
 
-    def why(self, model: str | Model, step: int, sequence: int, *, protocol: str | None = None) -> Provenance:
+    def why(
+        self,
+        model: str | Model,
+        step: int | str | Checkpoint,
+        sequence: int | OrderSequence,
+        *,
+        protocol: str | None = None,
+    ) -> Provenance:
         """Where the value of a sequence at a checkpoint comes from: job, shard, checkpoint, files of ids, protocol.
 
         Raises `NotMeasured` where there is no such value, with the steps that have one.
         """
         from seenat.memorization.queries.provenance import provenance
 
-        return provenance(self._registry, self._model(model), step, sequence, protocol)
+        return provenance(
+            self._registry, self._model(model), number_of(step, "step"), number_of(sequence, "sequence"), protocol
+        )
 
     @property
     def which(self) -> Which:
@@ -261,11 +274,11 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | None, talk: Callable[[str], None]) -> Catalog:
+def open_catalog(url: str | Path | None, talk: Callable[[str], None]) -> Catalog:
     """Open the catalog at `url`; `seenat.open` says what that may be."""
     from seenat.registry.open import open_catalog as open_registry
 
-    return Catalog(open_registry(url, talk))
+    return Catalog(open_registry(None if url is None else str(url), talk))
 
 
 def _silent(_done: int, _all: int) -> None: ...

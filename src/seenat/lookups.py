@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from seenat.registry.answer import Answers, page_of
-from seenat.registry.errors import UnknownSuite
-from seenat.registry.units import SequenceRange
+from seenat.registry.answer import Answers, one_line, page_of
+from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.catalog.orders import Batch, Order, OrderSequence
+from seenat.registry.errors import InvalidValue, UnknownSuite
+from seenat.registry.units import SequenceRange, whole_number
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
@@ -18,15 +20,16 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.models import Citation, LearningRate, ModelAnswer, Models
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
-    from seenat.registry.catalog.models import Model
-    from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["CatalogSection", "Lookups", "counted"]
+__all__ = ["CatalogSection", "Lookups", "at_most", "counted", "expected", "number_of"]
+
+Expected = TypeVar("Expected")
 
 # No run is longer: 2**60 tokens are a million times Pythia's.
 _MOST_TOKENS = 2**60
+_EVERY = 2**60
 
 
 def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
@@ -42,6 +45,27 @@ def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable
     return advance
 
 
+def expected(value: object, kind: type[Expected], what: str) -> Expected:
+    """The value, which is of this type; raises `InvalidValue` otherwise."""
+    if isinstance(value, kind):
+        return value
+    raise InvalidValue(f"{one_line(value)} is of the type {type(value).__name__}; give {what}.")
+
+
+def number_of(value: object, noun: str) -> int:
+    """A whole number, or that of a checkpoint, a batch or a sequence; raises `InvalidValue` otherwise."""
+    if isinstance(value, Checkpoint):
+        return value.step
+    if isinstance(value, Batch | OrderSequence):
+        return value.index
+    return whole_number(value, noun)
+
+
+def at_most(limit: int | None) -> int:
+    """How many rows are listed: all where no limit is given."""
+    return _EVERY if limit is None else limit
+
+
 class CatalogSection:
     """Methods over one open catalog, which take models by name or as they are."""
 
@@ -49,7 +73,22 @@ class CatalogSection:
         self._registry = registry
 
     def _model(self, model: str | Model) -> Model:
-        return self._registry.model(model) if isinstance(model, str) else model
+        """A model by any of its names, or as it is; raises `InvalidValue` for anything else."""
+        if isinstance(model, str):
+            return self._registry.model(model)
+        return expected(model, Model, "a model, or its name")
+
+    def _order(self, order: str | Order | Model) -> Order:
+        """An order by its name or that of a model, or as it is."""
+        return self._order_and_model(order)[0]
+
+    def _order_and_model(self, name: str | Order | Model) -> tuple[Order, Model | None]:
+        """An order, or a model and its order: by name, or as they are."""
+        if isinstance(name, str):
+            return self._registry.order_or_model(name)
+        if isinstance(name, Model):
+            return name.order, name
+        return expected(name, Order, "an order or a model, or the name of one"), None
 
     def _models(self, models: Iterable[str | Model]) -> list[Model]:
         """The models, each once, as they come."""
@@ -113,7 +152,7 @@ class Lookups(CatalogSection):
 
         return citation(self._model(model))
 
-    def learning_rate(self, model: str | Model, step: int | str) -> LearningRate:
+    def learning_rate(self, model: str | Model, step: int | str | Checkpoint) -> LearningRate:
         """The learning rate of the update that turns `step` into the next, saved or not.
 
         Raises `InvalidValue` where the run's hyper-parameters do not say it, and `UnknownCheckpoint` for a step that no update
@@ -121,7 +160,7 @@ class Lookups(CatalogSection):
         """
         from seenat.models import learning_rate_at
 
-        return learning_rate_at(self._model(model), step)
+        return learning_rate_at(self._model(model), step.step if isinstance(step, Checkpoint) else step)
 
     def broken(self, *models: str | Model) -> Answers[BrokenCheckpoints]:
         """The checkpoints of these models, or of all, that are wrong, suspect or missing, by status and reason, worst first."""
@@ -148,13 +187,13 @@ class Lookups(CatalogSection):
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
         return self._registry.generation()
 
-    def is_measured(self, name: str) -> bool:
+    def is_measured(self, name: str | Order | Model) -> bool:
         """Whether anything was measured over this order, or over the order of this model; raises as `batch` does."""
-        return self._registry.has_measurements(self._registry.order_or_model(name)[0])
+        return self._registry.has_measurements(self._order(name))
 
-    def order(self, name: str) -> Order:
+    def order(self, name: str | Order) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
-        return self._registry.order(name)
+        return self._registry.order(name if isinstance(name, str) else expected(name, Order, "an order's name").name)
 
     def orders(self, *, limit: int | None = None, after: str | None = None) -> tuple[Order, ...]:
         """All training orders, or a page of at most `limit`, behind the one of the name `after`."""
@@ -197,7 +236,7 @@ class Lookups(CatalogSection):
         )
         return Answers(CheckpointAnswer.of(*match) for match in found)
 
-    def step(self, model: str | Model, step: int | str) -> StepAnswer:
+    def step(self, model: str | Model, step: int | str | Checkpoint) -> StepAnswer:
         """What the checkpoint at a step had seen, its neighbours, its status with the evidence, and its files.
 
         `step` counts optimizer updates; a revision such as "step3000" is understood too. The checkpoint at step N has
@@ -211,8 +250,8 @@ class Lookups(CatalogSection):
 
     def batch(
         self,
-        name: str,
-        index: int,
+        name: str | Order | Model,
+        index: int | Batch,
         *,
         tokens: bool = False,
         decode: bool = False,
@@ -228,7 +267,8 @@ class Lookups(CatalogSection):
         from seenat.batches import BatchAnswer
         from seenat.registry.storage.names import check_folder, check_new
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
+        index = number_of(index, "batch")
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
         if out is not None:
@@ -240,7 +280,13 @@ class Lookups(CatalogSection):
         return BatchAnswer.of(batch, model, **content)
 
     def sequence(
-        self, name: str, index: int, *, tokens: bool = False, decode: bool = False, documents: bool = False
+        self,
+        name: str | Order | Model,
+        index: int | OrderSequence,
+        *,
+        tokens: bool = False,
+        decode: bool = False,
+        documents: bool = False,
     ) -> SequenceAnswer:
         """Where a sequence of a model or an order lies, and its trajectories measured so far.
 
@@ -249,7 +295,8 @@ class Lookups(CatalogSection):
         """
         from seenat.batches import SequenceAnswer
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
+        index = number_of(index, "sequence")
         place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
         span, trajectories = SequenceRange(index, index + 1), self._trajectories(order, index)
         content = self._content(order, span, tokens=tokens, decode=decode, documents=documents)

@@ -41,6 +41,7 @@ __all__ = [
     "learning_rate_at",
 ]
 
+_NAMED = 8
 _RATES = 200
 """Steps between which a curve of learning rates is straight: about the pixels of half a chart."""
 
@@ -85,7 +86,9 @@ class Models(Answers[Model]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Models({', '.join(model.name for model in self)})"
+        names = [model.name for model in self[:_NAMED]]
+        more = f", ... {len(self):,} in all" if len(self) > _NAMED else ""
+        return f"Models({', '.join(names)}{more})"
 
     def to_json(self) -> list[Any]:
         """One summary a model."""

@@ -116,7 +116,7 @@ class Suites(Lookups):
         """
         from seenat.registry.integrity.verify_order import verify_order
 
-        chosen = self._registry.order(order) if isinstance(order, str) else order
+        chosen = self.order(order)
         return verify_order(self._registry, chosen, progress or _silent)
 
     def _count_onsets_anew(self) -> None:

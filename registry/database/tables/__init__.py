@@ -6,10 +6,11 @@
     imports   what others measured
     indexes   n-gram indexes of orders, and their shards
     jobs      what is to be measured
+    labels    named values of sequences
     results   what was measured
     complete  the metadata, once all tables are in it
 
-The tables, in six layers, each pointing only upwards:
+The tables, in seven layers, each pointing only upwards:
 
 * catalog     suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
               claims; generations, which count their changes
@@ -17,6 +18,7 @@ The tables, in six layers, each pointing only upwards:
 * indexes     indexes, index_shards: where some ids stand in an order
 * jobs        protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts
+* labels      labels, label_values: values of the sequences of an order, which lie in files
 * access      access_tokens, access_log: they point nowhere
 
 A *measurement* is what makes numbers comparable: one protocol, one model, one order's content. Its dense values live in a

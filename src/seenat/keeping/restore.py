@@ -106,12 +106,14 @@ def _target(database: Database, name: str) -> Path:
 
 def _restore_rows(folder: Path, digest: str, database: Database, progress: Progress) -> None:
     from seenat.registry.database.copy_rows import copy_rows
+    from seenat.registry.database.home_path import keep_paths_below
     from seenat.registry.database.schema import migrate
 
     with tempfile.TemporaryDirectory(prefix="seenat-restore-") as place:
         path = Path(place) / CATALOG
         copy_stored(_file(folder, CATALOG, digest), path)
         with closing(Database(parse_url(str(path)))) as copy:
+            keep_paths_below(copy.engine, folder.absolute() / CATALOG)
             with copy.write() as connection:  # That of an older version is brought to this one's schema first.
                 migrate(copy, connection)
             with copy.read() as source, database.write() as target:

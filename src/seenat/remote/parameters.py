@@ -13,12 +13,12 @@ from typing import Any
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import parse_count, parse_step
 
-__all__ = ["PARAMETERS", "Parameter", "write_value"]
+__all__ = ["MOST_ROWS", "PARAMETERS", "Parameter", "write_value"]
 
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 20_000
 _MOST_IDS = 4096
-_MOST_ROWS = 10_000
+MOST_ROWS = 10_000
 _MOST_DIGITS = 18
 
 
@@ -45,7 +45,10 @@ def write_value(value: Any) -> str:
         return ":".join(map(str, value))
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return str(getattr(value, "name", value))
+    for name in ("name", "step", "index", "id"):  # Of a model or an order, a checkpoint, a batch or a sequence, a job.
+        if isinstance(held := getattr(value, name, None), str | int):
+            return str(held)
+    return str(value)
 
 
 def _text(name: str, about: str, longest: int = _LONGEST_NAME, *, many: bool = False, **more: Any) -> Parameter:
@@ -183,7 +186,7 @@ _ALL = (
     _number("slice_sequences", "Sequences of a slice.", 1),
     _number("least", "The fewest sequences of a cohort.", 1),
     # Pages.
-    _number("limit", "Rows of the answer, or of its page.", 0, _MOST_ROWS),
+    _number("limit", "Rows of the answer, or of its page.", 0, MOST_ROWS),
     Parameter(
         name="after",
         about="Where the page before ended; the Link header holds the whole address.",

@@ -56,7 +56,7 @@ class Exports(CatalogSection):
 
     def export_batches(
         self,
-        name: str,
+        name: str | Order | Model,
         path: str | Path,
         *,
         batches: BatchRange | str | None = None,
@@ -70,7 +70,7 @@ class Exports(CatalogSection):
         Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
         "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
         """
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
         return _export_batches(order, model, Path(path), batches, steps, format, columns, progress)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
@@ -92,13 +92,15 @@ class Studies(CatalogSection):
         never: str | Model,
         *,
         within: int | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         protocol: str | None = None,
     ) -> SetDifference:
         """What `model` memorized within some steps of seeing it, or at any time, and the model `never` did not."""
         from seenat.memorization.studies.set_difference import memorized_only_by
 
-        return memorized_only_by(self._registry, self._model(model), self._model(never), within, limit, protocol)
+        return memorized_only_by(
+            self._registry, self._model(model), self._model(never), within, at_most(limit), protocol
+        )
 
     def counterfactual(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most, number_of
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
 
 __all__ = ["Which"]
 
@@ -26,9 +26,9 @@ class Which(CatalogSection):
     def first(
         self,
         model: str | Model,
-        by: int,
+        by: int | str | Checkpoint,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: tuple[int, int] | None = None,
         protocol: str | None = None,
     ) -> FirstMemorized:
@@ -39,14 +39,16 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import first_memorized
 
         chosen = self._model(model)
-        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+        return first_memorized(
+            self._registry, chosen, number_of(by, "step"), protocol=protocol, limit=at_most(limit), after=after
+        )
 
     def earlier(
         self,
         model: str | Model,
         other: str | Model,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
     ) -> Earlier:
@@ -58,15 +60,15 @@ class Which(CatalogSection):
 
         first, second = self._model(model), self._model(other)
         start = -1 if after is None else after
-        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=limit, after=start)
+        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=at_most(limit), after=start)
 
     def kept(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
     ) -> Kept:
@@ -78,27 +80,28 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+        first, last = number_of(since, "step"), None if until is None else number_of(until, "step")
+        return kept(self._registry, chosen, first, last, protocol=protocol, limit=at_most(limit), after=start)
 
     def relearned(
-        self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
+        self, model: str | Model, *, limit: int | None = 20, after: int | None = None, protocol: str | None = None
     ) -> Relearned:
         """How many sequences a model forgot, and which of them it learned again, at which steps."""
         from seenat.memorization.studies.retention import relearned
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return relearned(self._registry, chosen, protocol=protocol, limit=limit, after=start)
+        return relearned(self._registry, chosen, protocol=protocol, limit=at_most(limit), after=start)
 
     def changed(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
     ) -> Changed:
@@ -114,17 +117,22 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            since,
-            until,
+            number_of(since, "step"),
+            None if until is None else number_of(until, "step"),
             other=second,
             change=change,
             protocol=protocol,
-            limit=limit,
+            limit=at_most(limit),
             after=start,
         )
 
     def batches(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str | Checkpoint,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
@@ -133,4 +141,6 @@ class Which(CatalogSection):
         whole = -(-len(chosen.order.sequences) // chosen.schedule.sequences_per_batch)
         if isinstance(batches, str):
             batches = BatchRange.parse(batches, whole)
-        return memorized_by_batch(self._registry, chosen, step, batches or BatchRange(0, whole), protocol)
+        return memorized_by_batch(
+            self._registry, chosen, number_of(step, "step"), batches or BatchRange(0, whole), protocol
+        )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.answer import Answers
 from seenat.registry.units import BatchRange, SequenceRange
 
@@ -39,7 +39,7 @@ class SearchOptions(TypedDict, total=False):
 class FindOptions(SearchOptions, total=False):
     """Keywords of `Catalog.find`, as its help explains them."""
 
-    limit: int
+    limit: int | None
     after: tuple[int, int] | None
     count: bool
     context: int
@@ -61,7 +61,7 @@ class Texts(CatalogSection):
         order=None     the order to search; None for the model's, or the only one that has an index
         model=None     count batches and steps as this model's schedule does, and name the checkpoints around each exposure
         step=None      only what this checkpoint of the model had seen
-        limit=20       exposures that are listed
+        limit=20       exposures that are listed; None for all
         after=None     list those after (sequence, offset): `next` of the page before
         count=True     count all; False ends the search with the page
         scan=None      batches, "START:STOP", that are read where no index finds every occurrence
@@ -147,7 +147,7 @@ class Texts(CatalogSection):
         from seenat.attribution.find.find import FindRequest
         from seenat.registry.errors import InvalidValue
 
-        limit, context = options.get("limit", 20), options.get("context", 0)
+        limit, context = at_most(options.get("limit", 20)), options.get("context", 0)
         if limit < 0 or context < 0:
             raise InvalidValue(
                 f"Exposures to list and ids around them are whole numbers from 0, not {limit} and {context}."
@@ -169,10 +169,13 @@ class Texts(CatalogSection):
         run = None if model is None else self._model(model)
         if run is None and step is not None:
             raise InvalidValue(f"Step {step} is of a model; say which one with --model.")
-        chosen = self._registry.order(order) if isinstance(order, str) else order
+        chosen = None if order is None else self._named_order(order)
         if run is not None and chosen is not None and run.order.name != chosen.name:
             raise InvalidValue(f"{run.name} was trained on {run.order.name}, not on {chosen.name}; give one of both.")
         return Viewpoint.of(chosen or (run.order if run is not None else self._only_indexed_order()), run, step)
+
+    def _named_order(self, order: str | Order) -> Order:
+        return self._registry.order(order) if isinstance(order, str) else self._order(order)
 
     def _only_indexed_order(self) -> Order:
         from seenat.registry.errors import InvalidValue, NotIndexed

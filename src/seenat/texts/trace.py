@@ -90,7 +90,7 @@ class Tracing(Texts):
 
     def trace_sequence(
         self,
-        source: str,
+        source: str | Order | Model,
         sequence: int,
         **options: Unpack[AllTraceOptions],
     ) -> Traced:
@@ -102,7 +102,7 @@ class Tracing(Texts):
         from seenat.registry.orders.text.detokenize import decode
         from seenat.registry.units import SequenceRange
 
-        here = self._registry.order_or_model(source)[0]
+        here = self._order(source)
         here.batch_of(sequence)  # It refuses what is not there.
         there = self._viewpoint(options.get("order"), options.get("model"), options.get("step")).order
         same = (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
