@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, read_text
+from seenat.cli.framework.params import Count, by_option, open_catalog, read_text, where_option
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, Show, progress
@@ -46,6 +46,8 @@ __all__ = ["find"]
 )
 @click.option("--exactly", is_flag=True, help="Look for the text as it is, not for other blanks and capitals.")
 @click.option("--scan", metavar="START:STOP", help="Read these batches where no index finds every occurrence.")
+@where_option
+@by_option
 @click.option("--measure", is_flag=True, help="Run the model's checkpoints over the text: had it stuck?")
 @click.option("--steps", metavar="STEPS", help="Checkpoints to run: 16,32. All if not given, of a model in a folder.")
 @click.option(
@@ -135,7 +137,7 @@ def _measured(
 
 def _search(options: FindOptions) -> SearchOptions:
     """The options without those that say which exposures are listed."""
-    listing = ("limit", "after", "count", "context")
+    listing = ("limit", "after", "count", "context", "by")
     return {key: value for key, value in options.items() if key not in listing}  # type: ignore[return-value]
 
 
@@ -190,6 +192,9 @@ def _show(out: Output, answer: Found) -> None:
             ),
             spare=("ids",),
         )
+    if answer.groups:
+        out.line()
+        out.table((f"<{answer.label}", ">exposures"), ((each.value or "none", each.count) for each in answer.groups))
     if answer.exposures:
         out.line()
         _show_exposures(out, answer)

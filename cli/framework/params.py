@@ -18,7 +18,16 @@ from seenat.registry.units import parse_count
 if TYPE_CHECKING:
     from seenat import Catalog
 
-__all__ = ["Count", "Counts", "chosen_catalog", "open_catalog", "protocol_option", "read_text"]
+__all__ = [
+    "Count",
+    "Counts",
+    "by_option",
+    "chosen_catalog",
+    "open_catalog",
+    "protocol_option",
+    "read_text",
+    "where_option",
+]
 
 # Longer texts are no queries.
 _MOST_TEXT = 64 << 20
@@ -57,6 +66,17 @@ def protocol_option(command: Any) -> Any:
     """Add `--protocol` to a command that reads results."""
     text = "Use the results of the protocol whose id starts with ID."
     return click.option("--protocol", metavar="ID", help=text)(command)
+
+
+def where_option(command: Any) -> Any:
+    """Add `--where` to a command that counts or lists sequences."""
+    text = "Only sequences with this value of a label; several of one label are any of them."
+    return click.option("--where", metavar="LABEL=VALUE", multiple=True, help=text)(command)
+
+
+def by_option(command: Any) -> Any:
+    """Add `--by` to a command that counts sequences."""
+    return click.option("--by", metavar="LABEL", help="Count the sequences of each value of this label apart.")(command)
 
 
 def read_text(file: str | Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.params import open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
@@ -37,6 +37,8 @@ __all__ = ["export", "export_batches"]
     metavar="COLUMNS",
     help="Also these columns, separated by commas: model, protocol, tokens, text.",
 )
+@click.option("--label", "labels", metavar="LABEL", multiple=True, help="Also the values of this label, a column each.")
+@where_option
 @protocol_option
 @click.option("--all-protocols", is_flag=True, help="The results of all protocols.")
 @json_option
@@ -46,6 +48,8 @@ def export(
     format_: str | None,
     sequences: str | None,
     columns: str | None,
+    labels: tuple[str, ...],
+    where: tuple[str, ...],
     protocol: str | None,
     all_protocols: bool,
     as_json: bool,
@@ -73,6 +77,8 @@ def export(
             sequences=sequences,
             format=format_,
             columns=more,
+            labels=labels,
+            where=where,
             protocol=protocol,
             all_protocols=all_protocols,
             progress=_shown(show, names[0]),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import Count, open_catalog, protocol_option, where_option
 from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import show_study, step_option
 
@@ -28,6 +28,7 @@ __all__ = ["predict", "sets"]
     help="Predict from this model only; may be repeated. Default: all smaller ones.",
 )
 @step_option
+@where_option
 @protocol_option
 @plot_option
 @json_option
@@ -36,6 +37,7 @@ def predict(
     others: tuple[str, ...],
     step: int | None,
     protocol: str | None,
+    where: tuple[str, ...],
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -47,7 +49,7 @@ def predict(
       seenat study predict pocket-2m --from pocket-660k --step 320
     """
     with open_catalog() as catalog:
-        answer = catalog.studies.predict(name, others, step=step, protocol=protocol)
+        answer = catalog.studies.predict(name, others, step=step, protocol=protocol, where=where)
     show_study(Output(as_json), answer, plot, "predictions_chart", _show_predictions)
 
 
@@ -60,6 +62,7 @@ def predict(
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
+@where_option
 @protocol_option
 @plot_option
 @json_option
@@ -69,6 +72,7 @@ def sets(
     within: int | None,
     limit: int,
     protocol: str | None,
+    where: tuple[str, ...],
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -79,7 +83,7 @@ def sets(
       seenat study sets pocket-2m --never pocket-230k --within 64
     """
     with open_catalog() as catalog:
-        answer = catalog.studies.sets(name, other, within=within, limit=limit, protocol=protocol)
+        answer = catalog.studies.sets(name, other, within=within, limit=limit, protocol=protocol, where=where)
     show_study(Output(as_json), answer, plot, "sets_chart", _show_sets)
 
 

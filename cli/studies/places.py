@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import Count, open_catalog, protocol_option, where_option
 from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import models_argument, show_study, step_option
 
@@ -26,11 +26,18 @@ __all__ = ["batches", "exposures"]
     "--until", type=Count("step"), metavar="N", help="Read the order, and use checkpoints, up to this step only."
 )
 @click.option("--measured", is_flag=True, help="Compare only the ids that the protocol reads.")
+@where_option
 @protocol_option
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: int | None, measured: bool, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...],
+    until: int | None,
+    measured: bool,
+    protocol: str | None,
+    where: tuple[str, ...],
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
@@ -43,7 +50,7 @@ def exposures(
       seenat study exposures pocket-2m --until 192
     """
     with open_catalog() as catalog:
-        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol)
+        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol, where=where)
     show_study(Output(as_json), onsets, plot, "exposures_chart", _show_exposures)
 
 

@@ -1,17 +1,19 @@
 """Files of results that nothing names: what killed writers left, and what belonged to results that were deleted.
 
 Blocks are written under the catalog's write lock, which whoever looks holds. Published sets are written before their row is,
-so a file counts as abandoned only an hour after it was written.
+and so are labels, so a file counts as abandoned only an hour after it was written.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from seenat.memorization.labels.table import label_files
 from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.block_table import committed_places
 from seenat.memorization.results.measurements import Measurement, lists_folder, results_folder
@@ -40,7 +42,8 @@ def abandoned_results(database: Database, connection: Connection) -> Iterator[Pa
         *(array.group for array in arrays),
         *(TrajectoryParts(array).group for array in arrays),
     }
-    sets = {file.places[0] for file in set_files(database, connection)}
+    named = chain(set_files(database, connection), label_files(database, connection))
+    sets = {file.places[0] for file in named}
     for path in files_below(folder):
         is_kept = path in sets or not kept.isdisjoint(path.parents)
         if path.name.endswith(PARTIAL) or not is_kept:

@@ -26,6 +26,7 @@ What it has memorized, and when:
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, earlier, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
+    catalog.label("pocket-order", "subsets.csv")    values a sequence, to group and choose by: labels, where=, by=
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
     seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
 
@@ -76,6 +77,7 @@ docs/python.md is a tour.
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
+#   labels       its methods about labels of sequences
 #   suites       its methods about suites, and whether checkpoints are what they should be
 #   keeping/     copies of a catalog, whether it is true, who may write to it
 #   results/     its `which`, `studies` and exports
@@ -116,6 +118,7 @@ if TYPE_CHECKING:
         Place,
         StoredResult,
         TextPoint,
+        ValueExposures,
     )
     from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
@@ -143,6 +146,8 @@ if TYPE_CHECKING:
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
+    from seenat.memorization.labels.store import LabelDeletion
+    from seenat.memorization.labels.table import Label, LabelValue
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -221,6 +226,7 @@ if TYPE_CHECKING:
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
+        UnknownLabel,
         UnknownModel,
         UnknownOrder,
         UnknownParameter,
@@ -270,22 +276,23 @@ __all__ = [
     "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
     "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
     "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText",
-    "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures",
-    "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models",
-    "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
-    "NothingToDraw", "Onset", "Onsets", "Order", "OrderSequence", "OrderVerification", "OutOfMemory", "OutOfScope", "Passage",
-    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recital",
-    "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "Repeat", "Repeats", "Restored",
-    "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError",
-    "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues",
-    "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels",
-    "StillNeeded", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged",
-    "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests",
-    "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
-    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
-    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
-    "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
+    "Label", "LabelDeletion", "LabelValue", "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn",
+    "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
+    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
+    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured",
+    "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderSequence", "OrderVerification",
+    "OutOfMemory", "OutOfScope", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
+    "ProtocolName", "Provenance", "RateAt", "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer",
+    "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer",
+    "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
+    "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest",
+    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoredResult", "Studies",
+    "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer",
+    "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced",
+    "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint",
+    "UnknownJob", "UnknownLabel", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence",
+    "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Which",
+    "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
     "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
+from seenat.labels import Labels
 from seenat.lookups import number_of
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
@@ -24,6 +25,7 @@ from seenat.texts.trace import Tracing
 if TYPE_CHECKING:
     from seenat.keeping.access import Access
     from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
@@ -48,7 +50,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
+class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -105,14 +107,17 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
 
     # -- results
 
-    def onsets(self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None) -> Onsets:
+    def onsets(
+        self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None, where: Where = None
+    ) -> Onsets:
         """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
 
-        With `limit=None` all sequences; `to_pandas()` of the answer is a row each.
+        With `limit=None` all sequences; `to_pandas()` of the answer is a row each. `where` chooses sequences by their labels:
+        "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}; `studies.onsets(model, by="LABEL")` groups by one.
         """
         from seenat.memorization.queries.onsets import onsets
 
-        return onsets(self._registry, self._model(model), protocol, limit)
+        return onsets(self._registry, self._model(model), protocol, limit, where)
 
     def trajectory(
         self, model: str | Model, sequence: int | OrderSequence, *, protocol: str | None = None

@@ -20,7 +20,7 @@ from seenat.remote.routes import ROUTES, Route
 NOT_FOR_REQUESTS = {"out", "html", "progress", "reading", "scan"}
 """What of a method writes a file, tells a caller how far it is, or reads an order for minutes."""
 
-OF_A_PAGE = {"exposure_curve": {"limit", "after", "count", "context"}}
+OF_A_PAGE = {"exposure_curve": {"limit", "after", "count", "context", "by"}}
 """Options that a method shares with one that gives pages, and has no use for."""
 
 NOT_ANSWERED = {"models-model-comparisons"}

@@ -30,6 +30,9 @@ METHODS = {
     "memorize": seenat.Catalog.memorize,
     "delete results": seenat.Catalog.delete_results,
     "delete job": seenat.Catalog.delete_job,
+    "delete label": seenat.Catalog.delete_label,
+    "label": seenat.Catalog.label,
+    "labels": seenat.Catalog.labels,
     "unregister": seenat.Catalog.unregister,
     "results": seenat.Catalog.results,
     "jobs": seenat.Catalog.jobs,
@@ -94,6 +97,7 @@ METHODS = {
 
 WRITE_OR_COMPUTE = {
     *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
+    *("delete label", "label"),
     *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
     *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),
     *("influence", "memorize", "register", "sync", "token create", "token list", "token log", "token revoke"),

@@ -127,8 +127,9 @@ def _check_folders(connection: Connection, folder: Path) -> None:
     from seenat.registry.database.tables.imports import result_sets
     from seenat.registry.database.tables.indexes import indexes
     from seenat.registry.database.tables.jobs import measurements
+    from seenat.registry.database.tables.labels import labels
 
-    for column in (measurements.c.folder, result_sets.c.file, indexes.c.folder):
+    for column in (measurements.c.folder, result_sets.c.file, indexes.c.folder, labels.c.file):
         for name in connection.execute(select(column)).scalars():
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or not path.parts:

@@ -149,6 +149,8 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
             found.pop(name, None)
     if "limit" in found and found["limit"] is None and _is_bounded(signature):
         found["limit"] = MOST_ROWS  # A service gives no more at once; `next` of the answer goes on.
+    if isinstance(where := found.get("where"), Mapping):
+        found["where"] = [f"{label}={value}" for label, value in where.items()]
     if "query" in found:
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)

@@ -141,6 +141,7 @@ _ALL = (
     _text("size", "A size, such as 70m."),
     _text("family", "A family of models."),
     _text("protocol", "The beginning of a protocol's id."),
+    _text("where", "LABEL=VALUE: only sequences with this value of a label; several may be given.", many=True),
     _text("task", "A task, or a pattern such as hendrycksTest-*."),
     _text("metric", "A metric."),
     _text("quantity", "Which measured quantity."),
@@ -226,6 +227,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     **{parameter.name: parameter for parameter in _ALL},
     "tokens_seen": _SEEN,
     "measured_step": _MEASURED,
+    "by_label": _text("by", "A label, by whose values is counted."),
     **_BEHIND,
 }
 """Every parameter of the API."""

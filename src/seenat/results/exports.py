@@ -11,6 +11,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
+    from seenat.memorization.labels.choose import Where
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
@@ -28,6 +29,8 @@ class ExportOptions(TypedDict, total=False):
     protocol: str | None
     all_protocols: bool
     columns: Collection[str]
+    labels: Collection[str]
+    where: Where
 
 
 class Exports(CatalogSection):
@@ -47,6 +50,8 @@ class Exports(CatalogSection):
         format=None          "parquet", "csv" or "dataset"; None for what the name says
         protocol=None        the beginning of a protocol's id
         all_protocols=False  by all protocols that the models were measured by
+        labels=()            also columns with the values of these labels
+        where=None           only sequences with this LABEL=VALUE
         columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
 
         `progress` gets (sequences done, all).
@@ -98,6 +103,8 @@ def _export_results(
         protocol=options.get("protocol"),
         all_protocols=options.get("all_protocols", False),
         columns=options.get("columns", ()),
+        labels=options.get("labels", ()),
+        where=options.get("where"),
         sequences=chosen,
         progress=counted(progress, total),
     )

@@ -12,6 +12,7 @@ from seenat.lookups import CatalogSection, at_most
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -28,21 +29,35 @@ class Studies(CatalogSection):
     """The studies of `seenat study`, a method each.
 
     Only sequences that a checkpoint had seen count, but for `counterfactual` and `labels`. `protocol` is the beginning of a
-    protocol's id; without it the only protocol answers, or else the default one.
+    protocol's id; without it the only protocol answers, or else the default one. `where` counts only sequences with these labels:
+    "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}.
     """
 
-    def onsets(self, *models: str | Model, protocol: str | None = None) -> Answers[Curve]:
-        """What share each checkpoint has memorized, and how many onsets there were so far: a curve for each model."""
+    def onsets(
+        self, *models: str | Model, protocol: str | None = None, where: Where = None, by: str | None = None
+    ) -> Answers[Curve]:
+        """What share each checkpoint has memorized, and how many onsets there were so far: a curve for each model.
+
+        With `by`, one for each value of that label, the most frequent first.
+        """
         from seenat.memorization.studies.forgetting import curves
 
-        return Answers(curves(self._registry, [self._model(model) for model in models], protocol))
+        chosen = [self._model(model) for model in models]
+        return Answers(curves(self._registry, chosen, protocol, where=where, by=by))
 
-    def forgetting(self, *models: str | Model, protocol: str | None = None) -> Answers[Curve]:
+    def forgetting(
+        self, *models: str | Model, protocol: str | None = None, where: Where = None, by: str | None = None
+    ) -> Answers[Curve]:
         """How many sequences each checkpoint has forgotten and learned again: the same curves as `onsets`."""
-        return self.onsets(*models, protocol=protocol)
+        return self.onsets(*models, protocol=protocol, where=where, by=by)
 
     def exposures(
-        self, *models: str | Model, until: int | None = None, measured: bool = False, protocol: str | None = None
+        self,
+        *models: str | Model,
+        until: int | None = None,
+        measured: bool = False,
+        protocol: str | None = None,
+        where: Where = None,
     ) -> Answers[ExposureOnsets]:
         """How often contents had been seen when they were memorized first, up to step `until`.
 
@@ -51,7 +66,7 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.exposures import exposure_onsets
 
         chosen = [self._model(model) for model in models]
-        return Answers(exposure_onsets(self._registry, chosen, protocol, until, measured=measured))
+        return Answers(exposure_onsets(self._registry, chosen, protocol, until, measured=measured, where=where))
 
     def batches(
         self,
@@ -76,6 +91,7 @@ class Studies(CatalogSection):
         *,
         step: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Predictions:
         """How well earlier checkpoints and smaller models predict what a model memorizes.
 
@@ -84,7 +100,7 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.prediction import predictions
 
         predictors = [self._model(other) for other in others or ()] or None
-        return predictions(self._registry, self._model(model), predictors, step, protocol)
+        return predictions(self._registry, self._model(model), predictors, step, protocol, where)
 
     def sets(
         self,
@@ -94,12 +110,13 @@ class Studies(CatalogSection):
         within: int | None = None,
         limit: int | None = 20,
         protocol: str | None = None,
+        where: Where = None,
     ) -> SetDifference:
         """What `model` memorized within some steps of seeing it, or at any time, and the model `never` did not."""
         from seenat.memorization.studies.set_difference import memorized_only_by
 
         return memorized_only_by(
-            self._registry, self._model(model), self._model(never), within, at_most(limit), protocol
+            self._registry, self._model(model), self._model(never), within, at_most(limit), protocol, where
         )
 
     def counterfactual(
@@ -110,6 +127,7 @@ class Studies(CatalogSection):
         repeated: bool = False,
         least: int = 30,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Answers[CounterfactualProfile]:
         """How much better sequences are known for having been trained on: difference in differences, for each model.
 
@@ -127,6 +145,7 @@ class Studies(CatalogSection):
                 control=control,
                 repeated=repeated,
                 least=least,
+                where=where,
             )
         )
 
@@ -137,6 +156,7 @@ class Studies(CatalogSection):
         quantity: str | None = None,
         repeated: bool = False,
         protocol: str | None = None,
+        where: Where = None,
     ) -> StepLabels:
         """At which steps each checkpoint may be, by what it knows of the batches around them.
 
@@ -145,4 +165,4 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.effects.step_labels import step_labels
 
         chosen = self._model(model)
-        return step_labels(self._registry, chosen, protocol, quantity=quantity, repeated=repeated)
+        return step_labels(self._registry, chosen, protocol, quantity=quantity, repeated=repeated, where=where)

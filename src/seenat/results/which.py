@@ -8,6 +8,7 @@ from seenat.lookups import CatalogSection, at_most, number_of
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
@@ -20,7 +21,8 @@ __all__ = ["Which"]
 class Which(CatalogSection):
     """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
-    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was.
+    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was. `where` chooses sequences by their
+    labels: "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}.
     """
 
     def first(
@@ -31,6 +33,7 @@ class Which(CatalogSection):
         limit: int | None = 20,
         after: tuple[int, int] | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> FirstMemorized:
         """What a model memorized first at step `by` or before: the count, and a page of `limit` sequences.
 
@@ -40,7 +43,13 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         return first_memorized(
-            self._registry, chosen, number_of(by, "step"), protocol=protocol, limit=at_most(limit), after=after
+            self._registry,
+            chosen,
+            number_of(by, "step"),
+            protocol=protocol,
+            limit=at_most(limit),
+            after=after,
+            where=where,
         )
 
     def earlier(
@@ -71,6 +80,7 @@ class Which(CatalogSection):
         limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Kept:
         """Which of the sequences memorized at step `since` were memorized at every later measured step up to `until`.
 
@@ -81,17 +91,25 @@ class Which(CatalogSection):
         chosen = self._model(model)
         start = -1 if after is None else after
         first, last = number_of(since, "step"), None if until is None else number_of(until, "step")
-        return kept(self._registry, chosen, first, last, protocol=protocol, limit=at_most(limit), after=start)
+        return kept(
+            self._registry, chosen, first, last, protocol=protocol, limit=at_most(limit), after=start, where=where
+        )
 
     def relearned(
-        self, model: str | Model, *, limit: int | None = 20, after: int | None = None, protocol: str | None = None
+        self,
+        model: str | Model,
+        *,
+        limit: int | None = 20,
+        after: int | None = None,
+        protocol: str | None = None,
+        where: Where = None,
     ) -> Relearned:
         """How many sequences a model forgot, and which of them it learned again, at which steps."""
         from seenat.memorization.studies.retention import relearned
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return relearned(self._registry, chosen, protocol=protocol, limit=at_most(limit), after=start)
+        return relearned(self._registry, chosen, protocol=protocol, limit=at_most(limit), after=start, where=where)
 
     def changed(
         self,
@@ -104,6 +122,7 @@ class Which(CatalogSection):
         limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Changed:
         """What changed from step `since` of a model to step `until` of the same, or of `other`: gained, forgotten, learned again.
 
@@ -124,6 +143,7 @@ class Which(CatalogSection):
             protocol=protocol,
             limit=at_most(limit),
             after=start,
+            where=where,
         )
 
     def batches(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seenat.attribution.find.curve import ExposureCurve
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
+    from seenat.memorization.labels.choose import Where
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
     from seenat.texts.indexes import Indexes
@@ -33,6 +34,7 @@ class SearchOptions(TypedDict, total=False):
     step: int | str | None
     scan: BatchRange | str | None
     variants: bool
+    where: Where
     reading: Callable[[int, int], None] | None
 
 
@@ -43,6 +45,7 @@ class FindOptions(SearchOptions, total=False):
     after: tuple[int, int] | None
     count: bool
     context: int
+    by: str | None
 
 
 class Texts(CatalogSection):
@@ -66,6 +69,8 @@ class Texts(CatalogSection):
         count=True     count all; False ends the search with the page
         scan=None      batches, "START:STOP", that are read where no index finds every occurrence
         context=0      ids of text to show on either side of each
+        where=None     only in sequences with this LABEL=VALUE
+        by=None        also count by the values of this label
         variants=True  also look for other blanks, lines and capitals, and say which matched how often
         reading=None   gets (sequences read, all to be read) again and again, where some are read
 
@@ -145,6 +150,7 @@ class Texts(CatalogSection):
 
     def _request(self, viewpoint: Viewpoint, options: FindOptions) -> FindRequest:
         from seenat.attribution.find.find import FindRequest
+        from seenat.memorization.labels.choose import open_chosen, open_grouping
         from seenat.registry.errors import InvalidValue
 
         limit, context = at_most(options.get("limit", 20)), options.get("context", 0)
@@ -152,10 +158,18 @@ class Texts(CatalogSection):
             raise InvalidValue(
                 f"Exposures to list and ids around them are whole numbers from 0, not {limit} and {context}."
             )
+        by, counted = options.get("by"), options.get("count", True)
+        if by is not None and not counted:
+            raise InvalidValue(
+                f"Exposures by {by} are counts of all, so they cannot be left uncounted; leave out one of the two."
+            )
+        database = self._registry.database
         return FindRequest(
+            chosen=open_chosen(database, viewpoint.order, options.get("where")),
+            grouping=None if by is None else open_grouping(database, viewpoint.order, by),
             limit=limit,
             after=options.get("after"),
-            count=options.get("count", True),
+            count=counted,
             scan=_scanned(viewpoint, options.get("scan")),
             context=context,
             variants=options.get("variants", True),
