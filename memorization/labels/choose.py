@@ -107,6 +107,7 @@ def open_chosen(database: Database, order: Order, where: Where) -> Chosen | None
 
 
 def _code(order: Order, label: str, value: str, known: tuple[str, ...]) -> int:
+    value = value.lower() if value in ("True", "False") else value
     if value not in known:
         near = get_close_matches(value, known, n=3, cutoff=0.4) or list(known[:8])
         raise UnknownLabel(

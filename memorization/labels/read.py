@@ -170,7 +170,10 @@ def _written(value: object) -> str:
         return "true" if value else "false"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    return text.lower() if text.lower() in ("true", "false") else text  # As other programs write them.
 
 
 # -- lines

@@ -287,11 +287,15 @@ class Lookups(CatalogSection):
         tokens: bool = False,
         decode: bool = False,
         documents: bool = False,
+        say: bool | Iterable[int | str | Checkpoint] = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> SequenceAnswer:
         """Where a sequence of a model or an order lies, and its trajectories measured so far.
 
         For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text and
-        what checkpoints said of it, `documents` the documents that it holds. Raises `UnknownSequence` beyond the order.
+        what checkpoints said of it, `documents` the documents that it holds. `say` runs the checkpoints at which it was measured, or
+        those of these steps, and adds all that they say in place of the truth; `progress` gets (checkpoints done, all). Raises
+        `UnknownSequence` beyond the order.
         """
         from seenat.batches import SequenceAnswer
 
@@ -299,9 +303,11 @@ class Lookups(CatalogSection):
         index = number_of(index, "sequence")
         place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
         span, trajectories = SequenceRange(index, index + 1), self._trajectories(order, index)
-        content = self._content(order, span, tokens=tokens, decode=decode, documents=documents)
-        if decode and trajectories:
-            content["recitals"] = self._recitals(order, span, trajectories)
+        if say is not False and model is not None:
+            trajectories = tuple(path for path in trajectories if path.model == model.name)
+        content = self._content(order, span, tokens=tokens, decode=decode or say is not False, documents=documents)
+        if (decode or say is not False) and (trajectories or say is not False):
+            content["recitals"] = self._recitals(order, span, trajectories, say, progress)
         return place.with_content(trajectories=trajectories, **content)
 
     def _write_array(self, batch: Batch, file: Path) -> None:
@@ -331,14 +337,25 @@ class Lookups(CatalogSection):
         return content
 
     def _recitals(
-        self, order: Order, sequence: SequenceRange, trajectories: tuple[SequenceTrajectory, ...]
+        self,
+        order: Order,
+        sequence: SequenceRange,
+        trajectories: tuple[SequenceTrajectory, ...],
+        say: bool | Iterable[int | str | Checkpoint],
+        progress: Callable[[int, int], None] | None,
     ) -> tuple[Recital, ...]:
         from seenat.memorization.queries.recited import recitals
         from seenat.registry.integrity.batch_digests import read_sequences
         from seenat.registry.orders.text.tokenizer import load_tokenizer
 
         tokenizer = load_tokenizer(order.tokenizer, order=order.name)
-        return recitals(tokenizer, read_sequences(self._registry, order, sequence)[0], trajectories)
+        ids, spoken = read_sequences(self._registry, order, sequence)[0], None
+        if say is not False:
+            from seenat.memorization.queries.said_anew import said_anew
+
+            steps = None if say is True else {number_of(step, "step") for step in say}
+            spoken = said_anew(self._registry, trajectories, ids, steps, progress or (lambda done, total: None))
+        return recitals(tokenizer, ids, trajectories, spoken)
 
     def _trajectories(self, order: Order, index: int) -> tuple[SequenceTrajectory, ...]:
         # Most look-ups are of orders of which nothing was measured: they need not load what reads results.
