@@ -183,10 +183,10 @@ def changed(
     until: int | None,
     other: str | None,
     change: str | None,
+    where: tuple[str, ...],
     limit: int,
     after: int | None,
     protocol: str | None,
-    where: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show what changed from one checkpoint to another: sequences gained, forgotten and learned again.

@@ -54,9 +54,9 @@ def onsets(
 @json_option
 def forgetting(
     names: tuple[str, ...],
-    protocol: str | None,
-    where: tuple[str, ...],
     by: str | None,
+    where: tuple[str, ...],
+    protocol: str | None,
     plot: Path | None,
     as_json: bool,
 ) -> None:

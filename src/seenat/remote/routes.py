@@ -240,23 +240,17 @@ _RESULTS = (
 )
 
 _STUDIES = (
-    Route(
-        path="/studies/onsets",
-        method="studies.onsets",
-        query=("models", "protocol", "where", "by_label"),
-        renamed={"by_label": "by"},
-        required=("models",),
-        star="models",
-        example={"models": "pocket-230k"},
-    ),
-    Route(
-        path="/studies/forgetting",
-        method="studies.forgetting",
-        query=("models", "protocol", "where", "by_label"),
-        renamed={"by_label": "by"},
-        required=("models",),
-        star="models",
-        example={"models": "pocket-230k"},
+    *(
+        Route(
+            path=f"/studies/{name}",
+            method=f"studies.{name}",
+            query=("models", "protocol", "where", "by_label"),
+            renamed={"by_label": "by"},
+            required=("models",),
+            star="models",
+            example={"models": "pocket-230k"},
+        )
+        for name in ("onsets", "forgetting")
     ),
     Route(
         path="/studies/exposures",
