@@ -61,8 +61,9 @@ class StudyAnswer(Answer):
     def to_json(self) -> dict[str, Any]:
         """The keys of the study, and behind them the other protocols, and which sequences were counted."""
         others = [name.to_json() for name in self.other_protocols]
-        chosen = {} if self.where is None else {"where": list(self.where)}
-        return {**super().to_json(), "other_protocols": others, **chosen}
+        answer = {**super().to_json(), "other_protocols": others}
+        answer.pop("where", None)
+        return answer if self.where is None else {**answer, "where": list(self.where)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
