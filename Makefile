@@ -38,7 +38,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.without-torch: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[data,plot,postgres,service]" --group test
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[data,plot,postgres,s3,service]" --group test
 	@touch $@
 
 $(VENV)/.developing: $(VENV)/.installed

@@ -9,6 +9,7 @@ Each line may import those above it, never those below:
     jobs/         stored plans, shards and leases, and the runners that measure them
     labels/       named values of the sequences of an order, to choose and to group by
     adaptive/     jobs that measure a grid of checkpoints and refine it, and what these leave out
+    estimate/     what a measurement costs, and what pays, told before it begins
     queries/      answers from results: onsets, trajectories, lists, exports
     published/    results that others published: imported, and compared with ours
     studies/      what papers ask of memorization

@@ -24,6 +24,7 @@ Files for every room:
     schedule         how a run walks through its order, and which steps it saved
     learning_rate    the rate of any update
     answer           the base of typed answers: JSON and tables from fields
+    columns          rows by column, for lists of millions
     closing          what `with` needs of an object that has a `close`
     printable        text of others, escaped and shortened for people and terminals
     notebook         answers as notebooks show them

@@ -43,7 +43,8 @@
     │   └── TooSlow                   exit 1, HTTP 503   it would take longer than the service allows
     └── Unreachable                   exit 5, HTTP 502   a network, hub or database did not answer
         ├── HubUnavailable
-        └── DatabaseUnavailable
+        ├── DatabaseUnavailable
+        └── StoreUnavailable          an object store, or a folder in the place of one
 
 A message is one sentence that says what happened, with the value, and what to do next; of a value of 10 MB it keeps the
 beginning and the end. The class is the identity:
@@ -83,6 +84,7 @@ __all__ = [
     "StaleResults",
     "StaleSchema",
     "StillNeeded",
+    "StoreUnavailable",
     "SuiteChanged",
     "TooLarge",
     "TooManyRequests",
@@ -364,3 +366,10 @@ class HubUnavailable(Unreachable):
 
 class DatabaseUnavailable(Unreachable):
     """The catalog's database refused or did not answer."""
+
+    passes = False
+    """Whether the same may succeed when it is tried again: the connection was lost, or others were in the way."""
+
+
+class StoreUnavailable(Unreachable):
+    """A store of results or indexes refused or did not answer."""

@@ -15,13 +15,13 @@ from seenat.registry.database.engine import HEAD, Database, parse_url
 __all__ = ["Upgrade", "open_catalog", "upgrade"]
 
 
-def open_catalog(url: str | None = None, talk: Callable[[str], None] = lambda _: None) -> Catalog:
+def open_catalog(url: str | None = None, talk: Callable[[str], None] = lambda _: None, threads: int = 2) -> Catalog:
     """Open the catalog at a URL or path, or the embedded one.
 
     A SQLite catalog that does not exist yet is made at once, and `talk` gets a sentence about it; any other that does not
-    fit raises `StaleSchema`.
+    fit raises `StaleSchema`. `threads` is how many ask at the same time.
     """
-    database = Database(parse_url(url))
+    database = Database(parse_url(url), threads)
     try:
         _prepare(database, talk)
     except BaseException:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seenat.registry.errors import MissingExtra
 
-__all__ = ["arrow", "datasets_or_refuse", "service_or_refuse"]
+__all__ = ["arrow", "datasets_or_refuse", "ray_or_refuse", "service_or_refuse"]
 
 
 def arrow() -> Any:
@@ -30,6 +30,16 @@ def datasets_or_refuse() -> Any:
     except ImportError as error:
         raise MissingExtra("Datasets need the package datasets; run `pip install 'seenat[data]'`.") from error
     return datasets
+
+
+def ray_or_refuse() -> Any:
+    """The module ray, with what helps to look at a cluster."""
+    try:
+        import ray
+        import ray.util
+    except ImportError as error:
+        raise MissingExtra("The runner ray needs Ray; run `pip install 'seenat[ray]'`.") from error
+    return ray
 
 
 def service_or_refuse() -> None:

@@ -1,11 +1,14 @@
-"""Text of others as it may be shown: nothing in it steers a terminal or turns the direction of what stands beside it."""
+"""Text of others as it may be shown: nothing in it steers a terminal or turns the direction of what stands beside it.
+
+And lengths of time, in words.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 
-__all__ = ["in_a_sentence", "one_line", "printable", "printable_json", "shorten"]
+__all__ = ["duration_words", "in_a_sentence", "one_line", "printable", "printable_json", "shorten"]
 
 # Characters of a message. Its beginning says what is wrong and its end what to do; a value of 10 MB stands between.
 _LONGEST = 2000
@@ -33,6 +36,17 @@ def in_a_sentence(told: object, most: int = 1000) -> str:
     if len(text) > most:
         text = f"{text[: most // 2]} ... {text[-most // 2 :]}"
     return one_line(text)
+
+
+def duration_words(seconds: float) -> str:
+    """About how long something takes, in two units at most."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"about {minutes} min"
+    hours = minutes // 60
+    return f"about {hours} h {minutes % 60} min" if hours < 48 else f"about {round(hours / 24)} days"
 
 
 def printable_json(document: str) -> str:

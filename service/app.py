@@ -47,7 +47,8 @@ _RAISED = "seenat_raised"
 def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The application over the catalog of the settings, which it opens here; `is_stopping` ends what streams."""
     policy = read_policy(settings.no_text, settings.withheld)
-    catalog = seenat.open(settings.url)
+    # One that writes, beside those that read.
+    catalog = seenat.open(settings.url, threads=settings.limits.threads + settings.limits.slow_threads + 1)
     answering, metrics = (
         Answering(catalog, policy, settings.limits, is_embedded=_is_embedded(settings), is_stopping=is_stopping),
         Metrics(settings.shared),

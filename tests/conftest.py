@@ -25,6 +25,7 @@ pytest_plugins = [
     "support.fake_hub",
     "support.needing_torch",
     "support.trained_run",
+    "support.object_store",
     "support.studied",
     "support.slowest",
     "support.briefly",

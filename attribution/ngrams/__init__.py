@@ -12,7 +12,9 @@ W = 1 samples every position (a *dense* index), W = 8 about two in nine.
     index        an index that is open: from keys to candidate positions
     search       from ids to their places in an order, by the index or by reading
     index_table  the tables `indexes` and `index_shards`, and the folder beside the catalog
+    stored       its files as objects of a store, and copies of them
     inventory    the files that count
+    attach       an index that another catalog has built, by the digests of its files
     open         all indexes of an order, open
     build/       making and checking the files
 """

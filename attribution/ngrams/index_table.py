@@ -49,6 +49,8 @@ class IndexRecord:
     shard_sequences: int
     ranks_digest: str
     folder: str
+    store: str | None = None
+    """URL of the store that holds its files too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,7 @@ def add_index(
     fingerprints: bool,
     shard_sequences: int,
     ranks_digest: str,
+    store: str | None = None,
 ) -> IndexRecord:
     """The index of an order's content by this window, which did not exist before."""
     connection.execute(
@@ -119,6 +122,7 @@ def add_index(
             shard_sequences=shard_sequences,
             ranks_digest=ranks_digest,
             folder=folder_name(order_digest, window),
+            store=store,
         )
     )
     return next(index for index in indexes_of(connection, order_digest) if index.window == window)

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, select
 
 from seenat.attribution.ngrams.files.ranks_file import ranks_path
 from seenat.attribution.ngrams.index_table import IndexRecord, indexes_folder, shard_name, shards_of
+from seenat.attribution.ngrams.stored import stored_ranks, stored_shard
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables.indexes import indexes
-from seenat.registry.storage.stored_file import StoredFile
+from seenat.registry.storage.stores.stored_file import StoredFile, StoredObject
 
 __all__ = ["index_files"]
 
@@ -24,12 +25,14 @@ def index_files(database: Database, connection: Connection) -> Iterator[StoredFi
     folder = indexes_folder(database)
     for row in connection.execute(select(indexes).order_by(indexes.c.id)).all():
         index = IndexRecord(**row._mapping)
-        yield _file(folder, ranks_path(folder / index.folder, index.ranks_digest), index.ranks_digest, "ranks of ids")
+        ranks = ranks_path(folder / index.folder, index.ranks_digest)
+        yield _file(folder, ranks, index.ranks_digest, "ranks of ids", stored_ranks(index))
         for shard in shards_of(connection, index):
             path = folder / index.folder / shard_name(shard.sequences)
             what = f"the index of the sequences {shard.sequences.start}:{shard.sequences.stop} by window {index.window}"
-            yield _file(folder, path, shard.digest, what)
+            yield _file(folder, path, shard.digest, what, stored_shard(index, shard))
 
 
-def _file(folder: Path, path: Path, digest: str, what: str) -> StoredFile:
-    return StoredFile(name=path.relative_to(folder).as_posix(), places=(path,), digest=digest, what=what)
+def _file(folder: Path, path: Path, digest: str, what: str, stored: StoredObject | None) -> StoredFile:
+    places = (path,) if stored is None else (path, stored)
+    return StoredFile(name=path.relative_to(folder).as_posix(), places=places, digest=digest, what=what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seenat.attribution.ngrams.files.ranks_file import read_ranks
 from seenat.attribution.ngrams.index import NgramIndex
@@ -16,6 +16,7 @@ from seenat.attribution.ngrams.index_table import (
     record_state,
     shards_of,
 )
+from seenat.attribution.ngrams.stored import bring_ranks, held_shard
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
@@ -53,14 +54,22 @@ def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
     if records:
         check_unchanged(database, order)
     with ExitStack() as stack:
-        opened = [stack.enter_context(_open(database, order, *record)) for record in records if record[1]]
+        opened = [stack.enter_context(_open(database, order, *record, stack)) for record in records if record[1]]
         yield OpenIndexes(order, source, tuple(opened))
 
 
-def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...]) -> NgramIndex:
-    folder = indexes_folder(database)
-    files = [shard.of(index, folder / index.folder) for shard in shards]
-    for file, shard in zip(files, shards, strict=True):
+def _open(
+    database: Database, order: Order, index: IndexRecord, shards: tuple[ShardRecord, ...], stack: ExitStack
+) -> NgramIndex:
+    folder = indexes_folder(database) / index.folder
+    built = [shard.of(index, folder) for shard in shards]
+    files = [
+        replace(file, path=held_shard(stack, index, shard, file.path))
+        for file, shard in zip(built, shards, strict=True)
+    ]
+    for file, at_home, shard in zip(files, built, shards, strict=True):
+        if file.path != at_home.path:  # A copy from a store, compared with its digest when it came.
+            continue
         try:
             state = proven_state(file.path, shard.state, shard.digest)
         except OSError as error:
@@ -77,5 +86,6 @@ def _open(database: Database, order: Order, index: IndexRecord, shards: tuple[Sh
             with database.write_if_free() as connection:
                 if connection is not None:
                     record_state(connection, index, shard.sequences, state)
-    ranks = read_ranks(folder / index.folder, index.ranks_digest)
-    return NgramIndex(folder / index.folder, files, ranks, order.geometry.tokens_per_sequence)
+    bring_ranks(index, folder)
+    ranks = read_ranks(folder, index.ranks_digest)
+    return NgramIndex(folder, files, ranks, order.geometry.tokens_per_sequence)

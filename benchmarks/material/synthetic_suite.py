@@ -94,8 +94,10 @@ class CommittedResults:
 
     @property
     def array(self) -> ResultArray:
-        """Its files."""
-        return self.store.array
+        """Its files, which lie in a folder."""
+        array = self.store.array
+        assert isinstance(array, ResultArray)
+        return array
 
     def row_of(self, step: int, digest: str | None = None) -> int:
         """The array's row of a checkpoint's content, by default the present one."""
@@ -107,7 +109,7 @@ class CommittedResults:
         """Commit a block as a job does."""
         with self.catalog.database.write() as connection:
             file = self.store.commit(connection, row, block, values)
-        self.array.accept(row, block)
+        self.store.array.accept(row, block)
         return file
 
     def cut(self, values: Values, block: int) -> Values:

@@ -17,12 +17,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import numpy.typing as npt
 
 import seenat
 from benchmarks.machine import cpu_seconds, say
 from benchmarks.material.phrases import BATCH, BATCH_IDS, LENGTH, boilerplate, write_phrases
+from benchmarks.material.served import serving
 from benchmarks.page import Figure, figures, table
 from seenat.attribution.ngrams.open import OpenIndexes, open_indexes
 from seenat.attribution.ngrams.search import Places, Region, find_by_index
@@ -36,7 +38,8 @@ _TEN_BATCHES = 10 * BATCH_IDS
 _TEXT = """## The index of a billion ids
 
 One order of Pythia's shape, {ids:,} ids of made-up text (`benchmarks/material/phrases.py`), index window 8 unless said otherwise.
-Building is CPU time of one worker for 21 million ids, ten batches of Pythia.
+Building is CPU time of one worker for 21 million ids, ten batches of Pythia. Over HTTP, the time of a clock from asking a service on
+loopback to the end of its answer counts: the count of all exposures, and the first twenty.
 
 """
 
@@ -55,7 +58,7 @@ def section(page: Path) -> str:
             *_tokengrams(folder),
         ]
         catalog = str(folder / "p500.sqlite")
-        searched = _alone(_search, catalog, "p500", "")
+        searched = [*_alone(_search, catalog, "p500", ""), *_over_http(Path(catalog), "p500")]
         with seenat.open(catalog) as opened:
             opened.index.remove("p500")
             opened.index.build("p500", shard_batches=1)
@@ -198,6 +201,31 @@ def _frequent(indexes: OpenIndexes) -> list[Figure]:
     return [
         Figure(what=f"{hits:,} places of 32 ids counted, ms", value=counted, text=f"{counted:.0f}", most=100),
         Figure(what=f"their first {len(first):,}, ms", value=page, text=f"{page:.1f}", most=10),
+    ]
+
+
+def _over_http(catalog: Path, name: str) -> list[Figure]:
+    """Asking a service for texts that stand in the order, of 32 ids."""
+    with seenat.open(str(catalog)) as opened:
+        order = opened.order(name)
+        with open_indexes(opened._registry.database, order) as indexes:
+            queries = _present(indexes, np.random.default_rng(4), 32)
+    addresses = [f"/api/v1/orders/{name}/find?ids={','.join(map(str, query.tolist()))}" for query in queries]
+    with serving(catalog) as server, httpx2.Client(base_url=server.url, timeout=60) as client:
+        for address in addresses:
+            client.get(address).raise_for_status()  # It reads what is needed into the page cache.
+        times, cpu = [], server.cpu()
+        for address in addresses:
+            began = time.perf_counter()
+            found = client.get(address).json()
+            times.append(1e3 * (time.perf_counter() - began))
+            assert found["count"]
+        spent = 1e3 * (server.cpu() - cpu) / len(addresses)
+    middle, slow = float(np.median(times)), float(np.percentile(times, 99))
+    return [
+        Figure(what="find over HTTP, 32 ids, median ms", value=middle, text=f"{middle:.1f}", most=20),
+        Figure(what="find over HTTP, 32 ids, 99 % within ms", value=slow, text=f"{slow:.1f}"),
+        Figure(what="the same, mean CPU ms of the service", value=spent, text=f"{spent:.1f}", most=20),
     ]
 
 

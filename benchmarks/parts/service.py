@@ -1,7 +1,8 @@
 """Part `service`: `seenat serve` under load, one worker over the full catalog in SQLite.
 
 The load comes from wrk and h2load (apt: wrk, nghttp2-client) on loopback; what is missing is said. Look-ups are counted by the
-service itself and its CPU time is taken, since the generator and the neighbours want the same cores.
+service itself and its CPU time is taken, since the generator and the neighbours want the same cores. Pages are drawn in
+Chromium, where there is one; that is the time of a clock.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import numpy as np
 
 import seenat
 from benchmarks.machine import say
+from benchmarks.material.browser import browsing, drawn
+from benchmarks.material.measured import CHECKPOINTS, measured_suite
 from benchmarks.material.served import Server, serving
 from benchmarks.material.synthetic import SyntheticResults, synthetic_catalog
 from benchmarks.page import Figure, figures
 from seenat.memorization.results.onset_rows import replace_onsets
 from seenat.memorization.results.trajectory import OnsetColumns
+from seenat.registry.open import open_catalog
 from seenat.service.api.documents import Form, encode
 
 _ONCE = 100_000
@@ -35,12 +39,17 @@ _WARM_SECONDS = 3
 _OFFERED_SECONDS = 60
 _CONNECTIONS, _A_CONNECTION = 50, 20
 _ROWS = 16 * 65_536
+_ASKED = 60
+_SIZES = tuple(f"size-{number}" for number in range(8))
+_LARGE = 1024
 _STEPS = (256, 512, 1024)
 _SCRIPT = Path(__file__).parents[1] / "material" / "load.lua"
 _TEXT = """## The service
 
 One worker over the {models} models that ship with seenat, SQLite, everything on loopback; CPU time of the service alone. A look-up
-is a step, a batch or a sequence of a model, drawn uniformly, each address once. {missing}
+is a step, a batch or a sequence of a model, drawn uniformly, each address once. Pages are asked for with compression, as browsers
+do; drawing is from the last byte of the page to its first paint and the end of loading, the median of nine visits by a browser
+that has kept nothing. {missing}
 
 """
 
@@ -59,12 +68,13 @@ def section(page: Path) -> str:
             if shutil.which("h2load"):
                 found += _offered(server, Path(name), addresses)
         found += _csv(Path(name))
-    return _TEXT.format(models=models, missing=_missing()) + figures(found)
+        pages, missing = _pages(Path(name))
+    return _TEXT.format(models=models, missing=f"{_missing()}{missing}") + figures([*found, *pages])
 
 
 def _missing() -> str:
     absent = [tool for tool in ("wrk", "h2load") if shutil.which(tool) is None]
-    return f"Left out, since not installed: {', '.join(absent)} (apt: wrk, nghttp2-client)." if absent else ""
+    return f"Left out, since not installed: {', '.join(absent)} (apt: wrk, nghttp2-client). " if absent else ""
 
 
 def _addresses(catalog: seenat.Catalog, number: int) -> list[str]:
@@ -167,25 +177,40 @@ def _ask(server: Server, folder: Path, place: int, addresses: list[str]) -> tupl
 
 
 def _csv(folder: Path) -> list[Figure]:
-    """A list of a million rows: its bytes alone, and asked of a service, which reads each row from the catalog."""
+    """A list of a million rows: its bytes from rows as answers have them, and asked of a service, as columns of the catalog."""
     path = folder / "rows.sqlite"
     _write_onsets(path)
     seconds, _ = _encoding()
     with serving(path) as server:
-        asked = f"{server.url}/api/v1/models/rows/which/first.csv?by={_STEPS[-1]}"
-        httpx2.get(f"{asked}&limit=10").raise_for_status()
-        before, cpu, most, lines = server.memory(), server.cpu(), 0.0, 0
-        with httpx2.stream("GET", asked, timeout=60) as response:
-            for block in response.iter_bytes():
-                lines += block.count(b"\n")
-                most = max(most, server.memory())
-        whole = (server.cpu() - cpu) / lines * 1e6
-    say(f"{lines:,} lines of CSV: {whole:.1f} s a million, {most - before:+.0f} MB")
+        httpx2.get(f"{_asked(server)}&limit=10").raise_for_status()
+        whole, grown = _streamed(server, "identity")
+        packed, _ = _streamed(server, "gzip")
+    say(f"a million lines of CSV: {whole:.2f} s, compressed {packed:.2f} s, {grown:+.0f} MB")
     return [
-        Figure(what="1,000,000 rows as CSV, CPU s", value=seconds, text=f"{seconds:.2f}", most=2.5),
-        Figure(what="the same read from the catalog and sent", value=whole, text=f"{whole:.1f}"),
-        Figure(what="memory that it took, MB", value=most - before, text=f"{most - before:+.0f}", most=32),
+        Figure(what="1,000,000 rows as CSV, read and sent, CPU s", value=whole, text=f"{whole:.2f}", most=2.5),
+        Figure(what="the same, compressed", value=packed, text=f"{packed:.2f}", most=2.5),
+        Figure(what="memory that it took, MB", value=grown, text=f"{grown:+.0f}", most=32),
+        Figure(
+            what="1,000,000 rows that are not columns: their encoding alone, CPU s",
+            value=seconds,
+            text=f"{seconds:.2f}",
+        ),
     ]
+
+
+def _asked(server: Server) -> str:
+    return f"{server.url}/api/v1/models/rows/which/first.csv?by={_STEPS[-1]}"
+
+
+def _streamed(server: Server, encoding: str) -> tuple[float, float]:
+    """CPU seconds a million lines, and the most memory meanwhile above that before."""
+    before, cpu, most, lines = server.memory(), server.cpu(), 0.0, 0
+    with httpx2.stream("GET", _asked(server), headers={"accept-encoding": encoding}, timeout=60) as response:
+        for block in response.iter_bytes():
+            lines += block.count(b"\n")
+            most = max(most, server.memory())
+    assert lines == _ROWS + 1, f"{lines:,} lines"
+    return (server.cpu() - cpu) / lines * 1e6, most - before
 
 
 def _encoding() -> tuple[float, int]:
@@ -220,3 +245,46 @@ def _write_onsets(path: Path) -> None:
             )  # fmt: skip
             with catalog.database.write() as connection:
                 replace_onsets(connection, measurement, block, columns)
+
+
+# -- pages
+
+
+def _pages(folder: Path) -> tuple[list[Figure], str]:
+    """What pages of much take the service, and the browser; and a sentence where there is no browser."""
+    path = folder / "pages.sqlite"
+    with open_catalog(str(path)) as catalog:
+        measured_suite(catalog, folder, _SIZES, 93)
+        measured_suite(catalog, folder, ("large",), _LARGE)
+    chance = random.Random(0)
+    sequences = [f"/models/{chance.choice(_SIZES)}/sequences/{chance.randrange(3000)}" for _ in range(_ASKED)]
+    with serving(path) as server:
+        taken = [
+            _page(server, f"page of a sequence, {CHECKPOINTS} checkpoints x {len(_SIZES)} models", sequences),
+            _page(server, "page of the audit", ["/audit"] * _ASKED),
+        ]
+        with browsing() as browser:
+            if browser is None:
+                return taken, "Left out, since no Chromium can be started: drawing."
+            for what, address in (
+                ("the grid of Pythia", "/"),
+                (f"the grid of {len(_SIZES)} x {CHECKPOINTS} measured", f"/?family={_SIZES[0]}"),
+                (f"the batch of {_LARGE:,} sequences x {CHECKPOINTS}", "/models/large/batches/5"),
+            ):
+                value, computed = drawn(browser, server.url + address)
+                text = f"{value:.0f}; {computed:.0f} of computing"
+                taken.append(Figure(what=f"drawing {what}, ms", value=value, text=text, most=200))
+    return taken, ""
+
+
+def _page(server: Server, what: str, addresses: list[str]) -> Figure:
+    """The mean CPU time of the service, after some pages that are not counted."""
+    with httpx2.Client(base_url=server.url, headers={"accept": "text/html"}) as client:
+        for address in addresses[:5]:
+            client.get(address).raise_for_status()
+        before = server.cpu()
+        for address in addresses:
+            client.get(address).raise_for_status()
+    value = (server.cpu() - before) / len(addresses) * 1e3
+    say(f"{what}: {value:.1f} ms")
+    return Figure(what=f"{what}, CPU ms", value=value, text=f"{value:.0f}", most=50)

@@ -1,20 +1,23 @@
-"""Commands that show jobs, and the one that cancels them."""
+"""Commands that show jobs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seenat.cli.framework.output import Output, count, json_option, moment
+from seenat.cli.framework.output import Output, count, json_option, moment, plural
 from seenat.cli.framework.params import Count, open_catalog
 from seenat.cli.framework.phrases import protocol_words, rate_words, see_words, steps_words
+from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.jobs.adaptive_phrases import adaptive_facts, part_words
+from seenat.registry.printable import duration_words
 
 if TYPE_CHECKING:
-    from seenat import Job, JobWorker
+    from seenat import Job, JobWorker, ShardRecord
 
-__all__ = ["cancel", "job", "jobs"]
+__all__ = ["job", "jobs"]
 
 _COLUMNS = (">job", "<model", "<state", "<created (UTC)", ">shards done", ">measured", ">reused")
 
@@ -50,6 +53,8 @@ def jobs(as_json: bool) -> None:
     ]
     # Columns that most lists have nothing for; then the protocol, whose words a narrow terminal wraps.
     for heading, words in (
+        (">a second", _pace_words),
+        ("<left", _time_words),
         ("<by", _by_words),
         ("<name", _name_words),
         ("<part", _part_words),
@@ -64,15 +69,21 @@ def jobs(as_json: bool) -> None:
 
 @click.command()
 @click.argument("id_", metavar="ID", type=Count("job"))
+@click.option("--watch", is_flag=True, help="Show its progress until it is done, cancelled or failed.")
 @json_option
-def job(id_: int, as_json: bool) -> None:
+def job(id_: int, watch: bool, as_json: bool) -> None:
     """Show one job: what it measures, how far it is, what failed.
 
+    Rate and time left are those of all workers together, by what was done within the last five minutes.
+
     \b
-    Example:
+    Examples:
       seenat job 1
+      seenat job 1 --watch
     """
     with open_catalog() as catalog:
+        if watch:
+            _watch(catalog.watch(id_))
         answer = catalog.job(id_)
     out = Output(as_json)
     if out.data(answer):
@@ -84,32 +95,52 @@ def job(id_: int, as_json: bool) -> None:
         out.line()
         out.table(
             (">step", ">block", ">attempts", "<why it failed"),
-            ((count(shard.step), shard.block, shard.attempts, shard.error) for shard in answer.failures),
+            ((count(shard.step), shard.block, shard.attempts, _failure_words(shard)) for shard in answer.failures),
         )
+    if answer.job.progress.quarantined:
+        out.talk(f"Quarantined shards are tried again by: seenat retry {id_}")
 
 
-@click.command()
-@click.argument("id_", metavar="ID", type=Count("job"))
-@json_option
-def cancel(id_: int, as_json: bool) -> None:
-    """Cancel a job: whoever works at it ends after the shards that are measured, and nobody takes others.
+def _watch(states: Iterator[Job]) -> None:
+    """Show how a job goes on, by shards."""
+    with progress() as show:
+        for now in states:
+            counts = now.progress
+            show(
+                Moment(
+                    task=f"job {now.id}",
+                    done=counts.done + counts.failed,
+                    total=counts.shards,
+                    unit="shards",
+                    note=", ".join(filter(None, (now.state, _pace_of(now), _time_words(now)))),
+                )
+            )
 
-    What is measured is kept. `seenat memorize` with the same options continues the job.
 
-    \b
-    Example:
-      seenat cancel 1
-    """
-    with open_catalog() as catalog:
-        cancelled = catalog.cancel(id_)
-    out = Output(as_json)
-    if out.data(cancelled):
-        return
-    if cancelled.finished_at is not None:
-        out.line(f"Job {id_} was finished at {moment(cancelled.finished_at)} UTC, so there is nothing to cancel.")
-        return
-    counts = cancelled.progress
-    out.line(f"Job {id_} is cancelled; {counts.done:,} of its {counts.shards:,} shards are done, and are kept.")
+def _pace_of(shown: Job) -> str | None:
+    """The rate of all workers of a job together."""
+    if shown.pace is None:
+        return None
+    return f"{shown.pace.values_per_second:,.0f} values a second by {plural(shown.pace.workers, 'worker')}"
+
+
+def _pace_words(shown: Job) -> str | None:
+    return None if shown.pace is None else f"{shown.pace.values_per_second:,.0f}"
+
+
+def _time_words(shown: Job) -> str | None:
+    return None if shown.pace is None else f"{duration_words(shown.pace.seconds_left)} left"
+
+
+def _failure_words(shard: ShardRecord) -> str:
+    return f"In quarantine. {shard.error}" if shard.quarantined_at else shard.error
+
+
+def _device_words(shown: Job) -> str | None:
+    """The kind of device to which a job keeps."""
+    if not shown.same_device:
+        return None
+    return f"{shown.device}, and no other" if shown.device else "one kind, of whoever begins"
 
 
 def _by_words(shown: Job) -> str | None:
@@ -142,6 +173,8 @@ def _job_facts(shown: Job) -> list[tuple[str, Any]]:
     counts, selection = shown.progress, shown.selection
     states = {"done": counts.done, "running": counts.running, "failed": counts.failed}
     shards = [f"{number:,} {state}" for state, number in states.items() if number or state == "done"]
+    if counts.quarantined:
+        shards[-1] += f", of which {counts.quarantined:,} in quarantine"
     sampled = f", a sample of {selection.sample:,}" if selection.sample else ""
     if selection.listed is not None:
         sampled = f", {selection.listed.count:,} listed ones"
@@ -156,9 +189,13 @@ def _job_facts(shown: Job) -> list[tuple[str, Any]]:
         ("sequences", f"{selection.sequences}{sampled}, {'seen or not' if selection.unseen else 'those seen'}"),
         ("shards", f"{counts.shards:,}: {', '.join(shards)}"),
         ("values", f"{counts.measured:,} measured, {counts.reused:,} reused"),
-        ("rate", rate_words(shown)),
+        ("rate", _pace_of(shown) or rate_words(shown)),
+        ("time left", None if shown.pace is None else duration_words(shown.pace.seconds_left)),
+        ("priority", shown.priority or None),
+        ("device", _device_words(shown)),
         ("created", f"{moment(shown.created_at)} UTC"),
         ("finished", f"{moment(shown.finished_at)} UTC" if shown.finished_at else None),
+        ("paused", f"{moment(shown.paused_at)} UTC" if shown.paused_at else None),
         ("cancelled", f"{moment(shown.cancelled_at)} UTC" if shown.cancelled_at else None),
         *(("worked at by", _worker_words(worker)) for worker in shown.workers),
     ]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.deletions import yes_option
+from seenat.cli.framework.output import Output, count, json_option, moment, share
+from seenat.cli.framework.outputs import TABLES, Target, output_option, written
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, protocol_words
 from seenat.cli.framework.progress import Moment, progress
 
@@ -28,15 +30,66 @@ _PAIRS = {
 }
 
 
-@click.group(name="import")
-def import_() -> None:
-    """Import what others measured: benchmark results and memorization results.
+@click.group(name="import", invoke_without_command=True)
+@click.option("--remove", "removed", metavar="NAME", help="Remove published memorization results that were imported.")
+@yes_option
+@json_option
+@click.pass_context
+def import_(context: click.Context, removed: str | None, yes: bool, as_json: bool) -> None:
+    """Import what others measured: benchmark results and memorization results; or remove it again.
 
     \b
     Examples:
       seenat import evals pythia/evals
       seenat import memorized memorized-evals --split duped.70m
+      seenat import --remove "memorized pythia-70m-v0 step 143000 duped.70m"
     """
+    if context.invoked_subcommand is not None:
+        if removed is not None or yes or as_json:
+            raise click.UsageError("--remove, --yes and --json stand before no other command; write them behind it.")
+        return
+    if removed is None:
+        raise click.exceptions.NoArgsIsHelpError(context)
+    with open_catalog() as catalog:
+        answer = catalog.remove_import(removed, yes=yes)
+    out = Output(as_json)
+    if not out.data(answer):
+        out.line(f"{'Removed' if answer.done else 'This would remove'} {answer.name}:")
+        out.facts(
+            [
+                ("model", f"{answer.model} at step {count(answer.step)}"),
+                ("sequences", count(answer.sequences)),
+                ("from", answer.source),
+                ("file", f"{count(answer.bytes)} bytes, {answer.digest}"),
+            ]
+        )
+    if not answer.done:
+        out.talk("Nothing was removed; --yes does it.")
+
+
+@import_.command(short_help="Show who imported and removed what.")
+@click.option("--limit", type=Count("number of lines"), metavar="N", default=100, show_default=True, help="Lines.")
+@json_option
+def history(limit: int, as_json: bool) -> None:
+    """Show what was imported, attached and removed, by whom and when, the newest first.
+
+    \b
+    Example:
+      seenat import history --limit 20
+    """
+    with open_catalog() as catalog:
+        entries = catalog.import_history(limit=limit)
+    out = Output(as_json)
+    if out.data(entries):
+        return
+    columns = ("<at (UTC)", "<who", "<action", "<kind", "<name", "<digest", "<from")
+    digests = ((one.digest or "").removeprefix("sha256:")[:12] for one in entries)
+    rows = zip(entries, digests, strict=True)
+    out.table(
+        columns,
+        ((moment(one.at), one.who, one.action, one.kind, one.name, digest, one.source) for one, digest in rows),
+        spare=("from", "digest"),
+    )
 
 
 @import_.command(name="evals", short_help="Import a folder of benchmark results.")
@@ -65,7 +118,7 @@ def import_evals(folder: Path, as_json: bool) -> None:
 @import_.command(name="memorized", short_help="Import published memorization results.")
 @click.argument("source")
 @click.option("--split", help="Only this split, for example duped.70m or deduped.12b.23000.")
-@click.option("--model", help="The model of these results, where the split's name does not say it.")
+@click.option("--model", type=MODEL, help="The model of these results, where the split's name does not say it.")
 @click.option("--step", help="The checkpoint of these results, as a step or a revision; by default the last one.")
 @click.option(
     "--corpus", type=click.Choice(["duped", "deduped"]), help="The models whose scores a random sample holds."
@@ -113,16 +166,16 @@ def import_memorized(
 
 @import_.command(name="scores", short_help="Read scores that bergson wrote.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--rows", type=click.Path(path_type=Path), help="The dataset that was scored.")
 @click.option("--sequences", metavar="START:STOP", help="The sequences that were scored, where there is no dataset.")
 @click.option(
     "--limit", type=Count("number of rows"), default=20, show_default=True, metavar="N", help="Rows of each query."
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all scores to a .parquet file.")
+@output_option("--out", endings=TABLES, help="Write all scores to a .parquet, .csv or .jsonl file, or a new folder.")
 @json_option
 def import_scores(
-    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Path | None, as_json: bool
+    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Target | None, as_json: bool
 ) -> None:
     """Read the scores in FOLDER, as bergson writes them, as scores of sequences, batches and steps.
 
@@ -133,7 +186,7 @@ def import_scores(
       seenat import scores run/scores pocket-2m --rows for-bergson
     """
     with open_catalog() as catalog:
-        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, out=out)
+        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, **written(out))
     output = Output(as_json)
     if not output.data(answer):
         _show_scores(output, answer)
@@ -142,7 +195,7 @@ def import_scores(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @protocol_option
 @json_option
 def compare(name: str, protocol: str | None, as_json: bool) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
+from seenat.cli.framework.outputs import Target, plot_option
 from seenat.cli.framework.params import by_option, open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import share_words
-from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import models_argument, show_study
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def onsets(
     protocol: str | None,
     where: tuple[str, ...],
     by: str | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show the share that each checkpoint has memorized, and the number of onsets so far.
@@ -57,7 +56,7 @@ def forgetting(
     by: str | None,
     where: tuple[str, ...],
     protocol: str | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show how many sequences each checkpoint has forgotten and learned again.

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import NEW_FOLDER, Target, with_force, written
 from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress
-from seenat.registry.errors import CorruptFile
+from seenat.registry.errors import CorruptFile, InvalidValue
 
 if TYPE_CHECKING:
-    from seenat import CatalogVerification, ResultFault
+    from seenat import Attached, CatalogVerification, ResultFault
 
-__all__ = ["backup", "gc", "restore", "verify"]
-
-_FOLDER = click.argument("folder", type=click.Path(path_type=Path))
+__all__ = ["attach", "backup", "gc", "restore", "verify"]
 
 
 @click.command(short_help="Copy the catalog, its results and indexes into a folder.")
-@_FOLDER
+@click.argument("folder", type=NEW_FOLDER)
+@with_force
 @click.option("--without-indexes", is_flag=True, help="Leave out n-gram indexes, which can be built again.")
 @json_option
-def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
+def backup(folder: Target, without_indexes: bool, as_json: bool) -> None:
     """Copy the catalog with its results and indexes into a new FOLDER, while others work with it.
 
     The copy is a catalog itself, of SQLite, and `sha256sum --check SHA256SUMS` tells whether it is whole. Checkpoints and
@@ -38,7 +38,7 @@ def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
     """
     out = Output(as_json)
     with open_catalog() as catalog, progress() as show:
-        answer = catalog.back_up(folder, indexes=not without_indexes, progress=_shown(show))
+        answer = catalog.back_up(indexes=not without_indexes, progress=_shown(show), **written(folder, "folder"))
     if not out.data(answer):
         out.line(f"{answer.folder}: the catalog and {plural(answer.files, 'file')}, {answer.bytes:,} bytes.")
     if answer.damaged:
@@ -49,7 +49,7 @@ def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
 
 
 @click.command(short_help="Make a catalog of a back-up.")
-@_FOLDER
+@click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def restore(folder: Path, as_json: bool) -> None:
     """Make the catalog that SEENAT_DATABASE_URL or SEENAT_HOME names of the back-up in FOLDER; it must not exist yet.
@@ -121,6 +121,50 @@ def gc(yes: bool, as_json: bool) -> None:
     else:
         out.line(f"Nothing names these: {what}.")
         out.talk("Delete them: seenat gc --yes")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--link", is_flag=True, help="Leave files of indexes where they are, and link to them.")
+@json_option
+def attach(folder: Path, link: bool, as_json: bool) -> None:
+    """Take over results and indexes that were made elsewhere: of the back-up in FOLDER, or of another catalog's folder.
+
+    Only what has the digests that this catalog knows of protocol, checkpoint and order is taken over, and every file is read. What does
+    not fit is listed with its reason; then the exit code is 1 if nothing fitted.
+
+    \b
+    Examples:
+      seenat attach seenat-backup
+      seenat attach /shared/seenat --link
+    """
+    out = Output(as_json)
+    with open_catalog() as catalog, progress() as show:
+        answer = catalog.attach(folder, link=link, progress=_shown(show))
+    if not out.data(answer):
+        _show_attached(out, answer)
+    if answer.refused and not (answer.results or answer.indexes):
+        raise InvalidValue(f"Nothing in {answer.folder} fits this catalog: {answer.refused[0].reason}.")
+
+
+def _show_attached(out: Output, answer: Attached) -> None:
+    for one in answer.results:
+        steps = plural(len(one.steps), "checkpoint")
+        out.line(
+            f"{one.model} by protocol {one.protocol}: {one.values:,} values at {steps} in {plural(one.blocks, 'block')}"
+            f"{_there(one.there)}."
+        )
+    for index in answer.indexes:
+        what = f"{plural(index.shards, 'shard')}, {index.bytes:,} bytes"
+        out.line(f"The index of {index.order} by window {index.window}: {what}{_there(index.there)}.")
+    for refused in answer.refused:
+        out.line(f"Not {refused.what}: {refused.reason}.")
+    if not (answer.results or answer.indexes or answer.refused):
+        out.line(f"{answer.folder} holds neither results nor indexes.")
+
+
+def _there(number: int) -> str:
+    return f" ({number:,} were here already)" if number else ""
 
 
 def _shown(show: Show) -> Callable[[str, int, int], None]:

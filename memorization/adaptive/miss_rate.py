@@ -145,7 +145,7 @@ def memorized_cells(store: MeasurementStore, selection: Selection) -> Iterator[t
         values[with_row] = committed[:, sequences - first]
         if (asked & ~value_type.measured(values)).any():
             raise CorruptFile(
-                f"{store.array.folder} lacks values of the sequences {span} that were measured; repeat the command that "
+                f"{store.array.place} lacks values of the sequences {span} that were measured; repeat the command that "
                 "measured them, which measures anew what is lost."
             )
         yield sequences, asked & measurement.protocol.memorized(values)

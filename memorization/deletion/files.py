@@ -9,21 +9,36 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seenat.memorization.jobs.job_table import specifications
+from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.block_table import BlockKey, committed_digest
 from seenat.memorization.results.commit import MeasurementStore
-from seenat.memorization.results.measurements import is_recorded, lists_folder, results_folder
-from seenat.memorization.results.trajectory_parts import TrajectoryParts
+from seenat.memorization.results.measurements import Measurement, is_recorded, lists_folder, results_folder
+from seenat.memorization.results.objects.choose import parts_of
 from seenat.registry.database.engine import Database
-from seenat.registry.database.rows import pieces
+from seenat.registry.database.rows import AnyRow, pieces
 from seenat.registry.storage.regular import remove_regular
+from seenat.registry.storage.stores.place import open_store
 
-__all__ = ["delete_block_files", "delete_folders", "delete_lists", "folders_of", "leftovers", "lists_of", "weigh"]
+__all__ = [
+    "delete_block_files",
+    "delete_folders",
+    "delete_lists",
+    "delete_objects",
+    "delete_parts_in_stores",
+    "folders_of",
+    "leftovers",
+    "lists_of",
+    "weigh",
+]
 
 _DELETED = ".deleted-"
 _PARTS = ".trajectories.zarr"
+_AT_ONCE = 16
+"""Objects that are deleted together."""
 
 
 def folders_of(root: Path, folder: str) -> tuple[Path, Path]:
@@ -61,17 +76,43 @@ def delete_folders(database: Database, folders: Iterable[str]) -> None:
             parent.rmdir()
 
 
-def delete_block_files(store: MeasurementStore, places: Iterable[tuple[int, int]]) -> None:
-    """Delete the files of blocks, each a row of the array and a block, that are not recorded any more."""
-    parts = TrajectoryParts(store.array)
-    for piece in pieces(places):
+def delete_block_files(store: MeasurementStore, found: Iterable[AnyRow]) -> None:
+    """Delete the files of blocks, rows of `block_table`, that are not recorded any more."""
+    parts = parts_of(store.array)
+    if not isinstance(store.array, ResultArray):
+        gone = list(found)
+        delete_objects((store.measurement, row.object) for row in gone if row.object is not None)
+        for block in {row.block for row in gone}:
+            parts.remove(block)
+        return
+    for piece in pieces(found):
         with store.database.write() as connection:
-            for row, block in piece:
-                if committed_digest(connection, BlockKey(store.measurement.id, row, block)) is None:
-                    store.array.remove(row, block)
-                    remove_regular(parts.path(block))  # It is made again from what is left.
+            for row in piece:
+                if committed_digest(connection, BlockKey(store.measurement.id, row.array_row, row.block)) is None:
+                    store.array.remove(row.array_row, row.block)
+                    parts.remove(row.block)  # It is made again from what is left.
     with store.database.write() as connection:
         store.describe(connection)
+
+
+def delete_objects(objects: Iterable[tuple[Measurement, str]]) -> None:
+    """Delete objects that no row names any more; no other row will, since a name is of one writer and one content."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(_delete_object, objects))
+
+
+def _delete_object(of: tuple[Measurement, str]) -> None:
+    measurement, name = of
+    if measurement.store is not None:
+        open_store(measurement.store).delete(name)
+
+
+def delete_parts_in_stores(database: Database, chosen: Iterable[Measurement]) -> None:
+    """Delete the second arrays of measurements that lie in stores; whoever needs one makes it again."""
+    for measurement in chosen:
+        if measurement.store is not None:
+            folder = measurement.folder.removesuffix(".zarr") + _PARTS
+            delete_objects((measurement, found.name) for found in open_store(measurement.store).listed(folder))
 
 
 def lists_of(specifications_: Iterable[object]) -> set[str]:

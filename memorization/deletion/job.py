@@ -48,7 +48,7 @@ def delete_job(catalog: Catalog, id_: int, *, yes: bool = False) -> Deletion:
             # Whatever else lies there belongs to nobody either.
             deletion = sum_up(database, connection, _words(job, ids), [measurement], gone, done=yes)
             if yes:
-                delete_rows_of(connection, [measurement], gone)
+                objects = delete_rows_of(connection, [measurement], gone)
         else:
             found, kept = committed_only_by(connection, ids, measurement.id)
             deletion = _part(job, ids, found, kept, done=yes)
@@ -58,9 +58,9 @@ def delete_job(catalog: Catalog, id_: int, *, yes: bool = False) -> Deletion:
     if not yes:
         return deletion
     if len(gone) == len(known):
-        delete_files_of(database, [measurement], gone)
+        delete_files_of(database, [measurement], gone, objects)
     else:
-        delete_block_files(store, [(row.array_row, row.block) for row in found])
+        delete_block_files(store, found)
         delete_lists(database, lists_of(row.specification for row in gone))
     return deletion
 

@@ -7,12 +7,20 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from seenat.memorization.deletion.answers import Deletion
-from seenat.memorization.deletion.files import delete_folders, delete_lists, folders_of, lists_of, weigh
+from seenat.memorization.deletion.files import (
+    delete_folders,
+    delete_lists,
+    delete_objects,
+    delete_parts_in_stores,
+    folders_of,
+    lists_of,
+    weigh,
+)
 from seenat.memorization.jobs.job_table import delete_jobs, jobs_of_measurement
 from seenat.memorization.jobs.leasing.worker_table import forget_workers
 from seenat.memorization.jobs.shard_table import delete_shards
 from seenat.memorization.jobs.status import read_job
-from seenat.memorization.results.block_table import block_sums, delete_blocks_of
+from seenat.memorization.results.block_table import block_sums, committed_objects, delete_blocks_of
 from seenat.memorization.results.measurements import (
     Measurement,
     all_measurements_of,
@@ -41,10 +49,9 @@ def delete_results(catalog: Catalog, model: Model, protocol: str | None = None, 
         jobs = [row for measurement in chosen for row in jobs_of_measurement(connection, measurement.id)]
         check_at_rest(database, connection, jobs)
         deletion = sum_up(database, connection, f"the results of {model.name}", chosen, jobs, done=yes)
-        if yes:
-            delete_rows_of(connection, chosen, jobs)
+        objects = delete_rows_of(connection, chosen, jobs) if yes else []
     if yes:
-        delete_files_of(database, chosen, jobs)
+        delete_files_of(database, chosen, jobs, objects)
     return deletion
 
 
@@ -83,7 +90,10 @@ def sum_up(
     """What there is of whole measurements."""
     sums = [row for measurement in chosen for row in block_sums(connection, measurement)]
     root = results_folder(database)
-    files, bytes_ = weigh(path for measurement in chosen for path in folders_of(root, measurement.folder))
+    in_folders = [measurement for measurement in chosen if measurement.store is None]
+    files, bytes_ = weigh(path for measurement in in_folders for path in folders_of(root, measurement.folder))
+    stored = [row for each in chosen if each.store is not None for row in block_sums(connection, each)]
+    files, bytes_ = files + sum(int(row.blocks) for row in stored), bytes_ + sum(int(row.bytes) for row in stored)
     return Deletion(
         of=of,
         done=done,
@@ -101,13 +111,18 @@ def sum_up(
     )
 
 
-def delete_rows_of(connection: Connection, chosen: Iterable[Measurement], jobs: Sequence[AnyRow]) -> None:
-    """Delete all rows of measurements, and of their jobs."""
+def delete_rows_of(
+    connection: Connection, chosen: Sequence[Measurement], jobs: Sequence[AnyRow]
+) -> list[tuple[Measurement, str]]:
+    """Delete all rows of measurements, and of their jobs; returns the objects that these rows named."""
+    in_stores = [measurement for measurement in chosen if measurement.store is not None]
+    objects = [(measurement, name) for measurement in in_stores for name in committed_objects(connection, measurement)]
     delete_job_rows(connection, tuple(row.id for row in jobs))
     for measurement in chosen:
         delete_onsets(connection, measurement)
         delete_blocks_of(connection, measurement)
         delete_measurement(connection, measurement)
+    return objects
 
 
 def delete_job_rows(connection: Connection, ids: tuple[int, ...]) -> None:
@@ -117,7 +132,14 @@ def delete_job_rows(connection: Connection, ids: tuple[int, ...]) -> None:
     delete_jobs(connection, ids)
 
 
-def delete_files_of(database: Database, chosen: Iterable[Measurement], jobs: Iterable[AnyRow]) -> None:
-    """Delete the files of measurements whose rows are gone, and the lists that only their jobs named."""
-    delete_folders(database, [measurement.folder for measurement in chosen])
+def delete_files_of(
+    database: Database,
+    chosen: Sequence[Measurement],
+    jobs: Iterable[AnyRow],
+    objects: Iterable[tuple[Measurement, str]] = (),
+) -> None:
+    """Delete the files and objects of measurements whose rows are gone, and the lists that only their jobs named."""
+    delete_folders(database, [measurement.folder for measurement in chosen if measurement.store is None])
+    delete_objects(objects)
+    delete_parts_in_stores(database, chosen)
     delete_lists(database, lists_of(row.specification for row in jobs))

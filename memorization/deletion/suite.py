@@ -48,11 +48,11 @@ def unregister(catalog: Catalog, name: str, *, yes: bool = False) -> Deletion:
         deletion = sum_up(database, connection, f"the suite {name}", chosen, jobs, done=yes)
         files: list[str] = []
         if yes:
-            delete_rows_of(connection, chosen, jobs)
+            objects = delete_rows_of(connection, chosen, jobs)
             files = _delete_rows(connection, of_suite, suite.id)
             _delete_labels(database, connection, contents)
     if yes:
-        delete_files_of(database, chosen, jobs)
+        delete_files_of(database, chosen, jobs, objects)
         for file in files:
             remove_regular(results_folder(database) / file)
     return replace(deletion, models=tuple(model.name for model in of_suite), orders=own)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from seenat.registry.errors import InvalidValue
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["JointScorer", "Scorer", "default_device", "in_type"]
+__all__ = ["JointScorer", "Scorer", "default_device", "in_type", "kind_of_device"]
 
 # Ids given to an engine at a time, 8 MiB of int64, or more where its blocks are large. So memory does not grow with the
 # number of sequences; an engine splits a chunk further.
@@ -196,6 +195,11 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def kind_of_device(device: str | None) -> str:
+    """What computes on a device, or on the default one, as blocks have it: `cpu x86_64`, `cuda NVIDIA H200`."""
+    return device_name(torch.device(device or default_device()))
+
+
 def _engine(
     module: Any, protocols: Sequence[Protocol], device: torch.device, stages: Stages | None
 ) -> _Engine | _Reader:
@@ -239,7 +243,7 @@ def _check_alike(protocols: Sequence[Protocol]) -> None:
         raise InvalidValue("There is no protocol to measure; give at least one.")
     first = protocols[0]
     for other in protocols[1:]:
-        if replace(other, prompt=first.prompt, continuation=first.continuation) != first:
+        if not other.is_measured_with(first):
             raise InvalidValue(
                 f"Protocols {first.id} and {other.id} differ in more than prompt and continuation; measure them one by one."
             )

@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
 
-from seenat.registry.database.rows import AnyRow, now
+from seenat.registry.database.rows import AnyRow, now, pieces
 from seenat.registry.database.tables.catalog import models
 from seenat.registry.database.tables.jobs import jobs, measurements, shards
 
 __all__ = [
+    "LIVE",
     "add_to_specification",
+    "cells_of_jobs",
     "continue_job",
     "delete_jobs",
     "finished_over_block",
@@ -21,13 +23,21 @@ __all__ = [
     "job_row",
     "job_rows",
     "jobs_of_measurement",
+    "keep_to_one_device",
     "last_job_ids",
     "set_cancelled",
+    "set_device",
     "set_finished",
     "set_label",
+    "set_paused",
+    "set_priority",
+    "set_resumed",
     "set_unfinished",
     "specifications",
 ]
+
+LIVE = (jobs.c.cancelled_at.is_(None), jobs.c.paused_at.is_(None))
+"""Of a job that runs may take shards of."""
 
 _JOBS_OF_MEASUREMENT = select(jobs).where(jobs.c.measurement_id == bindparam("measurement")).order_by(jobs.c.id)
 _ROWS = (
@@ -61,8 +71,34 @@ def set_cancelled(connection: Connection, job_id: int) -> None:
 
 
 def continue_job(connection: Connection, job_id: int) -> None:
-    """Withdraw that a job was cancelled."""
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancelled_at=None))
+    """Withdraw that a job was cancelled, or is paused."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancelled_at=None, paused_at=None))
+
+
+def set_paused(connection: Connection, job_id: int) -> None:
+    """Record since when a job is paused, unless it is finished, cancelled, or that is recorded."""
+    is_live = and_(jobs.c.finished_at.is_(None), *LIVE)
+    connection.execute(update(jobs).where(jobs.c.id == job_id, is_live).values(paused_at=now()))
+
+
+def set_resumed(connection: Connection, job_id: int) -> None:
+    """Withdraw that a job is paused."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(paused_at=None))
+
+
+def set_priority(connection: Connection, job_id: int, priority: int) -> None:
+    """Give a job another priority."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(priority=priority))
+
+
+def keep_to_one_device(connection: Connection, job_id: int) -> None:
+    """Let a job be measured on one kind of device alone, whichever begins."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(same_device=True))
+
+
+def set_device(connection: Connection, job_id: int, device: str) -> None:
+    """Record the kind of device that a job keeps to."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(device=device))
 
 
 def set_label(connection: Connection, job_id: int, *, name: str | None, note: str | None) -> None:
@@ -86,6 +122,16 @@ def delete_jobs(connection: Connection, job_ids: Collection[int]) -> None:
 def specifications(connection: Connection) -> list[Mapping[str, Any]]:
     """What every stored job was asked for."""
     return list(connection.execute(select(jobs.c.specification)).scalars())
+
+
+def cells_of_jobs(connection: Connection, ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
+    """By job, what is equal for jobs over the same cells: the model, the content of its order, and what was asked for."""
+    columns = (measurements.c.model_id, measurements.c.order_digest, jobs.c.specification)
+    query = select(jobs.c.id, *columns).join(measurements, measurements.c.id == jobs.c.measurement_id)
+    found: dict[int, tuple[Any, ...]] = {}
+    for some in pieces(ids):
+        found |= {row.id: tuple(row)[1:] for row in connection.execute(query.where(jobs.c.id.in_(some)))}
+    return found
 
 
 def job_row(connection: Connection, job_id: int) -> AnyRow | None:

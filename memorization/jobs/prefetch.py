@@ -9,11 +9,13 @@ One thread beside the run does it all, one thing after another, one checkpoint a
 * With a limit N, of the checkpoints that this run added to the hub's cache no more than N that it is done with stay there,
   beside the one that is measured and the one that is fetched. They are deleted before the next is fetched, in the order in
   which the run was done with them. A file that was in the cache before is never deleted, nor a checkpoint at which another
-  process measures a shard. Runs that share a quota, as the parts of an adaptive job do, count as one.
+  process measures a shard, nor one that a process of this machine has fetched or is fetching and is not done with: it holds a
+  lock on a file, SEENAT_HOME/in-use/CHECKPOINT, until then. Runs that share a quota, as the parts of an adaptive job do, count as one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +27,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from seenat.memorization.jobs.background import Background
+from seenat.registry import settings
 from seenat.registry.catalog.models import Checkpoint
 from seenat.registry.errors import NoRoom, SeenatError
 from seenat.registry.hub.cache import evict
 from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.integrity.content import Content
+from seenat.registry.storage.locks import Use, is_in_use
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
@@ -52,7 +56,11 @@ class CacheQuota:
         self._limit = limit
         self._others_hold = others_hold
         self._added: dict[int, list[Path]] = {}
-        self._done: list[int] = []
+        self._done: list[Checkpoint] = []
+
+    def use(self, checkpoint: Checkpoint) -> Use:
+        """Hold a checkpoint, to be fetched or fetched, against the runs of this machine that would delete it."""
+        return Use(_use_file(checkpoint))
 
     def add(self, checkpoint: Checkpoint, file: Path) -> None:
         """Note a file that a checkpoint brought."""
@@ -62,14 +70,19 @@ class CacheQuota:
         """Note that a checkpoint is no longer needed, and delete what is beyond the limit."""
         if self._limit is None or checkpoint.id not in self._added:
             return
-        self._done.append(checkpoint.id)
-        for id_ in self._done[: max(0, len(self._done) - self._limit)]:
+        self._done.append(checkpoint)
+        for done in self._done[: max(0, len(self._done) - self._limit)]:
             try:
-                if not self._others_hold(id_):
-                    evict(self._added[id_])
-                    self._done.remove(id_)
+                if not self._others_hold(done.id) and not is_in_use(_use_file(done)):
+                    evict(self._added[done.id])
+                    self._done.remove(done)
             except (OSError, SeenatError) as error:  # It stays longer; a run that needs its room raises `NoRoom`.
                 _log.warning("A checkpoint stays in the hub's cache: %s", error)
+
+
+def _use_file(checkpoint: Checkpoint) -> Path:
+    name = hashlib.sha256(f"{checkpoint.model} {checkpoint.step}".encode()).hexdigest()[:16]
+    return settings.home() / "in-use" / name
 
 
 class CheckpointLoader(Protocol):
@@ -102,6 +115,8 @@ class Prefetcher:
         self.quota = quota
         self.background = Background("seenat-prefetch")
         self.stopped = threading.Event()
+        self.uses: list[Use] = []
+        """Of the checkpoints that are measured or fetched."""
         self._checkpoints = checkpoints
         self._is_wanted = is_wanted
 
@@ -114,6 +129,8 @@ class Prefetcher:
         if error is not None:
             self.stopped.set()
         self.background.close(at_once=error is not None)
+        for use in self.uses:
+            use.close()
 
     def __iter__(self) -> Iterator[PrefetchedCheckpoint]:
         following: PrefetchedCheckpoint | None = self._begin(0)
@@ -121,6 +138,8 @@ class Prefetcher:
             current.wait_until_fetched()
             following = current.following = self._begin(current.place + 1)
             yield current
+            self.uses.remove(current.use)
+            current.use.close()
             self.background.submit(partial(self.quota.done_with, current.checkpoint))
 
     def _begin(self, place: int) -> PrefetchedCheckpoint | None:
@@ -139,6 +158,8 @@ class PrefetchedCheckpoint:
         self.checkpoint = checkpoint
         self.following: PrefetchedCheckpoint | None = None
         self._prefetcher = prefetcher
+        self.use = prefetcher.quota.use(checkpoint)
+        prefetcher.uses.append(self.use)
         self._arrived = 0
         self._fetching = prefetcher.background.submit(self._fetch)
         self._loading: Future[JointScorer | None] | None = None

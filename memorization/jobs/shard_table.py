@@ -1,50 +1,53 @@
 """The table `shards`: every statement that writes it, and those that say who works on what.
 
 A shard is `pending`, `running` with an owner and a lease, `done`, or `failed` with an error. It is *open* where it is pending
-or its lease has run out, and its job is not cancelled.
+and its job is *live*: neither cancelled nor paused. One that failed too often is in quarantine: it stays `failed` until somebody
+asks for it by name (`reopen_failed`). Shards that never failed are taken before those that did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
-from seenat.memorization.results.array import BlockFile
+from seenat.memorization.jobs.job_table import LIVE
+from seenat.memorization.results.files.block_array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
-from seenat.registry.database.rows import AnyRow
+from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables.catalog import checkpoints
 from seenat.registry.database.tables.jobs import jobs, measurement_rows, shards
 from seenat.registry.database.tables.results import blocks
 
 __all__ = [
+    "MOST_FAILURES",
     "ShardLease",
     "ShardPlace",
-    "checkpoint_counts",
     "committed_only_by",
     "committed_shards",
     "delete_shards",
     "fail_shards",
-    "failed_shards",
+    "failed_come_first",
     "finish_shard",
-    "has_open_jobs",
+    "give_up_shards",
+    "has_open_blocks",
     "has_unfinished",
     "insert_shards",
+    "is_done",
     "is_held",
-    "jobs_to_work_at",
-    "jobs_worked_at",
     "lease_block",
-    "leased_counts",
+    "leased_shards",
     "leases_at",
-    "open_blocks",
+    "next_block",
     "open_steps",
     "owners",
+    "quarantine_checkpoint",
     "release_shards",
     "renew_shards",
     "reopen_failed",
     "reopen_shards",
-    "shard_counts",
     "shards_of_block",
 ]
 
@@ -55,6 +58,10 @@ _COLUMNS = ("job_id", "checkpoint_id", "block", "start", "stop", "state", "attem
 _TOLD = ("block", "state", "measured", "reused", "seconds")
 _ROWS_AT_ONCE = 4096
 _NOBODY = {"owner": None, "lease_until": None}
+_KEY = (shards.c.job_id, shards.c.checkpoint_id, shards.c.block)
+_KEY_NAMES = ("of_job", "of_checkpoint", "of_block")
+MOST_FAILURES = 5
+"""Of a shard: then it is left alone, so that it cannot end all workers in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,28 +86,56 @@ def insert_shards(connection: Connection, job_id: int, places: Iterable[ShardPla
 # -- leases
 
 
-def open_steps(connection: Connection, job_ids: tuple[int, ...], now: str) -> list[int]:
+def open_steps(connection: Connection, job_ids: tuple[int, ...]) -> list[int]:
     """The steps of the checkpoints that have open shards, ascending."""
-    has_open = checkpoints.c.id.in_(select(shards.c.checkpoint_id).where(_is_open(job_ids, now)))
+    has_open = checkpoints.c.id.in_(select(shards.c.checkpoint_id).where(_is_open(job_ids)))
     return list(connection.execute(select(checkpoints.c.step).where(has_open).order_by(checkpoints.c.step)).scalars())
 
 
-def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, now: str) -> list[int]:
-    """The blocks in which a checkpoint has open shards, ascending."""
-    is_wanted = and_(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id)
-    return list(
-        connection.execute(select(shards.c.block).distinct().where(is_wanted).order_by(shards.c.block)).scalars()
-    )
+def has_open_blocks(
+    connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int = -1, *, failed: bool | None = None
+) -> bool:
+    """Whether a checkpoint has open shards behind a block: those that failed before, those that did not, or any."""
+    query = select(shards.c.block).where(_is_open(job_ids), *_is_behind(checkpoint_id, last, failed)).limit(1)
+    return connection.execute(query).scalar() is not None
+
+
+def failed_come_first(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:
+    """Whether what failed before is tried before the rest: where that are two blocks, and nothing of the checkpoint is done.
+
+    It may be the checkpoint that cannot be measured, and each further block would cost another worker.
+    """
+    is_failed = and_(_is_open(job_ids), *_is_behind(checkpoint_id, -1, failed=True))
+    failed = connection.execute(select(shards.c.block).distinct().where(is_failed).limit(2)).all()
+    return len(failed) > 1 and not _has_done(connection, job_ids, checkpoint_id)
+
+
+def next_block(
+    connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int, owner: str, *, failed: bool
+) -> int | None:
+    """The first block behind `last` in which a checkpoint has open shards, or the owner's, that nobody is leasing just now.
+
+    On PostgreSQL its row is locked to the end of the transaction. Of several jobs a block has several rows, of which two runs
+    might lock one each and wait for each other; there, a row that is locked is waited for.
+    """
+    is_free = or_(_is_open(job_ids), _is_owned(job_ids, owner))
+    query = select(shards.c.block).where(is_free, *_is_behind(checkpoint_id, last, failed))
+    first = query.order_by(shards.c.block, shards.c.job_id).limit(1)
+    return connection.execute(first.with_for_update(of=shards, skip_locked=len(job_ids) == 1)).scalar()
 
 
 def lease_block(
-    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, now: str, until: str
+    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, until: str
 ) -> list[ShardLease]:
-    """Give an owner what is open at a checkpoint id and block, at most one shard a job; returns what it got."""
+    """Give an owner what is open at a checkpoint id and block, or its own, at most one shard a job; returns what it got.
+
+    Its own is what it was given by a transaction of which it did not hear.
+    """
     checkpoint_id, block = place
+    is_its = _is_owned(job_ids, owner)
     leased = connection.execute(
         update(shards)
-        .where(_is_open(job_ids, now), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .where(or_(_is_open(job_ids), is_its), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
         .values(
             state="running",
             owner=owner,
@@ -123,8 +158,19 @@ def renew_shards(connection: Connection, job_ids: tuple[int, ...], owner: str, u
 
 
 def is_held(connection: Connection, lease: ShardLease) -> bool:
-    """Whether a lease is still the newest of its shard and was not given back; that it has run out alone does not matter."""
-    return bool(connection.execute(select(func.count()).where(_is_of(lease))).scalar_one())
+    """Whether a lease is still the newest of its shard and was not given back; that it has run out alone does not matter.
+
+    In a transaction that writes, it stays so until the end: on PostgreSQL, where others write too, by the lock of the row.
+    """
+    query = select(shards.c.fence).where(_is_of(lease)).with_for_update()
+    return connection.execute(query).scalar() is not None
+
+
+def is_done(connection: Connection, lease: ShardLease) -> bool:
+    """Whether a shard was done under a lease, the newest that there was of it."""
+    is_shard = _is_shard_of(lease)
+    query = select(shards.c.fence).where(is_shard, shards.c.state == "done", shards.c.fence == lease.fence)
+    return connection.execute(query).scalar() is not None
 
 
 def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
@@ -134,33 +180,18 @@ def owners(connection: Connection, job_ids: tuple[int, ...]) -> list[str]:
     return [name for name in names if name is not None]
 
 
+def leased_shards(connection: Connection, job_ids: tuple[int, ...]) -> list[AnyRow]:
+    """The shards of some jobs that are held: their keys, `owner`, `lease_until`, `failures`; also where a lease has run out."""
+    columns = (*_KEY, shards.c.owner, shards.c.lease_until, shards.c.failures)
+    is_leased = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running")
+    return list(connection.execute(select(*columns).where(is_leased)))
+
+
 def leases_at(connection: Connection, checkpoint_id: int, now: str) -> list[str]:
     """The owners of leases on shards of a checkpoint, in any job, that have not run out."""
     is_leased = and_(shards.c.state == "running", shards.c.owner.is_not(None), shards.c.lease_until >= now)
     query = select(shards.c.owner).distinct().where(shards.c.checkpoint_id == checkpoint_id, is_leased)
     return [name for name in connection.execute(query).scalars() if name is not None]
-
-
-def jobs_to_work_at(connection: Connection, now: str) -> list[int]:
-    """The jobs, oldest first, that have open shards, or nothing but to be called finished."""
-    of_job = select(shards.c.job_id).where(shards.c.job_id == jobs.c.id)
-    has_open = exists(of_job.where(_is_pending_or_expired(now)))
-    has_work = exists(of_job.where(shards.c.state.in_(("pending", "running", "failed"))))
-    query = select(jobs.c.id).where(jobs.c.finished_at.is_(None), jobs.c.cancelled_at.is_(None))
-    return list(connection.execute(query.where(or_(has_open, ~has_work)).order_by(jobs.c.id)).scalars())
-
-
-def jobs_worked_at(connection: Connection) -> list[int]:
-    """The jobs of which somebody holds shards, but for those that are cancelled."""
-    is_held_one = exists(select(shards.c.job_id).where(shards.c.job_id == jobs.c.id, shards.c.state == "running"))
-    query = select(jobs.c.id).where(jobs.c.finished_at.is_(None), jobs.c.cancelled_at.is_(None), is_held_one)
-    return list(connection.execute(query).scalars())
-
-
-def has_open_jobs(connection: Connection, job_ids: tuple[int, ...]) -> bool:
-    """Whether some of these jobs are not cancelled."""
-    query = select(func.count()).select_from(jobs).where(jobs.c.id.in_(job_ids), jobs.c.cancelled_at.is_(None))
-    return bool(connection.execute(query).scalar_one())
 
 
 def release_shards(connection: Connection, job_ids: tuple[int, ...], held_by: list[str]) -> None:
@@ -179,30 +210,78 @@ def fail_shards(
     error: str,
     *,
     owner: str,
-    open_at: str | None,
+    only_held: bool,
+    counts: bool,
 ) -> int:
-    """Fail what an owner holds of a checkpoint, and with `open_at`, a moment, what is open then; returns how many."""
+    """Fail what an owner holds of a checkpoint, and unless `only_held` what is open of it; returns how many.
+
+    It `counts` towards quarantine, unless the fault is not theirs.
+    """
+    failures = shards.c.failures + int(counts)
     is_held = and_(shards.c.state == "running", shards.c.owner == owner)
-    is_failed = is_held if open_at is None else or_(is_held, _is_open(job_ids, open_at))
+    is_failed = is_held if only_held else or_(is_held, _is_open(job_ids))
     failed = connection.execute(
         update(shards)
         .where(shards.c.job_id.in_(job_ids), shards.c.checkpoint_id == checkpoint_id, is_failed)
-        # A lease has counted its attempt already.
-        .values(state="failed", error=error, attempts=shards.c.attempts + case((is_held, 0), else_=1), **_NOBODY)
+        .values(
+            state="failed",
+            error=error,
+            # A lease has counted its attempt already.
+            attempts=shards.c.attempts + case((is_held, 0), else_=1),
+            failures=failures,
+            quarantined_at=case((failures >= MOST_FAILURES, now()), else_=None),
+            **_NOBODY,
+        )
     )
     return failed.rowcount
+
+
+def give_up_shards(connection: Connection, held: Iterable[AnyRow], reason: Callable[[AnyRow], str]) -> None:
+    """Count a failure, and its `reason`, of shards that `leased_shards` gave; open them, or where that is too often fail them."""
+    rows = [
+        {
+            "of_job": row.job_id,
+            "of_checkpoint": row.checkpoint_id,
+            "of_block": row.block,
+            "of_owner": row.owner,
+            "why": reason(row),
+            "then": "failed" if row.failures + 1 >= MOST_FAILURES else "pending",
+            "since": now() if row.failures + 1 >= MOST_FAILURES else None,
+        }
+        for row in held
+    ]
+    is_shard = and_(*(column == bindparam(name) for column, name in zip(_KEY, _KEY_NAMES, strict=True)))
+    is_held = and_(shards.c.state == "running", shards.c.owner == bindparam("of_owner"))
+    values: dict[str, Any] = {
+        "state": bindparam("then"),
+        "error": bindparam("why"),
+        "quarantined_at": bindparam("since"),
+    }
+    if rows:
+        statement = update(shards).where(is_shard, is_held)
+        connection.execute(statement.values(**values, failures=shards.c.failures + 1, **_NOBODY), rows)
+
+
+def quarantine_checkpoint(connection: Connection, job_id: int, checkpoint_id: int, reason: str) -> None:
+    """Fail all open shards of a job's checkpoint where one is in quarantine and none is done."""
+    of_checkpoint = and_(shards.c.job_id == job_id, shards.c.checkpoint_id == checkpoint_id)
+    is_there = select(shards.c.block).where(of_checkpoint, shards.c.quarantined_at.is_not(None)).limit(1)
+    if connection.execute(is_there).scalar() is None or _has_done(connection, (job_id,), checkpoint_id):
+        return
+    statement = update(shards).where(of_checkpoint, shards.c.state == "pending")
+    connection.execute(statement.values(state="failed", error=reason, quarantined_at=now()))
 
 
 # -- results
 
 
-def finish_shard(connection: Connection, lease: ShardLease, *, measured: int, reused: int, seconds: float) -> None:
+def finish_shard(
+    connection: Connection, lease: ShardLease, *, measured: int, reused: int, seconds: float, done_at: str
+) -> None:
     """Record that a shard is done, by the lease under which it was measured."""
-    connection.execute(
-        update(shards)
-        .where(_is_of(lease))
-        .values(state="done", measured=measured, reused=reused, seconds=seconds, error=None, **_NOBODY)
-    )
+    counts = {"measured": measured, "reused": reused, "seconds": seconds}
+    values = {"state": "done", "done_at": done_at, "error": None, "failures": 0, **counts, **_NOBODY}
+    connection.execute(update(shards).where(_is_of(lease)).values(**values))
 
 
 def reopen_shards(connection: Connection, job_id: int, places: list[tuple[int, int]]) -> None:
@@ -214,63 +293,18 @@ def reopen_shards(connection: Connection, job_id: int, places: list[tuple[int, i
     )
 
 
-def reopen_failed(connection: Connection, job_ids: tuple[int, ...]) -> None:
-    """Make the failed shards of some jobs pending again."""
-    connection.execute(
-        update(shards).where(shards.c.job_id.in_(job_ids), shards.c.state == "failed").values(state="pending")
-    )
+def reopen_failed(connection: Connection, job_ids: tuple[int, ...], *, also_quarantined: bool = False) -> None:
+    """Make the failed shards of some jobs pending again, and with `also_quarantined` all of them, as if they had not failed."""
+    is_failed = and_(shards.c.job_id.in_(job_ids), shards.c.state == "failed")
+    opened = update(shards).where(is_failed if also_quarantined else and_(is_failed, shards.c.quarantined_at.is_(None)))
+    values: dict[str, Any] = {"failures": 0, "quarantined_at": None} if also_quarantined else {}
+    connection.execute(opened.values(state="pending", **values))
 
 
 def has_unfinished(connection: Connection, job_id: int) -> bool:
     """Whether a shard of a job is not done."""
     query = select(func.count()).where(shards.c.job_id == job_id, shards.c.state != "done")
     return bool(connection.execute(query).scalar_one())
-
-
-def shard_counts(connection: Connection, job_id: int) -> dict[str, AnyRow]:
-    """By state: how many `shards` of a job are in it, and the sums of `measured`, `reused` and `seconds`."""
-    query = (
-        select(
-            shards.c.state,
-            func.count().label("shards"),
-            func.sum(shards.c.measured).label("measured"),
-            func.sum(shards.c.reused).label("reused"),
-            func.sum(shards.c.seconds).label("seconds"),
-        )
-        .where(shards.c.job_id == job_id)
-        .group_by(shards.c.state)
-    )
-    return {row.state: row for row in connection.execute(query)}
-
-
-def leased_counts(connection: Connection, job_id: int) -> list[AnyRow]:
-    """`owner`, `lease_until`, and how many `shards` of a job are so leased, also where the lease has run out."""
-    columns = (shards.c.owner, shards.c.lease_until)
-    query = select(*columns, func.count().label("shards")).where(shards.c.job_id == job_id, shards.c.state == "running")
-    return list(connection.execute(query.group_by(*columns)))
-
-
-def checkpoint_counts(connection: Connection, job_id: int) -> list[AnyRow]:
-    """By checkpoint: `step`, `state`, `owner`, `lease_until`, and how many `shards` of a job are so; ascending by step."""
-    columns = (checkpoints.c.step, shards.c.state, shards.c.owner, shards.c.lease_until)
-    query = (
-        select(*columns, func.count().label("shards"))
-        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
-        .where(shards.c.job_id == job_id)
-    )
-    return list(connection.execute(query.group_by(*columns).order_by(checkpoints.c.step)))
-
-
-def failed_shards(connection: Connection, job_id: int, limit: int) -> list[AnyRow]:
-    """The first failed shards of a job: `step`, `block`, `attempts`, `error`."""
-    query = (
-        select(checkpoints.c.step, shards.c.block, shards.c.attempts, shards.c.error)
-        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
-        .where(shards.c.job_id == job_id, shards.c.state == "failed")
-        .order_by(checkpoints.c.step, shards.c.block)
-        .limit(limit)
-    )
-    return list(connection.execute(query))
 
 
 def shards_of_block(
@@ -302,7 +336,9 @@ def committed_shards(
         blocks.c.block == shards.c.block,
     )
     query = (
-        select(shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest)
+        select(
+            shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest, blocks.c.object
+        )
         .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
         .join(measurement_rows, is_present)
         .join(blocks, is_block)
@@ -310,14 +346,14 @@ def committed_shards(
         .where(measurement_rows.c.measurement_id == measurement_id)
     )
     with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
-        for checkpoint_id, block, row, bytes_, digest in rows:
-            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest)
+        for checkpoint_id, block, row, bytes_, digest, object_ in rows:
+            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest, object=object_)
 
 
 def committed_only_by(
     connection: Connection, job_ids: tuple[int, ...], measurement_id: int
 ) -> tuple[list[AnyRow], int]:
-    """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`.
+    """The blocks that shards of some jobs have finished, and no other job's: `array_row`, `block`, `measured`, `bytes`, `object`.
 
     And how many blocks others have finished too, which hold values of both. Of all contents of a checkpoint.
     """
@@ -333,7 +369,7 @@ def committed_only_by(
         blocks.c.block == shards.c.block,
     )
     query = (
-        select(blocks.c.array_row, blocks.c.block, blocks.c.measured, blocks.c.bytes)
+        select(blocks.c.array_row, blocks.c.block, blocks.c.measured, blocks.c.bytes, blocks.c.object)
         .distinct()
         .select_from(shards)
         .join(measurement_rows, measurement_rows.c.checkpoint_id == shards.c.checkpoint_id)
@@ -350,17 +386,35 @@ def delete_shards(connection: Connection, job_ids: tuple[int, ...]) -> None:
     connection.execute(delete(shards).where(shards.c.job_id.in_(job_ids)))
 
 
-def _is_of(lease: ShardLease) -> ColumnElement[bool]:
-    is_shard = and_(
+def _is_shard_of(lease: ShardLease) -> ColumnElement[bool]:
+    return and_(
         shards.c.job_id == lease.job_id, shards.c.checkpoint_id == lease.checkpoint_id, shards.c.block == lease.block
     )
-    return and_(is_shard, shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence)
 
 
-def _is_open(job_ids: tuple[int, ...], now: str) -> ColumnElement[bool]:
-    live = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.cancelled_at.is_(None))
-    return and_(shards.c.job_id.in_(live), _is_pending_or_expired(now))
+def _is_of(lease: ShardLease) -> ColumnElement[bool]:
+    return and_(
+        _is_shard_of(lease), shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence
+    )
 
 
-def _is_pending_or_expired(now: str) -> ColumnElement[bool]:
-    return or_(shards.c.state == "pending", and_(shards.c.state == "running", shards.c.lease_until < now))
+def _is_owned(job_ids: tuple[int, ...], owner: str) -> ColumnElement[bool]:
+    return and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
+
+
+def _is_behind(checkpoint_id: int, last: int, failed: bool | None) -> list[ColumnElement[bool]]:
+    conditions = [shards.c.checkpoint_id == checkpoint_id, shards.c.block > last]
+    if failed is None:
+        return conditions
+    return [*conditions, shards.c.failures > 0 if failed else shards.c.failures == 0]
+
+
+def _has_done(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:
+    of_checkpoint = (shards.c.job_id.in_(job_ids), shards.c.checkpoint_id == checkpoint_id)
+    found = select(shards.c.block).where(*of_checkpoint, shards.c.state == "done").limit(1)
+    return connection.execute(found).scalar() is not None
+
+
+def _is_open(job_ids: tuple[int, ...]) -> ColumnElement[bool]:
+    live = select(jobs.c.id).where(jobs.c.id.in_(job_ids), *LIVE)
+    return and_(shards.c.job_id.in_(live), shards.c.state == "pending")

@@ -4,12 +4,17 @@ A shard that is measured has a *buffer*, which fills with values until none is d
 committed of the block meanwhile is taken over, under the catalog's write lock, so jobs that share blocks lose nothing to
 each other. Its values, what is derived from them, and that the shard is done are one transaction, in which the lease under
 which it was measured must be the shard's newest.
+
+Where results lie in a store, an object is put before that transaction, and so is not waited for under the lock: *staged*. The
+transaction takes it if its values are still those to commit; else another is put, and the transaction begins again.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +22,23 @@ from sqlalchemy import Connection
 
 from seenat.memorization.jobs.job_table import set_finished
 from seenat.memorization.jobs.repair import sequences_to_remeasure
-from seenat.memorization.jobs.shard_table import ShardLease, finish_shard, has_unfinished, is_held
+from seenat.memorization.jobs.shard_table import ShardLease, finish_shard, has_unfinished, is_done, is_held
 from seenat.memorization.jobs.status import Job
-from seenat.memorization.results.array import Values
+from seenat.memorization.protocol.measures import Values
 from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.files.block_array import BlockFile
 from seenat.memorization.results.files.origin import Origin
-from seenat.memorization.results.recovery import recover
+from seenat.memorization.results.recovery import recover, recover_block
 from seenat.memorization.results.refresh import refresh_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import PlanChanged
 
 __all__ = ["LeaseLost", "ShardBuffer", "ShardWriter"]
+
+
+_STAGED_SECONDS = 3600.0
 
 
 class LeaseLost(Exception):
@@ -52,6 +62,15 @@ class ShardBuffer:
     origin: Origin = field(default_factory=Origin)
     """What measured these."""
     began: float = field(default_factory=time.perf_counter)
+
+
+class _Attempt(NamedTuple):
+    """How a transaction that was to commit a shard ended; without either, something is due."""
+
+    reused: int | None = None
+    """It is done, and so many of its values were there before."""
+    needs_staging: bool = False
+    """Its values must be put first."""
 
 
 class ShardWriter:
@@ -107,10 +126,38 @@ class ShardWriter:
 
         Where something is due, that is `buffer.due`, and None is returned. Raises `LeaseLost`.
         """
+        tries = count()
+        return self._database.again(lambda: self._try_commit(buffer, is_again=next(tries) > 0))
+
+    def _try_commit(self, buffer: ShardBuffer, *, is_again: bool) -> int | None:
+        staged, staged_at = None, time.monotonic()
+        while True:
+            self._store.fetch(buffer.lease.block)
+            # Older ones may be taken for garbage (`upkeep.abandoned`), should this process have slept.
+            if time.monotonic() - staged_at > _STAGED_SECONDS:
+                staged = None
+            attempt = self._attempt(buffer, staged, is_again=is_again)
+            if not attempt.needs_staging:
+                break
+            lease = buffer.lease
+            writer = f"j{lease.job_id}-s{lease.checkpoint_id}-f{lease.fence}"
+            staged_at = time.monotonic()
+            staged = self._store.array.stage(buffer.row, lease.block, buffer.values, writer)
+        if attempt.reused is not None:
+            # The transaction is on the disk: what the file held before is no longer needed.
+            self._store.array.accept(buffer.row, buffer.lease.block)
+        return attempt.reused
+
+    def _attempt(self, buffer: ShardBuffer, staged: BlockFile | None, *, is_again: bool) -> _Attempt:
+        """One transaction of `try_commit`; the one before it may have been committed where this is done again."""
         block = buffer.lease.block
         span = self.measurement.block(block)
         selected = self.job.selection.sequences_in(self._model.schedule, buffer.checkpoint.step, span)
-        with self._database.write() as connection:
+        with self._database.write_part(f"block {block} of measurement {self.measurement.id}") as connection:
+            if is_again:
+                recover_block(self._store, connection, buffer.row, block)
+                if is_done(connection, buffer.lease):
+                    return _Attempt(reused=max(0, len(selected) - buffer.measured))
             # Under the writer's lock: nobody takes the shard over between this and the commit.
             if not is_held(connection, buffer.lease):
                 raise LeaseLost
@@ -124,14 +171,20 @@ class ShardWriter:
             here = self._value_type.measured(buffer.values)
             buffer.due = wanted[~here[wanted - span.start]]
             if len(buffer.due):
-                return None
+                return _Attempt()
             if (here & ~there).any():
+                if not self._store.array.is_staged(buffer.values, staged):
+                    return _Attempt(needs_staging=True)
+                keeps_earlier = bool(there.any())
                 self._store.commit(
-                    connection, buffer.row, block, buffer.values, buffer.origin, keeps_earlier=bool(there.any())
+                    *(connection, buffer.row, block, buffer.values, buffer.origin),
+                    keeps_earlier=keeps_earlier,
+                    staged=staged,
                 )
             reused = max(0, len(selected) - buffer.measured)
             seconds = time.perf_counter() - buffer.began
-            finish_shard(connection, buffer.lease, measured=buffer.measured, reused=reused, seconds=seconds)
-        # The transaction is on the disk: what the file held before is no longer needed.
-        self._store.array.accept(buffer.row, block)
-        return reused
+            done_at = stamp(database_time(connection))
+            finish_shard(
+                connection, buffer.lease, measured=buffer.measured, reused=reused, seconds=seconds, done_at=done_at
+            )
+        return _Attempt(reused=reused)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from seenat.memorization.jobs.job_table import job_row, job_rows, last_job_ids
 from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.leasing.worker_table import workers_of
-from seenat.memorization.jobs.shard_table import checkpoint_counts, failed_shards, leased_counts, shard_counts
+from seenat.memorization.jobs.progress.counts import checkpoint_counts, failed_shards, leased_counts, shard_counts
+from seenat.memorization.jobs.progress.pace import Pace, pace_of
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id
@@ -55,6 +56,8 @@ class Progress(Answer):
     """Values that were there already."""
     seconds: float
     """Time spent in finished shards."""
+    quarantined: int = 0
+    """Those of the failed that failed too often, and are left alone until they are asked for by name."""
 
     json_names = (
         "shards",
@@ -66,6 +69,7 @@ class Progress(Answer):
         "reused",
         "seconds=_rounded_seconds",
         "values_per_second",
+        "quarantined",
     )
 
     @property
@@ -75,7 +79,7 @@ class Progress(Answer):
 
     @property
     def values_per_second(self) -> float | None:
-        """To a tenth; None where nothing was measured."""
+        """Of the work of one worker, to a tenth; None where nothing was measured."""
         return round(self.measured / self.seconds, 1) if self.seconds else None
 
     @property
@@ -125,6 +129,15 @@ class Job(Answer):
     note: str | None = None
     workers: tuple[JobWorker, ...] = ()
     """Who works at it, and, unless it is finished, who did and is gone without having said so; who began first is first."""
+    paused_at: str | None = None
+    priority: int = 0
+    """Workers take jobs of a greater one first."""
+    same_device: bool = False
+    """Whether all of it is measured on one kind of device."""
+    device: str | None = None
+    """That kind, once a run has begun."""
+    pace: Pace | None = None
+    """How fast all who work at it go on together; None where nobody does, or nothing was done yet."""
 
     json_names = (
         "job=id",
@@ -140,25 +153,37 @@ class Job(Answer):
         "note",
         "cancelled_at",
         "workers=_workers_if_any",
+        "paused_at",
+        "priority=_priority_if_any",
+        "same_device",
+        "device",
+        "pace",
     )
     json_only_with: ClassVar = {
         "name": "name",
         "note": "note",
         "cancelled_at": "cancelled_at",
         "workers": "_workers_if_any",
+        "paused_at": "paused_at",
+        "priority": "_priority_if_any",
+        "same_device": "same_device",
+        "device": "device",
+        "pace": "pace",
     }
 
     @property
     def state(self) -> str:
         """The first of these that holds.
 
-        `done`; `cancelled`; `running`, a live process works at it; `failed`, only failed shards are left; `stalled`, who worked
+        `done`; `cancelled`; `paused`; `running`, a live process works at it; `failed`, only failed shards are left; `stalled`, who worked
         at it is gone without having said so; `pending`.
         """
         if self.finished_at is not None:
             return "done"
         if self.cancelled_at is not None:
             return "cancelled"
+        if self.paused_at is not None:
+            return "paused"
         if self.progress.running or any(worker.alive for worker in self.workers):
             return "running"
         if self.progress.failed and not self.progress.pending:
@@ -169,6 +194,10 @@ class Job(Answer):
     def has_ended(self) -> bool:
         """Whether nobody takes a shard of it any more, unless it is asked for again."""
         return self.state in ("done", "cancelled", "failed")
+
+    @property
+    def _priority_if_any(self) -> int | None:
+        return self.priority or None
 
     @property
     def _workers_if_any(self) -> tuple[JobWorker, ...] | None:
@@ -198,7 +227,13 @@ class ShardRecord(Answer):
     step: int
     block: int
     attempts: int
+    """How often it was begun."""
     error: str
+    """Why it failed the last time."""
+    failures: int = 0
+    """How often it failed since it was asked for."""
+    quarantined_at: str | None = None
+    """When that was too often: it is tried again only where somebody asks for that."""
 
 
 def find_job(catalog: Catalog, id_: int) -> Job:
@@ -223,7 +258,15 @@ def failures(catalog: Catalog, job: Job, limit: int = 20) -> Answers[ShardRecord
     with catalog.database.read() as connection:
         rows = failed_shards(connection, job.id, limit)
     return Answers(
-        ShardRecord(step=row.step, block=row.block, attempts=row.attempts, error=row.error or "") for row in rows
+        ShardRecord(
+            step=row.step,
+            block=row.block,
+            attempts=row.attempts,
+            error=row.error or "",
+            failures=row.failures,
+            quarantined_at=row.quarantined_at,
+        )
+        for row in rows
     )
 
 
@@ -246,6 +289,9 @@ def read_job(database: Database, connection: Connection, id_: int) -> Job:
 
 
 def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
+    progress = _progress(connection, row.id)
+    workers = tuple(worker for worker in _workers(connection, row.id) if worker.alive or row.finished_at is None)
+    began = [worker.since for worker in workers if worker.alive]
     return Job(
         id=row.id,
         model=row.model,
@@ -253,12 +299,17 @@ def _job(database: Database, connection: Connection, row: AnyRow) -> Job:
         selection=Selection.from_json(row.specification, lists_folder(database)),
         created_at=row.created_at,
         finished_at=row.finished_at,
-        progress=_progress(connection, row.id),
+        progress=progress,
         part=row.specification.get("part"),
         cancelled_at=row.cancelled_at,
         name=row.name,
         note=row.note,
-        workers=tuple(worker for worker in _workers(connection, row.id) if worker.alive or row.finished_at is None),
+        workers=workers,
+        paused_at=row.paused_at,
+        priority=row.priority,
+        same_device=row.same_device,
+        device=row.device,
+        pace=pace_of(connection, row.id, began, progress.pending + progress.running),
     )
 
 
@@ -289,4 +340,5 @@ def _progress(connection: Connection, job_id: int) -> Progress:
         measured=int(done.measured or 0) if done else 0,
         reused=int(done.reused or 0) if done else 0,
         seconds=float(done.seconds or 0.0) if done else 0.0,
+        quarantined=counts["failed"].quarantined if failed else 0,
     )

@@ -17,7 +17,7 @@ from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow, insert_rows, now
 from seenat.registry.database.tables.labels import label_values, labels
 from seenat.registry.errors import UnknownLabel, UnknownOrder
-from seenat.registry.storage.stored_file import StoredFile
+from seenat.registry.storage.stores.stored_file import StoredFile
 
 __all__ = [
     "Label",

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Self
 
@@ -175,6 +175,10 @@ class Protocol:
     def window(self) -> tuple[int, int]:
         """The half-open range of a sequence's ids that is read."""
         return self.offset, self.offset + self.length
+
+    def is_measured_with(self, other: Protocol) -> bool:
+        """Whether one run answers both from the same passes: they differ in prompt and continuation alone."""
+        return replace(other, prompt=self.prompt, continuation=self.continuation) == self
 
     def memorized(self, values: Values) -> npt.NDArray[np.bool_]:
         """Which sequences have their whole continuation reproduced, by values of its measure; by `loss` none has."""

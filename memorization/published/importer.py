@@ -25,16 +25,18 @@ from seenat.memorization.published.sources import Piece, PublishedData, open_pub
 from seenat.memorization.published.subjects import Stated, Subject, subjects_of
 from seenat.memorization.published.token_check import TokenCheck, open_check
 from seenat.memorization.results.measurements import results_folder
+from seenat.registry.access.import_log import note_import
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.rows import AnyRow, now
+from seenat.registry.database.tables.catalog import models
 from seenat.registry.database.tables.imports import result_sets
-from seenat.registry.errors import CorruptFile, InvalidValue
+from seenat.registry.errors import CorruptFile, InvalidValue, NotMeasured
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
 from seenat.registry.units import SequenceRange
 
-__all__ = ["ImportedSet", "forget_result_sets", "import_published"]
+__all__ = ["ImportedSet", "RemovedSet", "forget_result_sets", "import_published", "remove_imported"]
 
 # Sequences of a whole Pythia run.
 _ALL = 146_432_000
@@ -271,12 +273,57 @@ def _record(
                 connection.execute(insert(result_sets).values(name=name, **row))
             else:
                 connection.execute(update(result_sets).where(result_sets.c.name == name).values(**row))
+            note_import(connection, outcome, kind, name, data.source, digest=digest)
     except BaseException:
         (folder / file).unlink(missing_ok=True)
         raise
     if before is not None:
         (folder / before.file).unlink(missing_ok=True)
     return _imported(name, kind, subject, content, len(encoded), outcome, remarks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovedSet(Answer):
+    """A result set that was removed, or would be."""
+
+    name: str
+    model: str
+    step: int
+    kind: str
+    sequences: int
+    source: str
+    digest: str
+    bytes: int
+    """Of its file; 0 where that is gone."""
+    done: bool
+    """Whether it was removed; else nothing was changed."""
+
+
+def remove_imported(catalog: Catalog, name: str, *, yes: bool = False) -> RemovedSet:
+    """Remove a result set, by its name; without `yes`, only say what would go. Its row goes first, in one transaction, then its file.
+
+    Raises `NotMeasured` where no set has that name.
+    """
+    with catalog.database.write() if yes else catalog.database.read() as connection:
+        row = _set_of_name(connection, name)
+        if yes:
+            connection.execute(delete(result_sets).where(result_sets.c.name == name))
+            note_import(connection, "removed", row.kind, name, row.source, digest=row.digest)
+    file = results_folder(catalog.database) / row.file
+    size = file.stat().st_size if file.is_file() else 0
+    if yes:
+        file.unlink(missing_ok=True)
+    facts = {key: getattr(row, key) for key in ("model", "step", "kind", "sequences", "source", "digest")}
+    return RemovedSet(name=name, bytes=size, done=yes, **facts)
+
+
+def _set_of_name(connection: Connection, name: str) -> AnyRow:
+    query = select(result_sets, models.c.name.label("model")).join(models, models.c.id == result_sets.c.model_id)
+    rows = {row.name: row for row in connection.execute(query.order_by(result_sets.c.id))}
+    if name not in rows:
+        there = f"there is {', '.join(rows)}" if rows else "nothing published was imported"
+        raise NotMeasured(f"No published results have the name {name!r}; {there}.", [])
+    return rows[name]
 
 
 def forget_result_sets(connection: Connection, model_ids: Sequence[int]) -> list[str]:

@@ -10,6 +10,7 @@ chosen_onsets  counts and onsets of the sequences that labels choose
 recited       what each checkpoint said of a sequence, as far as results tell
 said_anew     what checkpoints say of a sequence, generated anew
 earlier       what one model memorized before another
+whole_lists   all rows of these lists, as columns
 measured      what was measured, by which protocols, on what, by which jobs
 export        every value as Parquet or a dataset
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from seenat.memorization.jobs.job_table import jobs_of_measurement
-from seenat.memorization.jobs.shard_table import shard_counts
+from seenat.memorization.jobs.progress.counts import shard_counts
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import block_sums
 from seenat.memorization.results.files.origin import Origin

@@ -36,6 +36,7 @@ __all__ = [
     "MemorizedByBatch",
     "OnsetPlace",
     "check_measured",
+    "check_measured_by",
     "first_memorized",
     "memorized_by_batch",
 ]
@@ -148,7 +149,7 @@ def first_memorized(
     """
     with catalog.database.read() as connection:
         measurement, others = find_with_others(connection, model, protocol)
-        _check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
+        check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
         check_onsets(connection, model, measurement)
         chosen = open_chosen(catalog.database, model.order, where)
         # One more than the page has, to know whether another follows.
@@ -203,7 +204,7 @@ def memorized_by_batch(
     )
 
 
-def _check_measured_by(model: Model, by: int, measurement: Measurement, steps: list[int]) -> None:
+def check_measured_by(model: Model, by: int, measurement: Measurement, steps: list[int]) -> None:
     """Raise `NotMeasured` unless one of the measured steps, which ascend, is at `by` or before."""
     if not steps or steps[0] > by:
         advice = (

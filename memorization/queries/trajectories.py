@@ -21,6 +21,7 @@ from seenat.memorization.results.measurements import (
     current_rows,
     find_measurement,
     find_with_others,
+    measured_models,
     measurements_of,
 )
 from seenat.memorization.results.read import read_values
@@ -125,9 +126,11 @@ def measured_trajectories(catalog: Catalog, order: Order, sequence: int) -> Answ
     order.batch_of(sequence)
     models = catalog.models(order=order.name)
     with catalog.database.read() as connection:
+        known = set(measured_models(connection))  # Most models have nothing, and each would be asked for it.
         answers = [
             _trajectory(MeasurementStore(catalog.database, model, measurement), connection, sequence)
             for model in models
+            if model.name in known
             for measurement in measurements_of(connection, model)
         ]
     return Answers(answer for answer in answers if answer.points)
@@ -163,14 +166,14 @@ def _trajectory(store: MeasurementStore, connection: Connection, sequence: int) 
 
 
 def _points(model: Model, protocol: Protocol, sequence: int, steps: list[int], values: Values) -> tuple[Point, ...]:
-    places = np.flatnonzero(protocol.value_type.measured(values))
+    places, batch = np.flatnonzero(protocol.value_type.measured(values)), model.schedule.batch_of(sequence)
     quantities = {name: numbers[places].tolist() for name, numbers in protocol.value_type.by_quantity(values).items()}
     if protocol.measure == "score":  # Readers of the first published answers look for it under this name.
         quantities["prefix"] = quantities["score"]
     return tuple(
         Point(
             step=steps[place],
-            seen=sequence in model.schedule.sequences_seen(steps[place]),
+            seen=steps[place] > batch,
             values=dict(zip(quantities, numbers, strict=True)),
             memorized=memorized if protocol.value_type.decodes else None,
         )

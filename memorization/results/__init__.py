@@ -2,6 +2,7 @@
 
 measurements      Measurement: a protocol, a model and an order's content; which of several answers
 array             ResultArray: one Zarr array a measurement, a file for each block of each row
+objects/          the same in a store of objects: names, copies on this machine, which of the two a measurement has
 files/            how they lie and are encoded, by format, and what they say of themselves
 shard_codec       the bytes of such a file
 commit            MeasurementStore: write a block and make it count, in one transaction

@@ -19,13 +19,11 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from seenat.memorization.protocol.measures import MEASURES, Measure, Values
+from seenat.memorization.results.files.block_array import HASHED_UP_TO, ArrayShape, BlockArray, BlockFile
 from seenat.memorization.results.files.description import (
     VALUES,
     Description,
@@ -35,36 +33,19 @@ from seenat.memorization.results.files.description import (
     write_described,
 )
 from seenat.memorization.results.files.format import NEWEST
-from seenat.memorization.results.files.layout import block_layout
-from seenat.memorization.results.shard_codec import ShardLayout, encode_shard, read_shard
-from seenat.registry.errors import CorruptFile
+from seenat.memorization.results.shard_codec import encode_shard
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import PARTIAL, write_atomic
 from seenat.registry.storage.regular import is_regular, make_way, open_regular, read_regular, remove_regular
 
 __all__ = ["BlockFile", "ResultArray", "Values"]
 
-_HASHED_UP_TO = 1 << 16
-"""Bytes of a file whose digest is computed whatever is read of it: 0.04 ms at most. Blocks of prefixes have some 24 KB."""
-
 _BEFORE = ".before"
 """Suffix of what a block's file held before it was written again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockFile:
-    """What was written of a block."""
-
-    bytes: int
-    digest: str
-
-
-class ResultArray:
-    """The values of one measurement on disk.
-
-    `block_sequences` and `format_` are fixed when the array is made; the rows may become more. `remake` begins the command
-    that measures again, and `options` ends it, where a message can name one.
-    """
+class ResultArray(BlockArray):
+    """The values of one measurement in a folder; see `BlockArray`."""
 
     def __init__(
         self,
@@ -74,19 +55,20 @@ class ResultArray:
         block_sequences: int,
         measure: Measure = MEASURES["prefix"],
         format_: int = NEWEST,
-        hashed_up_to: int = _HASHED_UP_TO,
+        hashed_up_to: int = HASHED_UP_TO,
         remake: tuple[str, str] | None = None,
     ) -> None:
+        shape = {"sequences": sequences, "block_sequences": block_sequences, "format_": format_}
+        super().__init__(ArrayShape(**shape, measure=measure, hashed_up_to=hashed_up_to, remake=remake))
         self.group = group
         """The folder that describes itself."""
         self.folder = group / VALUES if format_ > 1 else group
         """The folder of the values."""
-        self.sequences = sequences
-        self.block_sequences = block_sequences
-        self.measure = measure
-        self.format = format_
-        self.hashed_up_to = hashed_up_to
-        self._remake = remake
+
+    @property
+    def place(self) -> str:
+        """See `BlockArray.place`."""
+        return str(self.group)
 
     def describe(self, description: Description) -> None:
         """Write what the array says of itself, where it says something else or nothing; values are not touched."""
@@ -103,11 +85,8 @@ class ResultArray:
         """The step of each measured row, as the array describes itself; empty where it does not."""
         return read_steps(self.group) or {}
 
-    def write(self, row: int, block: int, values: Values) -> BlockFile:
-        """Write one block, `[sequences of the block]`, durably; equal values always make equal bytes.
-
-        Raises `NoRoom` where the disk is full.
-        """
+    def write(self, row: int, block: int, values: Values, staged: BlockFile | None = None) -> BlockFile:
+        """See `BlockArray.write`; nothing is ever staged, and what the file held before is kept beside it."""
         data = encode_shard(values[None], self.layout)
         path, before = self._path(row, block), self._before(row, block)
         for place in (path, before):
@@ -117,6 +96,10 @@ class ResultArray:
             write_atomic(before, held)
         write_atomic(path, data)
         return BlockFile(bytes=len(data), digest=sha256_of_bytes(data))
+
+    def is_staged(self, values: Values, staged: BlockFile | None) -> bool:
+        """See `BlockArray.is_staged`."""
+        return True
 
     def remove(self, row: int, block: int) -> None:
         """Delete the file of a block that is not recorded any more, and what it held before."""
@@ -159,23 +142,6 @@ class ResultArray:
                     values[place, first - start : last - start] = self._decoded(io.BytesIO(data), row, first, last)
         return values
 
-    def read_committed(
-        self, rows: list[int], block: int, span: tuple[int, int], committed: Mapping[int, BlockFile]
-    ) -> Values:
-        """Values of some rows over a span of sequences within a block, `[len(rows), length of the span]`, as committed.
-
-        Not measured in rows in which nothing is committed, whatever lies there. A file's length is compared, and its digest.
-        Of a file of more than 64 KiB, which only losses have, a part is read by the check sums of its index and its chunks; by
-        format 1, which has none of chunks, the whole file.
-
-        Raises `CorruptFile` where something is committed and its file is gone or another one.
-        """
-        values = self.measure.empty(len(rows), span[1] - span[0])
-        for place, row in enumerate(rows):
-            if row in committed:
-                values[place] = self._read_committed(row, block, span, committed[row])
-        return values
-
     def holds(self, row: int, block: int, file: BlockFile) -> bool:
         """Whether what was committed of a block is there: its length and its digest."""
         for path in self.places(row, block):
@@ -190,11 +156,9 @@ class ResultArray:
         # It may be put back from the second place to the first while the second is tried.
         return path, self._before(row, block), path
 
-    def spans(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """The blocks that a range of sequences meets, each with the first sequence and the stop of the part within it."""
-        size = self.block_sequences
-        for block in range(start // size, -(-stop // size) if start < stop else 0):
-            yield block, max(start, block * size), min(stop, (block + 1) * size)
+    def content(self, row: int, block: int, file: BlockFile) -> Values | None:
+        """See `BlockArray.content`."""
+        return self.read_block(row, block, file.digest)
 
     def read_block(self, row: int, block: int, digest: str) -> Values | None:
         """The values of a block, `[sequences of the block]`, if its file is there and has this digest."""
@@ -216,7 +180,7 @@ class ResultArray:
             remove_regular(path)
 
     def _read_committed(self, row: int, block: int, span: tuple[int, int], file: BlockFile) -> Values:
-        """Values of one row; a span that is the whole block, or a file of at most 64 KiB, is read by its digest."""
+        """See `BlockArray._read_committed`."""
         reason = ""
         for path in self.places(row, block):
             try:
@@ -235,37 +199,6 @@ class ResultArray:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
-
-    def _span(self, block: int) -> tuple[int, int]:
-        start = block * self.block_sequences
-        return start, min(start + self.block_sequences, self.sequences)
-
-    def _decoded(self, file: BinaryIO, row: int, start: int, stop: int) -> Values:
-        """Values of a range of sequences within one block, from its file."""
-        before = start // self.block_sequences * self.block_sequences
-        try:
-            values: Values = read_shard(file, self.layout, start - before, stop - before)[0]
-        except Exception as error:  # Of reading, of decompressing, of a shape that does not fit.
-            raise self._corrupt(row, start, stop, str(error).rstrip(".") or type(error).__name__) from error
-        return values
-
-    def _corrupt(self, row: int, start: int, stop: int, reason: str) -> CorruptFile:
-        """The error for values that were committed and cannot be read."""
-        remedy = "repeat the command that measured them, which measures anew what is lost"
-        step = self.steps.get(row)
-        if self._remake is not None and step is not None:
-            name, options = self._remake
-            remedy = (
-                f"run `seenat memorize {name} --steps {step} --sequences {start}:{start + 1} --unseen{options}`, "
-                "which measures anew all that was measured of their block, or repeat the command that measured them, which "
-                "mends every block of its own"
-            )
-        return CorruptFile(f"{self.group} cannot be read for the sequences {start}:{stop}: {reason}; {remedy}.")
-
-    @property
-    def layout(self) -> ShardLayout:
-        """How a block's values lie in its file."""
-        return block_layout(self.measure, self.block_sequences, self.format)
 
     @property
     def _files(self) -> str:

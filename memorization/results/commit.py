@@ -21,16 +21,16 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from seenat.memorization.results.array import BlockFile, ResultArray, Values
+from seenat.memorization.protocol.measures import Values
 from seenat.memorization.results.block_table import (
     BlockKey,
     committed_blocks,
-    committed_digest,
     committed_files,
     committed_origin,
     replace_block,
     replace_counts,
 )
+from seenat.memorization.results.files.block_array import BlockFile
 from seenat.memorization.results.files.description import MEASURED, NOT_YET, REPLACED, Description
 from seenat.memorization.results.files.origin import Origin
 from seenat.memorization.results.measurements import (
@@ -38,9 +38,9 @@ from seenat.memorization.results.measurements import (
     current_rows,
     ensure_row,
     mark_onsets,
-    results_folder,
     steps_of_rows,
 )
+from seenat.memorization.results.objects.choose import array_of
 from seenat.memorization.results.onset_rows import replace_onsets
 from seenat.memorization.results.trajectory import derive_onsets
 from seenat.registry.catalog.models import Checkpoint, Model
@@ -68,14 +68,7 @@ class MeasurementStore:
         self.database = database
         self.model = model
         self.measurement = measurement
-        self.array = ResultArray(
-            results_folder(database) / measurement.folder,
-            sequences=measurement.sequences,
-            block_sequences=measurement.block_sequences,
-            measure=measurement.protocol.value_type,
-            format_=measurement.format,
-            remake=(model.name, measurement.protocol.options),
-        )
+        self.array = array_of(database, measurement, (model.name, measurement.protocol.options))
 
     def row_of(self, connection: Connection, checkpoint: Checkpoint, digest: str) -> int:
         """The array's row for a checkpoint's content; the array is described before the catalog has the row."""
@@ -112,13 +105,20 @@ class MeasurementStore:
             },
         )
 
+    def fetch(self, block: int) -> None:
+        """Bring what is committed of a block near, before a transaction that derives onsets from it."""
+        with self.database.read() as connection:
+            rows = [row for row, _ in current_rows(connection, self.measurement)]
+            files = committed_files(connection, self.measurement, block, rows)
+        self.array.fetch(files.values())
+
     def committed(self, connection: Connection, row: int, block: int) -> Committed:
         """The values of a block that count."""
-        digest = committed_digest(connection, self._key(row, block))
-        values = None if digest is None else self.array.read_block(row, block, digest)
+        file = committed_files(connection, self.measurement, block, [row]).get(row)
+        values = None if file is None else self.array.content(row, block, file)
         if values is None:
             length = len(self.measurement.block(block))
-            return Committed(self.measurement.protocol.value_type.empty(length), lost=digest is not None)
+            return Committed(self.measurement.protocol.value_type.empty(length), lost=file is not None)
         return Committed(values, lost=False)
 
     def commit(
@@ -130,16 +130,17 @@ class MeasurementStore:
         origin: Origin | None = None,
         *,
         keeps_earlier: bool = False,
+        staged: BlockFile | None = None,
     ) -> BlockFile:
         """Write a block and make it count: its digest and origin, its sequences' onsets, its batches' counts.
 
         With `keeps_earlier` some of the values are those that were committed before, which may have another origin.
-        Once the transaction is on the disk, `array.accept` lets go of what the file held before.
+        What was `staged` before the transaction is not written again. Once the transaction is on the disk, `array.accept` lets go of what the file held before.
         """
         protocol = self.measurement.protocol
         measured, memorized = protocol.value_type.measured(values), protocol.memorized(values)
         # The file is durable before any row speaks of it: killed here, `recover` puts back what it held before.
-        file = self.array.write(row, block, values)
+        file = self.array.write(row, block, values, staged)
         origin, earlier = origin or Origin(), committed_origin(connection, self._key(row, block))
         if keeps_earlier and earlier is not None:
             origin = origin.with_earlier(earlier)
@@ -165,10 +166,16 @@ class MeasurementStore:
 
     def replace_counts(self, connection: Connection, row: int, block: int, values: Values) -> None:
         """Count anew what was measured and memorized of each batch of a block, from its values at a row."""
+        replace_counts(connection, self.measurement.id, row, self.first_batch(block), *self.counts(values))
+
+    def first_batch(self, block: int) -> int:
+        """The first batch of a block."""
+        return self.measurement.block(block).start // self.model.schedule.sequences_per_batch
+
+    def counts(self, values: Values) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How many of a block's values are measured, and how many memorized, in each of its batches."""
         protocol, size = self.measurement.protocol, self.model.schedule.sequences_per_batch
-        first = self.measurement.block(block).start // size
-        counts = _sums(protocol.value_type.measured(values), size), _sums(protocol.memorized(values), size)
-        replace_counts(connection, self.measurement.id, row, first, *counts)
+        return _sums(protocol.value_type.measured(values), size), _sums(protocol.memorized(values), size)
 
     def _present_values(self, connection: Connection, block: int) -> tuple[npt.NDArray[np.int64], Values]:
         """Every step at which values of the block count, ascending, and these values, `[steps, sequences of the block]`."""
@@ -177,7 +184,7 @@ class MeasurementStore:
         values = self.measurement.protocol.value_type.empty(len(files), len(self.measurement.block(block)))
         steps: list[int] = []
         for row, step in present:
-            values_of_row = self.array.read_block(row, block, files[row].digest) if row in files else None
+            values_of_row = self.array.content(row, block, files[row]) if row in files else None
             if values_of_row is not None:
                 values[len(steps)] = values_of_row
                 steps.append(step)

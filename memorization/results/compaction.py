@@ -14,9 +14,11 @@ from seenat.memorization.protocol.measures import MEASURES
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import committed_blocks, committed_files
 from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.files.layout import LARGEST_CHUNK
+from seenat.memorization.results.files.part_files import PartFiles
 from seenat.memorization.results.measurements import array_rows, find_measurement
+from seenat.memorization.results.objects.choose import parts_of
 from seenat.memorization.results.refresh import refresh_onsets
-from seenat.memorization.results.trajectory_parts import LARGEST_CHUNK, TrajectoryParts
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
@@ -39,7 +41,8 @@ class Compaction(Answer):
     """Block files, in the parts written now, that are not what was committed; they are read, or refused, as before."""
     bytes: int
     """Of all parts."""
-    folder: Path
+    folder: Path | str
+    """Where the parts lie; the address of a store as text."""
 
 
 def compact(
@@ -64,7 +67,7 @@ def compact(
         )
     store = MeasurementStore(catalog.database, model, measurement)
     refresh_onsets(store)
-    parts = TrajectoryParts(store.array, largest_chunk)
+    parts = parts_of(store.array, largest_chunk)
     with catalog.database.write() as connection:
         parts.prepare(store.description(connection))
     written = left_out = 0
@@ -80,19 +83,19 @@ def compact(
         blocks=len(blocks),
         written=written,
         left_out=left_out,
-        bytes=sum(parts.path(block).stat().st_size for block in blocks),
-        folder=parts.group,
+        bytes=sum(map(parts.bytes_of, blocks)),
+        folder=Path(parts.place) if measurement.store is None else parts.place,
     )
 
 
-def _write_part(store: MeasurementStore, parts: TrajectoryParts, rows: int, block: int) -> int | None:
+def _write_part(store: MeasurementStore, parts: PartFiles, rows: int, block: int) -> int | None:
     """Write a block's part unless it is as committed; returns how many damaged block files it leaves out."""
     with store.database.read() as connection:
         files = committed_files(connection, store.measurement, block, list(range(rows)))
-    digests = {row: file.digest for row, file in files.items()}
-    if parts.sources(block) == digests:
+    if parts.sources(block) == {row: file.digest for row, file in files.items()}:
         return None
-    data, missing = parts.encoded(block, rows, digests)
+    store.array.fetch(files.values())
+    data, missing = parts.encoded(block, rows, files)
     with store.database.write():
         parts.write(block, data)
     return missing

@@ -8,9 +8,8 @@ whose files changed gets another row, and the old one stays as what it was, no l
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
@@ -18,15 +17,16 @@ from seenat.memorization.protocol.blocks import block_range, block_sequences
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.files.format import NEWEST
+from seenat.memorization.results.files.places import lists_folder, results_folder
 from seenat.registry import settings
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import checkpoints, models, orders
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.database.tables.results import blocks
 from seenat.registry.errors import InvalidValue, NotMeasured, UnknownOrder
+from seenat.registry.storage.stores.place import check_store_url
 from seenat.registry.units import SequenceRange
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "ensure_row",
     "find_measurement",
     "find_with_others",
+    "forget_stores",
     "has_stale_onsets",
     "is_recorded",
     "lists_folder",
@@ -64,6 +65,8 @@ class Measurement:
     sequences: int
     block_sequences: int
     folder: str
+    store: str | None = None
+    """URL of the store that holds its objects; None where its files lie in a folder beside the catalog."""
     format: int
     """How its files lie and are encoded (`files.layout`)."""
 
@@ -90,25 +93,6 @@ class ProtocolName(Answer):
         return cls(id=protocol.id, words=protocol.words)
 
 
-def results_folder(database: Database) -> Path:
-    """Where the arrays of a catalog lie: beside a SQLite file, else in seenat's own folder, apart for each database.
-
-    A link is followed first, so the results of a catalog are the same by whichever name it is opened. Results that an older
-    version kept beside a link stay there.
-    """
-    if database.is_sqlite:
-        named, file = database.files
-        beside_name, beside_file = Path(f"{named}.results"), Path(f"{file}.results")
-        return beside_name if beside_name.exists() and not beside_file.exists() else beside_file
-    place = f"{database.url.host}:{database.url.port}/{database.url.database}"
-    return settings.home() / "results" / hashlib.sha256(place.encode()).hexdigest()[:12]
-
-
-def lists_folder(database: Database) -> Path:
-    """Where the sequences lie that plans list one by one."""
-    return results_folder(database) / "lists"
-
-
 def ensure_measurement(connection: Connection, model: Model, protocol: Protocol) -> Measurement:
     """The measurement of a model by a protocol over its order's present content; made if there is none."""
     order = model.order
@@ -133,6 +117,7 @@ def ensure_measurement(connection: Connection, model: Model, protocol: Protocol)
             sequences=order.geometry.sequences,
             block_sequences=block_sequences(order.geometry.sequences, size),
             format=NEWEST,
+            store=_chosen_store(connection),
             folder=f"{model.name}/{protocol.id}-{order.digest.removeprefix('sha256:')[:12]}.zarr",
         )
     )
@@ -281,7 +266,7 @@ def ensure_row(connection: Connection, measurement: Measurement, checkpoint_id: 
 
 def current_rows(connection: Connection, measurement: Measurement) -> list[tuple[int, int]]:
     """`(row, step)` of every row that holds a checkpoint's present content, ascending by step."""
-    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id})
+    rows = connection.execute(_CURRENT_ROWS, {"measurement": measurement.id, "model": measurement.model_id}).all()
     return [(row, step) for row, step in rows]
 
 
@@ -305,7 +290,7 @@ def steps_of_rows(connection: Connection, measurement: Measurement) -> list[tupl
         select(checkpoints.c.step).where(checkpoints.c.model_id == measurement.model_id).order_by(checkpoints.c.step)
     )
     steps = list(connection.execute(places).scalars())
-    found = connection.execute(_TAKEN_ROWS, {"measurement": measurement.id})
+    found = connection.execute(_TAKEN_ROWS, {"measurement": measurement.id, "model": measurement.model_id})
     taken = {row.array_row: row.step for row in found}
     return [
         (taken[row], True) if row in taken else (steps[row] if row < len(steps) else -1, False)
@@ -351,6 +336,11 @@ def delete_measurement(connection: Connection, measurement: Measurement) -> None
     connection.execute(delete(measurements).where(measurements.c.id == measurement.id))
 
 
+def forget_stores(connection: Connection) -> None:
+    """Record that every measurement lies in the folder of all results: of a catalog whose objects were copied there."""
+    connection.execute(update(measurements).where(measurements.c.store.is_not(None)).values(store=None))
+
+
 def is_recorded(connection: Connection, folder: str) -> bool:
     """Whether a folder, relative to that of all results, is that of a measurement."""
     return connection.execute(select(measurements.c.id).where(measurements.c.folder == folder)).scalar() is not None
@@ -360,7 +350,8 @@ def is_recorded(connection: Connection, folder: str) -> bool:
 _TAKEN_ROWS = (
     select(measurement_rows.c.array_row, checkpoints.c.step)
     .join(checkpoints, checkpoints.c.id == measurement_rows.c.checkpoint_id)
-    .where(measurement_rows.c.measurement_id == bindparam("measurement"))
+    # The model too: without it PostgreSQL reads the checkpoints of all models to join them.
+    .where(measurement_rows.c.measurement_id == bindparam("measurement"), checkpoints.c.model_id == bindparam("model"))
 )
 _CURRENT_ROWS = _TAKEN_ROWS.where(measurement_rows.c.checkpoint_digest == checkpoints.c.digest).order_by(
     checkpoints.c.step
@@ -382,8 +373,21 @@ def _value(row: AnyRow) -> Measurement:
         sequences=row.sequences,
         block_sequences=row.block_sequences,
         folder=row.folder,
+        store=row.store,
         format=row.format,
     )
+
+
+def _chosen_store(connection: Connection) -> str | None:
+    """The store of measurements that begin now; those that are there stay where they are.
+
+    Within it each catalog has a place of its own: what one does not name may belong to another.
+    """
+    if (url := settings.results_store()) is None:
+        return None
+    own = f"{check_store_url(url)}/catalog-"
+    known = select(measurements.c.store).where(measurements.c.store.startswith(own, autoescape=True)).limit(1)
+    return connection.execute(known).scalar() or f"{own}{secrets.token_hex(8)}"
 
 
 def _ensure_protocol(connection: Connection, protocol: Protocol) -> int:

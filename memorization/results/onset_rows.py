@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     case,
@@ -30,20 +33,25 @@ from sqlalchemy import (
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetColumns
 from seenat.registry.database.bulk_insert import bulk_insert
+from seenat.registry.database.numbers import read_numbers
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 
 __all__ = [
     "OnsetCount",
+    "OnsetRun",
     "PairedCounts",
     "Scaled",
     "clear_onsets",
     "count_onsets",
     "delete_onsets",
+    "earlier_columns",
     "earlier_onsets",
+    "onset_columns",
     "onset_page",
     "onset_rows_of",
+    "onset_runs",
     "paired_counts",
     "replace_onsets",
 ]
@@ -60,7 +68,26 @@ _IN_PLACE = and_(
 _OF_PLACE = (
     select(memorized_sequences).where(_IN_PLACE).order_by(memorized_sequences.c.sequence).limit(bindparam("limit"))
 )
+_THERE = memorized_sequences.alias("there")
+"""The rows of a second measurement."""
 _COUNT_OF_PLACE = select(func.count()).select_from(memorized_sequences).where(_IN_PLACE)
+
+
+def _known(low: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The low end of a bracket, -1 where nothing was measured before the onset."""
+    return func.coalesce(low, -1)
+
+
+_OF_RUN = (
+    select(
+        memorized_sequences.c.sequence,
+        _known(memorized_sequences.c.bracket_low),
+        memorized_sequences.c.last_step,
+        memorized_sequences.c.times_lost,
+    )
+    .where(_IN_PLACE)
+    .order_by(memorized_sequences.c.sequence)
+)
 
 
 class Scaled(NamedTuple):
@@ -180,6 +207,38 @@ def onset_page(
     return page
 
 
+class OnsetRun(NamedTuple):
+    """Consecutive sequences among which are all rows of some blocks whose onset is at one step."""
+
+    step: int
+    start: int
+    stop: int
+    rows: int
+    """How many have their onset there, those before the place of `onset_runs` included."""
+
+
+def onset_runs(
+    connection: Connection, measurement: Measurement, *, by: int, after: tuple[int, int] | None, rows: int
+) -> list[OnsetRun]:
+    """Where all that `onset_page` would give lies, in its order: blocks together up to so many rows, a block at least."""
+    runs: list[OnsetRun] = []
+    for step, block, count in connection.execute(_places_by(measurement, by, after)):
+        span = measurement.block(block)
+        last = runs[-1] if runs else None
+        if last is not None and last.step == step and last.rows + count <= rows:
+            runs[-1] = last._replace(stop=span.stop, rows=last.rows + count)
+        else:
+            start = max(span.start, after[1] + 1) if after is not None and step == after[0] else span.start
+            runs.append(OnsetRun(step, start, span.stop, count))
+    return runs
+
+
+def onset_columns(connection: Connection, measurement: Measurement, run: OnsetRun) -> npt.NDArray[np.int64]:
+    """The rows of a run, `[4, rows]`: sequence, low end of the bracket or -1, last step, times lost; by sequence."""
+    place = {"measurement": measurement.id, "step": run.step, "start": run.start, "stop": run.stop}
+    return read_numbers(connection, _OF_RUN, place)
+
+
 class PairedCounts(NamedTuple):
     """The sequences that two measurements have an onset of, by which of the two is earlier."""
 
@@ -190,7 +249,7 @@ class PairedCounts(NamedTuple):
 
 def paired_counts(connection: Connection, first: Scaled, second: Scaled) -> PairedCounts:
     """How many sequences the first measurement has an earlier onset of, the same, or a later one, in sequences seen."""
-    here, there = memorized_sequences, memorized_sequences.alias("there")
+    here, there = memorized_sequences, _THERE
     at, other_at = _seen(here.c.first_step, first), _seen(there.c.first_step, second)
     cases = (at < other_at, at == other_at, at > other_at)
     query = select(*(func.sum(case((is_case, 1), else_=0)) for is_case in cases)).select_from(
@@ -202,20 +261,35 @@ def paired_counts(connection: Connection, first: Scaled, second: Scaled) -> Pair
 
 def earlier_onsets(connection: Connection, first: Scaled, second: Scaled, after: int, limit: int) -> list[AnyRow]:
     """The first `limit` sequences above `after` of which the first measurement has the earlier onset, with both onsets."""
-    here, there = memorized_sequences, memorized_sequences.alias("there")
+    here, there = memorized_sequences.c, _THERE.c
+    return list(connection.execute(_earlier(here.bracket_low, there.bracket_low, first, second, after, limit)))
+
+
+def earlier_columns(
+    connection: Connection, first: Scaled, second: Scaled, after: int, limit: int
+) -> npt.NDArray[np.int64]:
+    """The same, `[5, rows]`: sequence, onset and low end of its bracket or -1, both of the second measurement."""
+    lows = _known(memorized_sequences.c.bracket_low), _known(_THERE.c.bracket_low)
+    return read_numbers(connection, _earlier(*lows, first, second, after, limit))
+
+
+def _earlier(
+    low: ColumnElement[Any], other_low: ColumnElement[Any], first: Scaled, second: Scaled, after: int, limit: int
+) -> Select[*tuple[Any, ...]]:
+    here, there = memorized_sequences.c, _THERE.c
     query = (
         select(
-            here.c.sequence,
-            here.c.first_step,
-            here.c.bracket_low,
-            there.c.first_step.label("other_step"),
-            there.c.bracket_low.label("other_low"),
+            here.sequence,
+            here.first_step,
+            low.label("bracket_low"),
+            there.first_step.label("other_step"),
+            other_low.label("other_low"),
         )
-        .select_from(here.join(there, here.c.sequence == there.c.sequence))
-        .where(here.c.measurement_id == first.id, there.c.measurement_id == second.id, here.c.sequence > after)
-        .where(_seen(here.c.first_step, first) < _seen(there.c.first_step, second))
+        .select_from(memorized_sequences.join(_THERE, here.sequence == there.sequence))
+        .where(here.measurement_id == first.id, there.measurement_id == second.id, here.sequence > after)
+        .where(_seen(here.first_step, first) < _seen(there.first_step, second))
     )
-    return list(connection.execute(query.order_by(here.c.sequence).limit(limit)))
+    return query.order_by(here.sequence).limit(limit)
 
 
 def _seen(step: Column[int], measured: Scaled) -> ColumnElement[int]:
@@ -229,16 +303,21 @@ def _places(
 
     Each has one at least, except the first, in which all may lie before `after`; so one place more is asked for.
     """
+    rows = connection.execute(_places_by(measurement, by, after).limit(limit + 1))
+    return [(step, block) for step, block, _ in rows]
+
+
+def _places_by(measurement: Measurement, by: int, after: tuple[int, int] | None) -> Select[*tuple[Any, ...]]:
+    """Steps, blocks, and how many rows each pair has, in order, from the place on at which the one behind `after` lies."""
     counts = onset_counts.c
-    places = select(counts.first_step, counts.block).where(
+    places = select(counts.first_step, counts.block, counts.sequences).where(
         counts.measurement_id == measurement.id, counts.first_step <= by
     )
     if after is not None:
         step, sequence = after
         place = (step, sequence // measurement.block_sequences)
         places = places.where(tuple_(counts.first_step, counts.block) >= place)
-    rows = connection.execute(places.order_by(counts.first_step, counts.block).limit(limit + 1))
-    return [(step, block) for step, block in rows]
+    return places.order_by(counts.first_step, counts.block)
 
 
 def _rows(measurement: Measurement, start: int, table: OnsetColumns) -> Iterator[tuple[int | None, ...]]:

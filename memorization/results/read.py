@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection
 
-from seenat.memorization.results.array import BlockFile, Values
+from seenat.memorization.protocol.measures import Values
 from seenat.memorization.results.block_table import committed_files
 from seenat.memorization.results.commit import MeasurementStore
-from seenat.memorization.results.trajectory_parts import LARGEST_CHUNK, TrajectoryParts
+from seenat.memorization.results.files.block_array import BlockFile
+from seenat.memorization.results.files.layout import LARGEST_CHUNK
+from seenat.memorization.results.objects.choose import parts_of
 from seenat.registry.errors import CorruptFile
 
 __all__ = ["read_values"]
@@ -28,8 +30,8 @@ def read_values(
     As `ResultArray.read_committed` gives them: `[len(rows), stop - start]`, with quantities last where there are several,
     not measured where nothing was committed. Raises `CorruptFile` where something was and no file holds it.
     """
-    parts = TrajectoryParts(store.array, largest_chunk)
-    is_compacted = parts.folder.is_dir()
+    parts = parts_of(store.array, largest_chunk)
+    is_compacted = parts.are_there
     pieces = [store.array.measure.empty(len(rows), 0)]
     for block, first, last in store.array.spans(start, stop):
         committed = committed_files(connection, store.measurement, block, rows)

@@ -16,6 +16,7 @@ no more than that it has it not. A first checkpoint that had not seen a sequence
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,11 @@ from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, Stu
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
+from seenat.registry.columns import Columns, limited
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
 
-__all__ = ["CHANGES", "Changed", "ChangedSequence", "changed"]
+__all__ = ["CHANGES", "Changed", "ChangedSequence", "all_changed", "changed"]
 
 CHANGES = ("gained", "forgotten", "relearned")
 """What may have become of a sequence."""
@@ -136,6 +138,36 @@ def changed(
         sequences=tuple(listed),
         next=page.next,
     )
+
+
+def all_changed(
+    catalog: Catalog,
+    model: Model,
+    since: int,
+    until: int | None = None,
+    *,
+    other: Model | None = None,
+    change: str | None = None,
+    protocol: str | None = None,
+    limit: int | None = None,
+    after: int | None = None,
+    where: Where = None,
+) -> Iterator[Columns]:
+    """Every row of `changed` above `after`, at most `limit`, as columns; raises what that raises."""
+    two = _opened(catalog, model, since, until, other or model, protocol, where)
+    kinds = CHANGES if change is None else (_checked(change),)
+    start = 0 if after is None else after + 1
+
+    def blocks() -> Iterator[Columns]:
+        for sequences in two.first.ranges(two.sequences):
+            if sequences.stop > start:
+                which = _kinds(_compare(two, sequences), kinds)
+                which[: max(0, start - sequences.start)] = 0
+                places = np.flatnonzero(which)
+                names = [CHANGES[kind - 1] for kind in which[places].tolist()]
+                yield Columns({("sequence",): places + sequences.start, ("change",): names})
+
+    return limited(blocks(), limit)
 
 
 def _opened(

@@ -9,6 +9,7 @@ later one at which it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,10 @@ from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, Stu
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
+from seenat.registry.columns import Columns, limited
 from seenat.registry.errors import InvalidValue
 
-__all__ = ["Kept", "Relearned", "RelearnedSequence", "kept", "relearned"]
+__all__ = ["Kept", "Relearned", "RelearnedSequence", "all_relearned", "kept", "relearned"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,35 @@ def relearned(
         sequences=tuple(relearned_sequences[sequence] for sequence in listed.sequences),
         next=listed.next,
     )
+
+
+def all_relearned(
+    catalog: Catalog,
+    model: Model,
+    *,
+    protocol: str | None = None,
+    limit: int | None = None,
+    after: int | None = None,
+    where: Where = None,
+) -> Iterator[Columns]:
+    """Every row of `relearned` above `after`, at most `limit`, as columns; raises what that raises."""
+    data = open_study_data(catalog, model, protocol, where=where)
+    start = 0 if after is None else after + 1
+
+    def blocks() -> Iterator[Columns]:
+        for sequences in data.ranges(data.seen(data.steps[-1])):
+            if sequences.stop > start:
+                places, forgotten, again = _changes(data.points(sequences))
+                chosen = again.any(axis=0) & (places + sequences.start >= start)
+                yield Columns(
+                    {
+                        ("sequence",): places[chosen] + sequences.start,
+                        ("forgotten",): [list(_steps(data, flags)) for flags in forgotten[:, chosen].T],
+                        ("relearned",): [list(_steps(data, flags)) for flags in again[:, chosen].T],
+                    }
+                )
+
+    return limited(blocks(), limit)
 
 
 def _changes(points: SeenPoints) -> tuple[Indices, Flags, Flags]:

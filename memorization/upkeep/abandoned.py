@@ -1,31 +1,40 @@
 """Files of results that nothing names: what killed writers left, and what belonged to results that were deleted.
 
 Blocks are written under the catalog's write lock, which whoever looks holds. Published sets are written before their row is,
-and so are labels, so a file counts as abandoned only an hour after it was written.
+and so are labels, so a file counts as abandoned only an hour after it was written. An object of a store is put before its row too, and
+by machines whose clocks differ: it counts a day after. No commit takes an object that it put more than an hour before
+(`jobs.shard_writer`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from seenat.memorization.jobs.window_cache import SHARED
 from seenat.memorization.labels.table import label_files
 from seenat.memorization.results.array import ResultArray
-from seenat.memorization.results.block_table import committed_places
+from seenat.memorization.results.block_table import committed_objects, committed_places
 from seenat.memorization.results.measurements import Measurement, lists_folder, results_folder
+from seenat.memorization.results.objects.choose import array_of, parts_of
 from seenat.memorization.results.trajectory_parts import TrajectoryParts
-from seenat.memorization.upkeep.inventory import array_of, measured, set_files
+from seenat.memorization.upkeep.inventory import folder_array, measured, set_files
 from seenat.registry.database.engine import Database
 from seenat.registry.storage.local import PARTIAL
+from seenat.registry.storage.stores.place import open_store
+from seenat.registry.storage.stores.stored_file import StoredObject
 
-__all__ = ["GRACE_SECONDS", "abandoned_results", "files_below"]
+__all__ = ["GRACE_SECONDS", "abandoned_objects", "abandoned_results", "aged_objects", "files_below"]
 
 GRACE_SECONDS = 3600.0
 """A file that was written later than this long ago may still get its row."""
+OBJECT_GRACE_SECONDS = 86400.0
+"""The same of objects."""
 
 
 def abandoned_results(database: Database, connection: Connection) -> Iterator[Path]:
@@ -35,7 +44,9 @@ def abandoned_results(database: Database, connection: Connection) -> Iterator[Pa
     """
     folder, arrays = results_folder(database), []
     for each in measured(connection):
-        arrays.append(array := array_of(database, each.measurement))
+        if each.measurement.store is not None:
+            continue
+        arrays.append(array := folder_array(database, each.measurement))
         yield from _abandoned_blocks(connection, each.measurement, array)
     kept = {
         lists_folder(database),
@@ -48,6 +59,34 @@ def abandoned_results(database: Database, connection: Connection) -> Iterator[Pa
         is_kept = path in sets or not kept.isdisjoint(path.parents)
         if path.name.endswith(PARTIAL) or not is_kept:
             yield path
+
+
+def aged_objects(database: Database, seconds: float = OBJECT_GRACE_SECONDS) -> list[StoredObject]:
+    """Every object, older than a day or so many seconds, below the places of this catalog in stores, but for copies of windows: to be listed without holding the lock."""
+    with database.read() as connection:
+        urls = {each.measurement.store for each in measured(connection)} - {None}
+    oldest = datetime.now(UTC) - timedelta(seconds=seconds)
+    return [
+        StoredObject(store, found.name, found.bytes)
+        for store in (open_store(str(url)) for url in sorted(map(str, urls)))
+        for found in store.listed()
+        if found.modified < oldest and not found.name.startswith(f"{SHARED}/")
+    ]
+
+
+def abandoned_objects(database: Database, connection: Connection, aged: Iterable[StoredObject]) -> list[StoredObject]:
+    """Those of some objects that nothing names; a second array of a measurement that is there counts as named."""
+    named, derived = set(), set()
+    for each in measured(connection):
+        if each.measurement.store is not None:
+            store = open_store(each.measurement.store)
+            named |= {store.locate(name) for name in committed_objects(connection, each.measurement)}
+            derived.add(parts_of(array_of(database, each.measurement)).place)
+    return [found for found in aged if str(found) not in named and not any(map(_below(str(found)), derived))]
+
+
+def _below(place: str) -> Callable[[str], bool]:
+    return lambda folder: place.startswith(f"{folder}/")
 
 
 def files_below(folder: Path) -> Iterator[Path]:

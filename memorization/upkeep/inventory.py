@@ -6,7 +6,7 @@ The description of an array and its trajectory parts are not among them: both ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -14,14 +14,16 @@ from sqlalchemy import Connection, select
 from seenat.memorization.labels.table import label_files
 from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id, results_folder
+from seenat.memorization.results.objects.choose import array_of
 from seenat.registry.database.engine import Database
 from seenat.registry.database.tables.catalog import models
 from seenat.registry.database.tables.imports import result_sets
 from seenat.registry.database.tables.jobs import measurements
 from seenat.registry.database.tables.results import blocks
-from seenat.registry.storage.stored_file import StoredFile
+from seenat.registry.storage.stores.place import open_store
+from seenat.registry.storage.stores.stored_file import StoredFile, StoredObject
 
-__all__ = ["MeasuredModel", "array_of", "measured", "other_files", "result_files", "set_files"]
+__all__ = ["MeasuredModel", "folder_array", "measured", "other_files", "result_files", "set_files"]
 
 _ROWS_AT_ONCE = 5000
 
@@ -43,22 +45,18 @@ def measured(connection: Connection) -> tuple[MeasuredModel, ...]:
     )
 
 
-def array_of(database: Database, measurement: Measurement) -> ResultArray:
-    """The files of a measurement."""
-    return ResultArray(
-        results_folder(database) / measurement.folder,
-        sequences=measurement.sequences,
-        block_sequences=measurement.block_sequences,
-        measure=measurement.protocol.value_type,
-        format_=measurement.format,
-    )
+def folder_array(database: Database, measurement: Measurement) -> ResultArray:
+    """The files of a measurement as they lie in a folder, or would if they did not lie in a store."""
+    array = array_of(database, replace(measurement, store=None))
+    assert isinstance(array, ResultArray)
+    return array
 
 
 def result_files(database: Database, connection: Connection) -> Iterator[StoredFile]:
     """Every file of results that the catalog names, relative to the folder of all results."""
     folder = results_folder(database)
     for each in measured(connection):
-        yield from _blocks(connection, folder, array_of(database, each.measurement), each)
+        yield from _blocks(connection, folder, folder_array(database, each.measurement), each)
     yield from other_files(database, connection)
 
 
@@ -77,13 +75,16 @@ def set_files(database: Database, connection: Connection) -> Iterator[StoredFile
 
 
 def _blocks(connection: Connection, folder: Path, array: ResultArray, each: MeasuredModel) -> Iterator[StoredFile]:
-    query = select(blocks.c.array_row, blocks.c.block, blocks.c.digest)
+    query = select(blocks.c.array_row, blocks.c.block, blocks.c.digest, blocks.c.bytes, blocks.c.object)
+    store = None if each.measurement.store is None else open_store(each.measurement.store)
     of_it = query.where(blocks.c.measurement_id == each.measurement.id)
-    for row, block, digest in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(of_it):
+    for row, block, digest, bytes_, object_ in connection.execute(
+        of_it, execution_options={"yield_per": _ROWS_AT_ONCE}
+    ):
         places = array.places(row, block)
         yield StoredFile(
             name=places[0].relative_to(folder).as_posix(),
-            places=places,
+            places=places if store is None else (StoredObject(store, object_ or "", bytes_),),
             digest=digest,
             what=f"block {block} of {each.model} by protocol {each.measurement.protocol.id} at row {row}",
         )

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
 from seenat.registry.answer import Answer
 from seenat.registry.database.rows import AnyRow
@@ -23,6 +23,7 @@ __all__ = [
     "NO_LONGER_STATED",
     "Evidence",
     "Status",
+    "count_statuses",
     "derive_status",
     "evidence_of",
     "evidence_of_checkpoints",
@@ -68,6 +69,24 @@ def derive_status(pieces: Iterable[Evidence]) -> Status:
         if (_SEVERITY[piece.status], piece.date or "") > (_SEVERITY[worst.status], worst.date or ""):
             worst = Status(status=piece.status, reason=piece.statement, date=piece.date, source=piece.source)
     return worst
+
+
+def count_statuses(connection: Connection, condition: Any) -> dict[int, dict[str, int]]:
+    """By model: how many of the checkpoints that fit a condition have each status by their evidence; first what comes first."""
+    severity = func.coalesce(func.max(case(_SEVERITY, value=evidence.c.status)), 0)
+    by_checkpoint = (
+        select(checkpoints.c.model_id, checkpoints.c.step, severity.label("severity"))
+        .outerjoin(evidence, evidence.c.checkpoint_id == checkpoints.c.id)
+        .where(condition)
+        .group_by(checkpoints.c.id)
+        .subquery()
+    ).c
+    query = select(by_checkpoint.model_id, by_checkpoint.severity, func.count())
+    names, counts = tuple(_SEVERITY), defaultdict[int, dict[str, int]](dict)
+    grouped = query.group_by(by_checkpoint.model_id, by_checkpoint.severity)
+    for model_id, place, number in connection.execute(grouped.order_by(func.min(by_checkpoint.step))):
+        counts[model_id][names[place]] = number
+    return counts
 
 
 def evidence_of(connection: Connection, checkpoint_id: int) -> tuple[Evidence, ...]:

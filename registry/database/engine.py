@@ -4,6 +4,10 @@ A catalog is a SQLite file or a PostgreSQL database. Transactions are explicit: 
 takes the writer's lock at its start, so that what it reads cannot change before it commits. A transaction that returned is
 on the disk (SQLite: WAL with synchronous=FULL), since files of results are trusted once a row says so. A SQLite file that this
 process may not write is read all the same (`read_only`).
+
+A transaction that others were in the way of, or that lost its connection, has changed nothing, or everything if it was lost
+while it was committed. Where it may be run again in either case, `again` does so; within `patient` it waits for a server that
+is being restarted.
 """
 
 from __future__ import annotations
@@ -11,11 +15,11 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
@@ -23,9 +27,12 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalErro
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.pool import NullPool
 
+from seenat.registry.database import postgresql
 from seenat.registry.database.commits import Commits
 from seenat.registry.database.generation import raise_generation, watch_writes
 from seenat.registry.database.home_path import keep_paths_below
+from seenat.registry.database.patience import Patience
+from seenat.registry.database.postgresql import Part
 from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
 from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
@@ -33,7 +40,7 @@ from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExt
 __all__ = ["HEAD", "Database", "parse_url"]
 
 # Importing alembic to ask would cost more than most look-ups.
-HEAD = "0011"
+HEAD = "0014"
 """The newest revision under migrations/versions."""
 
 _REVISION = re.compile(r"[0-9]{4}")
@@ -44,6 +51,10 @@ _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
 _WRITE_IF_FREE = "BEGIN IMMEDIATE /* without waiting */"
 _BEGUN = "seenat_begun"  # Under which a SQLite connection remembers how its last transaction began.
 _POSTGRESQL_FULL = "53100"
+# A command and a worker use two at once: their own and the one that renews leases.
+_THREADS = 2
+
+Result = TypeVar("Result")
 
 
 class Database:
@@ -52,9 +63,10 @@ class Database:
     Raises `DatabaseUnavailable` when it cannot be opened; `check_schema` checks whether the schema fits.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, threads: int = _THREADS) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, threads)
+        self._patience = Patience()
         watchable = self.is_sqlite and is_file(url) and is_writable_catalog(url.database)
         self._commits = Commits(self.engine) if watchable else None
 
@@ -91,6 +103,17 @@ class Database:
             yield connection
 
     @contextmanager
+    def write_part(self, part: str | None, *, durable: bool = True) -> Iterator[Connection]:
+        """As `write`, beside others that write other parts of the catalog; with None, parts that locks on rows keep apart.
+
+        Only what belongs to the part may be read to be written. With `durable=False` the transaction may be lost though it
+        returned, when PostgreSQL dies within a second of it; never one that came before it and is kept, nor a half of it. SQLite
+        lets one write at a time, and loses nothing.
+        """
+        with self._transaction(_WRITE, Part(part, durable)) as connection:
+            yield connection
+
+    @contextmanager
     def write_if_free(self) -> Iterator[Connection | None]:
         """As `write` where no other transaction holds the writer's lock; None at once where one does, or nobody may write."""
         with ExitStack() as stack:
@@ -101,13 +124,25 @@ class Database:
                 connection = None
             yield connection
 
+    def patient(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> AbstractContextManager[None]:
+        """Within, `again` waits so long for a server that does not answer, unless `stop` says that nobody wants it to."""
+        return self._patience.granted(seconds, stop)
+
+    def again(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns, which may be run any number of times; it is, where a fault of the database passes.
+
+        The transaction of a try that failed may have been committed all the same: the connection may be lost in between.
+        """
+        return self._patience.again(work)
+
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: str, part: Part | None = None) -> Iterator[Connection]:
         state = state_of_immutable(self.url.database) if self.is_sqlite else None
         if begin == _WRITE:
             self._check_writable()
         try:
-            with self._connect().execution_options(seenat_begin=begin) as connection, connection.begin():
+            options = {"seenat_begin": begin, "seenat_part": part}
+            with self._connect().execution_options(**options) as connection, connection.begin():
                 yield connection
                 if begin != _READ:
                     raise_generation(connection)
@@ -148,7 +183,9 @@ class Database:
         # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
         if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
             return None
-        return self._unavailable(_cause(error), self._advice(error))
+        unavailable = self._unavailable(_cause(error), self._advice(error))
+        unavailable.passes = not self.is_sqlite and postgresql.is_passing(error)
+        return unavailable
 
     def _unavailable(self, cause: str, advice: str) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"The catalog at {self} cannot be used: {cause}; {advice}.")
@@ -228,8 +265,8 @@ class _LockTakenError(Exception):
     """Another transaction holds the writer's lock."""
 
 
-def _engine(url: URL) -> Engine:
-    engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+def _engine(url: URL, threads: int) -> Engine:
+    engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url, threads)
     watch_writes(engine)
     return engine
 
@@ -244,9 +281,9 @@ def _created(url: URL, **settings: Any) -> Engine:
         ) from None
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, threads: int) -> Engine:
     try:
-        engine = _created(url, pool_pre_ping=True)
+        engine = _created(url, **postgresql.engine_settings(url, threads))
     except ModuleNotFoundError as error:
         raise MissingExtra("A PostgreSQL catalog needs psycopg; run `pip install 'seenat[postgres]'`.") from error
     event.listen(engine, "begin", _begin_postgresql)
@@ -319,16 +356,15 @@ def _begin_without_waiting(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # One writer at a time, as in SQLite: a commit derives onset rows from what other commits have left. What others
-    # wrote while it waited for the lock is seen by a writer, since it has no snapshot yet; a reader keeps its first.
-    begin = _begin_of(connection)
-    if begin == _WRITE:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('seenat'))")
-    elif begin == _WRITE_IF_FREE:
-        if not connection.exec_driver_sql("SELECT pg_try_advisory_xact_lock(hashtext('seenat'))").scalar():
-            raise _LockTakenError
-    else:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    begin, part = _begin_of(connection), connection.get_execution_options().get("seenat_part")
+    if begin == _WRITE and part is not None:
+        postgresql.begin_writing_part(connection, part)
+    elif begin == _WRITE:
+        postgresql.begin_writing(connection)
+    elif begin == _READ:
+        postgresql.begin_reading(connection)
+    elif not postgresql.try_begin(connection):
+        raise _LockTakenError
 
 
 def _begin_of(connection: Connection) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection, delete, select, update
 
+from seenat.registry.access.import_log import note_import
 from seenat.registry.answer import Answer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.rows import AnyRow, insert_rows, now, pieces
@@ -79,6 +80,9 @@ def import_evaluations(
     verdicts = without_repetitions(verdicts)
     with catalog.database.write() as connection:
         added, replaced = _write(connection, verdicts)
+        if added or replaced:
+            detail = f"{added} files added, {replaced} replaced"
+            note_import(connection, "added" if added else "replaced", "evals", root.name, str(folder), detail=detail)
         coincidences = record_coincidences(connection)
     return EvaluationImport(
         files=len(files),

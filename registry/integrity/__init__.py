@@ -2,6 +2,7 @@
 
 sync            the hub's listing of a model -> revisions and files in the catalog
 audit           the rules over all models -> evidence -> statuses
+findings        what the last audit found, read from the catalog
 audit_rules     the rules of the audit, shared weights among them; pure functions of what the catalog holds
 verify          the files of one checkpoint, read again
 verify_order    the files of an order, read again

@@ -27,7 +27,7 @@ from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.integrity.known_issues import record_known_issues
 from seenat.registry.learning_rate import learning_rate
 
-__all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit", "findings"]
+__all__ = ["Audit", "AuditedModel", "CheckpointEvidence", "audit"]
 
 _MAIN = "main"
 
@@ -82,14 +82,6 @@ def audit(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
         added=known_issues.added + change.added,
         withdrawn=known_issues.withdrawn + change.withdrawn,
     )
-
-
-def findings(catalog: Catalog, names: Collection[str] | None = None) -> Audit:
-    """What is stored of audits, of the named models or of all: no rule is applied anew, and nothing is written."""
-    with catalog.database.read() as connection:
-        stored = _stored_models(connection)
-        audited = tuple(_audited(connection, model) for model in stored if names is None or model.name in names)
-    return Audit(models=audited, added=0, withdrawn=0)
 
 
 def _audited(connection: Connection, model: StoredModel) -> AuditedModel:

@@ -22,8 +22,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seenat import Catalog
 from seenat.registry.answer import to_json
+from seenat.registry.columns import Columns
 from seenat.registry.errors import InvalidValue, TooLarge, TooSlow
-from seenat.remote.methods import method_of
+from seenat.remote.methods import columns_of, method_of
 from seenat.remote.parameters import write_value
 from seenat.remote.routes import Route
 from seenat.service.api.documents import Form, Rows, encode, json_bytes, rows_key
@@ -153,8 +154,15 @@ class Answering:
         first = next(blocks, b"")
         return chain([first], blocks)
 
-    def _pages(self, asked: _Asked) -> Iterator[Rows]:
-        """The rows, a page at a time; all pages where no limit was asked for."""
+    def _pages(self, asked: _Asked) -> Iterator[Rows | Columns]:
+        """The rows, a page at a time, or as columns where the catalog gives those; all of them where no limit was asked for."""
+        if (columns := columns_of(asked.route)) is None:
+            return self._pages_of_rows(asked)
+        positional, named = asked.route.arguments(asked.values)
+        blocks: Iterator[Columns] = attrgetter(columns)(self._catalog)(*positional, **named)
+        return blocks
+
+    def _pages_of_rows(self, asked: _Asked) -> Iterator[Rows]:
         values = dict(asked.values)
         follows = bool(asked.route.pages) and "limit" not in values
         if follows:

@@ -15,7 +15,7 @@ from typing import Any
 
 from seenat.registry.printable import printable
 
-__all__ = ["Path", "columns_of", "csv_lines"]
+__all__ = ["Path", "columns_of", "csv_header", "csv_lines", "csv_of_columns"]
 
 Path = tuple[str, ...]
 """The keys that lead to a column's value: `("onset", "step")` for `onset.step`."""
@@ -43,13 +43,24 @@ def _paths(row: Mapping[str, Any], prefix: Path = ()) -> Iterator[Path]:
             yield (*prefix, key)
 
 
-def csv_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[Path], *, header: bool) -> bytes:
+def csv_header(columns: Iterable[Path]) -> bytes:
+    """The line of the names of columns."""
+    return _written([[_text(".".join(path)) for path in columns]])
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]], columns: Iterable[Path]) -> bytes:
     """Lines of rows."""
+    return csv_of_columns([_values(rows, path) for path in columns])
+
+
+def csv_of_columns(columns: Iterable[Sequence[Any]]) -> bytes:
+    """Lines of columns of JSON's values."""
+    return _written(zip(*map(_cells, columns), strict=True))
+
+
+def _written(lines: Iterable[Iterable[Any]]) -> bytes:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    if header:
-        writer.writerow([_text(".".join(path)) for path in columns])
-    writer.writerows(zip(*[_cells(_values(rows, path)) for path in columns], strict=True))
+    csv.writer(out, lineterminator="\r\n").writerows(lines)
     return out.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -64,7 +75,7 @@ def _values(rows: Iterable[Any], path: Path) -> list[Any]:
     return values
 
 
-def _cells(values: list[Any]) -> list[Any]:
+def _cells(values: Sequence[Any]) -> Sequence[Any]:
     return values if set(map(type, values)) <= _NUMBERS else [_cell(value) for value in values]
 
 

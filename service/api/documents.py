@@ -6,10 +6,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 from seenat.registry.answer import TableAnswer
-from seenat.service.api.csv import Path, columns_of, csv_lines
+from seenat.registry.columns import Columns
+from seenat.service.api.csv import Path, columns_of, csv_header, csv_lines, csv_of_columns
+from seenat.service.api.printing import are_numbers, csv_numbers, json_numbers
 
 __all__ = ["Form", "Rows", "encode", "json_bytes", "rows_key"]
 
@@ -44,19 +47,34 @@ def rows_key(answer: Any) -> str | None:
     return answer.table_key() if isinstance(answer, TableAnswer) else None
 
 
-def encode(pages: Iterable[Rows], form: Form) -> Iterator[bytes]:
-    """The rows of pages, a block of bytes at a time."""
-    columns: list[Path] | None = None
-    for page in pages:
-        if form is Form.CSV and columns is None:
-            columns = columns_of(page)
-            yield csv_lines((), columns, header=True)
-        for start in range(0, len(page), _ROWS_A_BLOCK):
-            block = page[start : start + _ROWS_A_BLOCK]
-            if form is Form.JSONL:
-                yield b"".join(json_bytes(row) + b"\n" for row in block)
-            else:
-                yield csv_lines(block, columns or (), header=False)
+def encode(pages: Iterable[Rows | Columns], form: Form) -> Iterator[bytes]:
+    """The rows of pages, a block of bytes at a time; those of the first page tell which columns CSV has."""
+    pages = iter(pages)
+    first = next(pages, [])
+    columns = list(first.values) if isinstance(first, Columns) else columns_of(first)
+    if form is Form.CSV:
+        yield csv_header(columns)
+    for page in chain([first], pages):
+        if isinstance(page, Columns):
+            yield _of_columns(page, form)
+        else:
+            yield from _of_rows(page, columns, form)
+
+
+def _of_rows(page: Rows, columns: list[Path], form: Form) -> Iterator[bytes]:
+    for start in range(0, len(page), _ROWS_A_BLOCK):
+        block = page[start : start + _ROWS_A_BLOCK]
+        yield csv_lines(block, columns) if form is Form.CSV else _json_lines(block)
+
+
+def _of_columns(columns: Columns, form: Form) -> bytes:
+    if are_numbers(columns):
+        return csv_numbers(columns) if form is Form.CSV else json_numbers(columns)
+    return csv_of_columns(columns.lists()) if form is Form.CSV else _json_lines(columns.rows())
+
+
+def _json_lines(rows: Iterable[Any]) -> bytes:
+    return b"".join(json_bytes(row) + b"\n" for row in rows)
 
 
 def _dump(document: Any) -> bytes:

@@ -55,6 +55,7 @@ class Asked:
     answering: Answering
     policy: Policy
     sources: list[Source] = field(default_factory=list)
+    _looked_up: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shows_text(self) -> bool:
@@ -75,8 +76,11 @@ class Asked:
         return document
 
     def look_up(self, path: str, **values: Any) -> Any:
-        """As `ask`, for what decides how a page is made and is not shown itself."""
-        return self._asked(path, values)[0]
+        """As `ask`, for what decides how a page is made and is not shown itself; asked once, however often it is looked up."""
+        key = f"{path} {sorted(values.items())}"
+        if key not in self._looked_up:
+            self._looked_up[key] = self._asked(path, values)[0]
+        return self._looked_up[key]
 
     def _asked(self, path: str, values: Mapping[str, Any]) -> tuple[Any, Source]:
         if path not in self.page.shows:

@@ -142,6 +142,7 @@ if TYPE_CHECKING:
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.jobs.progress.pace import Pace
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
@@ -174,6 +175,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorization.upkeep.recheck import ContestedCell, Recheck
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
     from seenat.models import (
@@ -192,6 +194,7 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Batch, Order, OrderSequence
     from seenat.registry.catalog.status import Evidence
+    from seenat.registry.columns import Columns
     from seenat.registry.errors import (
         CorruptFile,
         CrossSite,
@@ -218,6 +221,7 @@ if TYPE_CHECKING:
         StaleResults,
         StaleSchema,
         StillNeeded,
+        StoreUnavailable,
         SuiteChanged,
         TooLarge,
         TooManyRequests,
@@ -264,36 +268,38 @@ if TYPE_CHECKING:
 
 # fmt: off
 __all__ = [
-    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "AllTraceOptions", "Answer", "Answers", "Audit",
-    "Backup", "BaselineSequence", "Batch", "BatchAnswer", "BatchDispersion", "BatchRange", "BatchTrajectories",
-    "Benchmarks", "BlockRecord", "BrokenCheckpoints", "BrokenSteps", "ByteExtent", "Card", "Catalog",
-    "CatalogVerification", "CellShard", "Changed", "ChangedSequence", "Characters", "Checkpoint", "CheckpointAnswer",
-    "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry", "Claim", "ClassOutcome", "Compaction",
-    "Comparison", "Context", "CorruptFile", "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve",
-    "DatabaseUnavailable", "Deletion", "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier",
-    "EarlierSequence", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
+    "Access", "AccessEntry", "AccessToken", "AdaptiveJob", "Advance", "AllTraceOptions", "Answer", "Answers",
+    "Attached", "AttachedIndex", "AttachedResults", "Audit", "Backup", "BaselineSequence", "Batch", "BatchAnswer",
+    "BatchDispersion", "BatchRange", "BatchTrajectories", "Benchmarks", "BlockRecord", "BrokenCheckpoints",
+    "BrokenSteps", "ByteExtent", "Card", "Catalog", "CatalogVerification", "CellShard", "Changed", "ChangedSequence",
+    "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry",
+    "Claim", "ClassOutcome", "Columns", "Compaction", "Comparison", "ContestedCell", "Context", "CorruptFile",
+    "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion",
+    "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "Estimate",
+    "EstimateOptions", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
     "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
-    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "HubUnavailable", "ImportedScores", "ImportedSet",
-    "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery",
-    "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept",
-    "Label", "LabelDeletion", "LabelValue", "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn",
-    "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
-    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
-    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotFound", "NotIndexed", "NotMeasured",
-    "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderSequence", "OrderVerification",
-    "OutOfMemory", "OutOfScope", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
-    "ProtocolName", "Provenance", "RateAt", "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer",
-    "RemoteCatalog", "Repeat", "Repeats", "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer",
-    "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures",
-    "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest",
-    "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoredResult", "Studies",
-    "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer",
-    "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced",
-    "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint",
-    "UnknownJob", "UnknownLabel", "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence",
-    "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Which",
-    "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open",
-    "read_manifest", "restore", "upgrade", "write_table",
+    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "GpuTime", "HereTime", "HubUnavailable", "ImportEntry",
+    "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod",
+    "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer",
+    "JobFailed", "JobWorker", "Kept", "Label", "LabelDeletion", "LabelValue", "LearningRate", "MeasuredBy",
+    "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver",
+    "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed",
+    "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom",
+    "NotAttached", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset",
+    "Onsets", "Order", "OrderSequence", "OrderVerification", "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages",
+    "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "Rate", "RateAt", "Recheck",
+    "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats",
+    "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions",
+    "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
+    "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer",
+    "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
+    "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile",
+    "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing",
+    "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownLabel", "UnknownModel",
+    "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken",
+    "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Volumes", "Which", "Withheld", "Worked",
+    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
+    "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -303,17 +309,18 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 
 
-def open(url: str | Path | None = None, *, talk: Callable[[str], None] | None = None) -> Catalog:
+def open(url: str | Path | None = None, *, talk: Callable[[str], None] | None = None, threads: int = 2) -> Catalog:
     """Open the catalog at `url`: a SQLAlchemy URL, the path of a SQLite file, or that of a folder that holds `catalog.sqlite`.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
-    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that.
+    does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that. `threads` is how many ask at the same
+    time: so many connections to PostgreSQL are kept open, and more threads wait for none but make their own each time.
 
     Raises `StaleSchema` when the catalog was made by another version and `DatabaseUnavailable` when it cannot be reached.
     """
     from seenat.catalog import open_catalog
 
-    return open_catalog(url, talk or (lambda _: None))
+    return open_catalog(url, talk or (lambda _: None), threads)
 
 
 def connect(url: str, token: str | None = None) -> RemoteCatalog:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
-    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.published.importer import ImportedSet, RemovedSet
     from seenat.memorization.queries.batches import BatchTrajectories
     from seenat.memorization.queries.onsets import Onsets
     from seenat.memorization.queries.passages import Passages
@@ -75,7 +75,7 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
     ) -> MemorizeAnswer:
         """Measure what each checkpoint has memorized of the sequences it has seen; a call again continues or does nothing.
 
-        steps="all"           checkpoints: "all", or a list of steps
+        steps="all"           checkpoints: "all", a list of steps, or text such as "1,2,64:128,last"
         sequences=None        a range, as `SequenceRange` or "START:STOP"; None for all
         sample=None, seed=0   this many of them, drawn at random with this seed
         unseen=False          also measure sequences that a checkpoint had not seen yet
@@ -91,14 +91,21 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
         allow_suspect=False   also measure checkpoints that may hold other weights
         device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
+        faster=False          take the exact job for an adaptive one, and float32 for a rechecked type, where these are faster
         name=None, note=None  what the job is called, and what else there is to say of it
         submit=False          only plan the job, for `work` to measure
-        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
-        workers=None          how many; None for one a GPU of this machine, or one task
+        priority=None         workers take jobs of a greater one first; None for 0, or for what the job has
+        same_device=False     measure all of it on one kind of device, and refuse others
+        runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted;
+                              "ray": by actors of a cluster
+        workers=None          how many; None for one a GPU, one task, or as many as the cluster has room for
         script=None           write Slurm's script to this file and submit nothing
+        force=False           let the script replace a file
+        address=None          Ray's cluster; None for that of RAY_ADDRESS, or one of this machine
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
+        Before a job exists, raises what is missing for it: `MissingExtra`, `NoRoom`, `HubUnavailable`.
         """
         from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
 
@@ -151,7 +158,7 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
         chosen = self._model(model)
         if isinstance(sequences, str):
             sequences = parse_sequences(sequences, chosen.order.sequences.stop)
-        return passages(self._registry, chosen, sequences, None if step is None else number_of(step, "step"), protocol)
+        return passages(self._registry, chosen, sequences, self._step(chosen, step), protocol)
 
     def why(
         self,
@@ -167,9 +174,8 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
         """
         from seenat.memorization.queries.provenance import provenance
 
-        return provenance(
-            self._registry, self._model(model), number_of(step, "step"), number_of(sequence, "sequence"), protocol
-        )
+        chosen = self._model(model)
+        return provenance(self._registry, chosen, chosen.step_number(step), number_of(sequence, "sequence"), protocol)
 
     @property
     def which(self) -> Which:
@@ -252,6 +258,15 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
         )
         return Answers(sets)
 
+    def remove_import(self, name: str, *, yes: bool = False) -> RemovedSet:
+        """Remove published results by the name that `import_results` gave them; without `yes`, only say what would go.
+
+        `import_history` keeps who did it and when. Raises `NotMeasured` with the names that there are.
+        """
+        from seenat.memorization.published.importer import remove_imported
+
+        return remove_imported(self._registry, name, yes=yes)
+
     @property
     def access(self) -> Access:
         """Tokens with which a service lets the catalog be written: `create_token`, `tokens`, `revoke_token`, `log`."""
@@ -279,11 +294,11 @@ class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keep
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | Path | None, talk: Callable[[str], None]) -> Catalog:
+def open_catalog(url: str | Path | None, talk: Callable[[str], None], threads: int) -> Catalog:
     """Open the catalog at `url`; `seenat.open` says what that may be."""
     from seenat.registry.open import open_catalog as open_registry
 
-    return Catalog(open_registry(None if url is None else str(url), talk))
+    return Catalog(open_registry(None if url is None else str(url), talk, threads))
 
 
 def _silent(_done: int, _all: int) -> None: ...

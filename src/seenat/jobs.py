@@ -1,10 +1,10 @@
-"""The part of the public catalog about stored jobs and what they measured: planning, watching, working, cancelling."""
+"""The part of the public catalog about stored jobs and what they measured: planning, watching, working, pausing, cancelling."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Unpack
 
 from seenat.lookups import Lookups, number_of
@@ -12,11 +12,14 @@ from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.estimate.answers import Estimate
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.queries.measured import MeasuredProtocol
+    from seenat.memorization.upkeep.recheck import Recheck
     from seenat.memorize import JobAnswer, MemorizeAnswer, SubmitOptions
+    from seenat.preflight import EstimateOptions
     from seenat.registry.catalog.models import Model
 
 __all__ = ["Jobs"]
@@ -34,6 +37,25 @@ class Jobs(Lookups):
 
         request = MemorizeRequest(**options, submit=True)
         return run_request(self._registry, self._model(model), request, MemorizeObserver())
+
+    def estimate(self, *models: str | Model, **options: Unpack[EstimateOptions]) -> Answers[Estimate]:
+        """What measuring each of some models costs: cells, bytes, time here and on GPUs; nothing is stored or fetched.
+
+        The options that `memorize` has too are described there. Beside them:
+
+        gpus=("H200", "A100")  GPUs by name: H200, H100, A100, L40S
+        workers=1              how many of one kind there are; several numbers, as a list, give several answers
+        share_of_peak=0.4      of what their data sheets say
+        hub_bytes=1e9          a second that come from hubs, for all workers together
+        price_per_hour=None    of one GPU; in whatever it is given, so is the answer
+        calibrate=False        run the engine for a second where no earlier job of the catalog tells how fast it is here
+        check=False            also tell what a job needs and this machine lacks: packages, room on its disks
+
+        Raises as `memorize` does for what cannot be measured.
+        """
+        from seenat.preflight import estimates
+
+        return estimates(self._registry, self._models(models), options)
 
     def watch(self, id_: int | Job | JobAnswer, *, seconds: float = 1.0) -> Iterator[Job]:
         """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.
@@ -106,6 +128,66 @@ class Jobs(Lookups):
         from seenat.memorization.jobs.changes import cancel_job
 
         return cancel_job(self._registry, _number(id_))
+
+    def pause(self, id_: int | Job | JobAnswer) -> Job:
+        """Pause a job and return it; whoever works at it commits what is measured and takes no further shard until `resume`.
+
+        A finished or cancelled job stays so. Raises `UnknownJob`.
+        """
+        from seenat.memorization.jobs.changes import pause_job
+
+        return pause_job(self._registry, _number(id_))
+
+    def resume(self, id_: int | Job | JobAnswer) -> Job:
+        """Let workers take shards of a paused job again, and return it; raises `UnknownJob`."""
+        from seenat.memorization.jobs.changes import resume_job
+
+        return resume_job(self._registry, _number(id_))
+
+    def prioritize(self, id_: int | Job | JobAnswer, priority: int) -> Job:
+        """Let workers take a job before those of a smaller priority, and return it; those at work go over after their shard.
+
+        Raises `UnknownJob`, and `InvalidValue` beyond -1,000 to 1,000.
+        """
+        from seenat.memorization.jobs.changes import prioritize_job
+
+        return prioritize_job(self._registry, _number(id_), priority)
+
+    def retry(self, id_: int | Job | JobAnswer) -> Job:
+        """Let the failed shards of a job be tried again, those in quarantine too, and return it; raises `UnknownJob`."""
+        from seenat.memorization.jobs.changes import retry_job
+
+        return retry_job(self._registry, _number(id_))
+
+    def recheck(
+        self,
+        model: str | Model,
+        *,
+        sample: int = 256,
+        seed: int = 0,
+        device: str | None = None,
+        protocol: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Recheck:
+        """Measure a sample of what other kinds of devices measured again on this one, and say which values differ.
+
+        `progress` gets (cells asked for, cells compared). Nothing is changed. Raises `NotMeasured`, and `InvalidValue` for a
+        device that is not there.
+        """
+        from seenat.memorization.engine.transformers.loading import check_device
+        from seenat.memorization.upkeep.recheck import recheck
+
+        if device is not None:
+            check_device(device)
+        return recheck(
+            self._registry,
+            self._model(model),
+            sample=sample,
+            seed=seed,
+            device=device,
+            protocol=protocol,
+            progress=progress or (lambda *_: None),
+        )
 
     def _changes(self, job: Job, seconds: float) -> Iterator[Job]:
         from seenat.memorization.jobs.status import find_job

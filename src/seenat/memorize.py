@@ -13,23 +13,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from seenat.preflight import (
+    Chosen,
+    adaptive_request,
+    check_ready,
+    chosen_selection,
+    chosen_steps,
+    estimate_chosen,
+    protocols_of,
+    slow_adaptive,
+    slow_type,
+)
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
+    from seenat.memorization.estimate.answers import Estimate
     from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.choose import ClusterRequest
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
-    from seenat.memorization.protocol.protocol import Protocol
-    from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
@@ -55,6 +64,12 @@ class MemorizeObserver:
 
     def left_out(self, checkpoints: tuple[Checkpoint, ...]) -> None:
         """Checkpoints that are not measured, because their files cannot be trusted."""
+
+    def does_not_pay(self, reason: str) -> None:
+        """Why something that was asked for is not done, and what is done instead."""
+
+    def estimated(self, estimate: Estimate) -> None:
+        """What a job would cost that does not exist yet; raising here keeps it from being made."""
 
     def adaptive_planned(self, planned: AdaptiveJob) -> None:
         """An adaptive job, before any of it is run."""
@@ -91,20 +106,25 @@ class SubmitOptions(TypedDict, total=False):
     allow_suspect: bool
     name: str | None
     note: str | None
+    priority: int | None
+    same_device: bool
 
 
 class MemorizeOptions(SubmitOptions, total=False):
     """The options of `Catalog.memorize`, for programs that pass them on."""
 
     adaptive: bool
-    coarse: int | Iterable[int | str] | None
+    coarse: int | str | Iterable[int | str] | None
     audit: int | None
     device: str | None
     keep_checkpoints: int | None
+    faster: bool
     submit: bool
     runner: str | None
     workers: int | None
     script: str | Path | None
+    force: bool
+    address: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +143,22 @@ class MemorizeRequest:
     eos: str | None = None
     dtype: str = "float32"
     adaptive: bool = False
-    coarse: int | Iterable[int | str] | None = None
+    coarse: int | str | Iterable[int | str] | None = None
     audit: int | None = None
     allow_suspect: bool = False
     device: str | None = None
     keep_checkpoints: int | None = None
     name: str | None = None
     note: str | None = None
+    faster: bool = False
+    priority: int | None = None
+    same_device: bool = False
     submit: bool = False
     runner: str | None = None
     workers: int | None = None
     script: str | Path | None = None
+    force: bool = False
+    address: str | None = None
 
     @property
     def is_only_planned(self) -> bool:
@@ -146,33 +171,27 @@ class MemorizeRequest:
         from seenat.memorization.jobs.runners.choose import ClusterRequest
 
         return ClusterRequest(
-            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+            workers=self.workers,
+            device=self.device,
+            keep_checkpoints=self.keep_checkpoints,
+            script=self.script,
+            force=self.force,
         )
 
-    def protocols(self, model: Model) -> tuple[Protocol, ...]:
-        """One for every prompt length with every continuation length."""
-        from seenat.memorization.protocol.protocol import Protocol
-
-        return tuple(
-            Protocol.default_for(
-                model.order.eos_id,
-                self.measure,
-                self.eos,
-                prompt=prompt,
-                continuation=continuation,
-                offset=self.offset,
-                dtype=self.dtype,
-            )
-            for prompt, continuation in product(_lengths(self.prompt), _lengths(self.continuation))
+    def chosen(self, model: Model) -> Chosen:
+        """What is to be measured of a model."""
+        steps, left_out = chosen_steps(model, self.steps, allow_suspect=self.allow_suspect)
+        return Chosen(
+            selection=chosen_selection(model, steps, self.sequences, self.sample, self.seed, self.unseen),
+            protocols=protocols_of(
+                model, self.measure, self.eos, self.prompt, self.continuation, self.offset, self.dtype
+            ),
+            left_out=left_out,
+            adaptive=adaptive_request(model, self.coarse, self.audit) if self.adaptive else None,
+            keep_checkpoints=self.keep_checkpoints,
+            device=self.device,
+            allow_suspect=self.allow_suspect,
         )
-
-    def selection(self, model: Model, steps: tuple[int, ...]) -> Selection:
-        """Which sequences are measured at these steps."""
-        from seenat.memorization.protocol.selection import Selection
-
-        whole = model.order.sequences
-        chosen = SequenceRange.parse(self.sequences, whole.stop) if isinstance(self.sequences, str) else self.sequences
-        return Selection(steps=steps, sequences=chosen or whole, sample=self.sample, seed=self.seed, unseen=self.unseen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,28 +235,31 @@ def run_request(
 ) -> MemorizeAnswer:
     """Plan what a request asks for, or find the jobs that were planned for it before, and measure what is left of them."""
     from seenat.memorization.engine.transformers.loading import check_device
-    from seenat.memorization.jobs.changes import check_label
+    from seenat.memorization.jobs.changes import check_label, check_priority
     from seenat.memorization.jobs.runners.choose import check_runner, hand_to_slurm
 
     check_label(request.name, request.note)
-    check_runner(request.runner, request.workers, request.script)
+    check_priority(request.priority)
+    check_runner(request.runner, request.workers, request.script, request.address)
     if request.is_only_planned and request.adaptive:
         raise InvalidValue(
             "An adaptive job cannot be submitted, since its second part depends on what the first finds; run it instead."
         )
     if not request.adaptive and (request.coarse, request.audit) != (None, None):
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
-    if request.device is not None and request.runner != "slurm":  # What a cluster has is not known here.
+    if request.device is not None and request.runner not in ("slurm", "ray"):  # What a cluster has is not known here.
         check_device(request.device)
-    selection = request.selection(model, _steps(model, request, observer))
-    protocols = request.protocols(model)
-    if request.adaptive:
-        return _run_adaptively(catalog, model, request, protocols, selection, observer)
+    chosen = request.chosen(model)
+    if chosen.left_out:
+        observer.left_out(chosen.left_out)
+    request, chosen = _faster(model, request, chosen, observer)
+    _look_ahead(catalog, model, request, chosen, observer)
+    if chosen.adaptive is not None:
+        return _run_adaptively(catalog, model, request, chosen, observer)
     from seenat.memorization.jobs.plan import plan_jobs
 
-    jobs = _labelled(
-        catalog, request, plan_jobs(catalog, model, protocols, selection, allow_suspect=request.allow_suspect)
-    )
+    planned = plan_jobs(catalog, model, chosen.protocols, chosen.selection, allow_suspect=request.allow_suspect)
+    jobs = _labelled(catalog, request, planned)
     if request.is_only_planned:
         jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
         if request.runner == "slurm":
@@ -246,25 +268,50 @@ def run_request(
     return MemorizeAnswer(jobs=_run(catalog, jobs, request, request.keep_checkpoints, observer))
 
 
+def _faster(
+    model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
+) -> tuple[MemorizeRequest, Chosen]:
+    """The request with what does not pay left out, where a faster way is wanted; the observer hears why."""
+    if not request.faster or request.is_only_planned:
+        return request, chosen
+    if reason := slow_type(chosen):
+        observer.does_not_pay(f"{reason} It is measured in float32.")
+        request = replace(request, dtype="float32")
+    if reason := slow_adaptive(model, chosen):
+        observer.does_not_pay(f"{reason} The exact job is taken.")
+        request = replace(request, adaptive=False, coarse=None, audit=None)
+    return request, request.chosen(model)
+
+
+def _look_ahead(
+    catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
+) -> None:
+    """Before a job exists: the observer hears what it costs, and may raise; what is missing is raised."""
+    from seenat.memorization.jobs.plan import are_planned
+
+    known = are_planned(catalog, model, chosen.protocols, chosen.selection, allow_suspect=chosen.allow_suspect)
+    if known and chosen.adaptive is None:
+        return
+    estimated = estimate_chosen(catalog, model, chosen)
+    observer.estimated(estimated)
+    if not request.is_only_planned:
+        check_ready(catalog, model, chosen, estimated)
+
+
 def _run_adaptively(
-    catalog: RegistryCatalog,
-    model: Model,
-    request: MemorizeRequest,
-    protocols: tuple[Protocol, ...],
-    selection: Selection,
-    observer: MemorizeObserver,
+    catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
 ) -> MemorizeAnswer:
     from seenat.memorization.adaptive.adaptive_job import plan_adaptive, run_adaptive
     from seenat.memorization.jobs.runners.local import cache_quota
 
-    if len(protocols) > 1:
+    if len(chosen.protocols) > 1:
         raise InvalidValue("An adaptive job has one prompt length and one continuation length; name one of each.")
     planned = plan_adaptive(
         catalog,
         model,
-        protocols[0],
-        selection,
-        coarse=_coarse(model, request.coarse),
+        chosen.protocols[0],
+        chosen.selection,
+        coarse=None if chosen.adaptive is None else chosen.adaptive.coarse,
         audit=request.audit,
         seed=request.seed,
         allow_suspect=request.allow_suspect,
@@ -283,11 +330,15 @@ def _run_adaptively(
 
 
 def _labelled(catalog: RegistryCatalog, request: MemorizeRequest, jobs: tuple[Job, ...]) -> tuple[Job, ...]:
-    """Jobs with the name and the note that were asked for."""
-    from seenat.memorization.jobs.changes import label_jobs
+    """Jobs with the name, the note and the priority that were asked for, on one kind of device where that was."""
+    from seenat.memorization.jobs.changes import label_jobs, prioritize_jobs
+    from seenat.memorization.jobs.runners.one_device import ask_for_one_device
     from seenat.memorization.jobs.status import find_job
 
     label_jobs(catalog, [job.id for job in jobs], request.name, request.note)
+    prioritize_jobs(catalog, [job.id for job in jobs], request.priority)
+    if request.same_device:
+        ask_for_one_device(catalog.database, jobs)
     return tuple(find_job(catalog, job.id) for job in jobs)
 
 
@@ -300,7 +351,6 @@ def _run(
 ) -> tuple[Job, ...]:
     """Measure what is left of jobs over the same cells; what of them is lost is measured again."""
     from seenat.memorization.jobs.runners.local import run_jobs
-    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
 
     jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
     for job in jobs:
@@ -309,10 +359,7 @@ def _run(
         return jobs
     with observer.running(jobs) as progress:
         if request.runner is not None:
-            options = ProcessOptions(
-                workers=request.workers, device=request.device, keep_checkpoints=request.keep_checkpoints
-            )
-            return run_by_processes(catalog, jobs, options, progress)
+            return _run_by_others(catalog, jobs, request, progress)
         return run_jobs(
             catalog,
             jobs,
@@ -321,6 +368,20 @@ def _run(
             look_for_lost=False,  # That is done above.
             progress=progress,
         )
+
+
+def _run_by_others(
+    catalog: RegistryCatalog, jobs: tuple[Job, ...], request: MemorizeRequest, progress: Callable[[Advance], None]
+) -> tuple[Job, ...]:
+    from seenat.memorization.jobs.runners.local_processes import ProcessOptions, run_by_processes
+    from seenat.memorization.jobs.runners.ray_cluster.run import RayOptions, run_by_ray
+
+    device, keep = request.device, request.keep_checkpoints
+    if request.runner == "local":
+        by_processes = ProcessOptions(workers=request.workers, device=device, keep_checkpoints=keep)
+        return run_by_processes(catalog, jobs, by_processes, progress)
+    by_ray = RayOptions(address=request.address, workers=request.workers, device=device, keep_checkpoints=keep)
+    return run_by_ray(catalog, jobs, by_ray, progress)
 
 
 def _with_lost_opened(catalog: RegistryCatalog, job: Job, observer: MemorizeObserver) -> Job:
@@ -332,27 +393,3 @@ def _with_lost_opened(catalog: RegistryCatalog, job: Job, observer: MemorizeObse
         return job
     observer.reopened(job, lost)
     return find_job(catalog, job.id)
-
-
-def _steps(model: Model, request: MemorizeRequest, observer: MemorizeObserver) -> tuple[int, ...]:
-    """The steps that are named, ascending; `all` are those whose checkpoints can be trusted."""
-    from seenat.memorization.jobs.plan_checks import runnable_steps
-
-    if not isinstance(request.steps, str):
-        return tuple(sorted({model.checkpoint(step).step for step in request.steps}))
-    if request.steps != "all":
-        raise InvalidValue(f"steps is 'all' or a list of steps, not {request.steps!r}.")
-    steps, left_out = runnable_steps(model, allow_suspect=request.allow_suspect)
-    if left_out:
-        observer.left_out(left_out)
-    return steps
-
-
-def _coarse(model: Model, coarse: int | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
-    if coarse is None or isinstance(coarse, int):
-        return coarse
-    return tuple(sorted({model.checkpoint(step).step for step in coarse}))
-
-
-def _lengths(lengths: int | Iterable[int]) -> tuple[int, ...]:
-    return (lengths,) if isinstance(lengths, int) else tuple(sorted(set(lengths)))

@@ -81,7 +81,7 @@ class Suites(Lookups):
 
     def findings(self, *models: str | Model) -> Audit:
         """What the last audit found of these models, or of all; nothing is written, so none of it is new."""
-        from seenat.registry.integrity.audit import findings
+        from seenat.registry.integrity.findings import findings
 
         return findings(self._registry, {model.name for model in self._models(models)} if models else None)
 
@@ -95,7 +95,8 @@ class Suites(Lookups):
         from seenat.registry.integrity.verify import local_folder, verify_checkpoint
 
         run = self._model(model)
-        named = [run.checkpoint(step) for step in steps]
+        typed = [one for step in steps for one in (run.schedule.parse_saved(step) if isinstance(step, str) else [step])]
+        named = [run.checkpoint(step) for step in typed]
         chosen = named or [saved for saved in run.checkpoints if local_folder(run, saved) is not None]
         if not chosen:
             raise UnknownCheckpoint(

@@ -49,6 +49,8 @@ def writable(pocket_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     path = tmp_path_factory.mktemp("written") / "catalog.sqlite"
     with closing(sqlite3.connect(pocket_path)) as original, closing(sqlite3.connect(path)) as copy:
         original.backup(copy)
+    # What is valid reads them, whatever a request is made of.
+    path.with_name("catalog.sqlite.indexes").symlink_to(f"{pocket_path}.indexes", target_is_directory=True)
     limits = Limits(requests_per_second=0, look_seconds=0.05, ping_seconds=0.15, body_seconds=0.5)
     with running(ServiceSettings(url=str(path), limits=limits)) as started:
         yield Writable(started, tokens_of(started.catalog))

@@ -6,20 +6,25 @@ import csv
 import io
 import json
 import tracemalloc
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from support.addresses import address, ask
+from support.addresses import address, ask, values_of
 from support.served import Serve, Served
 
 import seenat
 from seenat.registry.answer import to_json
+from seenat.registry.columns import Columns
+from seenat.remote.methods import columns_of as columns_method_of
 from seenat.remote.routes import ROUTES, Route
-from seenat.service.api.csv import columns_of, csv_lines
-from seenat.service.api.documents import Form, encode
+from seenat.service.api.csv import columns_of, csv_header, csv_lines
+from seenat.service.api.documents import Form, encode, rows_key
 from seenat.service.api.kept import Encoded, KeptAnswers
 from seenat.service.api.openapi import describe_api
+from seenat.service.api.printing import are_numbers
 
 FIRST = "/api/v1/models/pocket-230k/which/first"
 
@@ -124,13 +129,12 @@ def test_a_list_without_a_limit_is_read_to_its_end(served: Served) -> None:
 
 def test_cells_that_begin_a_formula_are_text() -> None:
     rows = [{"name": text} for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain", 'a,"b"\n')]
-    lines = csv_lines(rows, [("name",)], header=True).decode()
-    cells = [row["name"] for row in csv.DictReader(io.StringIO(lines, newline=""))]
+    lines = csv_lines(rows, [("name",)]).decode()
+    cells = [row["name"] for row in csv.DictReader(io.StringIO(f"name\r\n{lines}", newline=""))]
     assert cells == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\\r=1", "plain", 'a,"b"\n']
     assert csv_lines(
         [{"n": -1, "f": -0.5, "b": True, "x": None, "l": [1, 2]}],
         [(name,) for name in "nfbxl"],
-        header=False,
     ) == (b'-1,-0.5,true,,"[1, 2]"\r\n')
 
 
@@ -138,7 +142,48 @@ def test_what_only_some_rows_have_is_a_column() -> None:
     rows: list[dict[str, Any]] = [{"a": None, "b": {}}, {"a": {"x": 1, "y": {"z": "=2"}}}, {"c": 3}]
     columns = columns_of(rows)
     assert columns == [("b",), ("a", "x"), ("a", "y", "z"), ("c",)]
-    assert csv_lines(rows, columns, header=True).decode().splitlines() == ["b,a.x,a.y.z,c", "{},,,", ",1,'=2,", ",,,3"]
+    assert (csv_header(columns) + csv_lines(rows, columns)).decode().splitlines() == [
+        "b,a.x,a.y.z,c",
+        "{},,,",
+        ",1,'=2,",
+        ",,,3",
+    ]
+
+
+@pytest.mark.parametrize("form", [Form.CSV, Form.JSONL])
+@pytest.mark.parametrize("route", [route for route in ROUTES if columns_method_of(route)], ids=lambda route: route.name)
+def test_columns_are_the_bytes_of_rows(served: Served, route: Route, form: Form) -> None:
+    """What is sent as columns, whole and a part of it, beside the library's own rows."""
+    values = values_of(route) | ({"limit": 100_000} if route.pages else {})
+    positional, named = route.arguments(values)
+    answer = attrgetter(route.method)(served.catalog)(*positional, **named)
+    rows = answer.to_json()[rows_key(answer)]
+    asked = address(route).replace("?", f"{form.suffix}?", 1)
+    assert len(rows) > 2 or route.method == "which.relearned"
+    assert served.http.get(asked).content == b"".join(encode([rows], form))
+    if rows and route.pages:
+        place = (rows[1].get("onset", {}).get("step"), rows[1]["sequence"])[-route.pages :]
+        after = ":".join(map(str, place))
+        part = served.http.get(f"{asked}&limit=1&after={after}")
+        assert part.content == b"".join(encode([rows[2:3]], form))
+
+
+@pytest.mark.parametrize("form", [Form.CSV, Form.JSONL])
+def test_numbers_are_printed_as_python_prints_them(form: Form) -> None:
+    edges = [0, 9, 10, 99, 100, 4_294_967_295, 4_294_967_296, 2**63 - 1]
+    null = np.ma.MaskedArray(np.arange(8), mask=np.arange(8) % 3 == 1)
+    columns = Columns(
+        {
+            ("wide",): np.array(edges),
+            ("a", "null"): null,
+            ("a", "none"): np.ma.MaskedArray(np.zeros(8, np.int64), mask=True),
+            ("a", "b", "flag"): np.arange(8) % 2 == 0,
+            ("narrow",): np.arange(8, dtype=np.uint8),
+        }
+    )
+    for shown in (columns, columns[3:4], Columns({**columns.values, ("signed",): np.arange(-4, 4)})):
+        assert are_numbers(shown) == (len(shown.values) == 5)
+        assert b"".join(encode([shown], form)) == b"".join(encode([[*shown.rows()]], form))
 
 
 @pytest.mark.parametrize("form", [Form.CSV, Form.JSONL])

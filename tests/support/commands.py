@@ -34,10 +34,16 @@ METHODS = {
     "label": seenat.Catalog.label,
     "labels": seenat.Catalog.labels,
     "unregister": seenat.Catalog.unregister,
+    "estimate": seenat.Catalog.estimate,
     "results": seenat.Catalog.results,
     "jobs": seenat.Catalog.jobs,
     "job": seenat.Catalog.job,
     "cancel": seenat.Catalog.cancel,
+    "pause": seenat.Catalog.pause,
+    "resume": seenat.Catalog.resume,
+    "prioritize": seenat.Catalog.prioritize,
+    "retry": seenat.Catalog.retry,
+    "recheck": seenat.Catalog.recheck,
     "worker": seenat.Catalog.work,
     "trajectory": seenat.Catalog.trajectory,
     "trajectories": seenat.Catalog.trajectories,
@@ -90,18 +96,21 @@ METHODS = {
     "db restore": seenat.restore,
     "db verify": seenat.Catalog.verify_stored,
     "gc": seenat.Catalog.garbage,
+    "attach": seenat.Catalog.attach,
+    "import history": seenat.Catalog.import_history,
     "trace": seenat.Catalog.trace,
     "generate": seenat.Catalog.generate,
 }
 
 
 WRITE_OR_COMPUTE = {
+    *("attach", "import history"),
     *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
     *("delete label", "label"),
     *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
     *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),
-    *("influence", "memorize", "register", "sync", "token create", "token list", "token log", "token revoke"),
-    *("unregister", "verify", "worker"),
+    *("influence", "memorize", "pause", "prioritize", "recheck", "register", "resume", "retry", "sync"),
+    *("token create", "token list", "token log", "token revoke", "unregister", "verify", "worker"),
 }
 """Commands that write, load a checkpoint, or read what no request may make a service read."""
 

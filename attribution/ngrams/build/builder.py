@@ -29,6 +29,8 @@ from seenat.attribution.ngrams.index_table import (
     shards_of,
 )
 from seenat.attribution.ngrams.keys import LARGEST_BITS, position_bits
+from seenat.attribution.ngrams.stored import bring_ranks, put_ranks, put_shard
+from seenat.registry import settings
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import InvalidValue, UnknownOrder
@@ -36,6 +38,8 @@ from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
+from seenat.registry.storage.regular import is_regular
+from seenat.registry.storage.stores.place import check_store_url
 from seenat.registry.units import BatchRange, SequenceRange, uncovered
 
 __all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "rebuild"]
@@ -101,6 +105,7 @@ def _build(
     progress: Callable[[int], None],
 ) -> None:
     folder = indexes_folder(database)
+    bring_ranks(index, folder / index.folder)
     recipe = ShardRecipe(
         window=index.window,
         bits=index.bits,
@@ -112,12 +117,16 @@ def _build(
     requests = [ShardRequest(shard_name(part), part) for part in shards]
     keys = sum(map(len, shards)) * order.geometry.tokens_per_sequence // index.window
     for built in build_shards(task, requests, workers or os.cpu_count() or 1, worker_environment(keys), progress):
-        state = state_of(task.folder / shard_name(built.sequences))
+        file = task.folder / shard_name(built.sequences)
+        state = state_of(file)
+        put_shard(index, built, file)
         with database.write() as connection:
             add_shard(connection, index, built, state)
     with database.read() as connection:
         recorded = shards_of(connection, index)
-    write_directory(task.folder, [shard.of(index, task.folder) for shard in recorded])
+    files = [shard.of(index, task.folder) for shard in recorded]
+    if all(is_regular(file.path) for file in files):  # Other machines may have built some, and put them into the store.
+        write_directory(task.folder, files)
 
 
 class _Counter:
@@ -162,7 +171,10 @@ def _ensure_index(database: Database, order: Order, request: BuildRequest, seque
         raise InvalidValue(
             f"A shard holds at most {1 << LARGEST_BITS:,} ids, not {ids:,}; take fewer batches with --shard-batches."
         )
-    digest = write_ranks(indexes_folder(database) / folder_name(order.digest, window), _ranks(order, sequences))
+    folder = indexes_folder(database) / folder_name(order.digest, window)
+    digest = write_ranks(folder, _ranks(order, sequences))
+    if (store := settings.indexes_store()) is not None:
+        put_ranks(store := check_store_url(store), folder, digest)
     with database.write() as connection:
         return add_index(
             connection,
@@ -172,6 +184,7 @@ def _ensure_index(database: Database, order: Order, request: BuildRequest, seque
             fingerprints=bool(request.fingerprints),
             shard_sequences=shard_sequences,
             ranks_digest=digest,
+            store=store,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from seenat.attribution.ngrams.index_table import (
     shard_name,
     shards_of,
 )
+from seenat.attribution.ngrams.stored import held_shard
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
+from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import FileState, state_of
+from seenat.registry.storage.regular import is_regular
 from seenat.registry.units import SequenceRange
 
 __all__ = ["DamagedShard", "verify_indexes"]
@@ -47,7 +51,10 @@ def verify_indexes(
     for done, (index, shard) in enumerate(pairs):
         progress(done, len(pairs))
         path = indexes_folder(database) / index.folder / shard_name(shard.sequences)
-        fault, state = _read(path, shard)
+        if index.store is not None and not is_regular(path):
+            fault, state = _fetched(index, shard, path), None
+        else:
+            fault, state = _read(path, shard)
         if fault is not None:
             damaged.append((index, _described(index, shard, path, fault)))
         elif state is not None and state != shard.state:
@@ -62,6 +69,16 @@ def verify_indexes(
 
 def _described(index: IndexRecord, shard: ShardRecord, path: Path, fault: str) -> DamagedShard:
     return DamagedShard(window=index.window, sequences=shard.sequences, file=str(path), fault=fault)
+
+
+def _fetched(index: IndexRecord, shard: ShardRecord, path: Path) -> str | None:
+    """What is wrong with a shard that lies in a store and not on this machine, by fetching it."""
+    try:
+        with ExitStack() as stack:
+            held_shard(stack, index, shard, path)
+    except CorruptFile as error:
+        return str(error).rstrip(".")
+    return None
 
 
 def _read(path: Path, shard: ShardRecord) -> tuple[str | None, FileState | None]:

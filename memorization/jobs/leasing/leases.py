@@ -1,7 +1,14 @@
 """Leases: which run works on which shards of some jobs.
 
-A lease is a row that says who holds a shard and until when, by the database's clock. It lasts a minute and is renewed four times
-in it by a thread, however long a shard takes. It is void when it has run out, and at once where its process is known to be gone.
+A lease is a row that says who holds a shard and until when, by the database's clock. It lasts 40 seconds and is renewed four
+times in it by a thread, however long a shard takes. It is void when it has run out, and at once where its process is known to be
+gone: whoever else works at the job, or begins to, then frees the shard, so that it is taken over within a minute.
+
+A shard that is freed so has cost a worker, whatever the reason. That is counted and written down, and at the fifth time the shard
+is left alone (`shard_table`), with all of its checkpoint where nothing of that was measured.
+
+A lease may be lost when PostgreSQL dies within a second of it (it is not *durable*): then somebody else may be given the shard with
+the same number, so that the owner's name, which no two runs share, counts beside it.
 
 Leases save work; the *fence* keeps order. Each lease of a shard has a number, one larger than the one before, and a commit
 is made only under the shard's newest one (`shard_writer`). So a process that slept through the end of its lease commits nothing
@@ -14,42 +21,48 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
 from seenat.memorization.jobs.leasing.heartbeat import Heartbeat
+from seenat.memorization.jobs.leasing.lost_workers import free_dead, give_up, is_dead
+from seenat.memorization.jobs.leasing.open_jobs import has_greater, has_open_jobs
 from seenat.memorization.jobs.leasing.owners import Owner, live_here
 from seenat.memorization.jobs.leasing.worker_table import add_worker, remove_workers, renew_worker, workers_of
 from seenat.memorization.jobs.shard_table import (
     ShardLease,
     fail_shards,
-    has_open_jobs,
+    failed_come_first,
+    has_open_blocks,
     lease_block,
     leases_at,
-    open_blocks,
+    next_block,
     open_steps,
-    owners,
     release_shards,
     renew_shards,
     reopen_failed,
 )
 from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database
-from seenat.registry.errors import SeenatError
+from seenat.registry.errors import OutOfMemory, SeenatError, Unreachable
 from seenat.registry.printable import in_a_sentence
 
 __all__ = ["LEASE_SECONDS", "ShardLeases", "Stopped", "others_hold"]
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 40.0
 _BEATS_A_LEASE = 4
 
 
 class Stopped(Exception):
-    """A run is to take no further shard: it was asked to stop, or its jobs were cancelled."""
+    """A run is to take no further shard: it was asked to stop, its jobs are not live any more, or others come first."""
 
 
 class ShardLeases:
-    """What a run may take of some jobs, and what it holds; `stop` asks whether it should take no more."""
+    """What a run may take of some jobs, and what it holds; `stop` asks whether it should take no more.
+
+    It gives way to jobs of greater priority among `gives_way_to`, or to any where that is empty; None gives way to none.
+    """
 
     def __init__(
         self,
@@ -58,13 +71,15 @@ class ShardLeases:
         *,
         seconds: float = LEASE_SECONDS,
         stop: Callable[[], bool] = lambda: False,
+        gives_way_to: tuple[int, ...] | None = None,
     ) -> None:
         self.owner = str(Owner.new())
         self._database = database
         self._job_ids = job_ids
         self._seconds = seconds
         self._stop = stop
-        self._cancelled = threading.Event()
+        self._gives_way_to = gives_way_to
+        self._ended = threading.Event()
 
     @contextmanager
     def held(self, *, retry: bool) -> Iterator[None]:
@@ -75,49 +90,71 @@ class ShardLeases:
         live_here.add(self.owner)
         heartbeat = None
         try:
-            with self._database.write() as connection:
-                self._free_dead(connection)
-                if retry:
-                    reopen_failed(connection, self._job_ids)
-                self._add(connection)
+            self._database.again(lambda: self._begin(retry))
             heartbeat = Heartbeat(self._seconds / _BEATS_A_LEASE, lambda: self._renew(heartbeat))
             yield
+        except Exception as error:
+            if isinstance(error, OutOfMemory) or not isinstance(error, SeenatError):
+                self._blame(error)  # Else it would end every worker in turn.
+            raise
         finally:
             if heartbeat is not None:
                 heartbeat.stop()
             live_here.discard(self.owner)  # Should the next fail, other runs of this process know that it is gone.
-            with self._database.write() as connection:
-                release_shards(connection, self._job_ids, [self.owner])
-                remove_workers(connection, self._job_ids, [self.owner])
+            self._database.again(self._end)
+
+    def _begin(self, retry: bool) -> None:
+        with self._database.write() as connection:
+            self._free_dead(connection)
+            if retry:
+                reopen_failed(connection, self._job_ids)
+            self._add(connection)
+
+    def _end(self) -> None:
+        with self._database.write() as connection:
+            release_shards(connection, self._job_ids, [self.owner])
+            remove_workers(connection, self._job_ids, [self.owner])
+            self._free_dead(connection)
 
     def open_steps(self) -> list[int]:
         """The steps of the checkpoints that have shards to take, ascending."""
         with self._database.read() as connection:
-            return open_steps(connection, self._job_ids, _now(connection))
+            return open_steps(connection, self._job_ids)
 
     def has_open(self, checkpoint_id: int) -> bool:
         """Whether a checkpoint has shards to take."""
-        with self._database.read() as connection:
-            return bool(open_blocks(connection, self._job_ids, checkpoint_id, _now(connection)))
+        return self._database.again(lambda: self._has_open_behind(checkpoint_id, -1, None))
 
     def acquire(self, checkpoint_id: int) -> Iterator[list[ShardLease]]:
         """Lease a checkpoint's open shards block after block, each when the one before is done with; one shard a job.
 
-        Raises `Stopped`, between two blocks.
+        What failed before comes last, unless the whole checkpoint may be at fault (`failed_come_first`). The database says which
+        block comes next, so that hundreds of runs do not try the same one after another; each is taken once, the lower ones
+        first. Raises `Stopped`, between two blocks.
         """
-        with self._database.read() as connection:
-            blocks = open_blocks(connection, self._job_ids, checkpoint_id, _now(connection))
-        for block in blocks:
-            if leases := self._lease(checkpoint_id, block):
+        failed_first = self._database.again(lambda: self._failed_come_first(checkpoint_id))
+        yield from self._acquire(checkpoint_id, failed=failed_first)
+        yield from self._acquire(checkpoint_id, failed=not failed_first)
+
+    def _acquire(self, checkpoint_id: int, *, failed: bool) -> Iterator[list[ShardLease]]:
+        last = -1
+        while (leases := self._database.again(partial(self._lease, checkpoint_id, last, failed))) or (
+            self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
+        ):
+            if leases:
+                last = leases[0].block
                 yield leases
 
     def check(self) -> None:
         """Raise `Stopped` where no further shard is to be taken."""
-        if self._stop() or self._cancelled.is_set():
+        if self._stop() or self._ended.is_set():
             raise Stopped
 
     def fail(self, checkpoint_id: int, error: SeenatError, *, only_held: bool = False) -> int:
         """Mark this run's shards of a checkpoint as failed, and unless `only_held` its open ones; returns how many."""
+        return self._database.again(lambda: self._fail(checkpoint_id, error, only_held))
+
+    def _fail(self, checkpoint_id: int, error: SeenatError, only_held: bool) -> int:
         with self._database.write() as connection:
             return fail_shards(
                 connection,
@@ -125,40 +162,60 @@ class ShardLeases:
                 checkpoint_id,
                 f"{in_a_sentence(error, 4000)}.",
                 owner=self.owner,
-                open_at=None if only_held else _now(connection),
+                only_held=only_held,
+                counts=not isinstance(error, Unreachable),
             )
 
-    def _lease(self, checkpoint_id: int, block: int) -> list[ShardLease]:
+    def _failed_come_first(self, checkpoint_id: int) -> bool:
+        with self._database.read() as connection:
+            return failed_come_first(connection, self._job_ids, checkpoint_id)
+
+    def _has_open_behind(self, checkpoint_id: int, last: int, failed: bool | None) -> bool:
+        with self._database.read() as connection:
+            return has_open_blocks(connection, self._job_ids, checkpoint_id, last, failed=failed)
+
+    def _lease(self, checkpoint_id: int, last: int, failed: bool) -> list[ShardLease]:
+        """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
-        with self._database.write() as connection:
-            place, now, until = (checkpoint_id, block), _now(connection), self._until(connection)
-            leases = lease_block(connection, self._job_ids, place, self.owner, now, until)
+        with self._database.write_part(None, durable=False) as connection:
+            block = next_block(connection, self._job_ids, checkpoint_id, last, self.owner, failed=failed)
+            place, until = (checkpoint_id, block), self._until(connection)
+            leases = [] if block is None else lease_block(connection, self._job_ids, place, self.owner, until)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases
 
     def _free_dead(self, connection: Connection) -> None:
         """Free what runs hold that are gone, and let nobody stand at these jobs who is gone or has not been heard of."""
-        dead = [owner for owner in owners(connection, self._job_ids) if Owner.parse(owner).is_gone]
-        release_shards(connection, self._job_ids, dead)
+        free_dead(connection, self._job_ids)
         there, now = workers_of(connection, self._job_ids), _now(connection)
-        gone = [row.owner for row in there if row.lease_until < now or Owner.parse(row.owner).is_gone]
+        gone = [row.owner for row in there if is_dead(row, now)]
         remove_workers(connection, self._job_ids, gone)
+
+    def _blame(self, error: Exception) -> None:
+        with self._database.write() as connection:
+            give_up(connection, self._job_ids, self.owner, error)
 
     def _add(self, connection: Connection) -> None:
         now = f"{_now(connection)[:19]}Z"
+        remove_workers(connection, self._job_ids, [self.owner])  # It stands there where this is run again.
         add_worker(connection, self._job_ids, self.owner, now, self._until(connection))
 
     def _renew(self, heartbeat: Heartbeat | None) -> None:
-        with self._database.write() as connection:
+        with self._database.write_part(None, durable=False) as connection:
             if heartbeat is None or heartbeat.stopped.is_set():
                 return
             until = self._until(connection)
             renew_shards(connection, self._job_ids, self.owner, until)
             if not renew_worker(connection, self.owner, until):  # It slept, and was taken for dead.
                 self._add(connection)
-            if not has_open_jobs(connection, self._job_ids):
-                self._cancelled.set()
+            self._free_dead(connection)
+            if not has_open_jobs(connection, self._job_ids) or self._comes_after(connection):
+                self._ended.set()
+
+    def _comes_after(self, connection: Connection) -> bool:
+        """Whether others are to be measured first."""
+        return self._gives_way_to is not None and has_greater(connection, self._job_ids, self._gives_way_to)
 
     def _until(self, connection: Connection) -> str:
         return stamp(database_time(connection) + timedelta(seconds=self._seconds))

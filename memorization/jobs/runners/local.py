@@ -29,6 +29,7 @@ from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, 
 from seenat.memorization.jobs.repair import reopen_lost
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
 from seenat.memorization.jobs.runners.local_loader import LocalLoader
+from seenat.memorization.jobs.runners.one_device import keep_to_its_device
 from seenat.memorization.jobs.shard_table import ShardLease
 from seenat.memorization.jobs.shard_writer import LeaseLost, ShardBuffer, ShardWriter
 from seenat.memorization.jobs.status import Job, find_job
@@ -45,6 +46,7 @@ from seenat.registry.errors import (
     NoRoom,
     OutOfMemory,
     SeenatError,
+    StoreUnavailable,
 )
 from seenat.registry.integrity.content import ensure_content, ensure_tokens
 
@@ -65,7 +67,7 @@ __all__ = [
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
-FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory)
+FAULTS_OF_THE_MACHINE = (DatabaseUnavailable, MissingExtra, NoRoom, OutOfMemory, StoreUnavailable)
 """They end the run: no other shard would fare better."""
 
 _log = logging.getLogger(__name__)
@@ -101,6 +103,10 @@ class RunOptions:
     stop: Callable[[], bool] = lambda: False
     """Whether no further shard is to be taken."""
     lease_seconds: float = LEASE_SECONDS
+    gives_way_to: tuple[int, ...] | None = None
+    """Jobs that are measured first where their priority is greater, any where it is empty; None for none."""
+    database_seconds: float = 600.0
+    """How long a database that does not answer any more, such as a server that is restarted, is waited for."""
 
 
 def run_job(
@@ -186,10 +192,16 @@ def _check_measured(job: Job) -> None:
             f"Job {job.id} was cancelled with {job.progress.done} of {job.progress.shards} shards done, which are kept; "
             "running it again continues it."
         )
+    if job.state == "paused":
+        raise JobFailed(
+            f"Job {job.id} was paused with {job.progress.done} of {job.progress.shards} shards done, which are kept; "
+            "running it again continues it."
+        )
     if job.progress.failed:
+        again = f"`seenat retry {job.id}` opens" if job.progress.quarantined else "running it again tries"
         raise JobFailed(
             f"{job.progress.failed} of {job.progress.shards} shards of job {job.id} could not be measured; "
-            f"`seenat job {job.id}` tells why, and running it again tries them again."
+            f"`seenat job {job.id}` tells why, and {again} them again."
         )
 
 
@@ -213,6 +225,7 @@ class LocalRun:
 
     def __init__(self, catalog: Catalog, jobs: Sequence[Job], options: RunOptions) -> None:
         self.catalog = catalog
+        self.jobs = tuple(jobs)
         self.database = catalog.database
         self.options = options
         self.model: Model = catalog.model(jobs[0].model)
@@ -220,7 +233,11 @@ class LocalRun:
         self.protocols = tuple(job.protocol for job in jobs)
         self.longest = max(self.protocols, key=lambda protocol: protocol.length)
         self.leases = ShardLeases(
-            catalog.database, tuple(self.writers), seconds=options.lease_seconds, stop=options.stop
+            catalog.database,
+            tuple(self.writers),
+            seconds=options.lease_seconds,
+            stop=options.stop,
+            gives_way_to=options.gives_way_to,
         )
         self.total = sum(job.selection.all_cells(self.model.schedule) for job in jobs)
         self.reused = sum(job.progress.measured + job.progress.reused for job in jobs)
@@ -233,6 +250,12 @@ class LocalRun:
         """Measure what can be leased."""
         for writer in self.writers.values():
             writer.check()
+        keep_to_its_device(self.database, self.jobs, self.options.device)
+        # What is not run again by itself makes the run begin anew: it then takes up what is left.
+        with self.database.patient(self.options.database_seconds, self.options.stop):
+            self.database.again(self._run)
+
+    def _run(self) -> None:
         # Whatever ends it, an interruption or a fault of the machine: what this run had leased is free at once.
         with self.leases.held(retry=self.options.retry):
             for writer in self.writers.values():
@@ -254,7 +277,8 @@ class LocalRun:
             for checkpoint in checkpoints:
                 self._fail(checkpoint, error)
             return
-        windows = window_reader(self.model.order, source, self.longest.window, readings=len(checkpoints))
+        stores = [writer.measurement.store for writer in self.writers.values()]
+        windows = window_reader(self.model.order, source, self.longest.window, len(checkpoints), stores[0])
         faults, visited = [], 0
         with Prefetcher(checkpoints, self._loader(), self.options.quota, self._has_open) as prefetcher:
             for prefetched in prefetcher:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from seenat.memorization.engine.transformers.loading import devices_here
 from seenat.memorization.jobs.runners.local import Advance, checked
 from seenat.memorization.jobs.runners.processes import WorkerCommand, WorkerProcesses
+from seenat.memorization.jobs.runners.watching import Watch
 from seenat.memorization.jobs.shard_table import reopen_failed
-from seenat.memorization.jobs.status import Job, find_job
+from seenat.memorization.jobs.status import Job
 from seenat.registry import settings
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, JobFailed
@@ -38,27 +39,24 @@ class ProcessOptions:
 def run_by_processes(
     catalog: Catalog, jobs: Sequence[Job], options: ProcessOptions, progress: Callable[[Advance], None]
 ) -> tuple[Job, ...]:
-    """Measure what is left of jobs, and return them as they stand then; raises as `run_jobs` does.
-
-    A worker has one job after the other, so several protocols over the same cells are each measured alone.
-    """
+    """Measure what is left of jobs, and return them as they stand then; raises as `run_jobs` does."""
     ids = [job.id for job in jobs]
     with catalog.database.write() as connection:
         reopen_failed(connection, tuple(ids))
+    watch = Watch(catalog, tuple(ids), progress)
     faults: list[str] = []
 
     def told(event: str, *, code: int = 0, talk: str = "", **_facts: object) -> None:
         if event == "worker ended" and code > 0:
             faults.append(talk)
 
-    url = catalog.database.url.render_as_string(hide_password=False)
-    commands = list(_commands(ids, options, settings.environment_for(url)))
+    environment = settings.environment_for(settings.url_for_others(catalog.database.url))
+    commands = list(_commands(ids, options, environment))
     with WorkerProcesses(commands, begins_again=lambda code: code < 0, told=told) as processes:
-        before = _done(catalog, ids)
         while processes.running:
+            watch.look()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-            _report(catalog, ids, before, progress)
-    finished = tuple(find_job(catalog, id_) for id_ in ids)
+    finished = watch.look()
     if faults and any(job.progress.pending for job in finished):
         raise JobFailed(f"The workers have ended before the job was done: {faults[-1]}")
     return checked(catalog, finished)
@@ -80,17 +78,3 @@ def _with_threads(environment: dict[str, str], workers: int) -> dict[str, str]:
     """An environment in which workers share the cores, unless the user says how many threads each has."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"OMP_NUM_THREADS": str(max(1, cores // workers)), **environment}
-
-
-def _done(catalog: Catalog, ids: Sequence[int]) -> int:
-    """Cells that are measured."""
-    counts = [find_job(catalog, id_).progress for id_ in ids]
-    return sum(count.measured + count.reused for count in counts)
-
-
-def _report(catalog: Catalog, ids: Sequence[int], before: int, progress: Callable[[Advance], None]) -> None:
-    found = [find_job(catalog, id_) for id_ in ids]
-    schedule = catalog.model(found[0].model).schedule
-    done, total = _done(catalog, ids), sum(job.selection.all_cells(schedule) for job in found)
-    steps = found[0].selection.steps
-    progress(Advance(step=max(steps), done=done, total=total, reused=before, computed=done - before))

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seenat.registry import settings
 from seenat.registry.errors import InvalidValue, JobFailed
-from seenat.registry.storage.local import write_atomic
+from seenat.registry.storage.outputs import write_output
 
 __all__ = ["SlurmOptions", "submit_script", "write_script"]
 
@@ -25,8 +26,6 @@ _SECONDS_TO_SUBMIT = 60
 _CORES = 4
 _TIME = "04:00:00"
 """After which a task is queued again."""
-# What a task needs of the environment in which it was submitted.
-_PASSED_ON = ("SEENAT_HOME", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +44,20 @@ class SlurmOptions:
             raise InvalidValue(f"{self.workers} workers are not between 1 and {_MOST_TASKS:,}; choose another number.")
 
 
-def write_script(path: Path, job_ids: Sequence[int], options: SlurmOptions, environment: Mapping[str, str]) -> None:
+def write_script(
+    path: Path,
+    job_ids: Sequence[int],
+    options: SlurmOptions,
+    environment: Mapping[str, str],
+    *,
+    force: bool = False,
+) -> None:
     """Write the script of an array that works at some jobs.
 
     `environment` is where SEENAT_DATABASE_URL and the like are read; a URL with a password does not stand in the script, which
     then takes it from the environment in which it is submitted.
     """
-    write_atomic(path, "\n".join(_lines(job_ids, options, environment)).encode() + b"\n")
+    write_output(path, "\n".join(_lines(job_ids, options, environment)).encode() + b"\n", force=force)
 
 
 def submit_script(path: Path) -> str:
@@ -115,7 +121,8 @@ def _directives(job_ids: Sequence[int], options: SlurmOptions) -> list[str]:
 
 def _exports(environment: Mapping[str, str]) -> list[str]:
     url = environment.get("SEENAT_DATABASE_URL", "")
-    known = [f"export {name}={shlex.quote(environment[name])}" for name in _PASSED_ON if environment.get(name)]
+    passed_on = settings.passed_on(environment).items()
+    known = [f"export {name}={shlex.quote(value)}" for name, value in passed_on]
     if not url:
         return known
     if _has_password(url):

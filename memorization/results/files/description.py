@@ -34,6 +34,7 @@ __all__ = [
     "REPLACED",
     "VALUES",
     "Description",
+    "Files",
     "array_files",
     "group_files",
     "parse_steps",

@@ -14,7 +14,7 @@ The tables, in seven layers, each pointing only upwards:
 
 * catalog     suites, orders, token_files, batches, models, aliases, checkpoints, checkpoint_files, revisions, evidence,
               claims; generations, which count their changes
-* imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured
+* imports     evaluation_files, evaluations, result_sets, reference_counts: what others measured; import_log
 * indexes     indexes, index_shards: where some ids stand in an order
 * jobs        protocols, measurements, measurement_rows, jobs, shards
 * results     blocks, memorized_sequences, onset_counts, batch_counts

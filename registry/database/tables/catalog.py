@@ -177,7 +177,14 @@ class CheckpointColumns(TypedColumns):
     """Over weights and configuration; null until the files were seen."""
 
 
-checkpoints = Table("checkpoints", metadata, CheckpointColumns, UniqueConstraint("model_id", "step"))
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    CheckpointColumns,
+    UniqueConstraint("model_id", "step"),
+    Index("ix_checkpoints_status", "status", "model_id"),
+    Index("ix_checkpoints_step", "model_id", "step", "status"),
+)
 
 
 class CheckpointFileColumns(TypedColumns):

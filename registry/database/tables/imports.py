@@ -1,4 +1,4 @@
-"""What others measured: benchmark results and published memorization results."""
+"""What others measured: benchmark results and published memorization results; and who brought what into the catalog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Integer, St
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
-__all__ = ["evaluation_files", "evaluations", "reference_counts", "result_sets"]
+__all__ = ["evaluation_files", "evaluations", "import_log", "reference_counts", "result_sets"]
 
 
 class EvaluationFileColumns(TypedColumns):
@@ -81,3 +81,25 @@ class ReferenceCountColumns(TypedColumns):
 
 
 reference_counts = Table("reference_counts", metadata, ReferenceCountColumns)
+
+
+class ImportLogColumns(TypedColumns):
+    """Something that came from outside into the catalog, or went out of it again; rows are only ever added."""
+
+    id = Column(Integer, primary_key=True)
+    at = Column(String(32), nullable=False)
+    who = Column(String(200), nullable=False)
+    """The user and the machine, as the machine names them: `ann@node7`."""
+    action = Column(String(16), nullable=False)
+    """`added`, `replaced`, `removed` or `attached`."""
+    kind = Column(String(16), nullable=False)
+    """`memorized`, `sample`, `evals`, `results` or `index`."""
+    name = Column(String(300), nullable=False)
+    """Of the set, the folder or what was attached, as answers name it."""
+    source: Column[str] = Column(Text, nullable=False)
+    digest: Column[str | None] = Column(String(80))
+    """Of the file that the catalog keeps of it; null where it is not one file."""
+    detail: Column[str | None] = Column(Text)
+
+
+import_log = Table("import_log", metadata, ImportLogColumns)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, String, Table, TypedColumns, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+)
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
 
@@ -26,7 +37,9 @@ class IndexColumns(TypedColumns):
     ranks_digest = Column(String(80), nullable=False)
     """Of the file that says how rare each code is."""
     folder = Column(String(200), nullable=False, unique=True)
-    """Relative to the folder of all indexes."""
+    """Relative to the folder of all indexes, and to the store."""
+    store: Column[str | None] = Column(Text)
+    """URL of the store that holds its files too; null where they lie beside the catalog alone."""
 
 
 indexes = Table("indexes", metadata, IndexColumns, UniqueConstraint("order_digest", "window"))

@@ -47,7 +47,9 @@ class MeasurementColumns(TypedColumns):
     block_sequences = Column(Integer, nullable=False)
     """Sequences of one block, a multiple of the model's sequences per batch."""
     folder = Column(String(200), nullable=False, unique=True)
-    """Of the array, relative to the folder of all results."""
+    """Of the array, relative to the folder of all results, or to the store."""
+    store: Column[str | None] = Column(Text)
+    """URL of the store of its objects; null where its files lie in the folder of all results."""
     format = Column(Integer, nullable=False, server_default="1")
     """How its files lie and are encoded; fixed when the measurement begins."""
     onsets_stale = Column(Boolean, nullable=False, server_default=false())
@@ -89,6 +91,13 @@ class JobColumns(TypedColumns):
     cancelled_at: Column[str | None] = Column(String(32))
     name: Column[str | None] = Column(String(200))
     note: Column[str | None] = Column(Text)
+    paused_at: Column[str | None] = Column(String(32))
+    priority = Column(Integer, nullable=False, server_default="0")
+    """Workers take jobs of a greater one first."""
+    same_device = Column(Boolean, nullable=False, server_default=false())
+    """Whether all of it is to be measured on one kind of device."""
+    device: Column[str | None] = Column(Text)
+    """That kind, as in `blocks`; null until a run that measures it begins."""
 
 
 jobs = Table("jobs", metadata, JobColumns)
@@ -117,6 +126,12 @@ class ShardColumns(TypedColumns):
     error: Column[str | None] = Column(Text)
     fence = Column(Integer, nullable=False, server_default="0")
     """How often it was leased: who commits must have the newest of these numbers."""
+    failures = Column(Integer, nullable=False, server_default="0")
+    """How often it could not be measured, or its worker was gone without a word, since it was asked for."""
+    quarantined_at: Column[str | None] = Column(String(32))
+    """When that was too often; it is `failed` then."""
+    done_at: Column[str | None] = Column(String(32))
+    """By the database's clock; null also where an earlier version measured it."""
 
 
 shards = Table("shards", metadata, ShardColumns, Index("ix_shards_state", "job_id", "state"), **WITHOUT_ROWID)

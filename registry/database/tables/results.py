@@ -20,6 +20,8 @@ class BlockColumns(TypedColumns):
     memorized = Column(Integer, nullable=False)
     bytes = Column(Integer, nullable=False)
     digest = Column(String(80), nullable=False)
+    object: Column[str | None] = Column(Text)
+    """The object's name in the measurement's store; null where the file lies in a folder, under its key."""
     device: Column[str | None] = Column(Text)
     """What computed its values: `cuda NVIDIA H200`. Several, after semicolons, where values of an earlier file were kept."""
     dtype: Column[str | None] = Column(Text)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from seenat.registry.printable import duration_words
 from seenat.remote.actions import ACTIONS, EVENTS
 from seenat.remote.routes import PREFIX
 from seenat.service.pages.asking import Asked
@@ -20,9 +21,10 @@ _STATES = {
     "pending": "nobody works at it yet",
     "stalled": "who worked at it is gone without having said so",
     "failed": "only failed shards are left",
+    "paused": "nobody takes a shard of it until it is resumed",
     "cancelled": "it was cancelled; the same command continues it",
 }
-_OPEN = ("running", "pending", "stalled")
+_OPEN = ("running", "pending", "stalled", "paused")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +89,15 @@ class JobView:
         return f"{PREFIX}{_CANCEL.format(job=self.job['job'])}"
 
     @property
+    def pace(self) -> Mapping[str, Any] | None:
+        """How fast all workers go on together; None where that is not known."""
+        pace: Mapping[str, Any] | None = self.job.get("pace")
+        return pace
+
+    @property
     def time_left(self) -> str | None:
-        """At the mean time of a shard so far, by those that work now; None where that is not known."""
-        progress, workers = self.job["progress"], [row for row in self.job.get("workers") or () if row["alive"]]
-        if self.job["state"] != "running" or not progress["done"] or not progress["seconds"]:
-            return None
-        left = progress["shards"] - progress["done"] - progress["failed"]
-        return _duration(left * progress["seconds"] / progress["done"] / max(1, len(workers)))
+        """At the pace of all who work now; None where that is not known."""
+        return None if self.pace is None else duration_words(self.pace["seconds_left"])
 
     @property
     def selection_words(self) -> str:
@@ -123,16 +127,6 @@ def job_view(asked: Asked) -> JobView:
     names = ("pending", "running", "done", "failed")
     cells = (Cell(step=row["step"], counts={name: row[name] for name in names}) for row in job["checkpoints"])
     return JobView(job=job, cells=tuple(cells))
-
-
-def _duration(seconds: float) -> str:
-    """About how long, in two units at most."""
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"about {minutes} min"
-    return f"about {minutes // 60} h {minutes % 60} min"
 
 
 JOBS_PAGE = Page(path="/jobs", template="questions/jobs.html", view=jobs_view, shows=("/jobs",), label="Jobs")

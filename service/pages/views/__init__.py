@@ -6,6 +6,7 @@ step      what a checkpoint had seen, and what is known of it
 audit     which checkpoints cannot be trusted
 batch     a batch's sequences by checkpoints, and their texts
 sequence  a sequence: what each checkpoint reproduced, and why
+courses   trajectories as small multiples
 texts     the texts of sequences, cut into their parts
 empty     why something is missing, and what fills it
 """

@@ -10,13 +10,12 @@ from seenat.registry.errors import NotFound, SeenatError, Withheld
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
 from seenat.service.pages.views.batch import ON_A_HUB, SavedStep, is_at_hand, saved_steps
+from seenat.service.pages.views.courses import Course, courses_of
 from seenat.service.pages.views.empty import Missing, missing
 from seenat.service.pages.views.texts import Line, line_of
 
-__all__ = ["SEQUENCE_PAGE", "Course", "CourseMark", "PrefixRow", "SequenceView", "courses_of", "sequence_view"]
+__all__ = ["SEQUENCE_PAGE", "PrefixRow", "SequenceView", "sequence_view"]
 
-_WIDTH, _HEIGHT = 300, 90
-"""Of a small multiple, in units of its drawing."""
 _MOST_EXPOSURES = 200
 
 
@@ -29,40 +28,6 @@ class PrefixRow:
     reproduced: int
     is_memorized: bool
     is_chosen: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class CourseMark:
-    """A measured step within a small multiple."""
-
-    x: float
-    y: float
-    step: int
-    value: int
-    seen: bool
-    is_memorized: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """One model's trajectory as a small multiple; all of them share the axis of steps."""
-
-    model: str
-    protocol: str
-    marks: list[CourseMark]
-    seen_x: float | None
-    """Where the first checkpoint stands that had seen it."""
-    exposures: list[float]
-    onset: int | None
-    forgotten: list[int]
-    relearned: list[int]
-    width: int = _WIDTH
-    height: int = _HEIGHT
-
-    @property
-    def line(self) -> str:
-        """Its points as a polyline has them."""
-        return " ".join(f"{mark.x},{mark.y}" for mark in self.marks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,49 +153,6 @@ def _exposures(asked: Asked, model: str, passage: Any) -> list[dict[str, Any]] |
     except SeenatError as error:
         return missing(error)
     return list(found["exposures"])
-
-
-def courses_of(
-    trajectories: Sequence[Mapping[str, Any]],
-    own: Mapping[str, Any] | None,
-    steps: int,
-    exposures: Sequence[Mapping[str, Any]] | Missing,
-) -> list[Course]:
-    """A small multiple for each model that was measured by the page's protocol."""
-    if own is None:
-        return []
-    batches = [] if isinstance(exposures, Missing) else [exposure["batch"] for exposure in exposures]
-    alike = [entry for entry in trajectories if entry["protocol"] == own["protocol"] and "prefix" in entry["points"][0]]
-    return [_course(entry, steps, batches) for entry in alike]
-
-
-def _course(trajectory: Mapping[str, Any], steps: int, batches: Sequence[int]) -> Course:
-    whole, onset = trajectory["protocol"]["continuation"], trajectory["onset"]
-    first = trajectory["first_checkpoint_seen"]
-
-    def place(step: float) -> float:
-        return round(_WIDTH * step / max(1, steps), 1)
-
-    return Course(
-        model=trajectory["model"],
-        protocol=trajectory["protocol"]["id"],
-        marks=[
-            CourseMark(
-                x=place(point["step"]),
-                y=round(_HEIGHT * (1 - point["prefix"] / whole), 1),
-                step=point["step"],
-                value=point["prefix"],
-                seen=point["seen"],
-                is_memorized=point["memorized"],
-            )
-            for point in trajectory["points"]
-        ],
-        seen_x=None if first is None else place(first),
-        exposures=sorted({place(batch) for batch in batches}),
-        onset=None if onset is None else onset["step"],
-        forgotten=list(trajectory["forgotten"]),
-        relearned=list(trajectory["relearned"]),
-    )
 
 
 def _why(asked: Asked, model: str, step: int | None, sequence: int) -> dict[str, Any]:

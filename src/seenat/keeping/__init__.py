@@ -3,6 +3,7 @@
 backup_folder   how a back-up lies in a folder
 backup          copy a catalog with its results and indexes while others work with it
 restore         make a catalog of a back-up, in either database
+attach          results and indexes that were made elsewhere
 verify          derive again what is stored, and compare digests
 garbage         files that nothing names
 schema          making a catalog's schema, bringing it up to date, checking it

@@ -8,9 +8,8 @@ in a row is damaged in the catalog itself, and left out by name.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -24,8 +23,8 @@ from seenat.registry.database.rows import now
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.local import PARTIAL
-from seenat.registry.storage.names import check_folder, check_new
-from seenat.registry.storage.stored_file import StoredFile, copy_stored
+from seenat.registry.storage.outputs import check_output, whole_or_absent
+from seenat.registry.storage.stores.stored_file import StoredFile, copy_stored
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -52,14 +51,16 @@ class Backup(TableAnswer):
     table_field: ClassVar[str] = "damaged"
 
 
-def back_up(catalog: RegistryCatalog, folder: Path, *, indexes: bool, progress: Progress) -> Backup:
+def back_up(
+    catalog: RegistryCatalog, folder: Path, *, indexes: bool, force: bool = False, progress: Progress
+) -> Backup:
     """Copy a catalog into a new folder; `progress` gets (what, done, all). Without `indexes`, these are left out.
 
-    Raises `InvalidValue` for a folder that exists, and `NoRoom` where the disk is full; then nothing is left.
+    Raises `InvalidValue` for a folder that exists, unless it is a back-up and `force`, and `NoRoom` where the disk is full; then nothing is left.
     """
-    check_new(folder)
-    check_folder(folder)
-    with _building(folder) as building:
+    check_output(folder, force=force)
+    with whole_or_absent(folder, force=force) as building:
+        building.mkdir()
         copying = _Copying(catalog.database, building, indexes, progress)
         damaged = copying.run()
         _describe_arrays(building, catalog.database)
@@ -68,18 +69,7 @@ def back_up(catalog: RegistryCatalog, folder: Path, *, indexes: bool, progress: 
         sizes = [(building / name).stat().st_size for name in digests]
         facts = {"seenat": version("seenat"), "schema": HEAD, "made_at": now(), "catalog": str(catalog.database)}
         describe_backup(building, {**facts, "files": len(sizes), "bytes": sum(sizes), "damaged": damaged})
-        building.rename(folder)
     return Backup(folder=str(folder), files=len(copying.digests), bytes=sum(sizes), damaged=damaged)
-
-
-@contextmanager
-def _building(folder: Path) -> Iterator[Path]:
-    """A folder beside the final one, deleted unless it was renamed to it."""
-    building = Path(tempfile.mkdtemp(PARTIAL, f"{folder.name}.", folder.absolute().parent))
-    try:
-        yield building
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 class _Copying:
@@ -98,7 +88,17 @@ class _Copying:
             self._copy_rows()
             missing = self._copy_files()
             if not missing or missing == before:
+                self._keep_in_folders()
                 return tuple(missing.values())
+
+    def _keep_in_folders(self) -> None:
+        """Let the copied rows say that results lie beside them, where what lay in stores was copied to."""
+        from seenat.memorization.results.block_table import forget_objects
+        from seenat.memorization.results.measurements import forget_stores
+
+        with closing(_copy_of(self._building)) as copy, copy.write() as connection:
+            forget_objects(connection)
+            forget_stores(connection)
 
     def _copy_rows(self) -> None:
         from seenat.registry.database.copy_rows import copy_rows
@@ -149,7 +149,7 @@ def _describe_arrays(building: Path, source: Database) -> None:
     """Let the arrays of a copy say what they are, and take over what is derived from them."""
     from seenat.memorization.results.commit import MeasurementStore
     from seenat.memorization.results.trajectory_parts import TrajectoryParts
-    from seenat.memorization.upkeep.inventory import array_of, measured
+    from seenat.memorization.upkeep.inventory import folder_array, measured
     from seenat.registry.catalog.catalog import Catalog
 
     with closing(_copy_of(building)) as copy:
@@ -158,8 +158,8 @@ def _describe_arrays(building: Path, source: Database) -> None:
             for each in measured(connection):
                 store = MeasurementStore(copy, catalog.model(each.model), each.measurement)
                 store.describe(connection)
-                parts = TrajectoryParts(array_of(source, each.measurement)).group
-                _copy_derived(parts, TrajectoryParts(store.array).group)
+                parts = TrajectoryParts(folder_array(source, each.measurement)).group
+                _copy_derived(parts, TrajectoryParts(folder_array(copy, each.measurement)).group)
 
 
 def _copy_derived(source: Path, target: Path) -> None:

@@ -43,13 +43,20 @@ class Garbage(TableAnswer):
 def collect_garbage(catalog: RegistryCatalog, *, delete: bool) -> Garbage:
     """Find files of results and indexes that nothing names and that are an hour old, and with `delete` delete them.
 
-    No job commits meanwhile: it waits.
+    No job commits meanwhile: it waits. Objects of stores are a day old, and are listed before and deleted after.
     """
+    from seenat.memorization.upkeep.abandoned import abandoned_objects, aged_objects
+
+    aged = aged_objects(catalog.database)
     with catalog.database.write() as connection:
         found = [GarbageFile(file=str(path), bytes=path.lstat().st_size) for path in _abandoned(catalog, connection)]
         if delete:
             for file in found:
                 _delete(Path(file.file))
+        objects = abandoned_objects(catalog.database, connection, aged)
+    for each in objects if delete else ():
+        each.store.delete(each.name)
+    found += [GarbageFile(file=str(each), bytes=each.bytes) for each in objects]
     return Garbage(files=tuple(found), bytes=sum(file.bytes for file in found), deleted=delete)
 
 
@@ -65,7 +72,7 @@ def _abandoned_indexes(database: Database, connection: Connection) -> Iterator[P
     from seenat.attribution.ngrams.inventory import index_files
     from seenat.memorization.upkeep.abandoned import files_below
 
-    named = {file.places[0] for file in index_files(database, connection)}
+    named = {place for file in index_files(database, connection) for place in file.places if isinstance(place, Path)}
     folders = {path.parent for path in named}
     for path in files_below(indexes_folder(database)):
         is_derived = path.parent in folders and path.suffix == ".directory"

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from seenat.lookups import CatalogSection
 
 if TYPE_CHECKING:
+    from seenat.keeping.attach import Attached
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage
     from seenat.keeping.verify import CatalogVerification
+    from seenat.registry.access.import_log import ImportEntry
+    from seenat.registry.answer import Answers
 
 __all__ = ["Keeping"]
 
@@ -21,16 +24,42 @@ NamedProgress = Callable[[str, int, int], None]
 class Keeping(CatalogSection):
     """Keeping a catalog and what lies beside it."""
 
-    def back_up(self, folder: str | Path, *, indexes: bool = True, progress: NamedProgress | None = None) -> Backup:
+    def back_up(
+        self,
+        folder: str | Path,
+        *,
+        indexes: bool = True,
+        force: bool = False,
+        progress: NamedProgress | None = None,
+    ) -> Backup:
         """Copy the catalog with its results and indexes into a new folder, while others work with it; see `seenat.restore`.
 
         A back-up is a catalog: `seenat.open(folder / "catalog.sqlite")` opens it. Without `indexes`, these are left out, and can be
         built again. Checkpoints and token files are not copied. `progress` gets (what, done, all). Raises `InvalidValue` for
-        a folder that exists, and `NoRoom`; then nothing is left.
+        a folder that exists, unless it is a back-up and `force`, and `NoRoom`; then nothing is left.
         """
         from seenat.keeping.backup import back_up
 
-        return back_up(self._registry, Path(folder), indexes=indexes, progress=progress or _silent)
+        return back_up(self._registry, Path(folder), indexes=indexes, force=force, progress=progress or _silent)
+
+    def attach(self, folder: str | Path, *, link: bool = False, progress: NamedProgress | None = None) -> Attached:
+        """Take over results and indexes that were made elsewhere, of a back-up or of another catalog's folder.
+
+        Only what has the digests that this catalog knows, of protocol, checkpoint and order, is taken over; the answer's `refused` names the
+        rest with its reasons. Values come to count together with their onsets. With `link`, files of indexes stay where they are, and
+        links lead to them. `progress` gets (what, done, all). Raises `InvalidValue` for a folder without a
+        catalog, `StaleSchema`, and `StillNeeded` where somebody measures the same meanwhile.
+        """
+        from seenat.keeping.attach import attach
+
+        return attach(self._registry, Path(folder), link=link, progress=progress or _silent)
+
+    def import_history(self, *, limit: int = 100) -> Answers[ImportEntry]:
+        """What was imported, attached and removed again, by whom and when; the newest first."""
+        from seenat.registry.access.import_log import import_entries
+
+        with self._registry.database.read() as connection:
+            return import_entries(connection, limit)
 
     def verify_stored(self, *, repair: bool = False, progress: NamedProgress | None = None) -> CatalogVerification:
         """Read every file of results and indexes, and derive onsets and counts again; with `repair`, mend what can be.

@@ -19,7 +19,7 @@ from seenat.keeping.backup_folder import CATALOG, INDEXES, RESULTS, read_descrip
 from seenat.registry.answer import Answer
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.storage.stored_file import StoredFile, copy_stored
+from seenat.registry.storage.stores.stored_file import StoredFile, copy_stored
 
 __all__ = ["Restored", "restore"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seenat.registry.answer import Answer
-from seenat.registry.storage.stored_file import is_whole
+from seenat.registry.storage.stores.stored_file import is_whole
 
 if TYPE_CHECKING:
     from seenat.attribution.ngrams.build.verify import DamagedShard

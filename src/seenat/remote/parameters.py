@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seenat.registry.errors import InvalidValue
+from seenat.registry.schedule import LAST
 from seenat.registry.units import parse_count, parse_step
 
 __all__ = ["MOST_ROWS", "PARAMETERS", "Parameter", "write_value"]
@@ -20,6 +21,8 @@ _LONGEST_TEXT = 20_000
 _MOST_IDS = 4096
 MOST_ROWS = 10_000
 _MOST_DIGITS = 18
+# A number as people write it: 3000, 3,000, 10k, 1.5M.
+_TYPED = r"[0-9][0-9_, .]{0,24}[kmbtKMBT]?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,19 @@ def _choice(name: str, about: str, *values: str, many: bool = False) -> Paramete
 
 
 def _range(name: str, about: str) -> Parameter:
-    return _text(name, about, 40, pattern=r"^\s*[0-9]{0,18}:[0-9]{0,18}\s*$")
+    return _text(name, about, 80, pattern=rf"^\s*({_TYPED})?:({_TYPED})?\s*$")
+
+
+def _step_of(name: str, about: str) -> Parameter:
+    """A step as it is typed; the model that it is of reads it."""
+
+    def read(text: str) -> int | str:
+        if text.strip().lower() not in LAST:
+            parse_step(text)
+        return int(text) if text.isdecimal() else text
+
+    schema = {"type": "string", "pattern": rf"^([Ss][Tt][Ee][Pp])?{_TYPED}$|^last$|^main$", "maxLength": 60}
+    return Parameter(name=name, about=about, read=read, schema=schema)
 
 
 def _place(text: str) -> int | tuple[int, ...]:
@@ -120,10 +135,33 @@ def _ids(text: str) -> list[int]:
     return ids
 
 
-def _step(text: str) -> int | str:
-    """A step as a number; a revision stays one, whose number may be another."""
-    parse_step(text)
-    return int(text) if text.isdecimal() else text
+def _counts(name: str, about: str, least: int, most: int) -> Parameter:
+    """Up to 16 numbers, separated by commas."""
+
+    def read(text: str) -> list[int]:
+        numbers = [parse_count(part, name, least) for part in text.split(",", 16)]
+        if len(numbers) > 16 or max(numbers) > most:
+            raise InvalidValue(f"{name}={text!r} is too much; write at most 16 numbers from {least} to {most:,}.")
+        return numbers
+
+    schema = {"type": "string", "pattern": r"^[0-9]{1,9}(,[0-9]{1,9}){0,15}$"}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
+def _amount(name: str, about: str, most: float) -> Parameter:
+    """A number that need not be whole, above 0."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise InvalidValue(f"{name}={text!r} is no number; write one above 0.") from None
+        if not 0 < number <= most:
+            raise InvalidValue(f"{name}={text!r} is not above 0 and at most {most:g}.")
+        return number
+
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": most}
+    return Parameter(name=name, about=about, read=read, schema=schema)
 
 
 _STATUSES = ("ok", "suspect", "wrong", "missing", "unknown")
@@ -146,18 +184,13 @@ _ALL = (
     _text("metric", "A metric."),
     _text("quantity", "Which measured quantity."),
     # Indices.
-    Parameter(
-        name="step",
-        about="A step, or a revision such as step3000.",
-        read=_step,
-        schema={"type": "string", "pattern": r"^(step)?[0-9]{1,18}$"},
-    ),
+    _step_of("step", "A step, a revision such as step3000, or last."),
     _number("batch", "A batch, from 0."),
     _number("sequence", "A sequence, from 0."),
     _number("job", "A job's number.", 1),
-    _number("by", "A step: what was memorized by then."),
-    _number("since", "A step: what was memorized then."),
-    _number("until", "The last step that counts."),
+    _step_of("by", "A step: what was memorized by then."),
+    _step_of("since", "A step: what was memorized then."),
+    _step_of("until", "The last step that counts."),
     _number("shots", "Examples before the question."),
     _number("within", "Steps since a sequence was seen."),
     _number("below", "Non-embedding parameters, at most."),
@@ -166,7 +199,7 @@ _ALL = (
         "sequences",
         "Sequences, as START:STOP or separated by commas.",
         12_000,
-        pattern=r"^([0-9]{0,18}:[0-9]{0,18}|[0-9]{1,18}(,[0-9]{1,18})*)$",
+        pattern=rf"^(({_TYPED})?:({_TYPED})?|{_TYPED}(,{_TYPED})*)$",
     ),
     _range("window", "Positions of a sequence, as START:STOP."),
     # Texts.
@@ -186,6 +219,36 @@ _ALL = (
     _number("most_places", "Places at which ids may stand to be compared.", 2, 100_000),
     _number("slice_sequences", "Sequences of a slice.", 1),
     _number("least", "The fewest sequences of a cohort.", 1),
+    # What would be measured.
+    _text(
+        "steps",
+        "Checkpoints: all, or steps and ranges of them, separated by commas.",
+        2000,
+        pattern=r"^[A-Za-z0-9,.:_ ]+$",
+    ),
+    _number("sample", "Only so many sequences, drawn at random.", 1, 100_000),
+    _number("seed", "Seed of the draw.", 0, 2**32 - 1),
+    _flag("unseen", "Also sequences that a checkpoint had not seen."),
+    _choice("measure", "What is measured.", "prefix", "score", "loss"),
+    _counts("prompt", "Ids given to the model; several lengths with commas.", 1, 100_000),
+    _counts("continuation", "Ids to reproduce; several lengths with commas.", 1, 100_000),
+    _number("offset", "Ids before the prompt.", 0, 10**9),
+    _choice("eos", "Whether decoding may end a document.", "banned", "allowed"),
+    _choice("dtype", "Type of weights and arithmetic.", "float32", "bfloat16", "float16", "bfloat16-rechecked"),
+    _flag("adaptive", "Some checkpoints over all sequences, the others over what these find."),
+    _text(
+        "coarse",
+        "Checkpoints that an adaptive job measures over all: how many, or which.",
+        2000,
+        pattern=r"^[A-Za-z0-9,.:_ ]+$",
+    ),
+    _number("audit", "How many sequences an adaptive job draws.", 1, 10**9),
+    _flag("allow_suspect", "Also checkpoints that may hold other weights."),
+    _choice("gpus", "A GPU; several may be given.", "H200", "H100", "A100", "L40S", many=True),
+    _counts("workers", "How many GPUs there are; several numbers with commas.", 1, 100_000),
+    _amount("share_of_peak", "Share of a GPU's data sheet that the engine reaches.", 1.0),
+    _amount("hub_bytes", "Bytes a second from the hub.", 1e15),
+    _amount("price_per_hour", "Of one GPU.", 1e9),
     # Pages.
     _number("limit", "Rows of the answer, or of its page.", 0, MOST_ROWS),
     Parameter(
@@ -210,7 +273,7 @@ _ALL = (
 )
 # Some names mean several things.
 _SEEN = _range("tokens", "Tokens seen, as START:STOP.")
-_MEASURED = _number("step", "A measured step.")
+_MEASURED = _step_of("step", "A measured step, or last.")
 _PAGE_BEFORE = "with which the page before ended; the Link header holds the whole address."
 _BEHIND = {
     "after_name": _text("after", f"The name {_PAGE_BEFORE}"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.forgetting import Curve
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
 
 __all__ = ["Studies"]
 
@@ -54,7 +54,7 @@ class Studies(CatalogSection):
     def exposures(
         self,
         *models: str | Model,
-        until: int | None = None,
+        until: int | str | Checkpoint | None = None,
         measured: bool = False,
         protocol: str | None = None,
         where: Where = None,
@@ -66,13 +66,14 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.exposures import exposure_onsets
 
         chosen = [self._model(model) for model in models]
-        return Answers(exposure_onsets(self._registry, chosen, protocol, until, measured=measured, where=where))
+        last = self._step(chosen[0], until) if chosen else None
+        return Answers(exposure_onsets(self._registry, chosen, protocol, last, measured=measured, where=where))
 
     def batches(
         self,
         model: str | Model,
         *,
-        step: int | None = None,
+        step: int | str | Checkpoint | None = None,
         slice_sequences: int | None = None,
         protocol: str | None = None,
     ) -> BatchDispersion:
@@ -82,14 +83,15 @@ class Studies(CatalogSection):
         """
         from seenat.memorization.studies.dispersion import batch_dispersion
 
-        return batch_dispersion(self._registry, self._model(model), step, slice_sequences, protocol)
+        chosen = self._model(model)
+        return batch_dispersion(self._registry, chosen, self._step(chosen, step), slice_sequences, protocol)
 
     def predict(
         self,
         model: str | Model,
         others: Iterable[str | Model] | None = None,
         *,
-        step: int | None = None,
+        step: int | str | Checkpoint | None = None,
         protocol: str | None = None,
         where: Where = None,
     ) -> Predictions:
@@ -100,7 +102,8 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.prediction import predictions
 
         predictors = [self._model(other) for other in others or ()] or None
-        return predictions(self._registry, self._model(model), predictors, step, protocol, where)
+        chosen = self._model(model)
+        return predictions(self._registry, chosen, predictors, self._step(chosen, step), protocol, where)
 
     def sets(
         self,

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from seenat.lookups import CatalogSection, at_most, number_of
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from seenat.memorization.labels.choose import Where
     from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.registry.catalog.models import Checkpoint, Model
+    from seenat.registry.columns import Columns
 
-__all__ = ["Which"]
+__all__ = ["ChosenColumnsOptions", "ColumnsOptions", "Which"]
+
+
+class ColumnsOptions(TypedDict, total=False):
+    """Which rows are wanted: at most `limit`, those above the sequence `after`, by what protocol."""
+
+    limit: int | None
+    after: int | None
+    protocol: str | None
+
+
+class ChosenColumnsOptions(ColumnsOptions, total=False):
+    """The same, and only of sequences with these labels."""
+
+    where: Where
 
 
 class Which(CatalogSection):
     """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
     Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was. `where` chooses sequences by their
-    labels: "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}.
+    labels: "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}. Each has a twin that ends in `_columns`: all rows of the list, or
+    `limit` of them, as blocks of columns, for lists of millions.
     """
 
     def first(
@@ -45,7 +63,7 @@ class Which(CatalogSection):
         return first_memorized(
             self._registry,
             chosen,
-            number_of(by, "step"),
+            chosen.step_number(by),
             protocol=protocol,
             limit=at_most(limit),
             after=after,
@@ -90,10 +108,8 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        first, last = number_of(since, "step"), None if until is None else number_of(until, "step")
-        return kept(
-            self._registry, chosen, first, last, protocol=protocol, limit=at_most(limit), after=start, where=where
-        )
+        steps = chosen.step_number(since), self._step(chosen, until)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=at_most(limit), after=start, where=where)
 
     def relearned(
         self,
@@ -136,8 +152,8 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            number_of(since, "step"),
-            None if until is None else number_of(until, "step"),
+            first.step_number(since),
+            self._step(second or first, until),
             other=second,
             change=change,
             protocol=protocol,
@@ -158,9 +174,85 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import memorized_by_batch
 
         chosen = self._model(model)
-        whole = -(-len(chosen.order.sequences) // chosen.schedule.sequences_per_batch)
-        if isinstance(batches, str):
-            batches = BatchRange.parse(batches, whole)
-        return memorized_by_batch(
-            self._registry, chosen, number_of(step, "step"), batches or BatchRange(0, whole), protocol
+        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol)
+
+    # -- all rows, as columns
+
+    def first_columns(
+        self,
+        model: str | Model,
+        by: int | str | Checkpoint,
+        *,
+        limit: int | None = None,
+        after: tuple[int, int] | None = None,
+        protocol: str | None = None,
+        where: Where = None,
+    ) -> Iterator[Columns]:
+        """Every row of `first`."""
+        from seenat.memorization.queries.whole_lists import all_first
+
+        chosen = self._model(model)
+        return all_first(
+            self._registry,
+            chosen,
+            chosen.step_number(by),
+            protocol=protocol,
+            limit=limit,
+            after=after,
+            where=where,
         )
+
+    def earlier_columns(
+        self, model: str | Model, other: str | Model, **page: Unpack[ColumnsOptions]
+    ) -> Iterator[Columns]:
+        """Every row of `earlier`."""
+        from seenat.memorization.queries.whole_lists import all_earlier
+
+        return all_earlier(self._registry, self._model(model), self._model(other), **page)
+
+    def changed_columns(
+        self,
+        model: str | Model,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
+        *,
+        other: str | Model | None = None,
+        change: str | None = None,
+        **page: Unpack[ChosenColumnsOptions],
+    ) -> Iterator[Columns]:
+        """Every row of `changed`."""
+        from seenat.memorization.studies.changes import all_changed
+
+        first, second = self._model(model), None if other is None else self._model(other)
+        steps = first.step_number(since), self._step(second or first, until)
+        return all_changed(self._registry, first, *steps, other=second, change=change, **page)
+
+    def relearned_columns(self, model: str | Model, **page: Unpack[ChosenColumnsOptions]) -> Iterator[Columns]:
+        """Every row of `relearned`."""
+        from seenat.memorization.studies.retention import all_relearned
+
+        return all_relearned(self._registry, self._model(model), **page)
+
+    def batches_columns(
+        self,
+        model: str | Model,
+        step: int | str | Checkpoint,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
+    ) -> Iterator[Columns]:
+        """Every row of `batches`."""
+        from seenat.memorization.queries.whole_lists import all_batches
+
+        chosen = self._model(model)
+        return all_batches(
+            self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol=protocol
+        )
+
+
+def _batches(model: Model, batches: BatchRange | str | None) -> BatchRange:
+    """The batches of a run that are meant; all unless some are named."""
+    whole = -(-len(model.order.sequences) // model.schedule.sequences_per_batch)
+    if isinstance(batches, str):
+        return BatchRange.parse(batches, whole)
+    return batches or BatchRange(0, whole)

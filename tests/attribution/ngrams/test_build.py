@@ -20,6 +20,7 @@ from support.cli import environment
 
 import seenat
 from seenat.attribution.ngrams.build.sort_setting import WORKER, worker_environment
+from seenat.registry.storage.stores.place import open_store
 
 SEQUENCES, LENGTH, BATCH = 6_000, 129, 16
 MANIFEST = f"""
@@ -71,6 +72,29 @@ def files(home: Path) -> dict[str, str]:
     """The digest of every file of the indexes."""
     folder = home / "catalog.sqlite.indexes"
     return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.*")}
+
+
+def test_an_index_of_a_store_is_searched_by_machines_that_did_not_build_it(
+    catalog: seenat.Catalog, home: Path, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEENAT_INDEXES", store_url)
+    catalog.index.build("made-up-order", batches="0:60", shard_batches=20)
+    monkeypatch.delenv("SEENAT_INDEXES")
+    ids = catalog.order("made-up-order").batch(1).tokens()[3, 20:30].tolist()
+    found = catalog.find(ids, order="made-up-order")
+    assert len(found.exposures) > 0
+    shutil.rmtree(home / "catalog.sqlite.indexes")
+    assert catalog.find(ids, order="made-up-order") == found
+    assert catalog.verify_stored().is_sound
+    backup = catalog.back_up(home / "copy")
+    assert (backup.damaged, backup.files) == ((), 4)
+    store = open_store(store_url)
+    shard = next(each.name for each in store.listed() if ".ngrams-" in each.name)
+    shutil.rmtree(home / "home" / "cache")
+    store.replace(shard, b"0" * (store.size(shard) or 0))
+    with pytest.raises(seenat.CorruptFile, match="arrived as"):
+        catalog.find(ids, order="made-up-order")
+    assert len(catalog.verify_stored().indexes) == 1
 
 
 def test_what_is_covered_grows_and_is_never_built_twice(catalog: seenat.Catalog, home: Path) -> None:

@@ -87,8 +87,8 @@ def _part_samples(folder: Path) -> list[bytes]:
     samples = []
     for measure, format_ in _OF_PARTS:
         parts = _parts(folder / str(format_), measure, format_)
-        digests = {row: parts.array.write(row, 0, _values(measure, row)).digest for row in range(3)}
-        samples.append(parts.encoded(0, 3, digests)[0])
+        files = {row: parts.array.write(row, 0, _values(measure, row)) for row in range(3)}
+        samples.append(parts.encoded(0, 3, files)[0])
     return samples
 
 

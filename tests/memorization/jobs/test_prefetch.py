@@ -343,6 +343,25 @@ def test_a_checkpoint_that_another_process_measures_stays_until_it_is_done(far: 
     assert on_disk(cache) == set()
 
 
+def test_a_checkpoint_that_another_run_of_this_machine_has_fetched_stays_until_it_is_done(
+    far: Catalog, cache: Path
+) -> None:
+    quota = CacheQuota(0, lambda _: False)
+    elsewhere = quota.use(far.model("far").checkpoint(8))
+    held = []
+
+    def told(now: Advance) -> None:
+        if now.step <= 32:
+            held.append(8 in on_disk(cache))
+        else:
+            elsewhere.close()
+
+    run_job(far, planned(far), device="cpu", keep_checkpoints=0, progress=told)
+    assert len(held) > 2
+    assert all(held)
+    assert on_disk(cache) == set()
+
+
 def test_freeing_what_is_not_there_frees_nothing(far: Catalog, cache: Path) -> None:
     folder = fetch_checkpoint(REPOSITORY, "step16")
     assert evict([folder / "nothing", cache / "elsewhere"]) == 0

@@ -1,8 +1,7 @@
-"""The same job by this process, by processes of this machine, and by a written array of tasks: the same bytes and rows."""
+"""Processes of workers, the script of an array of tasks, and what no runner takes."""
 
 import os
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -10,28 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 from support.forked_workers import eventually
 
 import seenat
 from seenat.memorization.jobs.runners.processes import WorkerCommand, WorkerProcesses
 from seenat.memorization.jobs.runners.slurm import SlurmOptions, write_script
-from seenat.memorization.results.measurements import results_folder
-from seenat.registry.database.tables.results import batch_counts, blocks, memorized_sequences
 from seenat.registry.errors import InvalidValue, JobFailed
-from seenat.registry.open import open_catalog
 
 ASKED = {"steps": [50, 200], "prompt": 8, "continuation": [4, 8]}
-SBATCH = """#!/bin/bash
-# Runs the tasks of an array here, one after the other, each in the background of the one before.
-[ "$1" = --parsable ] || exit 2
-last=$(sed -n 's/^#SBATCH --array=0-//p' "$2")
-for task in $(seq 0 "$last"); do
-    SLURM_ARRAY_JOB_ID=77 SLURM_ARRAY_TASK_ID=$task bash "$2" > "$2.$task.log" 2>&1 &
-done
-wait
-echo "77;cluster"
-"""
 
 
 @pytest.fixture
@@ -50,46 +35,6 @@ def open_mine(tmp_path, mine, catalog_file):
     yield opened
     for catalog in catalogs:
         catalog.close()
-
-
-def results(catalog: seenat.Catalog):
-    """Bytes of every block, and the rows that follow from them."""
-    with open_catalog(str(catalog._registry.database)) as registry, registry.database.read() as connection:
-        columns = (blocks.c.measurement_id, blocks.c.array_row, blocks.c.block, blocks.c.digest)
-        rows = [list(connection.execute(select(*columns).order_by(*columns)))]
-        rows += [
-            list(connection.execute(select(table).order_by(*table.primary_key)))
-            for table in (batch_counts, memorized_sequences)
-        ]
-        folder = results_folder(registry.database)
-    return rows, {path.relative_to(folder): path.read_bytes() for path in folder.rglob("c/*/*")}
-
-
-@pytest.fixture
-def sbatch(tmp_path, monkeypatch):
-    """A stand-in that runs what is submitted."""
-    program = tmp_path / "bin" / "sbatch"
-    program.parent.mkdir()
-    program.write_text(SBATCH)
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    return program
-
-
-def test_every_runner_gives_the_same(open_mine, sbatch, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    alone, local, cluster = map(open_mine, ("alone", "local", "cluster"))
-    alone.memorize("mine-a", **ASKED)
-    answer = local.memorize("mine-a", **ASKED, runner="local", workers=2)
-    assert [job.state for job in answer.jobs] == ["done", "done"]
-    monkeypatch.setenv("SEENAT_DATABASE_URL", str(tmp_path / "cluster.sqlite"))
-    cluster.memorize("mine-a", **ASKED, runner="slurm", workers=2, device="cpu")
-    assert [job.state for job in cluster.jobs()] == ["done", "done"]
-    assert {path.name for path in tmp_path.glob("seenat-1-2.sbatch*")} >= {
-        "seenat-1-2.sbatch",
-        "seenat-1-2.sbatch.1.log",
-    }
-    assert results(alone) == results(local) == results(cluster)
 
 
 def test_a_worker_that_is_killed_is_begun_again(tmp_path):
@@ -133,9 +78,8 @@ def test_the_script_says_what_a_cluster_needs(tmp_path):
     assert "export HF_HOME='/a b'\nexport SEENAT_DATABASE_URL=postgresql://me@host/seenat\n" in text
     assert "OTHER" not in text
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
-    write_script(
-        script, [3], SlurmOptions(workers=1, device="cpu"), {"SEENAT_DATABASE_URL": "postgresql://me:secret@host/x"}
-    )
+    environment = {"SEENAT_DATABASE_URL": "postgresql://me:secret@host/x"}
+    write_script(script, [3], SlurmOptions(workers=1, device="cpu"), environment, force=True)
     text = script.read_text()
     assert "secret" not in text
     assert "gpus" not in text
@@ -145,7 +89,9 @@ def test_the_script_says_what_a_cluster_needs(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"runner": "ray"}, "There is no runner 'ray'"),
+        ({"runner": "dask"}, "There is no runner 'dask'"),
+        ({"runner": "local", "address": "x:1"}, "An address is that of a cluster of Ray"),
+        ({"runner": "ray", "workers": 10_001}, "10001 workers are not between 1 and 10,000"),
         ({"workers": 2}, "needs a runner"),
         ({"runner": "local", "script": "x"}, "for the runner slurm only"),
         ({"runner": "local", "workers": 1000}, "1000 workers are not between 1 and 256"),

@@ -30,6 +30,7 @@ from seenat.registry.orders.extents import Extent
 from seenat.registry.orders.formats.flat import FlatOrder
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.source import Sequences, Tokens
+from seenat.registry.storage.stores.folder import FolderStore
 
 SEQUENCES, LENGTH, WINDOW = 2500, 33, (3, 11)
 
@@ -99,6 +100,18 @@ def test_what_is_kept_is_not_read_again_and_a_sample_takes_little(tmp_path: Path
     np.testing.assert_array_equal(again.take(sample), source.take(sample, *WINDOW))
     again.prepare(np.arange(0, 1024))
     assert len(source.taken) == 3 + 3 + 1022
+
+
+def test_machines_share_what_one_has_read(tmp_path: Path) -> None:
+    shared, every = FolderStore(tmp_path / "shared"), np.arange(SEQUENCES)
+    source = order(tmp_path)
+    taken = [WindowCache(tmp_path / machine, "sha256:0", source, WINDOW, SMALL, shared).take(every) for machine in "ab"]
+    assert source.taken == every.tolist(), "read once"
+    assert np.array_equal(*taken)
+    (damaged,) = (shared.folder / found.name for found in shared.listed() if found.name.endswith("/1"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    assert np.array_equal(WindowCache(tmp_path / "c", "sha256:0", source, WINDOW, SMALL, shared).take(every), taken[0])
+    assert len(source.taken) == SEQUENCES + SMALL, "what was damaged is read from the order"
 
 
 def test_another_content_or_window_is_another_copy(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.jobs.runners.worker import Worker
 from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
+from seenat.memorization.jobs.shard_table import MOST_FAILURES
 from seenat.memorization.jobs.status import checkpoint_progress, find_job, list_jobs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import results_folder
@@ -176,6 +177,25 @@ def test_a_worker_does_not_wait_for_a_process_of_its_machine_that_is_gone(mine_c
     pid = workers.start(mine_catalog, pauses=True)
     eventually(lambda: is_paused(pid))
     assert work(mine_catalog, Told(waiting=lambda: workers.kill(pid))).shards == 1
+
+
+def test_a_shard_whose_workers_die_without_a_word_ends_five_and_no_more(mine_catalog, workers, monkeypatch):
+    monkeypatch.setenv("SEENAT_DATABASE_URL", str(mine_catalog.database))
+    plan(mine_catalog, "mine-a", SHORT, **ONE_SHARD)
+    for _ in range(MOST_FAILURES):
+        pid = workers.start(mine_catalog, pauses=True)
+        eventually(lambda pid=pid: is_paused(pid))
+        workers.kill(pid)
+    assert work(mine_catalog).shards == 0
+    shown = CliRunner().invoke(command, ["job", "1"], catch_exceptions=False)
+    assert "1 failed, of which 1 in quarantine" in shown.stdout
+    assert f"Its worker was gone without a word: process {pid} on {socket.gethostname()}" in " ".join(
+        shown.stdout.split()
+    )
+    assert "seenat retry 1" in shown.stderr
+    retried = CliRunner().invoke(command, ["retry", "1"], catch_exceptions=False).stdout
+    assert retried == "Job 1 is pending; workers that run or come take its 1 shard that is left.\n"
+    assert work(mine_catalog).shards == 1
 
 
 # -- states

@@ -15,14 +15,15 @@ from support.fake_hub import HubServer
 from support.published import write_memorized, write_sample
 from support.result_sets import contents, record_model, result_set
 
-from seenat.memorization.published.importer import import_published
+from seenat.memorization.published.importer import import_published, remove_imported
 from seenat.memorization.published.result_sets import PUBLISHED_PROTOCOL, SetContent
 from seenat.memorization.published.split_names import SplitName
 from seenat.memorization.results.measurements import results_folder
+from seenat.registry.access.import_log import import_entries
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.database.tables.catalog import models
 from seenat.registry.database.tables.imports import reference_counts
-from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, UnknownCheckpoint
+from seenat.registry.errors import CorruptFile, HubUnavailable, InvalidValue, NotMeasured, UnknownCheckpoint
 from seenat.registry.suites.reference_counts import record_reference_counts
 
 ALL = 146_432_000
@@ -59,6 +60,24 @@ def test_the_faults_of_the_published_procedure_are_counted(sqlite_catalog: Catal
     rows = [seen - 1, seen, seen + 976]
     (done,) = import_published(sqlite_catalog, str(write_memorized(tmp_path / "part", {"duped.12b.23000": rows})))
     assert (done.beyond, done.sequences, done.marked) == (2, 1, 0)
+
+
+def test_what_was_imported_is_removed_and_its_history_stays(catalog: Catalog, tmp_path: Path) -> None:
+    folder = write_memorized(tmp_path / "sets", {"duped.70m": [1, 2, 3], "duped.160m": [4]})
+    import_published(catalog, str(folder))
+    results, stored = results_folder(catalog.database), result_set(catalog, "pythia-70m-v0")
+    told = remove_imported(catalog, stored.name)
+    assert (told.done, told.model, told.sequences, told.digest) == (False, "pythia-70m-v0", 3, stored.digest)
+    assert told.bytes == stored.file.stat().st_size
+    assert remove_imported(catalog, stored.name, yes=True).done
+    assert [path.name for path in contents(results)] == [result_set(catalog, "pythia-160m-v0").file.name]
+    with pytest.raises(NotMeasured, match=r"there is memorized pythia-160m-v0"):
+        remove_imported(catalog, stored.name, yes=True)
+    with catalog.database.read() as connection:
+        removed, *added = import_entries(connection, 10)
+    assert (removed.action, removed.name, removed.digest) == ("removed", stored.name, stored.digest)
+    assert [(one.action, one.source) for one in added] == [("added", str(folder))] * 2
+    assert "@" in removed.who
 
 
 def test_importing_again_changes_nothing_and_news_replace(catalog: Catalog, tmp_path: Path) -> None:
@@ -233,7 +252,8 @@ def test_a_hub_that_is_not_there_is_told_at_once(
 # -- the hub
 
 IMPORT = """
-from seenat.memorization.published.importer import import_published
+from seenat.memorization.published.importer import import_published, remove_imported
+from seenat.registry.access.import_log import import_entries
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.open import open_catalog
 

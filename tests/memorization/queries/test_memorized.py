@@ -6,6 +6,8 @@ from support.synthetic_results import BATCH, FULL_SCORE, SEQUENCES, STEPS, Synth
 
 from seenat.memorization.protocol.protocol import NOT_MEASURED
 from seenat.memorization.queries.memorized import first_memorized, memorized_by_batch
+from seenat.memorization.queries.whole_lists import all_batches, all_first
+from seenat.registry.answer import to_json
 from seenat.registry.errors import NotMeasured, UnknownCheckpoint
 from seenat.registry.units import BatchRange
 
@@ -46,6 +48,13 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
         assert [(one.onset.step, one.sequence) for one in found.sequences] == expected[:10]
         for limit in (97, len(expected), len(expected) + 1):
             assert [(one.onset.step, one.sequence) for one in pages(made, by, limit)] == expected
+        for limit, after in ((None, None), (len(expected) - 3, None), (20, expected[40]), (None, expected[-1])):
+            start = 0 if after is None else expected.index(after) + 1
+            blocks = [*all_first(made.catalog, made.model, by, limit=limit, after=after, rows=29)]
+            listed = first_memorized(made.catalog, made.model, by, limit=limit or len(expected), after=after)
+            assert [row for block in blocks for row in block.rows()] == [to_json(one) for one in listed.sequences]
+            assert sum(map(len, blocks)) == len(expected[start : None if limit is None else start + limit])
+            assert all(0 < len(block) <= 29 for block in blocks)
     assert first_memorized(made.catalog, made.model, 70, limit=0).next is None
     by_batch = stored.reshape(len(STEPS), -1, BATCH)
     for place, step in enumerate(STEPS):
@@ -56,6 +65,8 @@ def test_what_was_memorized_first_by_a_step_and_how_many_of_each_batch(made):
             assert [one.memorized for one in found.counts] == (chosen == FULL_SCORE).sum(axis=1).tolist()
             assert [one.measured for one in found.counts] == (chosen != NOT_MEASURED).sum(axis=1).tolist()
             assert [one.seen for one in found.counts] == [batch < step for batch in batches]
+            [*blocks] = all_batches(made.catalog, made.model, step, batches)
+            assert [row for block in blocks for row in block.rows()] == [one.to_json() for one in found.counts]
             assert (found.memorized, found.measured) == ((chosen == FULL_SCORE).sum(), (chosen != NOT_MEASURED).sum())
 
 

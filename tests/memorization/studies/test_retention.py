@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from seenat.memorization.studies.retention import kept, relearned
+from seenat.memorization.studies.retention import all_relearned, kept, relearned
+from seenat.registry.answer import to_json
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import InvalidValue, NotMeasured
 
@@ -53,6 +54,10 @@ def test_what_is_relearned_is_what_the_trajectories_say(
     assert [(one.sequence, one.forgotten, one.relearned) for one in found.sequences] == [
         (sequence, path.forgotten, path.relearned) for sequence, path in again.items()
     ]
+    for limit, after in ((None, -1), (3, -1), (None, next(iter(again), 0))):
+        rows = [row for row in to_json(found)["sequences"] if row["sequence"] > after]
+        blocks = all_relearned(catalog, known.model, limit=limit, after=after)
+        assert [row for block in blocks for row in block.rows()] == rows[:limit]
     assert found.relearned == len(again)
     assert found.forgotten == sum(bool(path.forgotten) for path in paths.values())
     assert found.memorized == sum(path.onset is not None for path in paths.values())

@@ -221,8 +221,8 @@ def test_blocks_that_are_there_are_of_the_first_format_and_of_no_known_origin(da
         assert connection.execute(select(measurements.c.format, measurements.c.onsets_stale)).all() == [(1, False)]
         rows = [tuple(row) for row in connection.execute(select(blocks).order_by(blocks.c.block))]
         assert rows == [
-            (1, 0, 0, 24, 5, 100, "sha256:01", *[None] * 5),
-            (1, 0, 3, 24, 0, 90, "sha256:02", *[None] * 5),
+            (1, 0, 0, 24, 5, 100, "sha256:01", *[None] * 6),
+            (1, 0, 3, 24, 0, 90, "sha256:02", *[None] * 6),
         ]
         assert [column.name for column in blocks.c][-5:] == ["device", "dtype", "seenat", "torch", "transformers"]
 

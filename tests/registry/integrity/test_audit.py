@@ -18,6 +18,7 @@ from seenat.registry.checkpoints.storage_dtype import StorageDtype, infer_storag
 from seenat.registry.database.tables.catalog import checkpoints, evidence, revisions
 from seenat.registry.integrity.audit import audit
 from seenat.registry.integrity.audit_rules import StoredCheckpoint, StoredFile, StoredModel, WeightIndex, check_model
+from seenat.registry.integrity.findings import findings as findings_in
 from seenat.registry.schedule import Schedule, pythia_steps
 from seenat.registry.suites.write import write_suite
 
@@ -358,6 +359,8 @@ def test_an_audit_writes_what_it_finds_and_takes_back_what_no_longer_holds(bare_
         before = connection.execute(select(evidence).order_by(evidence.c.id)).all()
     again = audit(bare_catalog)
     assert (again.added, again.withdrawn) == (0, 0)
+    assert findings_in(bare_catalog) == findings_in(bare_catalog, {"mine"}) == again
+    assert findings_in(bare_catalog, {"other"}).models == ()
     with bare_catalog.database.read() as connection:
         assert connection.execute(select(evidence).order_by(evidence.c.id)).all() == before
 

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.digests import sha256_of_file
+from seenat.registry.storage.digests import sha256_of_bytes, sha256_of_file
 from seenat.registry.storage.local import PARTIAL, full_disk_told
 from seenat.registry.storage.regular import is_regular, open_regular
+from seenat.registry.storage.stores.reader import ObjectReader
+from seenat.registry.storage.stores.store import Store
 
-__all__ = ["StoredFile", "copy_stored", "is_whole"]
+__all__ = ["StoredFile", "StoredObject", "copy_stored", "is_whole"]
 
 _CHUNK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of a store, as a place of a file."""
+
+    store: Store
+    name: str
+    bytes: int
+
+    def __str__(self) -> str:
+        return self.store.locate(self.name)
+
+
+Place = Path | StoredObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +43,7 @@ class StoredFile:
 
     name: str
     """Relative to the folder in which all of its kind lie, with `/` between folders."""
-    places: tuple[Path, ...]
+    places: tuple[Place, ...]
     """Where it may lie, to be tried in turn."""
     digest: str
     what: str
@@ -58,11 +76,11 @@ def copy_stored(file: StoredFile, target: Path, progress: Callable[[int], None] 
     raise CorruptFile(f"{file.places[0]}, {file.what}, is gone or not the file that was recorded.")
 
 
-def _copy_if_it_is(source: Path, target: Path, digest: str, progress: Callable[[int], None]) -> int | None:
+def _copy_if_it_is(source: Place, target: Path, digest: str, progress: Callable[[int], None]) -> int | None:
     """Copy a file; None where it cannot be read or has another digest."""
     hasher, size = hashlib.sha256(), 0
     try:
-        opened = open_regular(source)
+        opened = _opened(source)
         with opened as reading, target.open("wb") as writing:
             while chunk := reading.read(_CHUNK):
                 hasher.update(chunk)
@@ -76,9 +94,22 @@ def _copy_if_it_is(source: Path, target: Path, digest: str, progress: Callable[[
     return size if f"sha256:{hasher.hexdigest()}" == digest else None
 
 
-def _digest(path: Path) -> str | None:
+@contextmanager
+def _opened(place: Place) -> Iterator[BinaryIO]:
+    if isinstance(place, StoredObject):
+        with ObjectReader(place.store, place.name, place.bytes) as reader:
+            yield cast(BinaryIO, reader)
+    else:
+        with open_regular(place) as file:
+            yield file
+
+
+def _digest(place: Place) -> str | None:
     """The digest of a file; None where none can be read."""
     try:
-        return sha256_of_file(path) if is_regular(path) else None
+        if isinstance(place, StoredObject):
+            data = place.store.get(place.name, most=place.bytes)
+            return None if data is None else sha256_of_bytes(data)
+        return sha256_of_file(place) if is_regular(place) else None
     except OSError:
         return None
