@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import open_catalog
+from seenat.cli.framework.params import ORDER, open_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ _SHOWN = 20
 
 
 @click.command()
-@click.argument("name", metavar="ORDER")
+@click.argument("name", metavar="ORDER", type=ORDER)
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--columns", metavar="COLUMNS", help="Only these columns, separated by commas; by default all but sequence."
@@ -47,7 +47,7 @@ def label(name: str, path: Path, columns: str | None, replace: bool, as_json: bo
 
 
 @click.command()
-@click.argument("name", metavar="[ORDER]", required=False)
+@click.argument("name", metavar="[ORDER]", required=False, type=ORDER)
 @json_option
 def labels(name: str | None, as_json: bool) -> None:
     """List the labels of an order, or of all: values, how many sequences have each, and where they are from.

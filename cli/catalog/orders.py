@@ -60,7 +60,7 @@ def batch(
 @click.option("--decode", is_flag=True, help="Read it as text, and what each measured checkpoint said of it.")
 @click.option("--documents", is_flag=True, help="Read its text cut at the ends of documents.")
 @click.option("--say", is_flag=True, help="Run the measured checkpoints: all that each says in place of the truth.")
-@click.option("--steps", metavar="STEPS", help="Run these measured checkpoints only: 64,128.")
+@click.option("--steps", metavar="STEPS", help="Run these measured checkpoints only: 64,128:512,last.")
 @json_option
 def sequence(
     name: str,
@@ -86,7 +86,7 @@ def sequence(
         content: dict[str, Any] = {"tokens": tokens, "decode": decode, "documents": documents}
         if say:
             show = shown.enter_context(progress())
-            content["say"] = True if steps is None else steps.split(",")
+            content["say"] = True if steps is None else steps
             content["progress"] = lambda done, total: show(Moment(task="checkpoints", done=done, total=total))
         answer = catalog.sequence(name, index, **content)
     out = Output(as_json)

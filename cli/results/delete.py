@@ -6,7 +6,7 @@ import click
 
 from seenat.cli.framework.deletions import show_deletion, yes_option
 from seenat.cli.framework.output import Output, json_option
-from seenat.cli.framework.params import MODEL, Count, open_catalog
+from seenat.cli.framework.params import MODEL, ORDER, Count, open_catalog
 
 __all__ = ["delete"]
 
@@ -41,7 +41,7 @@ def delete_results(name: str, protocol: str | None, yes: bool, as_json: bool) ->
 
 
 @delete.command(name="label", short_help="A label of an order.")
-@click.argument("name", metavar="ORDER")
+@click.argument("name", metavar="ORDER", type=ORDER)
 @click.argument("label", metavar="LABEL")
 @yes_option
 @json_option

@@ -16,7 +16,7 @@ from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.recited import Spoken
 from seenat.memorization.queries.trajectories import SequenceTrajectory
 from seenat.registry.catalog.catalog import Catalog
-from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.content import ensure_content, fetch_files
@@ -30,21 +30,27 @@ def said_anew(
     catalog: Catalog,
     trajectories: Iterable[SequenceTrajectory],
     ids: Ids,
-    steps: Collection[int] | None,
+    steps: str | Collection[int | str | Checkpoint] | None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Spoken:
     """The ids that measured checkpoints generate, by model, protocol and step; `progress` gets (checkpoints done, all).
 
-    All checkpoints at which the sequence was measured, or those of `steps`. Raises `InvalidValue` for a model on a hub without
+    All checkpoints at which the sequence was measured, or those of `steps`, also as text, "64,128:512,last". Raises `InvalidValue` for a model on a hub without
     `steps`, `NotMeasured` where nothing that decodes was measured, `UnknownCheckpoint` for what cannot be trusted, `MissingExtra`.
     """
     paths = [path for path in trajectories if path.protocol.value_type.decodes]
-    wanted = [(path, point.step) for path in paths for point in path.trajectory.points if _is_wanted(point.step, steps)]
+    models = {path.model: catalog.model(path.model) for path in paths}
+    chosen = {name: None if steps is None else _numbers(model, steps) for name, model in models.items()}
+    wanted = [
+        (path, point.step)
+        for path in paths
+        for point in path.trajectory.points
+        if _is_wanted(point.step, chosen[path.model])
+    ]
     if not wanted:
         raise NotMeasured(
             "Nothing was measured there that a checkpoint could say; choose steps at which it was, or run `seenat memorize MODEL`."
         )
-    models = {path.model: catalog.model(path.model) for path in paths}
     for model in models.values() if steps is None else ():
         if model.folder is None:
             raise InvalidValue(
@@ -56,6 +62,15 @@ def said_anew(
         spoken[path.model, path.protocol.id, step] = _generated(catalog, models[path.model], step, path.protocol, ids)
     progress(len(wanted), len(wanted))
     return spoken
+
+
+def _numbers(model: Model, steps: str | Collection[int | str | Checkpoint]) -> set[int]:
+    listed = [steps] if isinstance(steps, str) else steps
+    return {
+        model.step_number(step)
+        for given in listed
+        for step in (model.schedule.parse_saved(given) if isinstance(given, str) else [given])
+    }
 
 
 def _is_wanted(step: int, steps: Collection[int] | None) -> bool:

@@ -303,7 +303,7 @@ class Lookups(CatalogSection):
         tokens: bool = False,
         decode: bool = False,
         documents: bool = False,
-        say: bool | Iterable[int | str | Checkpoint] = False,
+        say: bool | str | Iterable[int | str | Checkpoint] = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> SequenceAnswer:
         """Where a sequence of a model or an order lies, and its trajectories measured so far.
@@ -362,7 +362,7 @@ class Lookups(CatalogSection):
         order: Order,
         sequence: SequenceRange,
         trajectories: tuple[SequenceTrajectory, ...],
-        say: bool | Iterable[int | str | Checkpoint],
+        say: bool | str | Iterable[int | str | Checkpoint],
         progress: Callable[[int, int], None] | None,
     ) -> tuple[Recital, ...]:
         from seenat.memorization.queries.recited import recitals
@@ -374,7 +374,7 @@ class Lookups(CatalogSection):
         if say is not False:
             from seenat.memorization.queries.said_anew import said_anew
 
-            steps = None if say is True else {number_of(step, "step") for step in say}
+            steps = None if say is True else say if isinstance(say, str) else tuple(say)
             spoken = said_anew(self._registry, trajectories, ids, steps, progress or (lambda done, total: None))
         return recitals(tokenizer, ids, trajectories, spoken)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from seenat.attribution.exchange.scores import ImportedScores
     from seenat.attribution.exchange.tokengrams import SuffixIndex
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.exports.batches import Exported
     from seenat.registry.orders.geometry import Geometry
@@ -124,7 +124,7 @@ class Exchange(DuplicateLookups):
         model: str | Model,
         path: str | Path,
         *,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         format: str | None = None,
         force: bool = False,
         protocol: str | None = None,

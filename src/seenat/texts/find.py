@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
     from seenat.memorization.labels.choose import Where
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
     from seenat.texts.indexes import Indexes
 
@@ -32,7 +32,7 @@ class SearchOptions(TypedDict, total=False):
 
     order: str | Order | None
     model: str | Model | None
-    step: int | str | None
+    step: int | str | Checkpoint | None
     scan: BatchRange | str | None
     variants: bool
     where: Where
@@ -115,7 +115,7 @@ class Texts(CatalogSection):
         self,
         query: Query,
         *,
-        steps: str | Iterable[int | str] | None = None,
+        steps: str | Iterable[int | str | Checkpoint] | None = None,
         prompt: int | None = None,
         device: str | None = None,
         allow_suspect: bool = False,
@@ -178,7 +178,9 @@ class Texts(CatalogSection):
             reading=options.get("reading"),
         )
 
-    def _viewpoint(self, order: str | Order | None, model: str | Model | None, step: int | str | None) -> Viewpoint:
+    def _viewpoint(
+        self, order: str | Order | None, model: str | Model | None, step: int | str | Checkpoint | None
+    ) -> Viewpoint:
         from seenat.attribution.find.viewpoint import Viewpoint
         from seenat.registry.errors import InvalidValue
 

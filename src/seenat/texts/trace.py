@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seenat.attribution.find.find import Query
     from seenat.attribution.trace.answers import Traced
     from seenat.attribution.trace.generate import Generated
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
 
 __all__ = ["AllTraceOptions", "GenerateOptions", "TraceOptions", "Tracing"]
@@ -31,7 +31,7 @@ class AllTraceOptions(TraceOptions, total=False):
 
     order: str | Order | None
     model: str | Model | None
-    step: int | str | None
+    step: int | str | Checkpoint | None
     html: str | Path | None
     force: bool
 
@@ -55,7 +55,7 @@ class Tracing(Texts):
         *,
         order: str | Order | None = None,
         model: str | Model | None = None,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         html: str | Path | None = None,
         force: bool = False,
         **options: Unpack[TraceOptions],
@@ -114,7 +114,7 @@ class Tracing(Texts):
     def generate(
         self,
         model: str | Model,
-        step: int | str,
+        step: int | str | Checkpoint,
         prompt: Query,
         *,
         trace: TraceOptions | bool = False,
