@@ -72,6 +72,7 @@ mutants: $(VENV)/.developing
 fuzz: $(VENV)/.developing
 	PYTHONPATH=tests $(BIN)/python -m fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzz.service
+	PYTHONPATH=tests $(BIN)/python -m fuzz.description
 
 # Its parts stand beside each other with --jobs.
 check: check-types check-wheel check-code

@@ -115,7 +115,8 @@ def seenat(catalog: str | None) -> None:
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 schema out of date,
-    5 network, hub or database, 130 interrupted, 143 ended by SIGTERM.
+    5 network, hub or database, 130 interrupted, 141 its reader is gone,
+    143 ended by SIGTERM.
     """
 
 
@@ -144,9 +145,6 @@ def _run() -> int:
         return _refuse(error, error.exit_code, _usage(error))
     except (click.Abort, KeyboardInterrupt) as error:
         return exit_code(error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error)
-    except BrokenPipeError:
-        discard_output()  # The reader of our output is gone.
-        return 0
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one sentence and no traceback.
         # A library that a signal broke off may fail in its own way: SQLAlchemy says that a transaction is invalid.
         number = asked_to_end()

@@ -11,6 +11,8 @@
     SEENAT_SERVE_PORT     and so on for each option of `seenat serve`; click reads them
     SHELL, XDG_CONFIG_HOME, XDG_DATA_HOME, ZDOTDIR   where a shell looks for completions
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
+    FORCE_COLOR           anything but nothing: colours in pipes too, unless NO_COLOR forbids them (https://force-color.org)
+    COLUMNS               how wide answers are laid out, in pipes too; shells that know a terminal's width do not pass it on
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
 `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the rest of `AWS_*` are obstore's; `RAY_ADDRESS`, `RAY_AUTH_MODE`,
@@ -30,12 +32,14 @@ from seenat.registry.units import parse_bytes
 
 __all__ = [
     "cache_bytes",
+    "columns",
     "config_home",
     "data_home",
     "database_url",
     "debug",
     "environment_for",
     "expand",
+    "force_color",
     "home",
     "indexes_store",
     "login_shell",
@@ -209,6 +213,17 @@ def prepare_ray(*, begins: bool) -> None:
 def no_color() -> bool:
     """Whether terminals are to be spared colours."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def force_color() -> bool:
+    """Whether pipes and files are to have colours too."""
+    return bool(os.environ.get("FORCE_COLOR")) and not no_color()
+
+
+def columns() -> int | None:
+    """How many characters a line of an answer has, as the user set it; None where that is no number of at least 1."""
+    text = os.environ.get("COLUMNS", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text[:9]) < 100_000 else None
 
 
 def token() -> str | None:

@@ -26,6 +26,7 @@ from seenat.service.api.dispatch import Dispatch, answers
 from seenat.service.api.openapi import describe_api
 from seenat.service.api.withheld import read_policy
 from seenat.service.http.edge import Edge
+from seenat.service.http.folders import Folders
 from seenat.service.http.limits import Gate
 from seenat.service.http.metrics import Metrics
 from seenat.service.jobs.acting import Acting
@@ -46,9 +47,10 @@ _RAISED = "seenat_raised"
 
 def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambda: False) -> ASGIApp:
     """The application over the catalog of the settings, which it opens here; `is_stopping` ends what streams."""
-    policy = read_policy(settings.no_text, settings.withheld)
     # One that writes, beside those that read.
     catalog = seenat.open(settings.url, threads=settings.limits.threads + settings.limits.slow_threads + 1)
+    folders = Folders(catalog, parse_url(settings.url))
+    policy = read_policy(settings.no_text, settings.withheld, folders.hide)
     answering, metrics = (
         Answering(catalog, policy, settings.limits, is_embedded=_is_embedded(settings), is_stopping=is_stopping),
         Metrics(settings.shared),
@@ -75,7 +77,8 @@ def build_app(settings: ServiceSettings, is_stopping: Callable[[], bool] = lambd
     _add_own(app, settings, answering, metrics)
     _add_pages(app, Pages(answering, policy), Charts(answering), Pictures(answering))
     app.add_middleware(_Catching)
-    return Edge(_Compressing(Dispatch(_Raising(app), answering)), Gate(settings), metrics, explain)
+    told = partial(explain, tell=folders.tell)
+    return Edge(_Compressing(Dispatch(_Raising(app), answering)), Gate(settings), metrics, told)
 
 
 class _Catching:

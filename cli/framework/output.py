@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from seenat.cli.framework.tables import fact_lines, table_lines, terminal_width
+from seenat.cli.framework.tables import fact_lines, lay_out_table, terminal_width
 from seenat.cli.framework.terminal import say, write, write_json, write_painted
 
 __all__ = ["Output", "count", "json_option", "moment", "plural", "share", "value_words"]
@@ -50,9 +50,19 @@ class Output:
             write(line)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], spare: Sequence[str] = ()) -> None:
-        """A table whose columns are headings after `<` (text) or `>` (numbers); narrow terminals leave out `spare`."""
-        for line in table_lines(columns, rows, terminal_width(), spare):
+        """A table whose columns are headings after `<` (text) or `>` (numbers); where it is too wide, `spare` ones are left out.
+
+        Those are named. A table that is too wide even so becomes lines.
+        """
+        laid_out = lay_out_table(columns, rows, terminal_width(), spare)
+        for line in laid_out.lines:
             write(line)
+        if left_out := laid_out.left_out:
+            is_one = len(left_out) == 1
+            self.talk(
+                f"Left out for want of width: the column{'' if is_one else 's'} {' and '.join(left_out)}; a wider terminal, a pipe or "
+                f"--json {'has it' if is_one else 'have them'}."
+            )
 
     def talk(self, text: str) -> None:
         """A sentence to the person, never part of the answer."""

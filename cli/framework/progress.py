@@ -1,4 +1,4 @@
-"""Progress of long work, on stderr: moving bars on a terminal, elsewhere a line every ten seconds, for logs.
+"""Progress of long work, on stderr: moving bars on a terminal, elsewhere a line after a second and then every ten, for logs.
 
 Work reports `Moment`s as often as it likes. Rate and time left are those of this run: what was done before it began, and
 what it skips, cost it nothing.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Moment", "Show", "progress", "resumable"]
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BEFORE_LINE = 1.0
 # Loading torch and the first checkpoint takes two seconds: a rate over less says nothing about the time left.
 _SECONDS_BEFORE_GUESS = 3.0
 
@@ -50,7 +51,7 @@ def progress(
 ) -> Iterator[Show]:
     """Yield a function that shows a moment: on a terminal at once, in a log at most once in `seconds_between_lines`.
 
-    The time left is shown once a task has run for `seconds_before_guess`.
+    Until the first moment a terminal shows that something is being prepared: loading torch takes seconds. The time left is shown once a task has run for `seconds_before_guess`.
     """
     bars = _bars() if is_terminal(sys.stderr) else None
     if bars is None:
@@ -104,9 +105,11 @@ def _until_asked_to_end(show: Show) -> Show:
 def _moving(bars: Progress, seconds_before_guess: float) -> Show:
     began: dict[str, _Begin] = {}
     rows: dict[str, TaskID] = {}
+    preparing = bars.add_task("preparing", total=None, words="")
 
     def show(now: Moment) -> None:
         if now.task not in began:
+            bars.update(preparing, visible=False)
             began[now.task] = _Begin(time.monotonic(), now)
             rows[now.task] = bars.add_task(shorten(one_line(now.task)), words="")
         words = shorten(one_line(_words(now, began[now.task], seconds_before_guess)))
@@ -117,7 +120,7 @@ def _moving(bars: Progress, seconds_before_guess: float) -> Show:
 
 def _log(seconds_between_lines: float, seconds_before_guess: float) -> Show:
     began: dict[str, _Begin] = {}
-    last_line = time.monotonic()
+    last_line = time.monotonic() - max(0.0, seconds_between_lines - _SECONDS_BEFORE_LINE)
 
     def show(now: Moment) -> None:
         nonlocal last_line

@@ -37,10 +37,9 @@ __all__ = [
     "insert_shards",
     "is_done",
     "is_held",
-    "lease_block",
+    "lease_next",
     "leased_shards",
     "leases_at",
-    "next_block",
     "open_steps",
     "owners",
     "quarantine_checkpoint",
@@ -110,32 +109,30 @@ def failed_come_first(connection: Connection, job_ids: tuple[int, ...], checkpoi
     return len(failed) > 1 and not _has_done(connection, job_ids, checkpoint_id)
 
 
-def next_block(
-    connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int, owner: str, *, failed: bool
-) -> int | None:
-    """The first block behind `last` in which a checkpoint has open shards, or the owner's, that nobody is leasing just now.
-
-    On PostgreSQL its row is locked to the end of the transaction. Of several jobs a block has several rows, of which two runs
-    might lock one each and wait for each other; there, a row that is locked is waited for.
-    """
-    is_free = or_(_is_open(job_ids), _is_owned(job_ids, owner))
-    query = select(shards.c.block).where(is_free, *_is_behind(checkpoint_id, last, failed))
-    first = query.order_by(shards.c.block, shards.c.job_id).limit(1)
-    return connection.execute(first.with_for_update(of=shards, skip_locked=len(job_ids) == 1)).scalar()
-
-
-def lease_block(
-    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, until: str
+def lease_next(
+    connection: Connection,
+    job_ids: tuple[int, ...],
+    place: tuple[int, int],
+    owner: str,
+    until: str,
+    *,
+    failed: bool,
 ) -> list[ShardLease]:
-    """Give an owner what is open at a checkpoint id and block, or its own, at most one shard a job; returns what it got.
+    """Give an owner what is open in the first such block of a checkpoint id behind another block; returns what it got.
 
-    Its own is what it was given by a transaction of which it did not hear.
+    That is at most one shard a job, of blocks that failed before or did not. Its own is given to it again: a transaction gave it
+    that, and it did not hear of it. On PostgreSQL rows that others are leasing at this moment are passed over. Of several jobs a
+    block has several rows, of which two runs might lock one each and wait for each other; there, a row that is locked is waited
+    for.
     """
-    checkpoint_id, block = place
-    is_its = _is_owned(job_ids, owner)
+    checkpoint_id, last = place
+    is_wanted = and_(or_(_is_open(job_ids), _is_owned(job_ids, owner)), shards.c.checkpoint_id == checkpoint_id)
+    behind = select(shards.c.block).where(is_wanted, *_is_behind(checkpoint_id, last, failed))
+    first = behind.order_by(shards.c.block, shards.c.job_id).limit(1)
+    block = first.with_for_update(of=shards, skip_locked=len(job_ids) == 1).correlate(None).scalar_subquery()
     leased = connection.execute(
         update(shards)
-        .where(or_(_is_open(job_ids), is_its), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .where(is_wanted, shards.c.block == block)
         .values(
             state="running",
             owner=owner,
@@ -143,18 +140,17 @@ def lease_block(
             attempts=shards.c.attempts + 1,
             fence=shards.c.fence + 1,
         )
-        .returning(shards.c.job_id, shards.c.fence)
+        .returning(shards.c.job_id, shards.c.block, shards.c.fence)
     )
     return [
-        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=block, owner=owner, fence=row.fence)
+        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=row.block, owner=owner, fence=row.fence)
         for row in leased
     ]
 
 
 def renew_shards(connection: Connection, job_ids: tuple[int, ...], owner: str, until: str) -> None:
     """Let an owner hold what it holds until another moment."""
-    is_its = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
-    connection.execute(update(shards).where(is_its).values(lease_until=until))
+    connection.execute(update(shards).where(_is_owned(job_ids, owner)).values(lease_until=until))
 
 
 def is_held(connection: Connection, lease: ShardLease) -> bool:

@@ -11,7 +11,7 @@ from seenat.registry.errors import InvalidValue, TooLarge, UnknownParameter
 from seenat.remote.parameters import Parameter
 from seenat.remote.routes import Route
 
-__all__ = ["Addressed", "check_text", "read_fields", "read_values"]
+__all__ = ["Addressed", "check_place", "check_text", "read_fields", "read_values"]
 
 _MOST_FIELDS = 200
 
@@ -48,7 +48,7 @@ def read_values(route: Route, in_path: Mapping[str, str], query: bytes) -> dict[
     """The values of a request, by the keys of the route's parameters; raises `InvalidValue`."""
     values = read_fields(route, in_path, query)
     _check_complete(route, values)
-    _check_place(route, values)
+    check_place(route, values)
     return values
 
 
@@ -103,7 +103,8 @@ def _check_complete(route: Route, values: Mapping[str, Any]) -> None:
         raise InvalidValue(f"{route.path} needs either text or ids, the one or the other.")
 
 
-def _check_place(route: Route, values: Mapping[str, Any]) -> None:
+def check_place(route: Route, values: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` where `after` is no place of this route's pages."""
     if "after" in values and route.pages != (len(values["after"]) if isinstance(values["after"], tuple) else 1):
         written = "A number" if route.pages == 1 else "Two numbers with a colon"
         raise InvalidValue(f"{written} must stand for after; take the address that the page before gave.")

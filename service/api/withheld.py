@@ -8,7 +8,7 @@ searched as ever, and what is shown of it is the visitor's own.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,21 @@ from seenat.registry.units import SequenceRange, merged_ranges, parse_count
 __all__ = ["Policy", "read_policy"]
 
 _LONGEST_ORDER = 10**18 - 1
+_WITH_FOLDERS = frozenset({"suites", "suite", "orders", "order", "job"})
+"""Methods whose answers say where files lie, or why a checkpoint could not be read."""
 
 
 class Policy:
     """What may be shown."""
 
-    def __init__(self, no_text: bool = False, withheld: Mapping[str, tuple[SequenceRange, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        no_text: bool = False,
+        withheld: Mapping[str, tuple[SequenceRange, ...]] | None = None,
+        hide_folders: Callable[[Any], Any] = lambda document: document,
+    ) -> None:
         self.no_text = no_text
+        self._hide_folders = hide_folders
         self._withheld = dict(withheld or {})
 
     def check(self, values: Mapping[str, Any]) -> None:
@@ -35,6 +43,8 @@ class Policy:
 
     def show(self, method: str, document: Any) -> Any:
         """An answer without what is withheld; raises `Withheld` where nothing else was asked for."""
+        if method in _WITH_FOLDERS:
+            return self._hide_folders(document)
         if not self._withheld or not isinstance(document, dict) or "order" not in document:
             return document
         if method == "sequence":
@@ -75,10 +85,12 @@ class Policy:
                 document["withheld"] = hidden
 
 
-def read_policy(no_text: bool, file: Path | None) -> Policy:
+def read_policy(
+    no_text: bool, file: Path | None, hide_folders: Callable[[Any], Any] = lambda document: document
+) -> Policy:
     """What the settings allow; raises `InvalidValue` for a file that cannot be read."""
     if file is None:
-        return Policy(no_text)
+        return Policy(no_text, hide_folders=hide_folders)
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -89,7 +101,7 @@ def read_policy(no_text: bool, file: Path | None) -> Policy:
         if words:
             order, part = _line(file, number, words)
             ranges.setdefault(order, []).append(part)
-    return Policy(no_text, {order: merged_ranges(parts) for order, parts in ranges.items()})
+    return Policy(no_text, {order: merged_ranges(parts) for order, parts in ranges.items()}, hide_folders)
 
 
 def _line(file: Path, number: int, words: list[str]) -> tuple[str, SequenceRange]:

@@ -73,6 +73,8 @@ class Edge:
         except Exception as error:
             if not isinstance(error, SeenatError):
                 note("fault", logging.ERROR, fault=error, request=sent.request_id)
+            elif error.http_status >= 500:
+                note("failed", logging.ERROR, error=type(error).__name__, sentence=str(error), request=sent.request_id)
             if sent.status:  # The answer has begun: a cut connection tells that it is not whole.
                 raise
             await self._explain(error, sent.request_id, scope)(scope, receive, sent)

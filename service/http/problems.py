@@ -26,8 +26,8 @@ _UNREAD = (408, 413)
 _TOLD = ("nearest", "model", "order", "step")
 
 
-def problem(error: Exception, request_id: str | None = None) -> Response:
-    """The response for an error."""
+def problem(error: Exception, request_id: str | None = None, detail: str | None = None) -> Response:
+    """The response for an error; `detail` is what is told of its sentence, by default all."""
     known = isinstance(error, SeenatError)
     status = error.http_status if isinstance(error, SeenatError) else 500
     kind = problem_kind(type(error)) if known else "fault"
@@ -35,7 +35,7 @@ def problem(error: Exception, request_id: str | None = None) -> Response:
         "type": f"urn:seenat:{kind}",
         "title": kind.replace("-", " ").capitalize(),
         "status": status,
-        "detail": one_line(str(error))
+        "detail": one_line(detail or str(error))
         if known
         else "This is a fault of the service; its log has more under the request's id.",
     }

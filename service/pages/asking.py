@@ -12,6 +12,7 @@ from typing import Any
 
 from seenat.remote.routes import PREFIX, ROUTES, Route
 from seenat.service.api.answering import Answering
+from seenat.service.api.reading import check_place
 from seenat.service.api.withheld import Policy
 from seenat.service.pages.page import Page
 
@@ -88,6 +89,7 @@ class Asked:
         route = _BY_PATH[path]
         given = {key: value for key, value in values.items() if value is not None}
         self.policy.check(given)
+        check_place(route, given)
         document, key = self.answering.shown(route, given)
         rows = document if isinstance(document, list) else document[key] if key else None
         is_whole = isinstance(document, list) or document.get("next") is None

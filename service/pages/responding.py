@@ -100,13 +100,19 @@ class Pages:
         return render(page.template, PAGES_BY_PATH, view=view, page=page, here=here, base=base, forms=forms).encode()
 
 
-def explain(error: Exception, request_id: str, scope: Scope) -> Response:
-    """The response for an error: a page for a browser that asked for a page, else a problem."""
-    plain = problem(error, request_id)
+def explain(
+    error: Exception,
+    request_id: str,
+    scope: Scope,
+    tell: Callable[[SeenatError, Scope], str] = lambda error, _scope: str(error),
+) -> Response:
+    """The response for an error: a page for a browser that asked for a page, else a problem; `tell` gives its sentence."""
+    told = error if isinstance(error, SeenatError) else None
+    detail = tell(told, scope) if told else "Its log has more under the id of this request."
+    plain = problem(error, request_id, detail)
     accepted = dict(scope["headers"]).get(b"accept", b"")
     if scope["path"].startswith(PREFIX) or b"text/html" not in accepted:
         return plain
-    told = error if isinstance(error, SeenatError) else None
     body = render(
         "error.html",
         PAGES_BY_PATH,
@@ -114,7 +120,7 @@ def explain(error: Exception, request_id: str, scope: Scope) -> Response:
         page=None,
         status=plain.status_code,
         title=problem_kind(type(told)).replace("-", " ").capitalize() if told else "A fault of the service",
-        detail=str(told) if told else "Its log has more under the id of this request.",
+        detail=detail,
         nearest=_nearest(error, scope),
         request=request_id,
     )

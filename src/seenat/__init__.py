@@ -129,12 +129,14 @@ if TYPE_CHECKING:
         InfluenceQuery,
         InfluentialSequence,
     )
+    from seenat.attribution.ngrams.attach import AttachedIndex
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.keeping.access import Access
+    from seenat.keeping.attach import Attached
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
@@ -153,7 +155,7 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
-    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.published.importer import ImportedSet, RemovedSet
     from seenat.memorization.queries.batches import BatchTrajectories, SequenceValues
     from seenat.memorization.queries.earlier import Earlier, EarlierSequence
     from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
@@ -175,6 +177,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorization.upkeep.attach import AttachedResults, NotAttached
     from seenat.memorization.upkeep.recheck import ContestedCell, Recheck
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
@@ -188,6 +191,7 @@ if TYPE_CHECKING:
         RateAt,
         ScheduleAnswer,
     )
+    from seenat.registry.access.import_log import ImportEntry
     from seenat.registry.access.log import AccessEntry
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer

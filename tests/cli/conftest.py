@@ -14,7 +14,7 @@ from support.once import copied_once
 from seenat.cli.main import main
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pocket_home(tmp_path_factory: pytest.TempPathFactory, pocket_manifest: Path) -> Path:
     """A home in which nothing was done yet, but the pocket suite lies, trained, where `seenat demo` looks for it."""
     folder = tmp_path_factory.mktemp("home")

@@ -5,14 +5,21 @@ The slow one is `seenat demo`, which measures the three models of the pocket sui
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import click
 import pytest
-from support.cli import run_process
+from support.cli import environment, run_process
 
 from seenat.cli.main import seenat
 
@@ -89,3 +96,43 @@ def test_every_example_runs(pocket_home: Path, tmp_path: Path) -> None:
     for name in ("when.svg", "onset.png", "trajectory.svg", "last-batch.npy"):
         assert (tmp_path / name).stat().st_size > 1000, name
     assert (pocket_home / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_is_served_and_shown_and_ends_at_once(pocket_home: Path, tmp_path: Path) -> None:
+    """Here what `seenat demo` measured; in a new home it measures first."""
+    browser, shown = tmp_path / "browser", tmp_path / "shown"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {shown}.partial && mv {shown}.partial {shown}\n', "utf-8")
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "seenat", "serve", "--demo", "--port", "0"]
+    wanted = environment(pocket_home, BROWSER=str(browser))
+    with subprocess.Popen(command, env=wanted, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
+        try:
+            _wait_for(shown, served)
+            url = shown.read_text("utf-8").strip()
+            assert "pocket-230k" in _read(f"{url}/")
+            text = quote("torch.distributed")
+            assert json.loads(_read(f"{url}/api/v1/orders/pocket-order/find?text={text}"))["count"] > 0
+            onsets = json.loads(_read(f"{url}/api/v1/models/pocket-2m/onsets?limit=1"))
+            assert onsets["sequences"][0]["onset"]["step"] > 0
+            asked = time.monotonic()
+            served.send_signal(signal.SIGTERM)
+            told = served.communicate(timeout=30)[1]
+            assert (served.returncode, time.monotonic() - asked < 5) == (0, True)
+        finally:
+            served.kill()
+    for step in ("1. Training", "2. Registering", "3. Measuring", "4. Indexing"):
+        assert step in told
+    assert f'"address": "{url}"' in told
+    assert "Traceback" not in told
+
+
+def _wait_for(file: Path, served: subprocess.Popen[str]) -> None:
+    while not file.exists():
+        assert served.poll() is None, served.communicate()
+        time.sleep(0.05)
+
+
+def _read(address: str) -> str:
+    with urlopen(address, timeout=20) as answer:
+        return str(answer.read().decode())

@@ -105,6 +105,19 @@ def _another(connection: Any) -> dict[str, Any]:
     return {**row, "order_digest": "sha256:other", "folder": "another"}
 
 
+def test_a_copy_and_what_is_restored_of_it_are_searched_at_once(pocket_file: Path, tmp_path: Path) -> None:
+    """Their indexes are other files than those that were built, and as whole."""
+    with seenat.open(str(shutil.copy(pocket_file, tmp_path))) as catalog:
+        catalog.index.build("pocket-order", batches="0:20")
+        ids = catalog.sequence("pocket-order", 60, tokens=True).tokens[0][:12].tolist()
+        found = catalog.find(ids, order="pocket-order")
+        catalog.back_up(tmp_path / "copy")
+    seenat.restore(tmp_path / "copy", str(tmp_path / "restored" / "catalog.sqlite"))
+    for path in (tmp_path / "copy" / CATALOG, tmp_path / "restored" / "catalog.sqlite"):
+        with seenat.open(str(path)) as copy:
+            assert copy.find(ids, order="pocket-order") == found
+
+
 def test_what_is_committed_while_files_are_copied_belongs_together(stored: SyntheticResults, tmp_path: Path) -> None:
     written: list[int] = []
 

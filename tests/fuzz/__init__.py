@@ -7,4 +7,6 @@ campaign     run inputs one by one in this process, within 5 seconds and 1 GB ea
 __main__     `make fuzz`: campaigns in processes of their own, which may die
 corpus/      inputs that once failed, a folder a target; every run begins with them
 test_fuzz    a slice of each campaign
+service      the same of the service: random requests, of which none is a fault
+description  and of its description: each operation in both databases, answered as described
 """

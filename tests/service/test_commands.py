@@ -14,6 +14,8 @@ from support.served import Served
 
 import seenat
 from seenat.cli.main import seenat as command_line
+from seenat.registry.database.url import parse_url
+from seenat.service.http.folders import Folders
 
 LINES = {
     "models": ["--size 70m", "--size 3b"],
@@ -95,9 +97,14 @@ def test_the_table_has_every_command_that_reads() -> None:
 
 @pytest.mark.parametrize("line", [f"{name} {arguments}" for name, listed in LINES.items() for arguments in listed])
 def test_a_command_prints_the_same_over_http(served: Served, line: str) -> None:
-    local = served.catalog._registry.database.url.database
+    """But for the folders of the machine that serves, which it does not tell."""
+    path = str(served.catalog._registry.database.url.database)
+    hide = Folders(served.catalog, parse_url(path)).hide
     for form in (line, f"{line} --json"):
-        assert run(served.url, form) == run(str(local), form)
+        local = run(path, form)
+        if line.split()[0] in ("orders", "order", "job"):
+            local = (local[0], hide(local[1].decode()).encode(), local[2])
+        assert run(served.url, form) == local
 
 
 @pytest.mark.parametrize("line", WRITING)

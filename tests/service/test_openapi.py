@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from support.addresses import address
+from support.described import check_operation, operations
 from support.examples import EXAMPLES, shape, shortened
-from support.requests import posts, requests
+from support.requests import page_requests, posts, requests
 from support.served import Served, Writable
 from support.tokens import bearer
 
@@ -19,38 +20,16 @@ from seenat.remote.routes import ROUTES, Route
 from seenat.service.api.openapi import describe_api
 
 jsonschema_rs = pytest.importorskip("jsonschema_rs")
-schemathesis = pytest.importorskip("schemathesis")
-
-CASES = 4
-"""Of each operation; half a second of processor time each."""
-
 
 NOT_ANSWERED = {"models-model-comparisons"}
 """Nothing is published of the pocket suite to compare with."""
 
 
-def operations() -> list[Any]:
-    loaded = schemathesis.openapi.from_dict(json.loads(json.dumps(describe_api())))
-    return [result.ok() for result in loaded.get_all_operations()]
-
-
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.label)
-@pytest.mark.filterwarnings("ignore")
-def test_answers_are_as_described(writable: Writable, operation: Any) -> None:
-    from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
-
-    # What is valid one by one may not be so together: a text and ids. Requests without a token are in `security`.
-    left_out = [positive_data_acceptance, ignored_auth]
-    headers = bearer(writable.tokens["jobs:write"]) if operation.method == "post" else {}
-
-    @settings(
-        max_examples=CASES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(case=operation.as_strategy())
-    def ask(case: Any) -> None:
-        case.call_and_validate(base_url=writable.served.url, headers=headers, excluded_checks=left_out)
-
-    ask()
+@pytest.mark.parametrize(("kind", "cases"), [("sqlite", 4), ("postgresql", 2)])
+def test_answers_are_as_described(writables: Callable[[str], Writable], kind: str, cases: int, operation: Any) -> None:
+    writable = writables(kind)
+    check_operation(operation, writable.served.url, writable.tokens["jobs:write"], cases)
 
 
 def test_the_description_is_served(served: Served) -> None:
@@ -97,6 +76,16 @@ def test_no_request_is_a_fault(served: Served) -> None:
     found = [(asked, served.http.get(asked).status_code) for asked in requests(seed=1, number=600)]
     assert [(asked, status) for asked, status in found if status == 500] == []
     assert len({status for _, status in found}) > 2
+
+
+def test_no_page_is_a_fault(served: Served) -> None:
+    """150 of them."""
+    headers = {"accept": "text/html"}
+    found = [
+        (asked, served.http.get(asked, headers=headers).status_code) for asked in page_requests(seed=1, number=150)
+    ]
+    assert [(asked, status) for asked, status in found if status == 500] == []
+    assert {status for _, status in found} >= {200, 303, 307, 404, 422}
 
 
 def test_no_body_is_a_fault(writable: Writable) -> None:

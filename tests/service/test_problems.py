@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -206,3 +208,28 @@ def test_what_is_no_http_is_refused(served: Served) -> None:
         b"GET /\xff HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
     ):
         assert exchanged(served, sent).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 422 "))
+
+
+def test_where_files_lie_is_told_to_the_operator_alone(
+    serve: Serve, back_up: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a folder of mine" / "catalog.sqlite"
+    seenat.restore(back_up, str(path))
+    [shard] = path.parent.glob("catalog.sqlite.indexes/*/*.ngrams")
+    shard.write_bytes(b"other")
+    served = serve(str(path))
+    address = "/api/v1/orders/pocket-order/find?text=self"
+    told = refused(served, address, 500, "corrupt-file")
+    assert told["detail"].startswith(shard.name)
+    page = served.http.get("/find?text=self&order=pocket-order", headers={"accept": "text/html"})
+    assert (page.status_code, shard.name in page.text) == (500, True)
+    lists = [served.http.get(f"/api/v1/{name}").text for name in ("suites", "orders", "orders/pocket-order")]
+    assert '"location":"pocket-1234' in lists[1].replace(" ", "")
+    for text in (told["detail"], page.text, *lists):
+        assert not [name for name in ("a folder of mine", str(tmp_path), ".indexes", ".cache/") if name in text], text
+    with pytest.raises(errors.CorruptFile, match=re.escape(str(shard))):
+        served.catalog.find("self", order="pocket-order")
+    facts = [getattr(record, "seenat", {}) for record in caplog.records]
+    assert [
+        str(fact["sentence"]).startswith(str(shard)) for fact in facts if fact.get("request") == told["request"]
+    ] == [True]

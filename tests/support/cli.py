@@ -35,7 +35,8 @@ Call = Callable[..., Called]
 def environment(home: Path, **more: str) -> dict[str, str]:
     """This process's environment without settings of seenat, and with this home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEENAT_", "_SEENAT_", "HF_"))}
-    kept.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        kept.pop(name, None)
     return kept | {"SEENAT_HOME": str(home), "OMP_NUM_THREADS": "1"} | more
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +12,12 @@ from urllib.parse import quote
 from seenat.remote.actions import ACTIONS
 from seenat.remote.parameters import Parameter
 from seenat.remote.routes import PREFIX, ROUTES, Route
+from seenat.service.pages.charts import CHARTS
+from seenat.service.pages.drawing import PICTURE_PATH, PLACE_PATH
+from seenat.service.pages.page import Page
+from seenat.service.pages.table import PAGES
 
-__all__ = ["posts", "requests"]
+__all__ = ["page_requests", "posts", "requests"]
 
 _HOSTILE = (
     *("", " ", "0", "-1", "1e9", "9" * 18, "9" * 400, "NaN", "null", "true", "0:0", "5:2", ":", "0:" + "9" * 18),
@@ -46,13 +51,45 @@ _HOSTILE = (
 )
 _BROKEN = ("%", "%f", "%ff", "%c0%af", "%ed%a0%80", "%00", "+", "&", "&&", "=", ";")
 _FORMS = ("", "", "", ".json", ".jsonl", ".csv")
+_PAGE_EXAMPLE = {
+    "model": "pocket-230k", "models": "pocket-230k", "others": "pocket-660k", "order": "pocket-order", "step": "384",
+    "batch": "2", "sequence": "20", "job": "1", "study": "forgetting", "text": "process group", "a": "pocket-230k@256",
+    "b": "pocket-230k@384",
+}  # fmt: skip
+"""Values with which pages of a measured pocket suite have something to show."""
 
 
 def requests(seed: int, number: int) -> Iterator[str]:
     """Addresses, each a path and a query."""
     chance = random.Random(seed)
     for _ in range(number):
-        yield _address(chance, chance.choice(ROUTES))
+        route = chance.choice(ROUTES)
+        yield _address(chance, route, route.example, route.required)
+
+
+def page_requests(seed: int, number: int) -> Iterator[str]:
+    """Addresses of pages, of their forms, and of what stands in them."""
+    chance = random.Random(seed)
+    for _ in range(number):
+        page = chance.choice(PAGES)
+        address = _address(chance, page, _PAGE_EXAMPLE, (), "")
+        yield address if chance.random() < 0.9 else _of_a_part(chance)
+
+
+def _of_a_part(chance: random.Random) -> str:
+    """The address of a picture or of a chart."""
+    path = chance.choice(
+        (PICTURE_PATH, PLACE_PATH, *(f"/charts/{name}/{{mode}}{chart.path}.svg" for name, chart in CHARTS.items()))
+    )
+    values = {"mode": "light", "sort": "onset", **_PAGE_EXAMPLE}
+
+    def value(found: re.Match[str]) -> str:
+        given = values.get(found[1], "1") if chance.random() < 0.8 else chance.choice(_HOSTILE)
+        return quote(given, safe="")
+
+    return re.sub(r"\{(\w+)\}", value, path) + chance.choice(
+        ("", "?models=pocket-230k", "?text=self&order=pocket-order")
+    )
 
 
 def posts(seed: int, number: int) -> Iterator[tuple[str, bytes, str]]:
@@ -98,11 +135,19 @@ def _damaged(chance: random.Random, body: bytes) -> bytes:
     return body[:place] + some + body[place + chance.randrange(4) :]
 
 
-def _address(chance: random.Random, route: Route) -> str:
-    values = {key: _written(chance, route, key) for key in route.in_path}
-    path = PREFIX + route.path.format_map({key: value.replace("/", "%2F") for key, value in values.items()})
-    keys = [key for key in route.query if key in route.required or chance.random() < 0.4]
-    fields = [f"{route.parameters[key].name}={_written(chance, route, key)}" for key in keys]
+def _address(
+    chance: random.Random,
+    place: Route | Page,
+    example: Mapping[str, str],
+    required: tuple[str, ...],
+    prefix: str = PREFIX,
+) -> str:
+    values = {key: _written(chance, place.parameters[key], example.get(key)) for key in place.in_path}
+    path = prefix + place.path.format_map({key: value.replace("/", "%2F") for key, value in values.items()})
+    keys = [key for key in place.query if key in required or chance.random() < 0.4]
+    fields = [
+        f"{place.parameters[key].name}={_written(chance, place.parameters[key], example.get(key))}" for key in keys
+    ]
     if chance.random() < 0.1:
         fields.append(chance.choice(_BROKEN))
     if chance.random() < 0.05:
@@ -110,12 +155,12 @@ def _address(chance: random.Random, route: Route) -> str:
     return path + chance.choice(_FORMS) + "?" + "&".join(fields)
 
 
-def _written(chance: random.Random, route: Route, key: str) -> str:
+def _written(chance: random.Random, parameter: Parameter, example: str | None) -> str:
     if chance.random() < 0.03:
         return chance.choice(_BROKEN).replace("&", "%26")
-    if key in route.example and chance.random() < 0.6:
-        return quote(route.example[key], safe="")
-    return quote(_value(chance, route.parameters[key]), safe="")
+    if example is not None and chance.random() < 0.6:
+        return quote(example, safe="")
+    return quote(_value(chance, parameter), safe="")
 
 
 def _value(chance: random.Random, parameter: Parameter) -> str:

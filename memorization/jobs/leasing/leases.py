@@ -35,9 +35,8 @@ from seenat.memorization.jobs.shard_table import (
     fail_shards,
     failed_come_first,
     has_open_blocks,
-    lease_block,
+    lease_next,
     leases_at,
-    next_block,
     open_steps,
     release_shards,
     renew_shards,
@@ -137,13 +136,13 @@ class ShardLeases:
         yield from self._acquire(checkpoint_id, failed=not failed_first)
 
     def _acquire(self, checkpoint_id: int, *, failed: bool) -> Iterator[list[ShardLease]]:
-        last = -1
-        while (leases := self._database.again(partial(self._lease, checkpoint_id, last, failed))) or (
-            self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
-        ):
-            if leases:
+        last, open_behind = -1, True
+        while open_behind:
+            if leases := self._database.again(partial(self._lease, checkpoint_id, last, failed)):
                 last = leases[0].block
                 yield leases
+            else:
+                open_behind = self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
 
     def check(self) -> None:
         """Raise `Stopped` where no further shard is to be taken."""
@@ -178,9 +177,8 @@ class ShardLeases:
         """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
         with self._database.write_part(None, durable=False) as connection:
-            block = next_block(connection, self._job_ids, checkpoint_id, last, self.owner, failed=failed)
-            place, until = (checkpoint_id, block), self._until(connection)
-            leases = [] if block is None else lease_block(connection, self._job_ids, place, self.owner, until)
+            place, until = (checkpoint_id, last), self._until(connection)
+            leases = lease_next(connection, self._job_ids, place, self.owner, until, failed=failed)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases

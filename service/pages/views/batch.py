@@ -17,15 +17,12 @@ from seenat.service.pages.views.texts import Line, line_of
 __all__ = [
     "BATCH_PAGE",
     "ON_A_HUB",
-    "ORDER_BATCH_PAGE",
     "BatchView",
     "Drawing",
-    "OrderBatchView",
     "SavedStep",
     "batch_view",
     "is_at_hand",
     "lines_of",
-    "order_batch_view",
     "saved_steps",
 ]
 
@@ -166,39 +163,6 @@ def is_at_hand(asked: Asked, model: str) -> bool:
     return name is not None and "://" not in asked.look_up("/orders/{order}", order=name)["location"]
 
 
-# -- a batch of an order
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderBatchView:
-    """A batch of an order as its page shows it: where it lies, its texts, and the models that were trained on it."""
-
-    batch: dict[str, Any]
-    texts: list[tuple[int, str | None]] | Missing
-    models: list[str]
-
-
-def order_batch_view(asked: Asked) -> OrderBatchView:
-    """The page of a batch of an order."""
-    order, index = asked.get("order"), asked.get("batch")
-    batch = asked.ask("/orders/{order}/batches/{batch}", order=order, batch=index)
-    models = asked.look_up("/models", order=order)
-    return OrderBatchView(batch=batch, texts=_texts(asked, batch), models=[model["name"] for model in models])
-
-
-def _texts(asked: Asked, batch: Mapping[str, Any]) -> list[tuple[int, str | None]] | Missing:
-    order, first, stop = batch["order"], batch["sequences"]["start"], batch["sequences"]["stop"]
-    if not asked.shows_text:
-        return Missing("This service shows no training data.")
-    if "://" in asked.look_up("/orders/{order}", order=order)["location"]:
-        return Missing(ON_A_HUB, f"seenat batch {order} {batch['batch']} --decode")
-    try:
-        found = asked.ask("/orders/{order}/batches/{batch}", order=order, batch=batch["batch"], decode=True)
-    except SeenatError as error:
-        return missing(error)
-    return list(zip(range(first, min(stop, first + _ROWS)), found["texts"], strict=False))
-
-
 _SORT = chosen("sort", "What the rows are sorted by.", *SORTS)
 BATCH_PAGE = Page(
     path="/models/{model}/batches/{batch}",
@@ -214,12 +178,5 @@ BATCH_PAGE = Page(
     ),
     query=("step", "sort", "first", "protocol"),
     own=(_SORT, numbered("first", "The first row whose text is shown.")),
-    is_slow=True,
-)
-ORDER_BATCH_PAGE = Page(
-    path="/orders/{order}/batches/{batch}",
-    template="order-batch.html",
-    view=order_batch_view,
-    shows=("/orders/{order}/batches/{batch}", "/models", "/orders/{order}"),
     is_slow=True,
 )

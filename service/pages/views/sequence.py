@@ -53,9 +53,9 @@ class SequenceView:
 def sequence_view(asked: Asked) -> SequenceView:
     """The page of a sequence of a model."""
     name, index = asked.get("model"), asked.get("sequence")
-    sequence = asked.ask("/models/{model}/sequences/{sequence}", model=name, sequence=index)
-    model = sequence["model"]
-    schedule = asked.look_up("/models/{model}", model=model)["schedule"]
+    run = asked.look_up("/models/{model}", model=name)  # An order has sequences too, and is refused here.
+    model, schedule = run["name"], run["schedule"]
+    sequence = asked.ask("/models/{model}/sequences/{sequence}", model=model, sequence=index)
     found, own = _own(asked, model, index)
     measured = [] if own is None else [point["step"] for point in own["points"]]
     step = _step(asked, schedule["saved"], measured)

@@ -92,13 +92,15 @@ class _Copying:
                 return tuple(missing.values())
 
     def _keep_in_folders(self) -> None:
-        """Let the copied rows say that results lie beside them, where what lay in stores was copied to."""
+        """Let the copied rows say that results and indexes lie beside them, where what lay in stores was copied to."""
+        from seenat.attribution.ngrams.inventory import record_copied
         from seenat.memorization.results.block_table import forget_objects
         from seenat.memorization.results.measurements import forget_stores
 
         with closing(_copy_of(self._building)) as copy, copy.write() as connection:
             forget_objects(connection)
             forget_stores(connection)
+            record_copied(copy, connection)
 
     def _copy_rows(self) -> None:
         from seenat.registry.database.copy_rows import copy_rows

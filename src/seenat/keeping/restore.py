@@ -105,6 +105,7 @@ def _target(database: Database, name: str) -> Path:
 
 
 def _restore_rows(folder: Path, digest: str, database: Database, progress: Progress) -> None:
+    from seenat.attribution.ngrams.inventory import record_copied
     from seenat.registry.database.copy_rows import copy_rows
     from seenat.registry.database.home_path import keep_paths_below
     from seenat.registry.database.schema import migrate
@@ -120,6 +121,7 @@ def _restore_rows(folder: Path, digest: str, database: Database, progress: Progr
                 _check_folders(source, folder)
                 migrate(database, target)
                 copy_rows(source, target, lambda done, total: progress("rows", done, total))
+                record_copied(database, target)
 
 
 def _check_folders(connection: Connection, folder: Path) -> None:

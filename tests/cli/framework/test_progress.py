@@ -41,6 +41,15 @@ def test_nothing_is_left_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"100%, [\d,]+ sequences/s$", capsys.readouterr().err)
 
 
+def test_a_log_hears_of_work_after_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress() as show:
+        show(moment(1))
+        time.sleep(1.01)
+        show(moment(2))
+        show(moment(3))
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_log_is_not_flooded(capsys: pytest.CaptureFixture[str]) -> None:
     with progress() as show:
         for done in range(1000):

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seenat.cli.framework.output import count, moment, plural, share, value_words
-from seenat.cli.framework.tables import cut, fact_lines, table_lines
+from seenat.cli.framework.tables import cut, fact_lines, lay_out_table
 
 WORDS = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=30)
 PHRASES = st.lists(WORDS, min_size=1, max_size=12).map(" ".join)
 
 
 def lines(*args: object, **options: object) -> list[str]:
-    return [unstyle(line) for line in table_lines(*args, **options)]  # type: ignore[arg-type]
+    return [unstyle(line) for line in lay_out_table(*args, **options).lines]  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(WORDS, st.integers(0, 10**12), PHRASES), max_size=8), st.none() | st.integers(20, 200))
@@ -46,6 +46,21 @@ def test_a_narrow_table_goes_without_its_spare_columns_one_by_one() -> None:
     assert lines(columns, rows, 30, ("one", "two"))[0].split() == ["name", "two", "n"]
     assert lines(columns, rows, 20, ("one", "two"))[0].split() == ["name", "n"]
     assert lines(columns, rows, None, ("one", "two"))[0].split() == ["name", "one", "two", "n"]
+    assert [lay_out_table(columns, rows, width, ("one", "two")).left_out for width in (40, 30, 20, None)] == [
+        (),
+        ("one",),
+        ("one", "two"),
+        (),
+    ]
+
+
+def test_a_table_without_room_becomes_lines_of_all_columns() -> None:
+    columns, rows = ("<name", "<spare", ">n"), [("x" * 20, "y", 1), ("z", "y", 20)]
+    found = lay_out_table(columns, rows, 12, ("spare",))
+    assert found.left_out == ()
+    assert [unstyle(line) for line in found.lines] == [
+        "name", "  " + "x" * 20, "spare  y", "n  1", "", "name  z", "spare  y", "n  20",
+    ]  # fmt: skip
 
 
 def test_a_last_column_of_text_is_wrapped_under_itself() -> None:

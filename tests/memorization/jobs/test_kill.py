@@ -157,7 +157,7 @@ def test_ctrl_c_ends_the_command_line_in_one_sentence_and_it_goes_on(new_catalog
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         out, talk = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == -signal.SIGINT
     assert out == ""
     assert "run the same command to continue" in talk
     assert "Traceback" not in talk

@@ -24,6 +24,7 @@ PAGES = [
     "/models/pocket-230k/batches/2?step=128",
     "/orders/pocket-order/batches/2",
     "/models/pocket-230k/sequences/20?step=128",
+    "/orders/pocket-order/sequences/20",
     "/audit?model=pythia-2.8b",
     "/find?text=process+group&model=pocket-230k",
     "/trace?text=the+distributed+process+group+of+this+rank,+isn%27t+it%3F%0AYes&model=pocket-230k&step=256",

@@ -233,6 +233,14 @@ def test_training_data_that_is_not_shown_is_on_no_page(serve: Serve, tmp_path: P
     assert around not in rows[0]
 
 
+def test_a_search_by_order_alone_leads_to_each_sequence_and_batch(served: Served) -> None:
+    first = served.catalog.find(PLANTED, order="pocket-order", limit=1).exposures[0]
+    found = served.http.get(f"/find?text={quote(PLANTED)}&order=pocket-order").text
+    for path in (f"/orders/pocket-order/sequences/{first.sequence}", f"/orders/pocket-order/batches/{first.batch}"):
+        assert f'href="{path}"' in found
+        assert PLANTED in served.http.get(path, headers={"accept": "text/html"}).text
+
+
 HOSTILE = '<script>alert(1)</script>\u202egnirts\x1b[31m"onmouseover="x'
 
 

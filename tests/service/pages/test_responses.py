@@ -16,6 +16,12 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HTML = {"accept": "text/html,application/xhtml+xml"}
+SHOWING = [
+    f"/{run}/{place}"
+    for run in ("models/pocket-230k", "orders/pocket-order")
+    for place in ("batches/2", "sequences/16")
+]
+"""Pages that show the text of sequence 16."""
 
 
 def test_a_page_allows_no_inline_script_or_style(served: Served) -> None:
@@ -43,7 +49,16 @@ def test_who_accepts_no_page_gets_a_problem(served: Served, accept: str) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/?family=%ff", "/?what=1", "/models/pocket-230k/batches/x", "/static/../app.py", "/audit?model=none"],
+    [
+        "/nothing",
+        "/?family=%ff",
+        "/?what=1",
+        "/models/pocket-230k/batches/x",
+        "/static/../app.py",
+        "/audit?model=none",
+        "/models/pocket-order/sequences/20",
+        "/find.json?text=process%20group&model=pocket-230k&after=8",
+    ],
 )
 def test_a_wrong_address_is_refused_as_a_page(served: Served, path: str) -> None:
     response = served.http.get(path, headers=HTML)
@@ -54,7 +69,7 @@ def test_a_wrong_address_is_refused_as_a_page(served: Served, path: str) -> None
 def test_pages_show_no_text_where_the_operator_shows_none(serve: Serve) -> None:
     service = serve(no_text=True)
     text = "joinable (Joinable)"
-    for path in ("/models/pocket-230k/batches/2", "/orders/pocket-order/batches/2", "/models/pocket-230k/sequences/16"):
+    for path in SHOWING:
         body = service.http.get(path, headers=HTML).text
         assert "This service shows no training data" in body
         assert text not in body
@@ -64,7 +79,7 @@ def test_pages_show_no_withheld_sequence(serve: Serve, served: Served, tmp_path:
     file = tmp_path / "withheld"
     file.write_text("pocket-order 16\n")
     service = serve(withheld=file)
-    for path in ("/models/pocket-230k/batches/2", "/orders/pocket-order/batches/2", "/models/pocket-230k/sequences/16"):
+    for path in SHOWING:
         assert "joinable (Joinable)" in served.http.get(path, headers=HTML).text
         body = service.http.get(path, headers=HTML).text
         assert "joinable (Joinable)" not in body

@@ -15,6 +15,7 @@ WALK = {
     "/models/{model}/batches/{batch}": "/models/pocket-230k/batches/2?step=128",
     "/orders/{order}/batches/{batch}": "/orders/pocket-order/batches/2",
     "/models/{model}/sequences/{sequence}": "/models/pocket-230k/sequences/20?step=128",
+    "/orders/{order}/sequences/{sequence}": "/orders/pocket-order/sequences/20",
     "/audit": "/audit",
 }
 """A busy address of each page."""
