@@ -8,4 +8,5 @@ codes     the file of a label: written once, read by position
 table     the tables `labels` and `label_values`, and the label as an answer
 store     a file's columns become labels; removal
 choose    LABEL=VALUE: which sequences that chooses; the value of each, to group by
+onsets    counts and onsets of the sequences that labels choose
 """

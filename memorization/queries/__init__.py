@@ -6,7 +6,6 @@ batches       a batch's sequences by a model's checkpoints
 passages      what a protocol reads of sequences, as text
 provenance    where the value of a cell comes from
 memorized     what was memorized first by a step; how many sequences of each batch
-chosen_onsets  counts and onsets of the sequences that labels choose
 recited       what each checkpoint said of a sequence, as far as results tell
 said_anew     what checkpoints say of a sequence, generated anew
 earlier       what one model memorized before another

@@ -12,8 +12,8 @@ from typing import ClassVar, NamedTuple
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.labels.choose import Where, open_chosen
+from seenat.memorization.labels.onsets import chosen_onsets
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.queries.chosen_onsets import chosen_onsets
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
 from seenat.memorization.results.block_table import counts_by_batch
 from seenat.memorization.results.measurements import (

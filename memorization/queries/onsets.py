@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
 from seenat.memorization.labels.choose import Chosen, Where, open_chosen
+from seenat.memorization.labels.onsets import chosen_onsets, counts_of_chosen
 from seenat.memorization.protocol.protocol import Protocol
-from seenat.memorization.queries.chosen_onsets import chosen_onsets, counts_of_chosen
 from seenat.memorization.results.block_table import counts_by_row
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import (

@@ -30,10 +30,10 @@ from sqlalchemy.pool import NullPool
 from seenat.registry.database import postgresql
 from seenat.registry.database.commits import Commits
 from seenat.registry.database.generation import raise_generation, watch_writes
-from seenat.registry.database.home_path import keep_paths_below
 from seenat.registry.database.patience import Patience
 from seenat.registry.database.postgresql import Part
 from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
+from seenat.registry.database.tables.home_path import keep_paths_below
 from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 

@@ -74,6 +74,7 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
+#   preflight    its `estimate`: what measuring costs before a job exists
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
@@ -144,6 +145,9 @@ if TYPE_CHECKING:
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.estimate.answers import Estimate, GpuTime, HereTime
+    from seenat.memorization.estimate.rates import Rate
+    from seenat.memorization.estimate.volumes import Volumes
     from seenat.memorization.jobs.progress.pace import Pace
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
@@ -191,6 +195,7 @@ if TYPE_CHECKING:
         RateAt,
         ScheduleAnswer,
     )
+    from seenat.preflight import EstimateOptions
     from seenat.registry.access.import_log import ImportEntry
     from seenat.registry.access.log import AccessEntry
     from seenat.registry.access.tokens import AccessToken, CreatedToken

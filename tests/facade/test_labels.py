@@ -124,6 +124,16 @@ def test_a_measured_share_counts_only_what_was_chosen(catalog: seenat.Catalog) -
     assert all(row.sequence % 5 == 0 for row in changed)
 
 
+def test_columns_are_of_the_same_sequences(catalog: seenat.Catalog) -> None:
+    where = {"subset": "Github", "repeated": "true"}
+    asked: tuple[tuple[str, tuple[int, ...]], ...] = (("first", (384,)), ("changed", (128,)), ("relearned", ()))
+    for name, steps in asked:
+        listed = getattr(catalog.which, name)(MODEL, *steps, limit=None, where=where)
+        blocks = getattr(catalog.which, f"{name}_columns")(MODEL, *steps, where=where)
+        assert [row for block in blocks for row in block.rows()] == listed.to_json()["sequences"], name
+        assert name == "relearned" or len(listed)
+
+
 def test_exposures_of_a_text_are_counted_by_value(catalog: seenat.Catalog) -> None:
     catalog.index.build(ORDER, workers=1)
     whole = catalog.find("process group", order=ORDER, limit=None, by="subset")

@@ -19,8 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from seenat.registry.database.home_path import HomePath
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
+from seenat.registry.database.tables.home_path import HomePath
 
 __all__ = [
     "aliases",

@@ -107,8 +107,8 @@ def _target(database: Database, name: str) -> Path:
 def _restore_rows(folder: Path, digest: str, database: Database, progress: Progress) -> None:
     from seenat.attribution.ngrams.inventory import record_copied
     from seenat.registry.database.copy_rows import copy_rows
-    from seenat.registry.database.home_path import keep_paths_below
     from seenat.registry.database.schema import migrate
+    from seenat.registry.database.tables.home_path import keep_paths_below
 
     with tempfile.TemporaryDirectory(prefix="seenat-restore-") as place:
         path = Path(place) / CATALOG
