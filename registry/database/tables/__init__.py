@@ -1,15 +1,15 @@
 """The catalog's tables, as SQLAlchemy Core sees them; the migrations make the same schema step by step.
 
-    base      the metadata that all tables share
-    home_path paths below the catalog's folder, stored relative to it
-    access    who may write over HTTP, and what was written by which token
-    catalog   what suites consist of and what is known of it
-    imports   what others measured
-    indexes   n-gram indexes of orders, and their shards
-    jobs      what is to be measured
-    labels    named values of sequences
-    results   what was measured
-    complete  the metadata, once all tables are in it
+    base       the metadata that all tables share
+    home_path  paths below the catalog's folder, stored relative to it
+    access     who may write over HTTP, and what was written by which token
+    catalog    what suites consist of and what is known of it
+    imports    what others measured
+    indexes    n-gram indexes of orders, and their shards
+    jobs       what is to be measured
+    labels     named values of sequences
+    results    what was measured
+    complete   the metadata, once all tables are in it
 
 The tables, in seven layers, each pointing only upwards:
 
