@@ -21,6 +21,7 @@ _PARTS = {
     "influence": "benchmarks.parts.influence",
     "service": "benchmarks.parts.service",
     "catalog": "benchmarks.parts.catalog",
+    "queue": "benchmarks.parts.queue",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

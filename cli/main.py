@@ -43,6 +43,7 @@ _COMMANDS = {
     "generate": LazyCommand("attribution.trace:generate", "Continue a text by a checkpoint, and trace it."),
     "index": LazyCommand("attribution.index:index", "Build, list and verify indexes of orders."),
     "memorize": LazyCommand("jobs.memorize:memorize", "Measure what a model's checkpoints have memorized."),
+    "estimate": LazyCommand("jobs.estimate:estimate", "Tell what measuring models costs, before it is done."),
     "results": LazyCommand("results.measured:results", "List what was measured, by which protocols."),
     "jobs": LazyCommand("jobs.jobs:jobs", "List the jobs, the newest first."),
     "job": LazyCommand("jobs.jobs:job", "Show one job: what it measures, and its progress."),

@@ -8,6 +8,7 @@ Each line may import those above it, never those below:
     results/      what was measured, on disk and in SQL: arrays, commits, onsets, trajectories
     jobs/         stored plans, shards and leases, and the runners that measure them
     adaptive/     jobs that measure a grid of checkpoints and refine it, and what these leave out
+    estimate/     what a measurement costs, and what pays, told before it begins
     queries/      answers from results: onsets, trajectories, lists, exports
     published/    results that others published: imported, and compared with ours
     studies/      what papers ask of memorization

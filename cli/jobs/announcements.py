@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from seenat.cli.framework.output import Output, moment, plural
 from seenat.cli.framework.phrases import protocol_words, steps_words
 from seenat.cli.framework.progress import Moment, progress, resumable
+from seenat.cli.framework.terminal import is_terminal
 from seenat.cli.jobs.adaptive_phrases import cost_words
+from seenat.cli.jobs.estimate_phrases import large_words
 from seenat.memorize import MemorizeObserver
 
 if TYPE_CHECKING:
-    from seenat import AdaptiveJob, Advance, Checkpoint, Job
+    from seenat import AdaptiveJob, Advance, Checkpoint, Estimate, Job
 
 __all__ = ["MemorizeTalk", "moment_of"]
 
@@ -22,9 +27,10 @@ __all__ = ["MemorizeTalk", "moment_of"]
 class MemorizeTalk(MemorizeObserver):
     """Says a sentence for each plan, and shows progress while jobs run."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, *, yes: bool = False) -> None:
         super().__init__()
         self._out = out
+        self._yes = yes
 
     def left_out(self, checkpoints: tuple[Checkpoint, ...]) -> None:
         """A sentence for each reason why checkpoints are not measured."""
@@ -33,6 +39,20 @@ class MemorizeTalk(MemorizeObserver):
             by_reason.setdefault((checkpoint.status, checkpoint.reason), []).append(checkpoint.step)
         for (status, reason), steps in by_reason.items():
             self._out.talk(f"Left out, since {status}: {steps_words(tuple(steps))}. {reason or ''}".rstrip())
+
+    def does_not_pay(self, reason: str) -> None:
+        """What is done instead of what was asked for."""
+        self._out.talk(f"{reason} --as-asked does what was asked for.")
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Ask before what a laptop could not do in an hour; without a terminal, refuse it unless `--yes` was given."""
+        if not estimate.is_large or self._yes:
+            return
+        told = large_words(estimate)
+        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+            raise click.UsageError(f"{told} Add --yes to do it, or --dry-run to see all of the estimate")
+        self._out.talk(told)
+        click.confirm("Go on?", abort=True, err=True)
 
     def adaptive_planned(self, planned: AdaptiveJob) -> None:
         """What an adaptive job will measure, and at what cost."""

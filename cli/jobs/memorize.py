@@ -8,10 +8,12 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.outputs import output_option, written
-from seenat.cli.framework.params import MODEL, Count, Counts, open_catalog
+from seenat.cli.framework.params import MODEL, Count, open_catalog
 from seenat.cli.framework.phrases import rate_words, see_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
-from seenat.cli.jobs.run_options import run_options
+from seenat.cli.jobs.estimate import show_estimates
+from seenat.cli.jobs.measure_options import ASKED, check_adaptive, measure_options
+from seenat.cli.jobs.run_options import cost_options, run_options
 
 if TYPE_CHECKING:
     from seenat import Job, MemorizeAnswer
@@ -21,75 +23,10 @@ __all__ = ["memorize"]
 
 @click.command()
 @click.argument("name", metavar="MODEL", type=MODEL)
-@click.option("--steps", default="all", show_default=True, metavar="all|1,2,64:128", help="Checkpoints to measure.")
-@click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
-@click.option("--sample", type=Count("number of sequences"), metavar="N", help="Only N sequences, drawn at random.")
-@click.option(
-    "--seed",
-    type=Count("seed"),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Seed of the draw of the sample and of the audit.",
-)
-@click.option(
-    "--adaptive",
-    is_flag=True,
-    help="Measure some checkpoints over all sequences, and the others over those found memorized there.",
-)
-@click.option(
-    "--coarse",
-    metavar="N|1,2,64:128",
-    help="Checkpoints that an adaptive job measures over all sequences: how many, or which. Default: one in 8.",
-)
-@click.option(
-    "--audit",
-    type=Count("number of sequences"),
-    metavar="N",
-    help="Sequences that an adaptive job draws to estimate what it misses. Default: 1 in 1,000.",
-)
-@click.option("--unseen", is_flag=True, help="Also measure sequences that a checkpoint had not seen yet.")
-@click.option(
-    "--measure",
-    type=click.Choice(["prefix", "score", "loss"]),
-    default="prefix",
-    show_default=True,
-    help="prefix: ids reproduced before the first mistake; score: all ids reproduced; loss: how surprising the ids are.",
-)
-@click.option(
-    "--prompt",
-    type=Counts("prompt length", least=1),
-    metavar="N[,N]",
-    default="32",
-    show_default=True,
-    help="Ids given to the model; several lengths are measured together.",
-)
-@click.option(
-    "--continuation",
-    type=Counts("continuation length", least=1),
-    metavar="N[,N]",
-    default="32",
-    show_default=True,
-    help="Ids to reproduce; several lengths are measured together.",
-)
-@click.option(
-    "--offset", type=Count("offset"), metavar="N", default=0, show_default=True, help="Ids before the prompt."
-)
-@click.option(
-    "--eos",
-    type=click.Choice(["banned", "allowed"]),
-    show_default="banned",
-    help="Whether decoding may end a document.",
-)
-@click.option(
-    "--dtype",
-    type=click.Choice(["float32", "bfloat16", "float16", "bfloat16-rechecked"]),
-    default="float32",
-    show_default=True,
-    help="Type of weights and arithmetic. bfloat16-rechecked gives float32's numbers, by bfloat16 where that is certain.",
-)
+@measure_options
 @click.option("--allow-suspect", is_flag=True, help="Also measure checkpoints that may hold other weights.")
 @run_options
+@cost_options
 @click.option("--name", "label", metavar="TEXT", help="What the job is called.")
 @click.option("--note", metavar="TEXT", help="What else there is to say of the job.")
 @click.option(
@@ -116,6 +53,9 @@ def memorize(
     continuation: tuple[int, ...],
     as_json: bool,
     label: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_asked: bool,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -124,7 +64,8 @@ def memorize(
     memorized. With --measure loss: how likely are these 64 ids? Run the same command again to continue a stopped job; what
     any job has measured is not measured again.
 
-    An --adaptive job costs about a sixth. It misses some sequences, and estimates how many (docs/memorization.md).
+    An --adaptive job costs about a sixth. It misses some sequences, and estimates how many (docs/memorization.md). What a
+    laptop could not do in an hour asks first, or needs --yes; --dry-run tells what it costs and does nothing.
 
     \b
     Examples:
@@ -134,36 +75,28 @@ def memorize(
       seenat memorize pocket-230k --steps 64,384 --measure loss --unseen
       seenat memorize pocket-230k --steps 384 --prompt 8,16,32 --continuation 8,32
       seenat memorize pocket-660k --adaptive --coarse 4
+      seenat memorize pythia-70m --steps 143000 --dry-run
       seenat memorize pocket-230k --runner local --workers 2
       seenat memorize pocket-230k --runner slurm --workers 8 --script job.sbatch
     """
     from seenat.cli.jobs.announcements import MemorizeTalk
 
-    _check_adaptive(adaptive, (coarse, audit), len(prompt) * len(continuation))
-    out = Output(as_json)
+    check_adaptive(adaptive, (coarse, audit), len(prompt) * len(continuation))
+    out, ways = Output(as_json), {"adaptive": adaptive, "prompt": prompt, "continuation": continuation, "audit": audit}
+    script, chosen = options.pop("script"), dict[str, Any](ways | {"coarse": coarse} | options)
     with open_catalog() as catalog:
-        answer = catalog.memorize(
-            name,
-            coarse=coarse,
-            audit=audit,
-            adaptive=adaptive,
-            prompt=prompt,
-            continuation=continuation,
-            name=label,
-            observer=MemorizeTalk(out),
-            **written(options.pop("script"), "script"),
-            **options,
-        )
-    if not out.data(answer):
+        if dry_run:
+            found = catalog.estimate(name, check=True, **{key: chosen[key] for key in ASKED})
+        else:
+            talk = MemorizeTalk(out, yes=yes)
+            answer = catalog.memorize(
+                name, name=label, faster=not as_asked, observer=talk, **written(script, "script"), **chosen
+            )
+    if dry_run:
+        show_estimates(out, found)
+        out.talk("Nothing was planned; without --dry-run it is measured.")
+    elif not out.data(answer):
         _show(out, answer)
-
-
-def _check_adaptive(adaptive: bool, options: tuple[str | None, int | None], protocols: int) -> None:
-    """Refuse `--coarse` and `--audit` without `--adaptive`, and several protocols with it."""
-    if not adaptive and options != (None, None):
-        raise click.UsageError("--coarse and --audit need --adaptive.")
-    if adaptive and protocols > 1:
-        raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
 
 
 def _show(out: Output, answer: MemorizeAnswer) -> None:

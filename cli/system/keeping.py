@@ -136,7 +136,7 @@ def attach(folder: Path, link: bool, as_json: bool) -> None:
     \b
     Examples:
       seenat attach seenat-backup
-      seenat attach /shared/seenat --link
+      seenat attach seenat-backup --link
     """
     out = Output(as_json)
     with open_catalog() as catalog, progress() as show:

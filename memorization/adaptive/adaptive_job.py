@@ -42,7 +42,16 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, JobFailed
 from seenat.registry.schedule import Schedule
 
-__all__ = ["AdaptiveJob", "CellCounts", "coarse_steps", "find_adaptive", "plan_adaptive", "run_adaptive"]
+__all__ = [
+    "AdaptiveJob",
+    "CellCounts",
+    "audit_size",
+    "coarse_steps",
+    "find_adaptive",
+    "grid_steps",
+    "plan_adaptive",
+    "run_adaptive",
+]
 
 _ONE_IN = 8
 """Chosen checkpoints for each of the grid: 19 for the 154 of Pythia."""
@@ -158,8 +167,8 @@ def plan_adaptive(
     if not protocol.value_type.decodes:
         raise InvalidValue(f"By {protocol.measure} nothing is memorized that a grid could find; go without --adaptive.")
     check_plan(model, protocol, selection, allow_suspect=allow_suspect)
-    grid = replace(selection, steps=_grid(selection.steps, coarse))
-    drawn = selection.draw(model.schedule, _audit_size(selection, model.schedule, audit), seed)
+    grid = replace(selection, steps=grid_steps(selection.steps, coarse))
+    drawn = selection.draw(model.schedule, audit_size(selection, model.schedule, audit), seed)
     audited = SequenceList.keep(lists_folder(catalog.database), drawn)
     part = {"role": GRID, "steps": list(selection.steps), "audit": audited.to_json(), "seed": seed}
     return _of_grid(catalog, plan_job(catalog, model, protocol, grid, allow_suspect=allow_suspect, part=part))
@@ -199,7 +208,8 @@ def coarse_steps(steps: tuple[int, ...], count: int) -> tuple[int, ...]:
     return tuple(sorted({min(steps, key=lambda step: abs(step - aim)) for aim in aims}))
 
 
-def _grid(steps: tuple[int, ...], coarse: int | tuple[int, ...] | None) -> tuple[int, ...]:
+def grid_steps(steps: tuple[int, ...], coarse: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The steps of a grid: those named, or so many, or an eighth; raises `InvalidValue` for what is no grid of these steps."""
     if coarse is None:
         coarse = max(_FEWEST, len(steps) // _ONE_IN)
     if coarse == 0:
@@ -221,7 +231,8 @@ def _grid(steps: tuple[int, ...], coarse: int | tuple[int, ...] | None) -> tuple
     return grid
 
 
-def _audit_size(selection: Selection, schedule: Schedule, audit: int | None) -> int:
+def audit_size(selection: Selection, schedule: Schedule, audit: int | None) -> int:
+    """How many sequences an audit draws; raises `InvalidValue` for more than there are."""
     population = selection.cells(schedule, selection.steps[-1])
     if audit is None:
         return min(population, max(_AUDITED, population // _AUDITED))

@@ -21,12 +21,12 @@ from seenat.memorization.jobs.shard_table import ShardPlace, insert_shards
 from seenat.memorization.jobs.status import Job, read_job
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.protocol.selection import Selection
-from seenat.memorization.results.measurements import Measurement, ensure_measurement
+from seenat.memorization.results.measurements import Measurement, ensure_measurement, measurements_of
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.storage.digests import sha256_of_bytes
 
-__all__ = ["plan_digest", "plan_job", "plan_jobs"]
+__all__ = ["are_planned", "plan_digest", "plan_job", "plan_jobs"]
 
 
 def plan_job(
@@ -62,6 +62,20 @@ def plan_jobs(
             for protocol, checkpoints in zip(protocols, chosen, strict=True)
         ]
         return tuple(read_job(catalog.database, connection, id_) for id_ in ids)
+
+
+def are_planned(
+    catalog: Catalog, model: Model, protocols: Sequence[Protocol], selection: Selection, *, allow_suspect: bool = False
+) -> bool:
+    """Whether the jobs of some protocols and a selection are stored already; raises as `check_plan` does."""
+    chosen = [check_plan(model, protocol, selection, allow_suspect=allow_suspect) for protocol in protocols]
+    with catalog.database.read() as connection:
+        known = {one.protocol: one for one in measurements_of(connection, model)}
+        digests = [
+            plan_digest(known[protocol], selection, model, checkpoints, None) if protocol in known else None
+            for protocol, checkpoints in zip(protocols, chosen, strict=True)
+        ]
+        return all(digest is not None and job_by_digest(connection, digest) is not None for digest in digests)
 
 
 def plan_digest(

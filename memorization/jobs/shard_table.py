@@ -29,16 +29,17 @@ __all__ = [
     "committed_shards",
     "delete_shards",
     "fail_shards",
+    "failed_come_first",
     "finish_shard",
     "give_up_shards",
+    "has_open_blocks",
     "has_unfinished",
     "insert_shards",
     "is_done",
     "is_held",
-    "lease_block",
+    "lease_next",
     "leased_shards",
     "leases_at",
-    "open_blocks",
     "open_steps",
     "owners",
     "quarantine_checkpoint",
@@ -90,34 +91,48 @@ def open_steps(connection: Connection, job_ids: tuple[int, ...]) -> list[int]:
     return list(connection.execute(select(checkpoints.c.step).where(has_open).order_by(checkpoints.c.step)).scalars())
 
 
-def open_blocks(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> list[int]:
-    """The blocks in which a checkpoint has open shards, ascending; those that failed before come last.
+def has_open_blocks(
+    connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int, last: int = -1, *, failed: bool | None = None
+) -> bool:
+    """Whether a checkpoint has open shards behind a block: those that failed before, those that did not, or any."""
+    query = select(shards.c.block).where(_is_open(job_ids), *_is_behind(checkpoint_id, last, failed)).limit(1)
+    return connection.execute(query).scalar() is not None
 
-    But first where two of them failed and nothing of the checkpoint is done: it may be the checkpoint that cannot be measured,
-    and each further block would cost another worker.
+
+def failed_come_first(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:
+    """Whether what failed before is tried before the rest: where that are two blocks, and nothing of the checkpoint is done.
+
+    It may be the checkpoint that cannot be measured, and each further block would cost another worker.
     """
-    is_wanted = and_(_is_open(job_ids), shards.c.checkpoint_id == checkpoint_id)
-    worst = func.max(shards.c.failures)
-    query = select(shards.c.block, worst).where(is_wanted).group_by(shards.c.block).order_by(worst, shards.c.block)
-    rows = connection.execute(query).all()
-    fresh, failed = ([block for block, failures in rows if bool(failures) is has] for has in (False, True))
-    if len(failed) > 1 and not _has_done(connection, job_ids, checkpoint_id):
-        return failed + fresh
-    return fresh + failed
+    is_failed = and_(_is_open(job_ids), *_is_behind(checkpoint_id, -1, failed=True))
+    failed = connection.execute(select(shards.c.block).distinct().where(is_failed).limit(2)).all()
+    return len(failed) > 1 and not _has_done(connection, job_ids, checkpoint_id)
 
 
-def lease_block(
-    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, until: str
+def lease_next(
+    connection: Connection,
+    job_ids: tuple[int, ...],
+    place: tuple[int, int],
+    owner: str,
+    until: str,
+    *,
+    failed: bool,
 ) -> list[ShardLease]:
-    """Give an owner what is open at a checkpoint id and block, or its own, at most one shard a job; returns what it got.
+    """Give an owner what is open in the first such block of a checkpoint id behind another block; returns what it got.
 
-    Its own is what it was given by a transaction of which it did not hear.
+    That is at most one shard a job, of blocks that failed before or did not. Its own is given to it again: a transaction gave it
+    that, and it did not hear of it. On PostgreSQL rows that others are leasing at this moment are passed over. Of several jobs a
+    block has several rows, of which two runs might lock one each and wait for each other; there, a row that is locked is waited
+    for.
     """
-    checkpoint_id, block = place
-    is_its = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
+    checkpoint_id, last = place
+    is_wanted = and_(or_(_is_open(job_ids), _is_owned(job_ids, owner)), shards.c.checkpoint_id == checkpoint_id)
+    behind = select(shards.c.block).where(is_wanted, *_is_behind(checkpoint_id, last, failed))
+    first = behind.order_by(shards.c.block, shards.c.job_id).limit(1)
+    block = first.with_for_update(of=shards, skip_locked=len(job_ids) == 1).correlate(None).scalar_subquery()
     leased = connection.execute(
         update(shards)
-        .where(or_(_is_open(job_ids), is_its), shards.c.checkpoint_id == checkpoint_id, shards.c.block == block)
+        .where(is_wanted, shards.c.block == block)
         .values(
             state="running",
             owner=owner,
@@ -125,18 +140,17 @@ def lease_block(
             attempts=shards.c.attempts + 1,
             fence=shards.c.fence + 1,
         )
-        .returning(shards.c.job_id, shards.c.fence)
+        .returning(shards.c.job_id, shards.c.block, shards.c.fence)
     )
     return [
-        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=block, owner=owner, fence=row.fence)
+        ShardLease(job_id=row.job_id, checkpoint_id=checkpoint_id, block=row.block, owner=owner, fence=row.fence)
         for row in leased
     ]
 
 
 def renew_shards(connection: Connection, job_ids: tuple[int, ...], owner: str, until: str) -> None:
     """Let an owner hold what it holds until another moment."""
-    is_its = and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
-    connection.execute(update(shards).where(is_its).values(lease_until=until))
+    connection.execute(update(shards).where(_is_owned(job_ids, owner)).values(lease_until=until))
 
 
 def is_held(connection: Connection, lease: ShardLease) -> bool:
@@ -378,6 +392,17 @@ def _is_of(lease: ShardLease) -> ColumnElement[bool]:
     return and_(
         _is_shard_of(lease), shards.c.state == "running", shards.c.owner == lease.owner, shards.c.fence == lease.fence
     )
+
+
+def _is_owned(job_ids: tuple[int, ...], owner: str) -> ColumnElement[bool]:
+    return and_(shards.c.job_id.in_(job_ids), shards.c.state == "running", shards.c.owner == owner)
+
+
+def _is_behind(checkpoint_id: int, last: int, failed: bool | None) -> list[ColumnElement[bool]]:
+    conditions = [shards.c.checkpoint_id == checkpoint_id, shards.c.block > last]
+    if failed is None:
+        return conditions
+    return [*conditions, shards.c.failures > 0 if failed else shards.c.failures == 0]
 
 
 def _has_done(connection: Connection, job_ids: tuple[int, ...], checkpoint_id: int) -> bool:

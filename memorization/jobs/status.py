@@ -155,7 +155,7 @@ class Job(Answer):
         "workers=_workers_if_any",
         "paused_at",
         "priority=_priority_if_any",
-        "same_device",
+        "same_device=_same_device_if_so",
         "device",
         "pace",
     )
@@ -166,7 +166,7 @@ class Job(Answer):
         "workers": "_workers_if_any",
         "paused_at": "paused_at",
         "priority": "_priority_if_any",
-        "same_device": "same_device",
+        "same_device": "_same_device_if_so",
         "device": "device",
         "pace": "pace",
     }
@@ -194,6 +194,10 @@ class Job(Answer):
     def has_ended(self) -> bool:
         """Whether nobody takes a shard of it any more, unless it is asked for again."""
         return self.state in ("done", "cancelled", "failed")
+
+    @property
+    def _same_device_if_so(self) -> bool | None:
+        return self.same_device or None
 
     @property
     def _priority_if_any(self) -> int | None:
@@ -230,8 +234,8 @@ class ShardRecord(Answer):
     """How often it was begun."""
     error: str
     """Why it failed the last time."""
-    failures: int = 0
-    """How often it failed since it was asked for."""
+    times_failed: int = 0
+    """Since it was asked for."""
     quarantined_at: str | None = None
     """When that was too often: it is tried again only where somebody asks for that."""
 
@@ -263,7 +267,7 @@ def failures(catalog: Catalog, job: Job, limit: int = 20) -> Answers[ShardRecord
             block=row.block,
             attempts=row.attempts,
             error=row.error or "",
-            failures=row.failures,
+            times_failed=row.failures,
             quarantined_at=row.quarantined_at,
         )
         for row in rows

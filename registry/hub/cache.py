@@ -19,7 +19,16 @@ from seenat.registry.hub.answers import hub_name
 from seenat.registry.hub.files import RepositoryFile
 from seenat.registry.storage.digests import sha256_of_file
 
-__all__ = ["cached_file", "ensure_disk_space", "evict", "git_blob_id", "keep_if_content", "note_commit"]
+__all__ = [
+    "cached_bytes",
+    "cached_file",
+    "ensure_disk_space",
+    "evict",
+    "git_blob_id",
+    "hub_cache_folder",
+    "keep_if_content",
+    "note_commit",
+]
 
 # These bytes stay free: the catalog and results are written meanwhile, and a full disk fails everything else on it.
 _RESERVE = 256 << 20
@@ -40,10 +49,16 @@ def ensure_disk_space(subject: str, repository: str, files: Iterable[RepositoryF
     free = shutil.disk_usage(_existing(blobs)).free
     if needed and needed + _RESERVE > free:
         raise NoRoom(
-            f"Fetching {subject} takes {needed:,} bytes and {_RESERVE:,} should stay free, but {_cache()} has "
+            f"Fetching {subject} takes {needed:,} bytes and {_RESERVE:,} should stay free, but {hub_cache_folder()} has "
             f"{free:,} left; delete something there, let `seenat memorize --keep-checkpoints N` keep fewer, or set HF_HOME to "
             "a larger disk."
         )
+
+
+def cached_bytes(repository: str) -> int:
+    """Bytes of what the cache holds of a repository, whichever revision has it."""
+    blobs = _repository_folder(repository) / "blobs"
+    return sum(file.stat().st_size for file in blobs.iterdir() if file.is_file()) if blobs.is_dir() else 0
 
 
 def evict(files: Iterable[Path]) -> int:
@@ -94,8 +109,10 @@ def cached_file(repository: str, name: str, revision: str) -> Path | None:
 
 def keep_if_content(path: Path, file: RepositoryFile) -> Path:
     """The path of a file that was fetched, if it is the one that was asked for; else delete it and raise `CorruptFile`."""
-    if not path.absolute().is_relative_to(_cache().absolute()):
-        raise CorruptFile(f"{hub_name()} had {file.name} written to {path}, which is outside of {_cache()}; delete it.")
+    if not path.absolute().is_relative_to(hub_cache_folder().absolute()):
+        raise CorruptFile(
+            f"{hub_name()} had {file.name} written to {path}, which is outside of {hub_cache_folder()}; delete it."
+        )
     is_whole = path.is_file()
     actual = _digest(path, file) if is_whole else "something that is no file"
     if actual != _stated(file):
@@ -131,7 +148,7 @@ def _stated(file: RepositoryFile) -> str:
 def _discard(path: Path) -> None:
     """Delete a file of a revision, and its content: else the next download would take the content as cached."""
     content = path.resolve()
-    is_ours = content.is_relative_to(_cache().resolve())
+    is_ours = content.is_relative_to(hub_cache_folder().resolve())
     if is_ours and path.is_dir():
         shutil.rmtree(content, ignore_errors=True)
     else:
@@ -143,7 +160,8 @@ def _discard(path: Path) -> None:
 # -- places
 
 
-def _cache() -> Path:
+def hub_cache_folder() -> Path:
+    """Where huggingface_hub keeps what it fetched, whether or not it is there yet."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
@@ -152,7 +170,7 @@ def _cache() -> Path:
 def _repository_folder(repository: str) -> Path:
     from huggingface_hub.file_download import repo_folder_name
 
-    return _cache() / repo_folder_name(repo_id=repository, repo_type="model")
+    return hub_cache_folder() / repo_folder_name(repo_id=repository, repo_type="model")
 
 
 def _existing(path: Path) -> Path:

@@ -28,7 +28,7 @@ from seenat.registry.hub.errors import hub_errors, is_unreachable
 from seenat.registry.hub.files import RepositoryFile, list_files
 from seenat.registry.hub.retry import RetryPolicy
 
-__all__ = ["DownloadObserver", "fetch_checkpoint", "fetch_file"]
+__all__ = ["DownloadObserver", "fetch_checkpoint", "fetch_file", "is_cached", "look_up"]
 
 _TIMEOUT = 5.0
 # What is silent for as long as one look-up may take is not asked again.
@@ -83,6 +83,17 @@ def fetch_file(repository: str, name: str, revision: str = "main") -> Path:
     with hub_errors(f"{name} of {repository}"):
         cached = cached_file(repository, name, revision)
         return _or_cached(cached, _RETRY, lambda policy: _Download(repository, revision, policy).single(name))
+
+
+def is_cached(repository: str, revision: str) -> bool:
+    """Whether the cache holds all files that determine the numbers of a revision or commit."""
+    return _cached_folder(repository, revision) is not None
+
+
+def look_up(repository: str, revision: str) -> None:
+    """Ask the hub for a revision's configuration, and fetch nothing; raises as `fetch_checkpoint` does."""
+    with hub_errors(f"{repository}@{revision}"):
+        _Download(repository, revision, _RETRY)._look_up(CONFIG, revision)
 
 
 def _or_cached(cached: Path | None, retry: RetryPolicy, fetch: Callable[[RetryPolicy], Path]) -> Path:

@@ -125,12 +125,14 @@ if TYPE_CHECKING:
         InfluenceQuery,
         InfluentialSequence,
     )
+    from seenat.attribution.ngrams.attach import AttachedIndex
     from seenat.attribution.trace.answers import Characters, Traced, TracedExposure, TracedSpan
     from seenat.attribution.trace.generate import Generated
     from seenat.batches import BatchAnswer, ByteExtent, SequenceAnswer
     from seenat.catalog import Catalog
     from seenat.checkpoints import BrokenCheckpoints, BrokenSteps, CheckpointAnswer, FileAnswer, StepAnswer, SyncAnswer
     from seenat.keeping.access import Access
+    from seenat.keeping.attach import Attached
     from seenat.keeping.backup import Backup
     from seenat.keeping.garbage import Garbage, GarbageFile
     from seenat.keeping.restore import Restored, restore
@@ -147,7 +149,7 @@ if TYPE_CHECKING:
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
     from seenat.memorization.published.compare import Comparison
-    from seenat.memorization.published.importer import ImportedSet
+    from seenat.memorization.published.importer import ImportedSet, RemovedSet
     from seenat.memorization.queries.batches import BatchTrajectories, SequenceValues
     from seenat.memorization.queries.earlier import Earlier, EarlierSequence
     from seenat.memorization.queries.measured import MeasuredBy, MeasuredOn, MeasuredProtocol
@@ -169,6 +171,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.retention import Kept, Relearned
     from seenat.memorization.studies.set_difference import SetDifference
+    from seenat.memorization.upkeep.attach import AttachedResults, NotAttached
     from seenat.memorization.upkeep.recheck import ContestedCell, Recheck
     from seenat.memorization.upkeep.rederive import ResultFault
     from seenat.memorize import JobAnswer, MemorizeAnswer, MemorizeObserver, MemorizeOptions, SubmitOptions
@@ -182,6 +185,7 @@ if TYPE_CHECKING:
         RateAt,
         ScheduleAnswer,
     )
+    from seenat.registry.access.import_log import ImportEntry
     from seenat.registry.access.log import AccessEntry
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
@@ -268,29 +272,30 @@ __all__ = [
     "Characters", "Checkpoint", "CheckpointAnswer", "CheckpointPart", "CheckpointProgress", "Citation", "CitationEntry",
     "Claim", "ClassOutcome", "Columns", "Compaction", "Comparison", "ContestedCell", "Context", "CorruptFile",
     "CounterfactualProfile", "Coverage", "CreatedToken", "CrossSite", "Curve", "DatabaseUnavailable", "Deletion",
-    "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "EvaluationImport",
-    "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve", "ExposureCurvePoint", "ExposureOnsets",
-    "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant", "Garbage", "GarbageFile", "GenerateOptions",
-    "Generated", "HubUnavailable", "ImportEntry", "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification",
-    "Indexes", "Influence", "InfluenceMethod", "InfluenceOptions", "InfluenceQuery", "InfluentialSequence",
-    "InvalidManifest", "InvalidValue", "Job", "JobAnswer", "JobFailed", "JobWorker", "Kept", "LearningRate",
-    "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer",
-    "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence",
-    "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate",
-    "NearDuplicates", "NoRoom", "NotAttached", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed",
-    "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification", "OutOfMemory", "OutOfScope", "Pace", "Passage",
-    "Passages", "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "RateAt", "Recheck",
-    "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats",
-    "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions",
-    "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
-    "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer",
-    "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
-    "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile",
-    "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing",
-    "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder",
-    "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable",
-    "UpgradeAnswer", "Verification", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__",
-    "check_schema", "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
+    "Document", "DuplicateGroup", "DuplicatePlace", "Duplicates", "Earlier", "EarlierSequence", "Estimate",
+    "EstimateOptions", "EvaluationImport", "Evidence", "ExportOptions", "Exported", "Exposure", "ExposureCurve",
+    "ExposureCurvePoint", "ExposureOnsets", "FileAnswer", "FindOptions", "FirstMemorized", "Found", "FoundVariant",
+    "Garbage", "GarbageFile", "GenerateOptions", "Generated", "GpuTime", "HereTime", "HubUnavailable", "ImportEntry",
+    "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod",
+    "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer",
+    "JobFailed", "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn",
+    "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
+    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
+    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotAttached", "NotFound", "NotIndexed",
+    "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification",
+    "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
+    "ProtocolName", "Provenance", "Rate", "RateAt", "Recheck", "Recital", "Refused", "Registered", "Relearned",
+    "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats", "Restored", "ResultFault", "Said",
+    "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer",
+    "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord",
+    "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoreUnavailable",
+    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
+    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
+    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
+    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
+    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
+    "Volumes", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema",
+    "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
 ]
 # fmt: on
 

@@ -87,6 +87,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         allow_suspect=False   also measure checkpoints that may hold other weights
         device=None           "cpu", "cuda", "cuda:1", "mps"; None for cuda where there is one
         keep_checkpoints=None keep this many of the checkpoints fetched from a hub; None for all
+        faster=False          take the exact job for an adaptive one, and float32 for a rechecked type, where these are faster
         name=None, note=None  what the job is called, and what else there is to say of it
         submit=False          only plan the job, for `work` to measure
         priority=None         workers take jobs of a greater one first; None for 0, or for what the job has
@@ -100,6 +101,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
+        Before a job exists, raises what is missing for it: `MissingExtra`, `NoRoom`, `HubUnavailable`.
         """
         from seenat.memorize import MemorizeObserver, MemorizeRequest, run_request
 

@@ -12,12 +12,14 @@ from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.estimate.answers import Estimate
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import Job
     from seenat.memorization.queries.measured import MeasuredProtocol
     from seenat.memorization.upkeep.recheck import Recheck
     from seenat.memorize import JobAnswer, MemorizeAnswer, SubmitOptions
+    from seenat.preflight import EstimateOptions
     from seenat.registry.catalog.models import Model
 
 __all__ = ["Jobs"]
@@ -35,6 +37,25 @@ class Jobs(Lookups):
 
         request = MemorizeRequest(**options, submit=True)
         return run_request(self._registry, self._model(model), request, MemorizeObserver())
+
+    def estimate(self, *models: str | Model, **options: Unpack[EstimateOptions]) -> Answers[Estimate]:
+        """What measuring each of some models costs: cells, bytes, time here and on GPUs; nothing is stored or fetched.
+
+        The options that `memorize` has too are described there. Beside them:
+
+        gpus=("H200", "A100")  GPUs by name: H200, H100, A100, L40S
+        workers=1              how many of one kind there are; several numbers, as a list, give several answers
+        share_of_peak=0.4      of what their data sheets say
+        hub_bytes=1e9          a second that come from hubs, for all workers together
+        price_per_hour=None    of one GPU; in whatever it is given, so is the answer
+        calibrate=False        run the engine for a second where no earlier job of the catalog tells how fast it is here
+        check=False            also tell what a job needs and this machine lacks: packages, room on its disks
+
+        Raises as `memorize` does for what cannot be measured.
+        """
+        from seenat.preflight import estimates
+
+        return estimates(self._registry, self._models(models), options)
 
     def watch(self, id_: int, *, seconds: float = 1.0) -> Iterator[Job]:
         """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.

@@ -13,23 +13,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from seenat.preflight import (
+    Chosen,
+    adaptive_request,
+    check_ready,
+    chosen_selection,
+    chosen_steps,
+    estimate_chosen,
+    protocols_of,
+    slow_adaptive,
+    slow_type,
+)
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
-from seenat.registry.units import SequenceRange, parse_count
+from seenat.registry.units import SequenceRange
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
+    from seenat.memorization.estimate.answers import Estimate
     from seenat.memorization.jobs.prefetch import CacheQuota
     from seenat.memorization.jobs.runners.choose import ClusterRequest
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.status import CheckpointProgress, Job, ShardRecord
-    from seenat.memorization.protocol.protocol import Protocol
-    from seenat.memorization.protocol.selection import Selection
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Checkpoint, Model
 
@@ -55,6 +64,12 @@ class MemorizeObserver:
 
     def left_out(self, checkpoints: tuple[Checkpoint, ...]) -> None:
         """Checkpoints that are not measured, because their files cannot be trusted."""
+
+    def does_not_pay(self, reason: str) -> None:
+        """Why something that was asked for is not done, and what is done instead."""
+
+    def estimated(self, estimate: Estimate) -> None:
+        """What a job would cost that does not exist yet; raising here keeps it from being made."""
 
     def adaptive_planned(self, planned: AdaptiveJob) -> None:
         """An adaptive job, before any of it is run."""
@@ -103,6 +118,7 @@ class MemorizeOptions(SubmitOptions, total=False):
     audit: int | None
     device: str | None
     keep_checkpoints: int | None
+    faster: bool
     submit: bool
     runner: str | None
     workers: int | None
@@ -134,6 +150,7 @@ class MemorizeRequest:
     keep_checkpoints: int | None = None
     name: str | None = None
     note: str | None = None
+    faster: bool = False
     priority: int | None = None
     same_device: bool = False
     submit: bool = False
@@ -161,30 +178,20 @@ class MemorizeRequest:
             force=self.force,
         )
 
-    def protocols(self, model: Model) -> tuple[Protocol, ...]:
-        """One for every prompt length with every continuation length."""
-        from seenat.memorization.protocol.protocol import Protocol
-
-        return tuple(
-            Protocol.default_for(
-                model.order.eos_id,
-                self.measure,
-                self.eos,
-                prompt=prompt,
-                continuation=continuation,
-                offset=self.offset,
-                dtype=self.dtype,
-            )
-            for prompt, continuation in product(_lengths(self.prompt), _lengths(self.continuation))
+    def chosen(self, model: Model) -> Chosen:
+        """What is to be measured of a model."""
+        steps, left_out = chosen_steps(model, self.steps, allow_suspect=self.allow_suspect)
+        return Chosen(
+            selection=chosen_selection(model, steps, self.sequences, self.sample, self.seed, self.unseen),
+            protocols=protocols_of(
+                model, self.measure, self.eos, self.prompt, self.continuation, self.offset, self.dtype
+            ),
+            left_out=left_out,
+            adaptive=adaptive_request(model, self.coarse, self.audit) if self.adaptive else None,
+            keep_checkpoints=self.keep_checkpoints,
+            device=self.device,
+            allow_suspect=self.allow_suspect,
         )
-
-    def selection(self, model: Model, steps: tuple[int, ...]) -> Selection:
-        """Which sequences are measured at these steps."""
-        from seenat.memorization.protocol.selection import Selection
-
-        whole = model.order.sequences
-        chosen = SequenceRange.parse(self.sequences, whole.stop) if isinstance(self.sequences, str) else self.sequences
-        return Selection(steps=steps, sequences=chosen or whole, sample=self.sample, seed=self.seed, unseen=self.unseen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,15 +249,17 @@ def run_request(
         raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
     if request.device is not None and request.runner not in ("slurm", "ray"):  # What a cluster has is not known here.
         check_device(request.device)
-    selection = request.selection(model, _steps(model, request, observer))
-    protocols = request.protocols(model)
-    if request.adaptive:
-        return _run_adaptively(catalog, model, request, protocols, selection, observer)
+    chosen = request.chosen(model)
+    if chosen.left_out:
+        observer.left_out(chosen.left_out)
+    request, chosen = _faster(model, request, chosen, observer)
+    _look_ahead(catalog, model, request, chosen, observer)
+    if chosen.adaptive is not None:
+        return _run_adaptively(catalog, model, request, chosen, observer)
     from seenat.memorization.jobs.plan import plan_jobs
 
-    jobs = _labelled(
-        catalog, request, plan_jobs(catalog, model, protocols, selection, allow_suspect=request.allow_suspect)
-    )
+    planned = plan_jobs(catalog, model, chosen.protocols, chosen.selection, allow_suspect=request.allow_suspect)
+    jobs = _labelled(catalog, request, planned)
     if request.is_only_planned:
         jobs = tuple(_with_lost_opened(catalog, job, observer) for job in jobs)
         if request.runner == "slurm":
@@ -259,25 +268,50 @@ def run_request(
     return MemorizeAnswer(jobs=_run(catalog, jobs, request, request.keep_checkpoints, observer))
 
 
+def _faster(
+    model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
+) -> tuple[MemorizeRequest, Chosen]:
+    """The request with what does not pay left out, where a faster way is wanted; the observer hears why."""
+    if not request.faster or request.is_only_planned:
+        return request, chosen
+    if reason := slow_type(chosen):
+        observer.does_not_pay(f"{reason} It is measured in float32.")
+        request = replace(request, dtype="float32")
+    if reason := slow_adaptive(model, chosen):
+        observer.does_not_pay(f"{reason} The exact job is taken.")
+        request = replace(request, adaptive=False, coarse=None, audit=None)
+    return request, request.chosen(model)
+
+
+def _look_ahead(
+    catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
+) -> None:
+    """Before a job exists: the observer hears what it costs, and may raise; what is missing is raised."""
+    from seenat.memorization.jobs.plan import are_planned
+
+    known = are_planned(catalog, model, chosen.protocols, chosen.selection, allow_suspect=chosen.allow_suspect)
+    if known and chosen.adaptive is None:
+        return
+    estimated = estimate_chosen(catalog, model, chosen)
+    observer.estimated(estimated)
+    if not request.is_only_planned:
+        check_ready(catalog, model, chosen, estimated)
+
+
 def _run_adaptively(
-    catalog: RegistryCatalog,
-    model: Model,
-    request: MemorizeRequest,
-    protocols: tuple[Protocol, ...],
-    selection: Selection,
-    observer: MemorizeObserver,
+    catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
 ) -> MemorizeAnswer:
     from seenat.memorization.adaptive.adaptive_job import plan_adaptive, run_adaptive
     from seenat.memorization.jobs.runners.local import cache_quota
 
-    if len(protocols) > 1:
+    if len(chosen.protocols) > 1:
         raise InvalidValue("An adaptive job has one prompt length and one continuation length; name one of each.")
     planned = plan_adaptive(
         catalog,
         model,
-        protocols[0],
-        selection,
-        coarse=_coarse(model, request.coarse),
+        chosen.protocols[0],
+        chosen.selection,
+        coarse=None if chosen.adaptive is None else chosen.adaptive.coarse,
         audit=request.audit,
         seed=request.seed,
         allow_suspect=request.allow_suspect,
@@ -359,34 +393,3 @@ def _with_lost_opened(catalog: RegistryCatalog, job: Job, observer: MemorizeObse
         return job
     observer.reopened(job, lost)
     return find_job(catalog, job.id)
-
-
-def _steps(model: Model, request: MemorizeRequest, observer: MemorizeObserver) -> tuple[int, ...]:
-    """The steps that are named, ascending; `all` are those whose checkpoints can be trusted."""
-    from seenat.memorization.jobs.plan_checks import runnable_steps
-
-    if not isinstance(request.steps, str) or request.steps.strip().lower() != "all":
-        return _named_steps(model, request.steps)
-    steps, left_out = runnable_steps(model, allow_suspect=request.allow_suspect)
-    if left_out:
-        observer.left_out(left_out)
-    return steps
-
-
-def _named_steps(model: Model, steps: str | Iterable[int | str]) -> tuple[int, ...]:
-    """Saved steps as they are typed, `1,2,64:128,last`, or one by one; ascending."""
-    named = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
-    return tuple(sorted({model.checkpoint(step).step for step in named}))
-
-
-def _coarse(model: Model, coarse: int | str | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
-    """A number of checkpoints, or their steps: as text these have a comma or a colon between them."""
-    if coarse is None or isinstance(coarse, int):
-        return coarse
-    if isinstance(coarse, str) and not {",", ":"} & set(coarse):
-        return parse_count(coarse, "number of checkpoints")
-    return _named_steps(model, coarse)
-
-
-def _lengths(lengths: int | Iterable[int]) -> tuple[int, ...]:
-    return (lengths,) if isinstance(lengths, int) else tuple(sorted(set(lengths)))

@@ -26,6 +26,7 @@ PAGES = (
     "docs/exports.md",
     "docs/influence.md",
     "docs/pythia.md",
+    "docs/scale.md",
     "docs/trace.md",
 )
 TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "docs/results.md")
@@ -111,8 +112,9 @@ def test_the_commands_about_tokens_work(call: Call, home: Path) -> None:
         assert (called.code, bool(called.out)) == (0, True), (args, called.err)
 
 
-def test_the_readme_shows_what_is_printed(call: Call) -> None:
-    for console in blocks("README.md", "console"):
+@pytest.mark.parametrize("page", ["README.md", "docs/scale.md"])
+def test_a_page_shows_what_is_printed(page: str, call: Call) -> None:
+    for console in blocks(page, "console"):
         for shown in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
             command, _, expected = shown.partition("\n")
             printed = call(*shlex.split(command)[1:]).out.splitlines()

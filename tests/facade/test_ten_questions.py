@@ -191,6 +191,19 @@ def test_how_to_cite_a_model_and_what_its_card_says(two: seenat.Catalog, ask: As
     assert "card" not in two.describe("pocket-2m").to_json()
 
 
+def test_what_a_full_measurement_costs_on_an_h200(two: seenat.Catalog, ask: Ask) -> None:
+    (whole,) = two.estimate("pythia-1.4b", gpus=["H200"], price_per_hour=2.5)
+    options = ("--gpu", "H200", "--price-per-hour", "2.5")
+    assert ask("estimate", "pythia-1.4b", *options) == [whole.to_json()]
+    (h200,) = whole.gpus
+    assert whole.cells == sum(1024 * step for step in two.model("pythia-1.4b").schedule.saved) == 10_544_151_552
+    assert h200.price == pytest.approx(2.5 * h200.gpu_hours)
+    printed, assumed = ask("estimate", "pythia-1.4b", *options, text=True)
+    assert f"{h200.gpu_hours:,.1f}" in printed
+    assert "67.0 in float32 (https://www.nvidia.com/en-us/data-center/h200/" in assumed
+    assert "has not been measured on one" in assumed
+
+
 def test_what_was_measured_and_by_which_protocols(two: seenat.Catalog, ask: Ask) -> None:
     found = two.results("pocket-230k")
     assert ask("results", "pocket-230k") == found.to_json()

@@ -40,9 +40,14 @@ WHERE location LIKE 'hf://%'
 """
 """The batches of Pythia's two orders: 286,000 rows that follow from their place, and would be two thirds of the archive."""
 
-SINCE = {"card", "other_protocols", "quarantined", "recitals", "trained_on"}
+SINCE = {"card", "other_protocols", "recitals", "trained_on"}
+_OF_JOBS = {"quarantined", "quarantined_at", "times_failed"}
 SINCE_OF = {
     "batch": {"learning_rate"},
+    "cancel": _OF_JOBS,
+    "job": _OF_JOBS,
+    "jobs": _OF_JOBS,
+    "memorize": _OF_JOBS,
     "model": {"id", "learning_rates"},
     "study": {"risks"},
 }

@@ -17,8 +17,8 @@ from seenat.registry.answer import to_json
 from seenat.remote.methods import method_of
 from seenat.remote.routes import ROUTES, Route
 
-NOT_FOR_REQUESTS = {"out", "html", "progress", "reading", "scan"}
-"""What of a method writes a file, tells a caller how far it is, or reads an order for minutes."""
+NOT_FOR_REQUESTS = {"out", "html", "progress", "reading", "scan", "calibrate", "check", "device", "keep_checkpoints"}
+"""What of a method writes a file, tells a caller how far it is, reads an order for minutes, or is about the caller's machine."""
 
 OF_A_PAGE = {"exposure_curve": {"limit", "after", "count", "context"}}
 """Options that a method shares with one that gives pages, and has no use for."""
@@ -64,6 +64,7 @@ def keywords(method: Any) -> set[str]:
 
 def _options() -> dict[str, Any]:
     return {
+        "EstimateOptions": seenat.EstimateOptions,
         "FindOptions": seenat.FindOptions,
         "SearchOptions": seenat.SearchOptions,
         "AllTraceOptions": seenat.AllTraceOptions,

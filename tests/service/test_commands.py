@@ -54,6 +54,7 @@ LINES = {
     "orders": [""],
     "order": ["pocket-order"],
     "passages": ["pocket-230k 16:20"],
+    "estimate": ["pocket-230k pythia-70m --workers 1,8", "pythia-2.8b --adaptive --gpu H100"],
     "results": ["", "pocket-230k"],
     "trajectories": ["pocket-230k 2"],
     "which earlier": ["pocket-230k pocket-660k --limit 5"],

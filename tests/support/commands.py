@@ -31,6 +31,7 @@ METHODS = {
     "delete results": seenat.Catalog.delete_results,
     "delete job": seenat.Catalog.delete_job,
     "unregister": seenat.Catalog.unregister,
+    "estimate": seenat.Catalog.estimate,
     "results": seenat.Catalog.results,
     "jobs": seenat.Catalog.jobs,
     "job": seenat.Catalog.job,

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -32,9 +33,10 @@ from seenat.memorization.jobs.leasing.worker_table import add_worker, remove_wor
 from seenat.memorization.jobs.shard_table import (
     ShardLease,
     fail_shards,
-    lease_block,
+    failed_come_first,
+    has_open_blocks,
+    lease_next,
     leases_at,
-    open_blocks,
     open_steps,
     release_shards,
     renew_shards,
@@ -120,16 +122,27 @@ class ShardLeases:
 
     def has_open(self, checkpoint_id: int) -> bool:
         """Whether a checkpoint has shards to take."""
-        return bool(self._database.again(lambda: self._open_blocks(checkpoint_id)))
+        return self._database.again(lambda: self._has_open_behind(checkpoint_id, -1, None))
 
     def acquire(self, checkpoint_id: int) -> Iterator[list[ShardLease]]:
         """Lease a checkpoint's open shards block after block, each when the one before is done with; one shard a job.
 
-        Raises `Stopped`, between two blocks.
+        What failed before comes last, unless the whole checkpoint may be at fault (`failed_come_first`). The database says which
+        block comes next, so that hundreds of runs do not try the same one after another; each is taken once, the lower ones
+        first. Raises `Stopped`, between two blocks.
         """
-        for block in self._database.again(lambda: self._open_blocks(checkpoint_id)):
-            if leases := self._database.again(lambda: self._lease(checkpoint_id, block)):  # noqa: B023  Called at once.
+        failed_first = self._database.again(lambda: self._failed_come_first(checkpoint_id))
+        yield from self._acquire(checkpoint_id, failed=failed_first)
+        yield from self._acquire(checkpoint_id, failed=not failed_first)
+
+    def _acquire(self, checkpoint_id: int, *, failed: bool) -> Iterator[list[ShardLease]]:
+        last, open_behind = -1, True
+        while open_behind:
+            if leases := self._database.again(partial(self._lease, checkpoint_id, last, failed)):
+                last = leases[0].block
                 yield leases
+            else:
+                open_behind = self._database.again(partial(self._has_open_behind, checkpoint_id, last, failed))
 
     def check(self) -> None:
         """Raise `Stopped` where no further shard is to be taken."""
@@ -152,15 +165,20 @@ class ShardLeases:
                 counts=not isinstance(error, Unreachable),
             )
 
-    def _open_blocks(self, checkpoint_id: int) -> list[int]:
+    def _failed_come_first(self, checkpoint_id: int) -> bool:
         with self._database.read() as connection:
-            return open_blocks(connection, self._job_ids, checkpoint_id)
+            return failed_come_first(connection, self._job_ids, checkpoint_id)
 
-    def _lease(self, checkpoint_id: int, block: int) -> list[ShardLease]:
+    def _has_open_behind(self, checkpoint_id: int, last: int, failed: bool | None) -> bool:
+        with self._database.read() as connection:
+            return has_open_blocks(connection, self._job_ids, checkpoint_id, last, failed=failed)
+
+    def _lease(self, checkpoint_id: int, last: int, failed: bool) -> list[ShardLease]:
+        """Lease the first open block behind another; nothing where there is none, or somebody took it just now."""
         self.check()
         with self._database.write_part(None, durable=False) as connection:
-            place, until = (checkpoint_id, block), self._until(connection)
-            leases = lease_block(connection, self._job_ids, place, self.owner, until)
+            place, until = (checkpoint_id, last), self._until(connection)
+            leases = lease_next(connection, self._job_ids, place, self.owner, until, failed=failed)
             if not leases and not has_open_jobs(connection, self._job_ids):
                 raise Stopped
         return leases

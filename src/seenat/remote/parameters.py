@@ -132,6 +132,35 @@ def _ids(text: str) -> list[int]:
     return ids
 
 
+def _counts(name: str, about: str, least: int, most: int) -> Parameter:
+    """Up to 16 numbers, separated by commas."""
+
+    def read(text: str) -> list[int]:
+        numbers = [parse_count(part, name, least) for part in text.split(",", 16)]
+        if len(numbers) > 16 or max(numbers) > most:
+            raise InvalidValue(f"{name}={text!r} is too much; write at most 16 numbers from {least} to {most:,}.")
+        return numbers
+
+    schema = {"type": "string", "pattern": r"^[0-9]{1,9}(,[0-9]{1,9}){0,15}$"}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
+def _amount(name: str, about: str, most: float) -> Parameter:
+    """A number that need not be whole, above 0."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            raise InvalidValue(f"{name}={text!r} is no number; write one above 0.") from None
+        if not 0 < number <= most:
+            raise InvalidValue(f"{name}={text!r} is not above 0 and at most {most:g}.")
+        return number
+
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": most}
+    return Parameter(name=name, about=about, read=read, schema=schema)
+
+
 _STATUSES = ("ok", "suspect", "wrong", "missing", "unknown")
 _ALL = (
     # Names.
@@ -186,6 +215,36 @@ _ALL = (
     _number("most_places", "Places at which ids may stand to be compared.", 2, 100_000),
     _number("slice_sequences", "Sequences of a slice.", 1),
     _number("least", "The fewest sequences of a cohort.", 1),
+    # What would be measured.
+    _text(
+        "steps",
+        "Checkpoints: all, or steps and ranges of them, separated by commas.",
+        2000,
+        pattern=r"^[A-Za-z0-9,.:_ ]+$",
+    ),
+    _number("sample", "Only so many sequences, drawn at random.", 1, 100_000),
+    _number("seed", "Seed of the draw.", 0, 2**32 - 1),
+    _flag("unseen", "Also sequences that a checkpoint had not seen."),
+    _choice("measure", "What is measured.", "prefix", "score", "loss"),
+    _counts("prompt", "Ids given to the model; several lengths with commas.", 1, 100_000),
+    _counts("continuation", "Ids to reproduce; several lengths with commas.", 1, 100_000),
+    _number("offset", "Ids before the prompt.", 0, 10**9),
+    _choice("eos", "Whether decoding may end a document.", "banned", "allowed"),
+    _choice("dtype", "Type of weights and arithmetic.", "float32", "bfloat16", "float16", "bfloat16-rechecked"),
+    _flag("adaptive", "Some checkpoints over all sequences, the others over what these find."),
+    _text(
+        "coarse",
+        "Checkpoints that an adaptive job measures over all: how many, or which.",
+        2000,
+        pattern=r"^[A-Za-z0-9,.:_ ]+$",
+    ),
+    _number("audit", "How many sequences an adaptive job draws.", 1, 10**9),
+    _flag("allow_suspect", "Also checkpoints that may hold other weights."),
+    _choice("gpus", "A GPU; several may be given.", "H200", "H100", "A100", "L40S", many=True),
+    _counts("workers", "How many GPUs there are; several numbers with commas.", 1, 100_000),
+    _amount("share_of_peak", "Share of a GPU's data sheet that the engine reaches.", 1.0),
+    _amount("hub_bytes", "Bytes a second from the hub.", 1e15),
+    _amount("price_per_hour", "Of one GPU.", 1e9),
     # Pages.
     _number("limit", "Rows of the answer, or of its page.", 0, _MOST_ROWS),
     Parameter(

@@ -7,6 +7,7 @@ the parameter that holds them.
 
 from __future__ import annotations
 
+from seenat.remote.cost_routes import COST_ROUTES
 from seenat.remote.route import PREFIX, Route
 
 __all__ = ["PREFIX", "ROUTES", "Route"]
@@ -395,5 +396,5 @@ _TEXTS = (
     ),
 )
 
-ROUTES: tuple[Route, ...] = (*_CATALOG, *_RESULTS, *_STUDIES, *_TEXTS)
+ROUTES: tuple[Route, ...] = (*_CATALOG, *_RESULTS, *COST_ROUTES, *_STUDIES, *_TEXTS)
 """Every route, as users meet them."""

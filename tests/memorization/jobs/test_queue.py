@@ -125,7 +125,7 @@ def test_a_shard_that_ends_its_workers_is_left_alone_until_it_is_asked_for(mine_
     job = find_job(mine_catalog, 1)
     assert (job.state, job.progress.done, job.progress.failed, job.progress.quarantined) == ("failed", 1, 1, 1)
     (shard,) = failures(mine_catalog, job)
-    assert (shard.block, shard.failures, shard.error) == (
+    assert (shard.block, shard.times_failed, shard.error) == (
         0,
         MOST_FAILURES,
         "It ended its worker: OutOfMemory: No memory.",
@@ -165,7 +165,11 @@ def test_a_checkpoint_that_is_not_there_fails_at_every_try(mine, tmp_path):
             with pytest.raises(JobFailed):
                 catalog.memorize("mine-a", prompt=8, continuation=8, sequences="0:624", unseen=True, device="cpu")
         (shard,) = catalog.job(1).failures
-        assert (shard.failures, shard.attempts, shard.quarantined_at is None) == (MOST_FAILURES, MOST_FAILURES, False)
+        assert (shard.times_failed, shard.attempts, shard.quarantined_at is None) == (
+            MOST_FAILURES,
+            MOST_FAILURES,
+            False,
+        )
 
 
 def held_block(catalog):
