@@ -8,7 +8,7 @@ import typing
 from typing import Any
 
 import pytest
-from support.addresses import address, ask
+from support.addresses import WITH_FOLDERS, address, ask, told
 from support.commands import METHODS, WRITE_OR_COMPUTE
 from support.served import Served
 
@@ -43,7 +43,8 @@ NOT_ANSWERED = {"models-model-comparisons"}
 
 def by_library(catalog: seenat.Catalog, route: Route) -> tuple[int, Any]:
     try:
-        return 200, json.loads(json.dumps(to_json(ask(catalog, route))))
+        document = json.loads(json.dumps(to_json(ask(catalog, route))))
+        return 200, told(catalog, document) if route.method in WITH_FOLDERS else document
     except seenat.SeenatError as error:
         return error.http_status, str(error)
 

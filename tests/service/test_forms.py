@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.addresses import address, ask, values_of
+from support.addresses import WITH_FOLDERS, address, ask, told, values_of
 from support.served import Serve, Served
 
 import seenat
@@ -35,7 +35,7 @@ def rows_of(served: Served, route: Route) -> list[dict[str, Any]]:
     answer = ask(served.catalog, route)
     rows = getattr(answer, answer.table_field) if isinstance(answer, seenat.TableAnswer) else answer
     found: list[dict[str, Any]] = to_json(answer if rows is answer else rows)
-    return found
+    return list(told(served.catalog, found)) if route.method in WITH_FOLDERS else found
 
 
 def lists() -> set[str]:

@@ -7,9 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import seenat
+from seenat.registry.database.url import parse_url
 from seenat.remote.routes import PREFIX, Route
+from seenat.service.http.folders import Folders
 
-__all__ = ["address", "ask", "values_of"]
+__all__ = ["WITH_FOLDERS", "address", "ask", "told", "values_of"]
+
+WITH_FOLDERS = {"suites", "suite", "orders", "order", "job"}
+"""Methods whose answers say where files lie."""
 
 
 def address(route: Route) -> str:
@@ -30,3 +35,9 @@ def ask(catalog: seenat.Catalog, route: Route) -> Any:
     """What the library answers to a route's example."""
     positional, named = route.arguments(values_of(route))
     return attrgetter(route.method)(catalog)(*positional, **named)
+
+
+def told(catalog: seenat.Catalog, document: Any) -> Any:
+    """An answer of the library as a service tells it: without the folders of the machine."""
+    path = str(catalog._registry.database.url.database)
+    return Folders(catalog, parse_url(path)).hide(document)
