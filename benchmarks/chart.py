@@ -56,4 +56,4 @@ def draw(bars: Sequence[Bar], path: Path) -> None:
         .facet(column=altair.Column("shape:N", title=None, header=altair.Header(labelFontSize=13)))
         .properties(title="Sequences measured a second: seenat and transformers' generate")
     )
-    save(chart, path)
+    save(chart, path, force=True)

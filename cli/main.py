@@ -77,6 +77,7 @@ _COMMANDS = {
     "db": LazyCommand("system.database:db", "Make, upgrade, check, back up and restore the catalog."),
     "gc": LazyCommand("system.keeping:gc", "Find files that nothing names, and delete them."),
     "token": LazyCommand("service.token:token", "Say who may write to a served catalog."),
+    "completion": LazyCommand("system.completion:completion", "Complete commands and names in bash, fish and zsh."),
     "doctor": LazyCommand("system.doctor:doctor", "Show versions, places, devices and problems."),
 }
 

@@ -8,7 +8,7 @@ It answers both directions of every mapping between steps, batches, sequences an
 
 Hub revisions carry a *label*, which is not always the step: in Pythia's v0 runs with batches of 4M tokens the label is
 twice the step (Pythia README; https://github.com/EleutherAI/pythia/issues/39). `labels_per_step` holds that factor, and
-only `label` and `step_of_label` know of it; everywhere else a step is a number of optimizer updates.
+only `label`, `step_of_label` and `parse_step` know of it; everywhere else a step is a number of optimizer updates.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from seenat.registry.errors import InvalidValue, UnknownBatch, UnknownCheckpoint
-from seenat.registry.units import BatchRange, SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange, parse_step, split_list
 
-__all__ = ["Schedule", "expand_template", "pythia_steps"]
+__all__ = ["LAST", "Schedule", "expand_template", "pythia_steps"]
+
+LAST = ("last", "main")
+"""Words for the last checkpoint; on the hub, the branch `main` holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,48 @@ class Schedule:
             ]
             raise UnknownCheckpoint(f"There is no checkpoint at step {label}; {_nearest(nearest)}.", nearest, step=step)
         return step
+
+    def parse_step(self, text: int | str) -> float:
+        """The updates of a step as it is typed: a number of them, a revision `step3000`, or `last`, saved or not.
+
+        A label that lies between two updates is no whole number.
+        """
+        words = str(text).strip().lower()
+        if words in LAST and self.saved:
+            return self.saved[-1]
+        number = parse_step(text)
+        return number if words[:1].isdecimal() or self.labels_per_step == 1 else number / self.labels_per_step
+
+    def parse_steps(self, text: str) -> BatchRange:
+        """The steps of a half-open range as it is typed: `64:128`, `step64:`, `:last`."""
+        first, colon, last = text.partition(":")
+        start = self._whole_step(first) if first.strip() else 0
+        stop = self._whole_step(last) if last.strip() else self.steps + 1
+        if not colon or not start < stop <= self.steps + 1:
+            raise InvalidValue(
+                f"{text} is not a range of steps of this run, which ends at step {self.steps}; write START:STOP."
+            )
+        return BatchRange(start, stop)
+
+    def parse_saved(self, text: str) -> list[int | str]:
+        """The steps that a list names, with the saved ones of each range in it: `1,2,64:128,last`."""
+        return [step for part in split_list(text) for step in (self._saved_in(part) if ":" in part else [part])]
+
+    def _saved_in(self, text: str) -> list[int | str]:
+        steps = self.parse_steps(text)
+        saved: list[int | str] = [step for step in self.saved if step in steps]
+        if not saved:
+            raise UnknownCheckpoint(f"No checkpoint was saved in steps {steps}; {_nearest(self._around(steps))}.")
+        return saved
+
+    def _around(self, steps: BatchRange) -> list[int]:
+        return [step for step in self.neighbours_of(steps.start) if step is not None]
+
+    def _whole_step(self, text: str) -> int:
+        step = self.parse_step(text)
+        if step != int(step):
+            raise InvalidValue(f"{text!r} lies between two steps of this run; write another step.")
+        return int(step)
 
     def neighbours_of(self, step: float) -> tuple[int | None, int | None]:
         """The saved steps next to `step` on both sides, itself excluded; None where there is none."""

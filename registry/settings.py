@@ -6,6 +6,7 @@
     SEENAT_CACHE_BYTES    most bytes that tokens fetched from a hub may take in that folder; 0 keeps none
     SEENAT_DEBUG=1        tracebacks instead of one-sentence errors
     SEENAT_SERVE_PORT     and so on for each option of `seenat serve`; click reads them
+    SHELL, XDG_CONFIG_HOME, XDG_DATA_HOME, ZDOTDIR   where a shell looks for completions
     NO_COLOR              anything but nothing: plain text on terminals too (https://no-color.org)
 
 `HF_HOME`, `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HF_TOKEN` are huggingface_hub's own.
@@ -14,21 +15,26 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from seenat.registry.errors import InvalidValue
+from seenat.registry.units import parse_bytes
 
 __all__ = [
     "cache_bytes",
+    "config_home",
+    "data_home",
     "database_url",
     "debug",
     "environment_for",
     "expand",
     "home",
+    "login_shell",
     "no_color",
     "token",
     "use_one_blas_thread",
+    "user_home",
+    "zsh_home",
 ]
 
 
@@ -68,14 +74,42 @@ def cache_bytes() -> int:
     text = os.environ.get("SEENAT_CACHE_BYTES", "").strip()
     if not text:
         return 2 << 30
-    if not re.fullmatch(r"\d{1,18}", text):
-        raise InvalidValue(f"SEENAT_CACHE_BYTES is {text!r}; write a whole number of bytes, 0 to keep none.")
-    return int(text)
+    try:
+        return parse_bytes(text, "size")
+    except InvalidValue:
+        raise InvalidValue(
+            f"SEENAT_CACHE_BYTES is {text!r}; write a whole number of bytes, such as 2GiB, or 0 to keep none."
+        ) from None
 
 
 def database_url() -> str | None:
     """The catalog's URL or path as the user set it, or None for the embedded one."""
     return os.environ.get("SEENAT_DATABASE_URL", "").strip() or None
+
+
+def user_home() -> Path:
+    """The user's home folder; raises `InvalidValue` where there is none."""
+    return expand("~", "The home folder")
+
+
+def config_home() -> Path:
+    """Where programs keep a user's settings."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or user_home() / ".config")
+
+
+def data_home() -> Path:
+    """Where programs keep a user's data."""
+    return Path(os.environ.get("XDG_DATA_HOME") or user_home() / ".local" / "share")
+
+
+def zsh_home() -> Path:
+    """Where zsh reads its settings."""
+    return Path(os.environ.get("ZDOTDIR") or user_home())
+
+
+def login_shell() -> str | None:
+    """The user's shell, by its path."""
+    return os.environ.get("SHELL") or None
 
 
 def debug() -> bool:

@@ -7,13 +7,17 @@
 
 All three are plain integers; what tells them apart is the name of the parameter, and for ranges the class. Ranges are
 half-open everywhere: `stop` is one past the last. Text is parsed here, at the edge; inside, only valid values travel.
+
+A number may be typed as people write it: `1,000`, `1_000`, `1 000`, `10k`, `1.5M`, `10B`, `2GiB`. Where commas stand between
+numbers, `1,000` is refused rather than guessed at: `100,200` would be one number or two.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 from typing import Self
 
@@ -24,15 +28,29 @@ __all__ = [
     "HalfOpenRange",
     "SequenceRange",
     "merged_ranges",
+    "parse_bytes",
     "parse_count",
+    "parse_counts",
     "parse_sequences",
     "parse_step",
+    "split_list",
     "uncovered",
 ]
 
 _MOST_DIGITS = 18
-_STEP = re.compile(r"(?:step)?(\d{1,18})")
-_RANGE = re.compile(r"(\d{0,18}):(\d{0,18})")
+# Longer texts are no numbers; they are refused before anything looks at them closely.
+_LONGEST = 60
+_GROUPED = re.compile(r"\d{1,3}(?:[ ,]\d{3})+|\d+(?:_\d+)*", re.ASCII)
+_NUMBER = re.compile(r"([\d ,_]*\d)(?:\.(\d{1,18}))? ?([a-z]*)", re.ASCII | re.IGNORECASE)
+_STEP = re.compile(r"(?:step[ =]?)?(\d.*)", re.ASCII | re.IGNORECASE)
+_THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+_BYTES = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)},
+    **{letter: 1024**power for power, letter in enumerate("kmgt", 1)},
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,17 +91,18 @@ class HalfOpenRange:
         return {"start": self.start, "stop": self.stop}
 
     @classmethod
-    def parse(cls, text: str, stop: int) -> Self:
-        """Read `A:B`, `A:` or `:B`, half-open, within `[0, stop)`."""
-        match = _RANGE.fullmatch(text.strip())
-        if match is None:
+    def parse(cls, text: str, stop: int, *, is_bound: bool = True) -> Self:
+        """Read `A:B`, `A:` or `:B`, half-open, within `[0, stop)`; `is_bound` says whether `stop` is worth telling."""
+        first, colon, last = str(text).strip().partition(":")
+        start = _value(first, _THOUSANDS) if first else 0
+        end = _value(last, _THOUSANDS) if last else stop
+        if not colon or start is None or end is None:
             raise InvalidValue(f"{text!r} is not a range; write START:STOP, for example 0:{min(stop, 1024)}.")
-        first, last = int(match[1] or 0), int(match[2] or stop)
-        if not first < last <= stop:
-            raise InvalidValue(
-                f"{text} is not a range within 0:{stop}; START must be below STOP, and STOP at most {stop}."
-            )
-        return cls(first, last)
+        if not start < end <= stop:
+            most = f", and STOP at most {stop}" if is_bound else ""
+            within = f" within 0:{stop}" if is_bound else ""
+            raise InvalidValue(f"{text} is not a range{within}; START must be below STOP{most}.")
+        return cls(start, end)
 
 
 class SequenceRange(HalfOpenRange):
@@ -123,28 +142,61 @@ def uncovered(sequences: SequenceRange, covered: Iterable[SequenceRange]) -> Ite
 
 def parse_sequences(text: str, stop: int) -> SequenceRange | list[int]:
     """Read `A:B`, or numbers separated by commas, of an order with `stop` sequences."""
-    if ":" in text:
-        return SequenceRange.parse(text, stop)
-    return [parse_count(part, "sequence") for part in text.split(",")]
+    return SequenceRange.parse(text, stop) if ":" in text else parse_counts(text, "sequence")
 
 
 def parse_step(text: str | int) -> int:
-    """Read a step label: `3000`, `"3000"` or the revision name `"step3000"`."""
+    """Read a number of updates or a revision's number: `3000`, `"3,000"`, `"step3000"`, in any case."""
     match = _STEP.fullmatch(str(text).strip())
-    if match is None:
+    number = None if match is None else _value(match[1], _THOUSANDS)
+    if number is None:
         raise InvalidValue(
-            f"{text!r} is not a step; write a number of optimizer updates, for example 3000 or step3000."
+            f"{text!r} is not a step; write a number of optimizer updates, for example 3000 or step3000, or last."
         )
-    return int(match[1])
+    return number
 
 
 def parse_count(text: str | int, noun: str, least: int = 0) -> int:
-    """Read an index or count of `noun`s, not below `least`; underscores, commas and spaces between digits are allowed."""
-    digits = re.sub(r"(?<=\d)[ _,](?=\d)", "", str(text).strip())
-    if not re.fullmatch(r"\d+", digits) or (len(digits) <= _MOST_DIGITS and int(digits) < least):
+    """Read an index or count of `noun`s, not below `least`: `1000`, `1,000`, `1_000`, `10k`, `1.5M`, `10B`."""
+    return _checked(text, _value(str(text).strip(), _THOUSANDS), noun, least)
+
+
+def parse_counts(text: str, noun: str, least: int = 0) -> list[int]:
+    """Read indices or counts separated by commas, as they stand."""
+    return [parse_count(part, noun, least) for part in split_list(text)]
+
+
+def parse_bytes(text: str | int, noun: str) -> int:
+    """Read a number of bytes: `2GiB`, `500MB`, `1.5 TB`; K, M, G and T alone are powers of 1,024."""
+    return _checked(text, _value(str(text).strip(), _BYTES), noun, 0)
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a list; raises `InvalidValue` where a comma may be meant to stand between thousands, as in `1,000`."""
+    parts = [part.strip() for part in text.split(",")]
+    for before, part in pairwise(parts):
+        if re.fullmatch(r"0\d\d", part) and re.search(r"\d$", before):
+            raise InvalidValue(
+                f"{text!r} is a list, in which a comma ends a number; write {before}_{part} for a number with thousands."
+            )
+    return parts
+
+
+def _checked(text: str | int, number: int | None, noun: str, least: int) -> int:
+    if number is None and re.fullmatch(r"[\d_, ]{18,}", str(text).strip(), re.ASCII):
+        raise InvalidValue(f"{text!r} is larger than any {noun}; write a smaller number.")
+    if number is None or number < least:
         raise InvalidValue(f"{text!r} is not a {noun}; write a whole number from {least}.")
-    if len(digits) > _MOST_DIGITS:
-        raise InvalidValue(
-            f"{text!r} is too large for a {noun}; write a whole number of at most {_MOST_DIGITS} digits."
-        )
-    return int(digits)
+    return number
+
+
+def _value(text: str, units: Mapping[str, int]) -> int | None:
+    """The whole number that a text is; None for anything else, and for one of more than 18 digits."""
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    if match is None or not _GROUPED.fullmatch(match[1]) or (unit := units.get(match[3].lower())) is None:
+        return None
+    fraction = match[2] or ""
+    if fraction and not match[3]:
+        return None
+    number, rest = divmod(int(re.sub(r"\D", "", match[1]) + fraction) * unit, 10 ** len(fraction))
+    return None if rest or number >= 10**_MOST_DIGITS else number

@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from seenat.attribution.duplicates.contents import ComparedOrder
 from seenat.registry.errors import CorruptFile, InvalidValue
-from seenat.registry.exports.batches import Exported, blocks_of, format_of
-from seenat.registry.exports.files import RECORD_FORMATS, table_writer, whole_or_absent
+from seenat.registry.exports.batches import Exported, blocks_of
+from seenat.registry.exports.files import format_of, table_writer
 from seenat.registry.optional import arrow
+from seenat.registry.storage.outputs import whole_or_absent
 
 __all__ = ["ScoreFile", "export_dataset", "read_scores", "write_scores"]
 
@@ -62,6 +63,7 @@ def export_dataset(
     path: Path,
     *,
     format_: str | None = None,
+    force: bool = False,
     length: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
@@ -73,11 +75,11 @@ def export_dataset(
     length = max(1, width - 1) if length is None else length
     if not 0 < length <= width:
         raise InvalidValue(f"A row has 1 to {width} ids here, not {length}; choose --ids so.")
-    format_, pa = format_of(path, format_, RECORD_FORMATS), arrow()
+    format_, pa = format_of(path, format_, force=force), arrow()
     numbers = [(name, pa.int64()) for name in ("sequence", "batch", "step", "length")]
     ids = ("input_ids", pa.list_(pa.from_numpy_dtype(np.dtype(compared.source.geometry.dtype))))
     about = {"order": compared.name, "sequences": compared.sequences.to_json(), "ids": length}
-    with table_writer(path, format_, pa.schema([*numbers, ids]), about) as write:
+    with table_writer(path, format_, pa.schema([*numbers, ids]), about, force=force) as write:
         for block in blocks_of(compared.sequences, _ROWS_AT_ONCE):
             sequences = np.arange(block.start, block.stop)
             batches = sequences // compared.sequences_per_batch

@@ -12,7 +12,8 @@ from seenat.attribution.exchange.infini_gram import write_infini_gram
 from seenat.attribution.exchange.tokengrams import write_tokengrams
 from seenat.registry.errors import InvalidValue
 from seenat.registry.exports.batches import Exported, blocks_of
-from seenat.registry.exports.files import METADATA_KEY, whole_or_absent
+from seenat.registry.exports.files import METADATA_KEY
+from seenat.registry.storage.outputs import check_output, whole_or_absent
 
 __all__ = ["IDS_A_FILE", "INDEX_FORMATS", "export_index"]
 
@@ -27,6 +28,7 @@ def export_index(
     folder: Path,
     format_: str,
     *,
+    force: bool = False,
     progress: Callable[[int], None] = lambda _: None,
     ids_a_file: int = IDS_A_FILE,
 ) -> Exported:
@@ -37,6 +39,7 @@ def export_index(
     """
     if format_ not in INDEX_FORMATS:
         raise InvalidValue(f"{format_!r} is not one of {', '.join(INDEX_FORMATS)}; choose one of them.")
+    check_output(folder, force=force)
     geometry = compared.source.geometry
     about: dict[str, Any] = {
         "order": compared.name,
@@ -44,7 +47,7 @@ def export_index(
         "tokens_per_sequence": geometry.tokens_per_sequence,
         "files": 0,
     }
-    with whole_or_absent(folder) as partial:
+    with whole_or_absent(folder, force=force) as partial:
         partial.mkdir()
         for block in blocks_of(compared.sequences, max(1, ids_a_file // (geometry.tokens_per_sequence + 1))):
             rows = compared.source.tokens(block)

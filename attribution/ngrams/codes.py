@@ -42,7 +42,7 @@ def ids_of(query: Sequence[int]) -> npt.NDArray[np.int64]:
         return np.array(query, np.int64)
     except OverflowError:
         wrong = max(query, key=abs)
-        raise InvalidValue(f"{wrong} is not an id: no order has one beyond {(1 << 63) - 1}.") from None
+        raise InvalidValue(f"{wrong} is not an id: no order has one so large.") from None
 
 
 def code_ranks(codes: Codes) -> Codes:

@@ -131,4 +131,4 @@ def draw(found: Changes, ways: Sequence[str], asked: Sequence[Query], path: Path
         .facet(column=altair.Column("rank:O", title=kind, header=altair.Header(labels=False)), spacing=2)
         for kind in dict.fromkeys(f"query: {query.kind}" for query in asked)
     ]
-    save(altair.hconcat(*panels).properties(title="Loss of a query when training leaves sequences out"), path)
+    save(altair.hconcat(*panels).properties(title="Loss of a query when training leaves sequences out"), path, force=True)

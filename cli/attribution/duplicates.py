@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural, share
-from seenat.cli.framework.params import Count, open_catalog
-from seenat.cli.framework.plot_option import draw, plot_option
+from seenat.cli.framework.outputs import TABLES, Target, draw, output_option, plot_option, written
+from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress
 
 if TYPE_CHECKING:
@@ -22,13 +21,13 @@ _LONGEST = 64
 # Places that a line shows; the JSON has ten.
 _SHOWN = 4
 
-rows_option = click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all rows to a .parquet file, or a new folder."
+rows_option = output_option(
+    "--out", endings=TABLES, help="Write all rows to a .parquet, .csv or .jsonl file, or a new folder."
 )
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--batches", metavar="START:STOP", help="Compare the sequences of these batches only.")
 @click.option("--window", metavar="START:STOP", help="Compare these positions of the sequences only.")
 @click.option("--anywhere", is_flag=True, help="Find equal ids at any offset, by the index of the order.")
@@ -52,8 +51,8 @@ def duplicates(
     minimum: int,
     like: int | None,
     limit: int,
-    out: Path | None,
-    plot: Path | None,
+    out: Target | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show what an order repeats: whole sequences, or the same window of them.
@@ -91,15 +90,15 @@ def _equal(
     window: str | None,
     batches: str | None,
     limit: int,
-    out: Path | None,
-    plot: Path | None,
+    out: Target | None,
+    plot: Target | None,
 ) -> None:
     answer = catalog.duplicates(
         name,
         batches=batches,
         window=window,
         limit=limit,
-        out=out,
+        **written(out),
         progress=lambda done, total: show(Moment(task=f"reading {name}", done=done, total=total, unit="sequences")),
     )
     if not output.data(answer):
@@ -115,15 +114,15 @@ def _anywhere(
     minimum: int,
     batches: str | None,
     limit: int,
-    out: Path | None,
-    plot: Path | None,
+    out: Target | None,
+    plot: Target | None,
 ) -> None:
     answer = catalog.repeats(
         name,
         minimum,
         batches=batches,
         limit=limit,
-        out=out,
+        **written(out),
         progress=lambda positions: show(
             Moment(task=f"comparing {name}", done=0, total=0, note=f"{positions:,} places")
         ),
@@ -133,7 +132,7 @@ def _anywhere(
     _finish(output, out, plot, answer)
 
 
-def _finish(output: Output, out: Path | None, plot: Path | None, answer: Duplicates | Repeats) -> None:
+def _finish(output: Output, out: Target | None, plot: Target | None, answer: Duplicates | Repeats) -> None:
     if out is not None:
         output.talk(f"Written to {out}")
     if plot is not None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.attribution.duplicates import rows_option
 from seenat.cli.framework.output import Output, count, json_option, plural, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.outputs import Target, draw, plot_option, written
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, onset_words, protocol_words
-from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, progress
 
 if TYPE_CHECKING:
@@ -22,9 +21,9 @@ __all__ = ["exposures"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @click.option("--anywhere", is_flag=True, help="Count the same ids at any offset, by the index of the order.")
-@click.option("--until", type=Count("step"), metavar="N", help="Only onsets up to this step; no more is read.")
+@click.option("--until", type=STEP, metavar="N", help="Only onsets up to this step; no more is read.")
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
@@ -35,11 +34,11 @@ __all__ = ["exposures"]
 def exposures(
     name: str,
     anywhere: bool,
-    until: int | None,
+    until: str | None,
     limit: int,
     protocol: str | None,
-    out: Path | None,
-    plot: Path | None,
+    out: Target | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show how often, and when, each memorized sequence had been seen before its onset.
@@ -61,7 +60,7 @@ def exposures(
             until=until,
             limit=limit,
             protocol=protocol,
-            out=out,
+            **written(out),
             progress=lambda done, total: show(Moment(task=f"exposures of {name}", done=done, total=total)),
         )
     if not output.data(answer):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, read_text
+from seenat.cli.framework.outputs import Target, draw, plot_option
+from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
-from seenat.cli.framework.plot_option import draw, plot_option
 from seenat.cli.framework.progress import Moment, Show, progress
 from seenat.cli.framework.terminal import write_json
 from seenat.registry.printable import one_line
@@ -26,9 +26,11 @@ __all__ = ["find"]
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--order", metavar="NAME", help="Search this order.")
-@click.option("--model", metavar="NAME", help="Search the order of this model, and count steps by its schedule.")
-@click.option("--step", metavar="STEP", help="Only what the model's checkpoint at this step had seen.")
+@click.option("--order", type=ORDER, metavar="NAME", help="Search this order.")
+@click.option(
+    "--model", type=MODEL, metavar="NAME", help="Search the order of this model, and count steps by its schedule."
+)
+@click.option("--step", metavar="STEP", type=STEP, help="Only what the model's checkpoint at this step had seen.")
 @click.option("--ids", metavar="IDS", help="Search these ids instead of a text: 17,204,9.")
 @click.option(
     "--file",
@@ -47,7 +49,9 @@ __all__ = ["find"]
 @click.option("--exactly", is_flag=True, help="Look for the text as it is, not for other blanks and capitals.")
 @click.option("--scan", metavar="START:STOP", help="Read these batches where no index finds every occurrence.")
 @click.option("--measure", is_flag=True, help="Run the model's checkpoints over the text: had it stuck?")
-@click.option("--steps", metavar="STEPS", help="Checkpoints to run: 16,32. All if not given, of a model in a folder.")
+@click.option(
+    "--steps", metavar="STEPS", help="Checkpoints to run: 16,32:64. All if not given, of a model in a folder."
+)
 @click.option(
     "--prompt", metavar="N", type=Count("number of ids", 1), help="Give N ids of the text; half of it if not given."
 )
@@ -60,7 +64,7 @@ def find(
     measure: bool,
     steps: str | None,
     prompt: int | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -124,7 +128,7 @@ def _measured(
 ) -> Found:
     return catalog.measure_text(
         query,
-        steps=None if steps in (None, "all") else str(steps).split(","),
+        steps=None if steps == "all" else steps,
         prompt=prompt,
         progress=lambda step, done, total: show(
             Moment(task="checkpoints", done=done, total=total, note=f"step {step:,}")

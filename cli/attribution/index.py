@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import ORDER, Count, open_catalog
 from seenat.cli.framework.progress import Moment, progress, resumable
 from seenat.registry.errors import CorruptFile
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["index"]
 
-_ORDER = click.argument("order", metavar="ORDER")
+_ORDER = click.argument("order", metavar="ORDER", type=ORDER)
 
 
 @click.group()
@@ -82,7 +82,7 @@ def build(
 
 
 @index.command(short_help="List indexes, and which batches they cover.")
-@click.argument("order", metavar="[ORDER]", required=False)
+@click.argument("order", metavar="[ORDER]", type=ORDER, required=False)
 @json_option
 def status(order: str | None, as_json: bool) -> None:
     """List the indexes of an order, or of all, and which batches they cover.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL, Count, open_catalog
 from seenat.cli.framework.progress import Moment, progress
 from seenat.registry.units import parse_count
 
@@ -22,14 +22,16 @@ _MOST_CHARACTERS = 1 << 20
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @click.argument("text", required=False)
 @click.option("--ids", metavar="ID,ID,...", help="Ids to ask of, in place of TEXT.")
 @click.option("--loss", metavar="START:STOP", help="Only the loss of the ids at these places. Default: 1 to the end.")
 @click.option("--batches", metavar="START:STOP", help="Score the sequences of this half-open range of batches.")
 @click.option("--sequences", metavar="START:STOP|N,N", help="Score this half-open range of sequences, or these.")
 @click.option(
-    "--steps", metavar="1,2,4", help="Score all at these checkpoints. Default: each at those around its own update."
+    "--steps",
+    metavar="1,2,64:128",
+    help="Score all at these checkpoints. Default: each at those around its own update.",
 )
 @click.option("--exact", is_flag=True, help="Take derivatives by forward mode, not by differences; slower.")
 @click.option("--second-moment", is_flag=True, help="Scale the text's gradient as Adam would.")
@@ -76,7 +78,7 @@ def influence(
             name,
             query,
             sequences=_sequences(sequences),
-            steps=None if steps is None else [step for step in steps.split(",") if step.strip()],
+            steps=steps,
             way="jvp" if exact else "differences",
             rates="equal" if equal_rates else "schedule",
             progress=lambda step, done, total: show(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, read_text
+from seenat.cli.framework.outputs import Target, output_option, written
+from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.tables import cut
 from seenat.registry.printable import one_line
@@ -56,13 +57,18 @@ def _spans_options(command: Any) -> Any:
 
 @click.command()
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(allow_dash=True, path_type=Path))
-@click.option("--order", metavar="NAME", help="Search this order.")
-@click.option("--model", metavar="NAME", help="Search what this model was trained on, and count steps by its schedule.")
-@click.option("--step", metavar="STEP", help="Only what the model's checkpoint at this step had seen.")
+@click.option("--order", type=ORDER, metavar="NAME", help="Search this order.")
+@click.option(
+    "--model",
+    type=MODEL,
+    metavar="NAME",
+    help="Search what this model was trained on, and count steps by its schedule.",
+)
+@click.option("--step", metavar="STEP", type=STEP, help="Only what the model's checkpoint at this step had seen.")
 @click.option("--ids", metavar="IDS", help="Trace these ids instead of a file: 17,204,9.")
 @click.option("--sequence", metavar="ORDER:INDEX", help="Trace a sequence of an order, or of a model's, instead.")
 @_spans_options
-@click.option("--html", metavar="FILE.html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page.")
+@output_option("--html", endings=(".html",), help="Write a page to a new .html file.")
 @json_option
 def trace(
     file: Path | None,
@@ -71,7 +77,7 @@ def trace(
     step: str | None,
     ids: str | None,
     sequence: str | None,
-    html: Path | None,
+    html: Target | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -92,10 +98,12 @@ def trace(
         raise click.UsageError("Trace a FILE, --ids or a --sequence, one of them.")
     with open_catalog() as catalog:
         if query is not None:
-            answer = catalog.trace(query, order=order, model=model, step=step, html=html, **options)
+            answer = catalog.trace(query, order=order, model=model, step=step, **written(html, "html"), **options)
         else:
             name, index = _sequence(str(sequence))
-            answer = catalog.trace_sequence(name, index, order=order, model=model, step=step, html=html, **options)
+            answer = catalog.trace_sequence(
+                name, index, order=order, model=model, step=step, **written(html, "html"), **options
+            )
     out = Output(as_json)
     if not out.data(answer):
         _show(out, answer)
@@ -104,8 +112,8 @@ def trace(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
-@click.argument("step", metavar="STEP")
+@click.argument("model", metavar="MODEL", type=MODEL)
+@click.argument("step", metavar="STEP", type=STEP)
 @click.argument("prompt", metavar="PROMPT", required=False)
 @click.option("--ids", metavar="IDS", help="Continue these ids instead of a text: 17,204,9.")
 @click.option(

@@ -9,7 +9,8 @@ import click
 
 from seenat.cli.catalog.models import no_such_model
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL, ORDER, Count, open_catalog
+from seenat.registry.errors import UnknownCheckpoint
 
 if TYPE_CHECKING:
     from seenat import BrokenCheckpoints, CheckpointAnswer
@@ -20,10 +21,10 @@ _STATUS = click.Choice(("ok", "suspect", "wrong", "missing", "unknown"))
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @click.option("--family", help="Only checkpoints of this family of models.")
 @click.option("--size", help="Only checkpoints of models of this size.")
-@click.option("--order", help="Only checkpoints of models trained on this order.")
+@click.option("--order", type=ORDER, help="Only checkpoints of models trained on this order.")
 @click.option(
     "--below",
     type=Count("number of parameters"),
@@ -67,8 +68,12 @@ def checkpoints(
         if not matches and not catalog.models(size=size, family=family, order=order):
             raise no_such_model({"size": size, "family": family, "order": order}, catalog.models())
     out = Output(as_json)
-    out.talk(plural(len(matches), "checkpoint") if matches else "No checkpoint matches; drop a condition.")
-    if out.data(matches) or not matches:
+    if matches:
+        out.talk(plural(len(matches), "checkpoint"))
+    printed = out.data(matches)
+    if not matches:
+        raise UnknownCheckpoint("No checkpoint has all of this; drop a condition.")
+    if printed:
         return
     _show(out, matches, one_model=len({match.model for match in matches}) == 1 and len(names) == 1)
 
@@ -86,7 +91,7 @@ def _row(match: CheckpointAnswer) -> tuple[object, ...]:
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @json_option
 def broken(names: tuple[str, ...], as_json: bool) -> None:
     """List the checkpoints of all models, or of those named, that are wrong, suspect or missing, by reason.

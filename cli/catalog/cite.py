@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import open_catalog
+from seenat.cli.framework.params import MODEL, STEP, open_catalog
 
 __all__ = ["cite", "rate"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @json_option
 def cite(name: str, as_json: bool) -> None:
     """Print BibTeX of a model, the papers about it, its data, and seenat; its licence and model card are named on stderr.
@@ -37,10 +37,10 @@ def cite(name: str, as_json: bool) -> None:
 
 
 @click.command("learning-rate")
-@click.argument("name", metavar="MODEL")
-@click.argument("step", metavar="STEP")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.argument("step", metavar="[STEP]", type=STEP, required=False)
 @json_option
-def rate(name: str, step: str, as_json: bool) -> None:
+def rate(name: str, step: str | None, as_json: bool) -> None:
     """Show the learning rate of the update that turns STEP into the next, whether or not a checkpoint was saved there.
 
     \b

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
-from seenat.cli.framework.plot_option import draw, plot_option
+from seenat.cli.framework.outputs import Target, draw, plot_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog
 
 if TYPE_CHECKING:
     from seenat import Benchmarks
@@ -20,14 +19,14 @@ __all__ = ["evals"]
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 @click.option("--task", metavar="TASK", help="Only this task; a pattern such as 'hendrycksTest-*' for several.")
 @click.option("--shots", type=Count("number of examples"), metavar="N", help="Only runs with N examples.")
 @click.option("--metric", help="Only this metric, for example acc.")
 @plot_option
 @json_option
 def evals(
-    names: tuple[str, ...], task: str | None, shots: int | None, metric: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], task: str | None, shots: int | None, metric: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show benchmark results of a model by task, number of examples, metric and step.
 

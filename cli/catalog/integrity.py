@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import open_catalog
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, STEP, open_catalog
 from seenat.cli.framework.progress import Moment, progress, resumable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FEW = 6
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @json_option
 def sync(names: tuple[str, ...], as_json: bool) -> None:
     """Read which revisions the hub has of models, and the digests of their files; no weights are fetched.
@@ -48,7 +48,7 @@ def sync(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", type=MODEL, nargs=-1)
 @json_option
 def audit(names: tuple[str, ...], as_json: bool) -> None:
     """Find checkpoints whose files are not what their names say.
@@ -69,8 +69,8 @@ def audit(names: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
-@click.argument("steps", metavar="[STEP]...", nargs=-1)
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
+@click.argument("steps", metavar="[STEP]...", type=STEP, nargs=-1)
 @json_option
 def verify(name: str, steps: tuple[str, ...], as_json: bool) -> None:
     """Read the files of checkpoints or of an order on this machine, and compare them with the digests in the catalog.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, value_words
-from seenat.cli.framework.params import open_catalog
+from seenat.cli.framework.params import MODEL, ORDER, STEP, open_catalog
 from seenat.registry.errors import UnknownModel
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _MANY_STEPS = 20
 @click.command()
 @click.option("--size", help="Only models of this size, for example 70m.")
 @click.option("--family", help="Only models of this family, for example pythia-deduped.")
-@click.option("--order", help="Only models trained on this order.")
+@click.option("--order", type=ORDER, help="Only models trained on this order.")
 @json_option
 def models(size: str | None, family: str | None, order: str | None, as_json: bool) -> None:
     """List the models of the catalog.
@@ -50,7 +50,7 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
 
 
 @click.command()
-@click.argument("name", metavar="MODEL", required=False)
+@click.argument("name", metavar="MODEL", type=MODEL, required=False)
 @click.option(
     "--disputed", is_flag=True, help="Show what sources disagree about: of a model, order or suite, or of all."
 )
@@ -58,7 +58,7 @@ def models(size: str | None, family: str | None, order: str | None, as_json: boo
 def model(name: str | None, disputed: bool, as_json: bool) -> None:
     """Show everything known of one model: sizes, schedule, architecture, hyper-parameters, and what sources claim.
 
-    MODEL is a name, an old name, or a repository on the hub.
+    MODEL is a name, an old name, a repository on the hub, or its address there.
 
     \b
     Examples:
@@ -79,19 +79,20 @@ def model(name: str | None, disputed: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
-@click.argument("step_", metavar="STEP")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.argument("step_", metavar="[STEP]", type=STEP, required=False)
 @json_option
-def step(name: str, step_: str, as_json: bool) -> None:
+def step(name: str, step_: str | None, as_json: bool) -> None:
     """Show what a checkpoint had seen.
 
-    STEP is a number of optimizer updates, or a revision such as step3000. The checkpoint at step N has consumed batches 0
-    to N - 1.
+    STEP is a number of optimizer updates, a revision such as step3000, or last. The checkpoint at step N has consumed batches
+    0 to N - 1. The address of a revision on the hub names both.
 
     \b
     Examples:
       seenat step pythia-70m 3000
       seenat step pythia-70m step512 --json
+      seenat step https://huggingface.co/EleutherAI/pythia-70m/tree/step3000
     """
     with open_catalog() as catalog:
         answer = catalog.step(name, step_)

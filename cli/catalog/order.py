@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import open_catalog
+from seenat.cli.framework.params import ORDER, open_catalog
 
 if TYPE_CHECKING:
     from seenat import Model, Order
@@ -48,7 +48,7 @@ def orders(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="ORDER")
+@click.argument("name", metavar="ORDER", type=ORDER)
 @json_option
 def order(name: str, as_json: bool) -> None:
     """Show a training order: how many sequences of how many ids, its files, and the models that were trained on it.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.catalog.texts import show_documents, show_recitals
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.outputs import Target, output_option, written
+from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
 from seenat.cli.framework.tables import cut, terminal_width
 from seenat.cli.framework.terminal import Line
@@ -23,20 +23,16 @@ __all__ = ["batch", "sequence"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.argument("index", metavar="BATCH", type=Count("batch"))
 @click.option("--tokens", is_flag=True, help="Read the ids of its sequences.")
 @click.option("--decode", is_flag=True, help="Read its sequences as text, a line each.")
 @click.option("--documents", is_flag=True, help="Read its text whole, with line breaks, cut at the ends of documents.")
-@click.option(
-    "--out",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.npy",
-    help="Write its ids to a new file, as an array [sequences, ids].",
-)
+@output_option("--out", "file", endings=(".npy",), help="Write its ids to a .npy file, as an array [sequences, ids].")
 @json_option
-def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, file: Path | None, as_json: bool) -> None:
+def batch(
+    name: str, index: int, tokens: bool, decode: bool, documents: bool, file: Target | None, as_json: bool
+) -> None:
     """Show a batch: its sequences, its bytes, and with a model the checkpoints around it.
 
     Batch b, from 0, turns step b into step b + 1.
@@ -49,14 +45,14 @@ def batch(name: str, index: int, tokens: bool, decode: bool, documents: bool, fi
       seenat batch pocket-2m 383 --out last-batch.npy
     """
     with open_catalog() as catalog:
-        answer = catalog.batch(name, index, tokens=tokens, decode=decode, documents=documents, out=file)
+        answer = catalog.batch(name, index, tokens=tokens, decode=decode, documents=documents, **written(file))
     out = Output(as_json)
     if not out.data(answer):
-        _show_batch(out, answer)
+        _show_batch(out, answer, file)
 
 
 @click.command()
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @click.option("--tokens", is_flag=True, help="Read its ids.")
 @click.option("--decode", is_flag=True, help="Read it as text, and what each measured checkpoint said of it.")
@@ -77,16 +73,16 @@ def sequence(name: str, index: int, tokens: bool, decode: bool, documents: bool,
         _show_sequence(out, answer)
 
 
-def _show_batch(out: Output, answer: BatchAnswer) -> None:
+def _show_batch(out: Output, answer: BatchAnswer, file: Target | None) -> None:
     start, stop = answer.sequences.start, answer.sequences.stop
     out.facts(
         [
             ("batch", f"{answer.batch:,} of {answer.order}"),
             ("sequences", f"{start:,} to {stop - 1:,} ({stop - start:,})"),
-            *_around(answer.model, answer.last_checkpoint_before, answer.first_checkpoint_after),
+            *_around(answer.model, answer.trained_on, answer.last_checkpoint_before, answer.first_checkpoint_after),
             ("learning rate", None if answer.learning_rate is None else f"{answer.learning_rate:.4g}"),
             *_bytes(answer.bytes),
-            ("written to", answer.written),
+            ("written to", answer.written and str(file)),
         ]
     )
     texts = [" ".join(text.split()) for text in answer.texts or ()]
@@ -111,7 +107,7 @@ def _show_sequence(out: Output, answer: SequenceAnswer) -> None:
         [
             ("sequence", f"{answer.sequence:,} of {answer.order}"),
             ("batch", f"{answer.batch:,}, position {answer.position:,}"),
-            *_around(answer.model, answer.last_checkpoint_unseen, answer.first_checkpoint_seen),
+            *_around(answer.model, answer.trained_on, answer.last_checkpoint_unseen, answer.first_checkpoint_seen),
             *_bytes(answer.bytes),
             ("trajectories", None if trajectories else "none measured yet"),
         ]
@@ -130,11 +126,13 @@ def _id_lines(answer: BatchAnswer | SequenceAnswer) -> list[str]:
     return [] if answer.tokens is None else [" ".join(map(str, ids)) for ids in answer.tokens.tolist()]
 
 
-def _around(model: str | None, before: int | None, after: int | None) -> list[tuple[str, object]]:
+def _around(
+    model: str | None, trained_on: bool | None, before: int | None, after: int | None
+) -> list[tuple[str, object]]:
     if model is None:
         return []
     return [
-        ("model", model),
+        ("model", model if trained_on else f"{model}, which was not trained on it: its run ended before"),
         ("last checkpoint before", "none" if before is None else f"step {before:,}"),
         ("first checkpoint after", "none" if after is None else f"step {after:,}"),
     ]

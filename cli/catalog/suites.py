@@ -9,6 +9,7 @@ import click
 
 from seenat.cli.framework.deletions import show_deletion, yes_option
 from seenat.cli.framework.output import Output, json_option
+from seenat.cli.framework.outputs import Target, draw, plot_option
 from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress, resumable
 
@@ -70,14 +71,9 @@ def unregister(suite: str, yes: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the chart to this .png, .svg or .html file.",
-)
+@plot_option
 @json_option
-def demo(plot: Path | None, as_json: bool) -> None:
+def demo(plot: Target | None, as_json: bool) -> None:
     """Train a small suite here, measure all its checkpoints, and show what was memorized when.
 
     Three GPT-NeoX models learn the documentation of torch.distributed in a recorded order, with some sequences repeated up to 64
@@ -88,16 +84,15 @@ def demo(plot: Path | None, as_json: bool) -> None:
       seenat demo
       seenat demo --plot when.svg
     """
-    from seenat.memorization.plots.save import check_plot_path
     from seenat.registry import settings
 
     out = Output(as_json)
-    plot = plot or settings.home() / "demo.png"
-    check_plot_path(plot)
+    settings.home().mkdir(parents=True, exist_ok=True)
+    plot = plot or Target(settings.home() / "demo.png", force=True)  # Its own, made anew each time.
     with open_catalog() as catalog:
         outcomes = run_demo(out, catalog)
-    _draw(outcomes, plot)
-    if not out.data({"outcomes": outcomes, "plot": plot}):
+    _draw(out, outcomes, plot)
+    if not out.data({"outcomes": outcomes, "plot": plot.path}):
         _show_demo(out, outcomes, plot)
 
 
@@ -133,14 +128,13 @@ def _register(catalog: Catalog, path: Path, *, replace: bool) -> Registered:
         )
 
 
-def _draw(outcomes: Sequence[ClassOutcome], plot: Path) -> None:
-    from seenat.memorization.plots.save import save
+def _draw(out: Output, outcomes: Sequence[ClassOutcome], plot: Target) -> None:
     from seenat.memorization.pocket.demo import demo_chart
 
-    save(demo_chart(tuple(outcomes)), plot)
+    draw(out, plot, lambda: demo_chart(tuple(outcomes)))
 
 
-def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Path) -> None:
+def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Target) -> None:
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     cells = {(outcome.times, outcome.model): outcome for outcome in outcomes}
     out.line("Sequences memorized at the last checkpoint, and the median of the steps by which these first were:")

@@ -9,6 +9,7 @@ signals       Ctrl-C, SIGTERM and SIGHUP end a command tidily
 tables        the layout of facts and tables in a given width
 phrases       phrases about onsets, protocols, shares and adaptive jobs
 progress      bars on a terminal, lines in a log
-plot_option   `--plot`
+outputs      files and folders to write: `--plot`, `--out`, `--force`, and `-` for stdout
+completions  names that a shell completes
 deletions     `--yes`, and what a deletion says
 """

@@ -19,7 +19,7 @@ __all__ = ["Output", "count", "json_option", "moment", "plural", "share", "value
 
 def json_option(command: Any) -> Any:
     """Add `--json` to a command."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+    return click.option("--json", "as_json", is_flag=True, is_eager=True, help="Print one JSON document.")(command)
 
 
 @dataclass(frozen=True)

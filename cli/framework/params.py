@@ -1,4 +1,7 @@
-"""Shared by the commands: opening the catalog, and the types of arguments that many of them take."""
+"""Shared by the commands: opening the catalog, and the types of arguments that many of them take.
+
+What a person may type is read in `registry/`, so that Python and HTTP take the same words; types here say what a shell completes.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,29 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from seenat.cli.framework.completions import MODELS, MODELS_AND_ORDERS, ORDERS, completed, steps_of
 from seenat.cli.framework.terminal import say
 from seenat.registry import settings
 from seenat.registry.errors import InvalidValue, SeenatError
-from seenat.registry.units import parse_count
+from seenat.registry.units import parse_count, parse_counts
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from seenat import Catalog
 
-__all__ = ["Count", "Counts", "chosen_catalog", "open_catalog", "protocol_option", "read_text"]
+__all__ = [
+    "MODEL",
+    "MODEL_OR_ORDER",
+    "ORDER",
+    "STEP",
+    "Count",
+    "Counts",
+    "chosen_catalog",
+    "open_catalog",
+    "protocol_option",
+    "read_text",
+]
 
 # Longer texts are no queries.
 _MOST_TEXT = 64 << 20
@@ -49,8 +66,42 @@ class Counts(click.ParamType[tuple[int, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Read the numbers, or fail with what they should be."""
-        count = Count(self.name, self.least)
-        return tuple(sorted({count.convert(part, param, ctx) for part in str(value).split(",")}))
+        try:
+            return tuple(sorted(set(parse_counts(str(value), self.name, self.least))))
+        except SeenatError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Name(click.ParamType[str]):
+    """A name of the catalog, which a shell completes."""
+
+    def __init__(self, name: str, query: str) -> None:
+        self.name = name
+        self._query = query
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names that begin with what is typed."""
+        return completed(_chosen(ctx), self._query, incomplete)
+
+
+class Step(click.ParamType[str]):
+    """A step as it is typed; the model that it is of reads it."""
+
+    name = "step"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Saved steps of the model that stands in the line."""
+        named = next((ctx.params[key] for key in ("name", "model", "names") if ctx.params.get(key)), None)
+        if named is None and ctx.args:  # Behind an option whose value is still to come, click reads no arguments.
+            named = ctx.args[0]
+        model = named[0] if isinstance(named, tuple) else named
+        return [] if model is None else steps_of(_chosen(ctx), str(model), incomplete)
+
+
+MODEL = Name("model", MODELS)
+ORDER = Name("order", ORDERS)
+MODEL_OR_ORDER = Name("model or order", MODELS_AND_ORDERS)
+STEP = Step()
 
 
 def protocol_option(command: Any) -> Any:
@@ -94,6 +145,9 @@ def open_catalog() -> Iterator[Catalog]:
 
 def chosen_catalog() -> str | None:
     """What `--catalog` names, or else the environment; None for the embedded catalog."""
-    context = click.get_current_context(silent=True)
+    return _chosen(click.get_current_context(silent=True))
+
+
+def _chosen(context: click.Context | None) -> str | None:
     given = context.find_root().params.get("catalog") if context else None
     return given or settings.database_url()

@@ -26,6 +26,7 @@ __all__ = [
     "is_terminal",
     "open_closed_streams",
     "say",
+    "take_stdout",
     "write",
     "write_json",
     "write_painted",
@@ -53,7 +54,7 @@ def write(text: str, *, err: bool = False) -> None:
 
     Raises `OSError`, named after the stream, where it cannot be written.
     """
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else _stdout()
     if isinstance(text, Line):
         whole = _encodable(text, stream)
         begin = _encodable(text[: text.colored], stream)
@@ -64,8 +65,9 @@ def write(text: str, *, err: bool = False) -> None:
 
 def write_painted(parts: Iterable[tuple[str, str | None]]) -> None:
     """Write parts of a text and a line end to stdout, each part in a colour or none."""
-    shown = ((_encodable(printable(text), sys.stdout), color) for text, color in parts)
-    _put("".join(text if color is None else click.style(text, fg=color) for text, color in shown), sys.stdout)
+    stream = _stdout()
+    shown = ((_encodable(printable(text), stream), color) for text, color in parts)
+    _put("".join(text if color is None else click.style(text, fg=color) for text, color in shown), stream)
 
 
 def write_json(value: Any) -> None:
@@ -81,6 +83,18 @@ def say(text: str, *, color: str = "", colored: int = 0) -> None:
     """Write a message of reasonable length to stderr, its first characters in a colour."""
     for number, line in enumerate(shorten(text).split("\n")):
         write(Line(line, 0 if number else colored, color), err=True)
+
+
+def take_stdout(context: click.Context) -> bool:
+    """Keep stdout for a file that a command writes there: text goes to stderr from now on. False where it is taken already."""
+    is_free = not context.meta.get(STDOUT, False)
+    context.meta[STDOUT] = True
+    return is_free
+
+
+def _stdout() -> TextIO:
+    context = click.get_current_context(silent=True)
+    return sys.stderr if context is not None and context.meta.get(STDOUT) else sys.stdout
 
 
 def is_terminal(stream: TextIO) -> bool:

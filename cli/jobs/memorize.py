@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import Count, Counts, open_catalog
+from seenat.cli.framework.outputs import Target, output_option, written
+from seenat.cli.framework.params import MODEL, Count, Counts, open_catalog
 from seenat.cli.framework.phrases import rate_words, see_words
 from seenat.cli.jobs.adaptive_phrases import outcome_words
 from seenat.cli.jobs.run_options import run_options
-from seenat.registry.units import parse_count
 
 if TYPE_CHECKING:
     from seenat import Job, MemorizeAnswer
@@ -21,8 +20,8 @@ __all__ = ["memorize"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
-@click.option("--steps", default="all", show_default=True, metavar="all|1,2,4", help="Checkpoints to measure.")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.option("--steps", default="all", show_default=True, metavar="all|1,2,64:128", help="Checkpoints to measure.")
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
 @click.option("--sample", type=Count("number of sequences"), metavar="N", help="Only N sequences, drawn at random.")
 @click.option(
@@ -40,7 +39,7 @@ __all__ = ["memorize"]
 )
 @click.option(
     "--coarse",
-    metavar="N|1,2,4",
+    metavar="N|1,2,64:128",
     help="Checkpoints that an adaptive job measures over all sequences: how many, or which. Default: one in 8.",
 )
 @click.option(
@@ -99,9 +98,7 @@ __all__ = ["memorize"]
     help="local: by processes of this machine, one a GPU; slurm: by an array of tasks. Default: by this process.",
 )
 @click.option("--workers", type=Count("number of workers", 1), metavar="N", help="How many the runner has.")
-@click.option(
-    "--script", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Only write Slurm's script."
-)
+@output_option("--script", endings=(".sbatch", ".slurm", ".sh"), help="Only write Slurm's script, to a .sbatch file.")
 @click.option("--submit", is_flag=True, help="Only plan the job, for `seenat worker` to measure.")
 @json_option
 def memorize(
@@ -114,6 +111,7 @@ def memorize(
     continuation: tuple[int, ...],
     as_json: bool,
     label: str | None,
+    script: Target | None,
     **options: Any,
 ) -> None:
     """Measure what each checkpoint of a model has memorized of the sequences it has seen.
@@ -142,14 +140,15 @@ def memorize(
     with open_catalog() as catalog:
         answer = catalog.memorize(
             name,
-            steps="all" if steps.strip() == "all" else steps.split(","),
-            coarse=_coarse(coarse),
+            steps=steps,
+            coarse=coarse,
             audit=audit,
             adaptive=adaptive,
             prompt=prompt,
             continuation=continuation,
             name=label,
             observer=MemorizeTalk(out),
+            **written(script, "script"),
             **options,
         )
     if not out.data(answer):
@@ -162,15 +161,6 @@ def _check_adaptive(adaptive: bool, options: tuple[str | None, int | None], prot
         raise click.UsageError("--coarse and --audit need --adaptive.")
     if adaptive and protocols > 1:
         raise click.UsageError("An adaptive job has one prompt length and one continuation length; name one of each.")
-
-
-def _coarse(text: str | None) -> int | list[str] | None:
-    """A number of checkpoints, or their steps: these have a comma between them."""
-    if text is None:
-        return None
-    if "," in text:
-        return [part for part in text.split(",") if part.strip()]
-    return parse_count(text, "number of checkpoints")
 
 
 def _show(out: Output, answer: MemorizeAnswer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import protocol_words
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["passages", "trajectories", "why"]
 
-_model = click.argument("name", metavar="MODEL")
+_model = click.argument("name", metavar="MODEL", type=MODEL)
 
 
 @click.command()
@@ -41,10 +41,10 @@ def trajectories(name: str, batch: int, protocol: str | None, as_json: bool) -> 
 @click.command()
 @_model
 @click.argument("sequences", metavar="A:B|A,B,...")
-@click.option("--step", type=Count("step"), metavar="STEP", help="Also how many ids this checkpoint reproduced.")
+@click.option("--step", type=STEP, metavar="STEP", help="Also how many ids this checkpoint reproduced.")
 @protocol_option
 @json_option
-def passages(name: str, sequences: str, step: int | None, protocol: str | None, as_json: bool) -> None:
+def passages(name: str, sequences: str, step: str | None, protocol: str | None, as_json: bool) -> None:
     """Show what a protocol reads of sequences, as text; with --step, where the checkpoint first went another way.
 
     \b
@@ -61,11 +61,11 @@ def passages(name: str, sequences: str, step: int | None, protocol: str | None, 
 
 @click.command()
 @_model
-@click.argument("step", type=Count("step"))
+@click.argument("step", type=STEP)
 @click.argument("sequence", type=Count("sequence"))
 @protocol_option
 @json_option
-def why(name: str, step: int, sequence: int, protocol: str | None, as_json: bool) -> None:
+def why(name: str, step: str, sequence: int, protocol: str | None, as_json: bool) -> None:
     """Show where the value of a sequence at a checkpoint comes from: job, shard, checkpoint, files, protocol.
 
     \b

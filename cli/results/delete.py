@@ -6,7 +6,7 @@ import click
 
 from seenat.cli.framework.deletions import show_deletion, yes_option
 from seenat.cli.framework.output import json_option
-from seenat.cli.framework.params import Count, open_catalog
+from seenat.cli.framework.params import MODEL, Count, open_catalog
 
 __all__ = ["delete"]
 
@@ -23,7 +23,7 @@ def delete() -> None:
 
 
 @delete.command(name="results", short_help="The results of a model, and their jobs.")
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @click.option("--protocol", metavar="ID", help="Only those by the protocol whose id starts with ID.")
 @yes_option
 @json_option

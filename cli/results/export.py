@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
-from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.outputs import TABLES, Target, output_option, written
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, open_catalog, protocol_option
 from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
@@ -20,15 +20,9 @@ __all__ = ["export", "export_batches"]
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
-@click.option(
-    "--out", "path", type=click.Path(path_type=Path), required=True, help="A .parquet or .csv file, or a new folder."
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["parquet", "csv", "dataset"]),
-    help="Format, where the name of the file does not say it.",
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
+@output_option(
+    "--out", "path", endings=TABLES, required=True, help="A new .parquet, .csv or .jsonl file, or a new folder."
 )
 @click.option("--sequences", metavar="START:STOP", help="Only this half-open range of sequences.")
 @click.option(
@@ -42,8 +36,7 @@ __all__ = ["export", "export_batches"]
 @json_option
 def export(
     names: tuple[str, ...],
-    path: Path,
-    format_: str | None,
+    path: Target,
     sequences: str | None,
     columns: str | None,
     protocol: str | None,
@@ -67,34 +60,33 @@ def export(
         raise click.UsageError("Name a --protocol or take --all-protocols, not both.")
     more = tuple(part.strip() for part in columns.split(",") if part.strip()) if columns else ()
     with open_catalog() as catalog, progress() as show:
-        written = catalog.export(
+        made = catalog.export(
             names,
-            path,
             sequences=sequences,
-            format=format_,
             columns=more,
             protocol=protocol,
             all_protocols=all_protocols,
             progress=_shown(show, names[0]),
+            **written(path, "path"),
         )
-        others = [] if all_protocols else _others(catalog, written)
-    parts = written.metadata.get("results", [written.metadata])
+        others = [] if all_protocols else _others(catalog, made)
+    parts = made.metadata.get("results", [made.metadata])
     told = dict.fromkeys(f"{of['model']}, measured by protocol {of['protocol']['id']}" for of in parts)
-    out = _show(as_json, written, "; ".join(told))
+    out = _show(as_json, path, made, "; ".join(told))
     out.talk_all(f"{words} was not written; --all-protocols takes all." for words in others)
     out.talk_all(plan_words(plan for of in parts for plan in of["adaptive"]))
 
 
 @click.command("export-batches")
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--batches", metavar="START:STOP", help="This half-open range of batches.")
 @click.option("--steps", metavar="START:STOP", help="The batches that lead from step START to step STOP.")
-@click.option("--out", "path", type=click.Path(path_type=Path), required=True, help=".npy, .parquet, or a new folder.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["npy", "parquet", "dataset"]),
-    help="Format, where the name of the file does not say it.",
+@output_option(
+    "--out",
+    "path",
+    endings=(".npy", *TABLES),
+    required=True,
+    help="A new .npy, .parquet, .csv or .jsonl file, or a new folder.",
 )
 @click.option(
     "--columns",
@@ -108,8 +100,7 @@ def export_batches(
     name: str,
     batches: str | None,
     steps: str | None,
-    path: Path,
-    format_: str | None,
+    path: Target,
     columns: str,
     as_json: bool,
 ) -> None:
@@ -127,16 +118,21 @@ def export_batches(
     if (batches is None) == (steps is None):
         raise click.UsageError("Write either --batches START:STOP or --steps START:STOP.")
     with open_catalog() as catalog, progress() as show:
-        written = catalog.export_batches(
-            name, path, batches=batches, steps=steps, format=format_, columns=columns, progress=_shown(show, name)
+        made = catalog.export_batches(
+            name,
+            batches=batches,
+            steps=steps,
+            columns=columns,
+            progress=_shown(show, name),
+            **written(path, "path"),
         )
-    of = written.metadata
-    _show(as_json, written, f"{of['order']}, batches {of['batches']['start']}:{of['batches']['stop']}")
+    of = made.metadata
+    _show(as_json, path, made, f"{of['order']}, batches {of['batches']['start']}:{of['batches']['stop']}")
 
 
-def _others(catalog: Catalog, written: Exported) -> list[str]:
+def _others(catalog: Catalog, made: Exported) -> list[str]:
     """What was measured of the exported models by other protocols."""
-    used = {(of["model"], of["protocol"]["id"]) for of in written.metadata.get("results", [written.metadata])}
+    used = {(of["model"], of["protocol"]["id"]) for of in made.metadata.get("results", [made.metadata])}
     found = [one for name in dict(used) for one in catalog.results(name)]
     return [
         f"What was measured of {one.model} by {one.protocol.id} ({one.words})"
@@ -150,8 +146,8 @@ def _shown(show: Show, name: str) -> Callable[[int, int], None]:
     return lambda done, total: show(Moment(task=f"exporting {name}", done=done, total=total, unit="sequences"))
 
 
-def _show(as_json: bool, written: Exported, what: str) -> Output:
+def _show(as_json: bool, target: Target, made: Exported, what: str) -> Output:
     out = Output(as_json)
-    if not out.data(written):
-        out.line(f"Written to {written.path}: {plural(written.rows, 'row')} of {what}.")
+    if not out.data(made):
+        out.line(f"Written to {target.shown(made.path)}: {plural(made.rows, 'row')} of {what}.")
     return out

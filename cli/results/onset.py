@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.outputs import TABLES, Target, draw, output_option, plot_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import basis_words, onset_words, protocol_words, sequence_table, share_words
-from seenat.cli.framework.plot_option import draw, plot_option
 
 if TYPE_CHECKING:
     from seenat import Onsets, SequenceTrajectory, Trajectory
@@ -20,12 +19,12 @@ __all__ = ["onset", "trajectory"]
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @click.argument("index", metavar="SEQUENCE", type=Count("sequence"))
 @protocol_option
 @plot_option
 @json_option
-def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, as_json: bool) -> None:
+def trajectory(name: str, index: int, protocol: str | None, plot: Target | None, as_json: bool) -> None:
     """Show one sequence over a model's checkpoints: memorized, forgotten, learned again; or its loss.
 
     \b
@@ -46,21 +45,20 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Path | None, a
 
 
 @click.command()
-@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
-@click.option(
+@output_option(
     "--table",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write all sequences with their onsets to a new .csv or .parquet file.",
+    endings=TABLES,
+    help="Write all sequences with their onsets to a new .parquet, .csv or .jsonl file, or a new folder.",
 )
 @protocol_option
 @plot_option
 @json_option
 def onset(
-    names: tuple[str, ...], limit: int, table: Path | None, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], limit: int, table: Target | None, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show what a model memorized when: counts by checkpoint, and the first sequences.
 
@@ -87,11 +85,11 @@ def onset(
         draw(out, plot, lambda: onset_chart(answers))
 
 
-def _write_table(out: Output, answer: Onsets, table: Path) -> None:
+def _write_table(out: Output, answer: Onsets, table: Target) -> None:
     from seenat import write_table
 
-    written = write_table(answer, table)
-    out.talk(f"{written.path} has {written.rows:,} sequences, a row each.")
+    made = write_table(answer, table.path, force=table.force)
+    out.talk(f"{table} has {made.rows:,} sequences, a row each.")
 
 
 def _show_trajectory(out: Output, answer: SequenceTrajectory) -> None:

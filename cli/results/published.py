@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.outputs import TABLES, Target, output_option, written
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import adaptive_words, protocol_words
 from seenat.cli.framework.progress import Moment, progress
 
@@ -65,7 +66,7 @@ def import_evals(folder: Path, as_json: bool) -> None:
 @import_.command(name="memorized", short_help="Import published memorization results.")
 @click.argument("source")
 @click.option("--split", help="Only this split, for example duped.70m or deduped.12b.23000.")
-@click.option("--model", help="The model of these results, where the split's name does not say it.")
+@click.option("--model", type=MODEL, help="The model of these results, where the split's name does not say it.")
 @click.option("--step", help="The checkpoint of these results, as a step or a revision; by default the last one.")
 @click.option(
     "--corpus", type=click.Choice(["duped", "deduped"]), help="The models whose scores a random sample holds."
@@ -113,16 +114,16 @@ def import_memorized(
 
 @import_.command(name="scores", short_help="Read scores that bergson wrote.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("name", metavar="MODEL_OR_ORDER")
+@click.argument("name", metavar="MODEL_OR_ORDER", type=MODEL_OR_ORDER)
 @click.option("--rows", type=click.Path(path_type=Path), help="The dataset that was scored.")
 @click.option("--sequences", metavar="START:STOP", help="The sequences that were scored, where there is no dataset.")
 @click.option(
     "--limit", type=Count("number of rows"), default=20, show_default=True, metavar="N", help="Rows of each query."
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write all scores to a .parquet file.")
+@output_option("--out", endings=TABLES, help="Write all scores to a .parquet, .csv or .jsonl file, or a new folder.")
 @json_option
 def import_scores(
-    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Path | None, as_json: bool
+    folder: Path, name: str, rows: Path | None, sequences: str | None, limit: int, out: Target | None, as_json: bool
 ) -> None:
     """Read the scores in FOLDER, as bergson writes them, as scores of sequences, batches and steps.
 
@@ -133,7 +134,7 @@ def import_scores(
       seenat import scores run/scores pocket-2m --rows for-bergson
     """
     with open_catalog() as catalog:
-        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, out=out)
+        answer = catalog.import_scores(folder, name, rows=rows, sequences=sequences, limit=limit, **written(out))
     output = Output(as_json)
     if not output.data(answer):
         _show_scores(output, answer)
@@ -142,7 +143,7 @@ def import_scores(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @protocol_option
 @json_option
 def compare(name: str, protocol: str | None, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
 from seenat.cli.framework.phrases import basis_words, onset_words, sequence_table
 from seenat.cli.framework.progress import Moment, progress, resumable
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compact", "which"]
 
-_model = click.argument("name", metavar="MODEL")
+_model = click.argument("name", metavar="MODEL", type=MODEL)
 _limit = click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
@@ -43,7 +43,7 @@ def which() -> None:
 
 @which.command(short_help="Sequences first memorized by a step.")
 @_model
-@click.option("--by", type=Count("step"), metavar="STEP", required=True, help="First memorized at this step or before.")
+@click.option("--by", type=STEP, metavar="STEP", required=True, help="First memorized at this step or before.")
 @_limit
 @click.option(
     "--after",
@@ -53,7 +53,7 @@ def which() -> None:
 )
 @protocol_option
 @json_option
-def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protocol: str | None, as_json: bool) -> None:
+def first(name: str, by: str, limit: int, after: tuple[int, int] | None, protocol: str | None, as_json: bool) -> None:
     """Show which sequences a model had memorized for the first time by a step, by onset and sequence, and how many.
 
     \b
@@ -71,7 +71,7 @@ def first(name: str, by: int, limit: int, after: tuple[int, int] | None, protoco
 
 @which.command(short_help="Sequences that a model memorized before another.")
 @_model
-@click.argument("other", metavar="OTHER")
+@click.argument("other", metavar="OTHER", type=MODEL)
 @_limit
 @_after
 @protocol_option
@@ -96,17 +96,15 @@ def earlier(name: str, other: str, limit: int, after: int | None, protocol: str 
 @which.command(short_help="Sequences memorized at a step and ever since.")
 @_model
 @click.option(
-    "--since", type=Count("step"), metavar="STEP", required=True, help="The measured step at which they were memorized."
+    "--since", type=STEP, metavar="STEP", required=True, help="The measured step at which they were memorized."
 )
-@click.option(
-    "--until", type=Count("step"), metavar="STEP", help="The last step to look at. Default: the last measured one."
-)
+@click.option("--until", type=STEP, metavar="STEP", help="The last step to look at. Default: the last measured one.")
 @_limit
 @_after
 @protocol_option
 @json_option
 def kept(
-    name: str, since: int, until: int | None, limit: int, after: int | None, protocol: str | None, as_json: bool
+    name: str, since: str, until: str | None, limit: int, after: int | None, protocol: str | None, as_json: bool
 ) -> None:
     """Show which of the sequences memorized at a step were memorized at every later one that was measured.
 
@@ -146,9 +144,9 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
 
 @which.command(short_help="What changed from one checkpoint to another.")
 @_model
-@click.option("--since", type=Count("step"), metavar="STEP", required=True, help="The first measured step.")
-@click.option("--until", type=Count("step"), metavar="STEP", help="The second. Default: the last measured one.")
-@click.option("--other", metavar="MODEL", help="The model of the second checkpoint. Default: the same one.")
+@click.option("--since", type=STEP, metavar="STEP", required=True, help="The first measured step.")
+@click.option("--until", type=STEP, metavar="STEP", help="The second. Default: the last measured one.")
+@click.option("--other", metavar="MODEL", type=MODEL, help="The model of the second checkpoint. Default: the same one.")
 @click.option(
     "--change", type=click.Choice(("gained", "forgotten", "relearned")), help="Only the sequences that became this."
 )
@@ -158,8 +156,8 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
 @json_option
 def changed(
     name: str,
-    since: int,
-    until: int | None,
+    since: str,
+    until: str | None,
     other: str | None,
     change: str | None,
     limit: int,
@@ -186,11 +184,11 @@ def changed(
 
 @which.command(short_help="Memorized sequences of each batch, at a step.")
 @_model
-@click.option("--step", type=Count("step"), metavar="STEP", required=True, help="A measured step.")
+@click.option("--step", type=STEP, metavar="STEP", required=True, help="A measured step.")
 @click.option("--batches", metavar="START:STOP", help="Only this half-open range of batches.")
 @protocol_option
 @json_option
-def batches(name: str, step: int, batches: str | None, protocol: str | None, as_json: bool) -> None:
+def batches(name: str, step: str, batches: str | None, protocol: str | None, as_json: bool) -> None:
     """Show how many of the measured sequences of each batch a checkpoint had memorized.
 
     \b

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from seenat.cli.framework.output import Output
-from seenat.cli.framework.params import Count
+from seenat.cli.framework.outputs import Target, draw
+from seenat.cli.framework.params import MODEL, STEP
 from seenat.cli.framework.phrases import basis_words
-from seenat.cli.framework.plot_option import draw
 
 __all__ = ["models_argument", "show_study", "step_option"]
 
-models_argument = click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+models_argument = click.argument("names", metavar="MODEL...", type=MODEL, nargs=-1, required=True)
 step_option = click.option(
-    "--step", type=Count("step"), metavar="N", help="The checkpoint to look at. Default: the last measured one."
+    "--step", type=STEP, metavar="N", help="The checkpoint to look at. Default: the last measured one."
 )
 
 
-def show_study(out: Output, answer: Any, plot: Path | None, chart: str, show: Callable[[Output, Any], None]) -> None:
+def show_study(out: Output, answer: Any, plot: Target | None, chart: str, show: Callable[[Output, Any], None]) -> None:
     """Print an answer, or the answers of several models, as JSON or as tables, and then draw the chart of this name.
 
     The chart comes last: where there is nothing to draw, the answer was printed already.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.framework.outputs import Target, plot_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.studies.common import show_study, step_option
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def predict(
     others: tuple[str, ...],
     step: int | None,
     protocol: str | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show how well earlier checkpoints and smaller models predict what a model memorizes.
@@ -52,8 +51,10 @@ def predict(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
-@click.option("--never", "other", metavar="MODEL", required=True, help="The model that never memorized them.")
+@click.argument("name", metavar="MODEL", type=MODEL)
+@click.option(
+    "--never", "other", metavar="MODEL", type=MODEL, required=True, help="The model that never memorized them."
+)
 @click.option(
     "--within", type=Count("number of steps"), metavar="N", help="Only what was memorized within N steps of being seen."
 )
@@ -69,7 +70,7 @@ def sets(
     within: int | None,
     limit: int,
     protocol: str | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """List the sequences that one model memorized soon after seeing them, and that another never memorized.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
+from seenat.cli.framework.outputs import Target, plot_option
 from seenat.cli.framework.params import open_catalog, protocol_option
 from seenat.cli.framework.phrases import share_words
-from seenat.cli.framework.plot_option import plot_option
 from seenat.cli.studies.common import models_argument, show_study
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ __all__ = ["forgetting", "onsets"]
 @protocol_option
 @plot_option
 @json_option
-def onsets(names: tuple[str, ...], protocol: str | None, plot: Path | None, as_json: bool) -> None:
+def onsets(names: tuple[str, ...], protocol: str | None, plot: Target | None, as_json: bool) -> None:
     """Show the share that each checkpoint has memorized, and the number of onsets so far.
 
     \b
@@ -41,7 +40,7 @@ def onsets(names: tuple[str, ...], protocol: str | None, plot: Path | None, as_j
 @protocol_option
 @plot_option
 @json_option
-def forgetting(names: tuple[str, ...], protocol: str | None, plot: Path | None, as_json: bool) -> None:
+def forgetting(names: tuple[str, ...], protocol: str | None, plot: Target | None, as_json: bool) -> None:
     """Show how many sequences each checkpoint has forgotten and learned again.
 
     \b

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.framework.outputs import Target, plot_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
 from seenat.cli.studies.common import models_argument, show_study
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def counterfactual(
     repeated: bool,
     least: int,
     protocol: str | None,
-    plot: Path | None,
+    plot: Target | None,
     as_json: bool,
 ) -> None:
     """Show how much better sequences are known after they were trained on: difference in differences.
@@ -84,14 +83,14 @@ def counterfactual(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @_quantity_option
 @_repeated_option
 @protocol_option
 @plot_option
 @json_option
 def labels(
-    name: str, quantity: str | None, repeated: bool, protocol: str | None, plot: Path | None, as_json: bool
+    name: str, quantity: str | None, repeated: bool, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show at which steps each checkpoint may be, from what it knows of the batches around them.
 

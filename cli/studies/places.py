@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
-from seenat.cli.framework.params import Count, open_catalog, protocol_option
-from seenat.cli.framework.plot_option import plot_option
+from seenat.cli.framework.outputs import Target, plot_option
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
 from seenat.cli.studies.common import models_argument, show_study, step_option
 
 if TYPE_CHECKING:
@@ -22,15 +21,13 @@ __all__ = ["batches", "exposures"]
 
 @click.command()
 @models_argument
-@click.option(
-    "--until", type=Count("step"), metavar="N", help="Read the order, and use checkpoints, up to this step only."
-)
+@click.option("--until", type=STEP, metavar="N", help="Read the order, and use checkpoints, up to this step only.")
 @click.option("--measured", is_flag=True, help="Compare only the ids that the protocol reads.")
 @protocol_option
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: int | None, measured: bool, protocol: str | None, plot: Path | None, as_json: bool
+    names: tuple[str, ...], until: str | None, measured: bool, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
@@ -48,7 +45,7 @@ def exposures(
 
 
 @click.command()
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", type=MODEL)
 @step_option
 @click.option(
     "--slice", "size", type=Count("number of sequences"), metavar="N", help="Sequences in a slice. Default: a batch."
@@ -57,7 +54,7 @@ def exposures(
 @plot_option
 @json_option
 def batches(
-    name: str, step: int | None, size: int | None, protocol: str | None, plot: Path | None, as_json: bool
+    name: str, step: str | None, size: int | None, protocol: str | None, plot: Target | None, as_json: bool
 ) -> None:
     """Show whether memorized sequences are spread over batches as a Poisson process would spread them.
 

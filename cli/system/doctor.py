@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from seenat.cli.framework.output import Output, json_option
 from seenat.cli.framework.terminal import Line
+from seenat.registry.errors import SeenatError
+
+if TYPE_CHECKING:
+    from seenat.cli.system.diagnosis import Diagnosis
 
 __all__ = ["doctor"]
 
@@ -15,6 +21,8 @@ __all__ = ["doctor"]
 def doctor(as_json: bool) -> None:
     """Show versions, the catalog, the folders and the devices that seenat would use, and problems with them.
 
+    The exit code is 1 where there is a problem.
+
     \b
     Example:
       seenat doctor --json
@@ -23,8 +31,14 @@ def doctor(as_json: bool) -> None:
 
     out = Output(as_json)
     diagnosis = diagnose()
-    if out.data(diagnosis):
-        return
+    if not out.data(diagnosis):
+        _show(out, diagnosis)
+    if diagnosis.problems:
+        found = "1 problem was" if len(diagnosis.problems) == 1 else f"{len(diagnosis.problems)} problems were"
+        raise SeenatError(f"{found} found; mend what the answer names, then ask again.")
+
+
+def _show(out: Output, diagnosis: Diagnosis) -> None:
     out.facts(diagnosis.seenat.to_json().items())
     out.line()
     out.table(

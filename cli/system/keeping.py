@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, json_option, plural
+from seenat.cli.framework.outputs import NEW_FOLDER, Target, with_force, written
 from seenat.cli.framework.params import open_catalog
 from seenat.cli.framework.progress import Moment, Show, progress
 from seenat.registry.errors import CorruptFile
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["backup", "gc", "restore", "verify"]
 
-_FOLDER = click.argument("folder", type=click.Path(path_type=Path))
-
 
 @click.command(short_help="Copy the catalog, its results and indexes into a folder.")
-@_FOLDER
+@click.argument("folder", type=NEW_FOLDER)
+@with_force
 @click.option("--without-indexes", is_flag=True, help="Leave out n-gram indexes, which can be built again.")
 @json_option
-def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
+def backup(folder: Target, without_indexes: bool, as_json: bool) -> None:
     """Copy the catalog with its results and indexes into a new FOLDER, while others work with it.
 
     The copy is a catalog itself, of SQLite, and `sha256sum --check SHA256SUMS` tells whether it is whole. Checkpoints and
@@ -38,7 +38,7 @@ def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
     """
     out = Output(as_json)
     with open_catalog() as catalog, progress() as show:
-        answer = catalog.back_up(folder, indexes=not without_indexes, progress=_shown(show))
+        answer = catalog.back_up(indexes=not without_indexes, progress=_shown(show), **written(folder, "folder"))
     if not out.data(answer):
         out.line(f"{answer.folder}: the catalog and {plural(answer.files, 'file')}, {answer.bytes:,} bytes.")
     if answer.damaged:
@@ -49,7 +49,7 @@ def backup(folder: Path, without_indexes: bool, as_json: bool) -> None:
 
 
 @click.command(short_help="Make a catalog of a back-up.")
-@_FOLDER
+@click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 def restore(folder: Path, as_json: bool) -> None:
     """Make the catalog that SEENAT_DATABASE_URL or SEENAT_HOME names of the back-up in FOLDER; it must not exist yet.

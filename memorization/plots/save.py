@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from errno import ENOTDIR
-from os import strerror
 from pathlib import Path
 from typing import Any
 
+from seenat.memorization.plots.metadata import described
 from seenat.memorization.plots.optional import vl_convert_or_refuse
-from seenat.registry.errors import InvalidValue
 from seenat.registry.printable import printable
-from seenat.registry.storage.local import write_atomic
-from seenat.registry.storage.names import check_name
+from seenat.registry.storage.outputs import check_output, ending_of, write_output
 
-__all__ = ["check_plot_path", "definition_of", "save", "svg_of"]
+__all__ = ["PLOT_ENDINGS", "check_plot_path", "definition_of", "save", "svg_of"]
 
-_ENDINGS = (".svg", ".png", ".html")
+PLOT_ENDINGS = (".svg", ".png", ".html")
 
 # PNG pixels for each unit of the chart. At 1 the text of a chart is blurred on screens of today, which have two or more
 # pixels a point; at 2 it is sharp.
@@ -27,24 +24,20 @@ _PIXELS_PER_POINT = 2
 _LESS = "\ue5ca"
 
 
-def check_plot_path(path: Path) -> None:
-    """Raise for a file that no chart can be saved to: before the work, not after it.
+def check_plot_path(path: Path, *, force: bool = False) -> None:
+    """Raise for a file that no chart can be saved to, before the work; as `storage.outputs.check_output` does."""
+    check_output(path, PLOT_ENDINGS, force=force)
 
-    `InvalidValue` for a name that is no UTF-8 or has an ending that is not drawn to, `NotADirectoryError` where it would lie in a file.
+
+def save(chart: Any, path: Path, *, force: bool = False, source: Mapping[str, Any] | None = None) -> None:
+    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it.
+
+    `source` says what it was drawn from; it stands in the picture's own metadata, beside seenat's version.
     """
-    check_name(path)
-    if path.suffix.lower() not in _ENDINGS:
-        raise InvalidValue(f"{path} is not a file to draw to; its name ends in {', '.join(_ENDINGS)}.")
-    # The folders above may not exist yet: saving makes them. The first that does exist must be a folder.
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(path))
-
-
-def save(chart: Any, path: Path) -> None:
-    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it."""
-    check_plot_path(path)
-    write_atomic(path.absolute(), _rendered(definition_of(chart), path.suffix.lower()))
+    check_plot_path(path, force=force)
+    ending = ending_of(path)
+    picture = _rendered(definition_of(chart), ending)
+    write_output(path, described(picture, ending, source or {}), force=force)
 
 
 def definition_of(chart: Any) -> str:

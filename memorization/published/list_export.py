@@ -16,8 +16,8 @@ from seenat.memorization.results.measurements import find_measurement
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import NotMeasured
-from seenat.registry.exports.batches import Exported, blocks_of, format_of
-from seenat.registry.exports.files import RECORD_FORMATS, table_writer
+from seenat.registry.exports.batches import Exported, blocks_of
+from seenat.registry.exports.files import format_of, table_writer
 from seenat.registry.optional import arrow
 
 __all__ = ["export_list"]
@@ -32,6 +32,7 @@ def export_list(
     *,
     step: int | None = None,
     format_: str | None = None,
+    force: bool = False,
     protocol: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Exported:
@@ -39,7 +40,7 @@ def export_list(
 
     Raises `NotMeasured` where nothing was measured there, `InvalidValue` for a path that exists.
     """
-    format_, pa = format_of(path, format_, RECORD_FORMATS), arrow()
+    format_, pa = format_of(path, format_, force=force), arrow()
     with catalog.database.read() as connection:
         used = find_measurement(connection, model, protocol).protocol
     whole, source = model.order.sequences, model.order.source()
@@ -53,7 +54,7 @@ def export_list(
     ids = pa.list_(pa.from_numpy_dtype(np.dtype(model.order.geometry.dtype)))
     about = {"model": model.name, "order": model.order.name, "step": chosen, "protocol": used.to_answer()}
     rows = 0
-    with table_writer(path, format_, pa.schema([("index", pa.int64()), ("tokens", ids)]), about) as write:
+    with table_writer(path, format_, pa.schema([("index", pa.int64()), ("tokens", ids)]), about, force=force) as write:
         for block in blocks_of(whole, _SEQUENCES_AT_ONCE):
             measured = measured_values(catalog, model, block, used.id)
             found = block.start + np.flatnonzero(used.memorized(measured.values[measured.steps.index(chosen)]))

@@ -18,8 +18,8 @@ from seenat.memorization.results.measurements import find_measurement, measureme
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 from seenat.registry.errors import InvalidValue, NotMeasured
-from seenat.registry.exports.batches import Exported, blocks_of, format_of
-from seenat.registry.exports.files import TABLE_FORMATS, table_writer
+from seenat.registry.exports.batches import Exported, blocks_of
+from seenat.registry.exports.files import format_of, table_writer
 from seenat.registry.optional import arrow
 from seenat.registry.orders.text.detokenize import decode
 from seenat.registry.units import SequenceRange
@@ -63,6 +63,7 @@ def export_results(
     path: Path,
     *,
     format_: str | None = None,
+    force: bool = False,
     protocol: str | None = None,
     all_protocols: bool = False,
     columns: Collection[str] = (),
@@ -80,7 +81,7 @@ def export_results(
 
     Raises `NotMeasured` where there is nothing, and `InvalidValue` for a path that exists or several protocols that fit.
     """
-    format_ = format_of(path, format_, TABLE_FORMATS)
+    format_ = format_of(path, format_, force=force)
     _check_columns(columns)
     several = isinstance(models, Sequence) and len(models) > 1
     chosen = list(models) if isinstance(models, Sequence) else [models]
@@ -95,7 +96,7 @@ def export_results(
     metadata = sources[0].metadata() if len(sources) == 1 else {"results": [source.metadata() for source in sources]}
     size = min(sequences_written, _SEQUENCES_WITH_CONTENT) if {"tokens", "text"} & set(wanted) else sequences_written
     schema, rows = _schema(sources, wanted), 0
-    with table_writer(path, format_, schema, metadata) as write:
+    with table_writer(path, format_, schema, metadata, force=force) as write:
         for source in sources:
             for part in _parts(catalog, source, wanted, (bytes_read, size), progress):
                 write(_filled(part, schema))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from seenat.registry.catalog.orders import Batch, Order, cut_batch
 from seenat.registry.checkpoints.parameters import ParameterCount
-from seenat.registry.errors import UnknownCheckpoint, UnknownOrder
+from seenat.registry.errors import UnknownBatch, UnknownCheckpoint, UnknownOrder
 from seenat.registry.schedule import Schedule
-from seenat.registry.units import BatchRange, SequenceRange, parse_step
+from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
     import datasets
@@ -92,20 +92,29 @@ class Model:
         return self.training_order.name if self.training_order else None
 
     def checkpoint(self, step: int | str) -> Checkpoint:
-        """The checkpoint at a step (`3000`), of a revision, or under a label (`"step3000"`).
+        """The checkpoint at a step (`3000`), of a revision, under a label (`"step3000"`), or the `"last"`.
 
         They differ only in runs whose labels do not count optimizer updates. Raises `UnknownCheckpoint` with the saved
         neighbours otherwise.
         """
-        name, labels = str(step).strip(), 1
-        if not name.isdecimal():
-            if name in self._by_revision:
-                return self._by_revision[name]
-            labels = self.schedule.labels_per_step
-        number, rest = divmod(parse_step(name), labels)
-        if rest or number not in self._by_step:
-            raise self._unknown(number + rest / labels if rest else number)
-        return self._by_step[number]
+        if isinstance(step, str) and step.strip() in self._by_revision:
+            return self._by_revision[step.strip()]
+        number = self.schedule.parse_step(step)
+        if number not in self._by_step:
+            raise self._unknown(int(number) if number == int(number) else number)
+        return self._by_step[int(number)]
+
+    def step_number(self, step: int | str) -> int:
+        """The updates of a step as it is typed, whether or not a checkpoint was saved there.
+
+        Raises `InvalidValue` for what is no step, `UnknownCheckpoint` for a label between two updates.
+        """
+        if isinstance(step, str) and step.strip() in self._by_revision:
+            return self._by_revision[step.strip()].step
+        number = self.schedule.parse_step(step)
+        if number != int(number):
+            raise self._unknown(number)
+        return int(number)
 
     @cached_property
     def _by_step(self) -> dict[int, Checkpoint]:
@@ -124,7 +133,21 @@ class Model:
         Raises `UnknownBatch` beyond the order, and `UnknownOrder` for a batch that was altered for this run.
         """
         self.check_unaltered(index)
-        return cut_batch(self.order, index, self.schedule.sequences_per_batch)
+        try:
+            return cut_batch(self.order, index, self.schedule.sequences_per_batch)
+        except UnknownBatch as error:
+            if index < self.schedule.steps:
+                raise
+            raise UnknownBatch(
+                f"{self.name} was not trained on a batch {index}: {self.last_batch_words}.",
+                error.nearest,
+                model=self.name,
+            ) from None
+
+    @property
+    def last_batch_words(self) -> str:
+        """Which batches it was trained on, as part of a sentence."""
+        return f"its run took batches 0 to {self.schedule.steps - 1}" if self.schedule.steps else "its run took none"
 
     def dataset(
         self, from_step: int = 0, to_step: int | None = None, *, sequences_per_shard: int | None = None

@@ -39,12 +39,13 @@ __all__ = [
     "find_model_ids",
     "has_measurements",
     "meanings_of_alias",
-    "model_and_alias_names",
     "model_facts",
     "model_id_by_name",
+    "model_names",
     "model_rows",
     "order_facts",
     "order_names",
+    "other_model_names",
     "read_models",
     "read_order",
     "schedule_of",
@@ -82,9 +83,15 @@ def meanings_of_alias(connection: Connection, name: str) -> list[AliasMeaning]:
     return [AliasMeaning(row.model_id, row.model, row.valid_from, row.valid_until) for row in rows]
 
 
-def model_and_alias_names(connection: Connection) -> list[str]:
-    """Every name of a model, aliases last."""
-    return [name for column in (models.c.name, aliases.c.name) for name in connection.execute(select(column)).scalars()]
+def model_names(connection: Connection) -> list[str]:
+    """The name of every model."""
+    return list(connection.execute(select(models.c.name)).scalars())
+
+
+def other_model_names(connection: Connection) -> list[str]:
+    """Every repository, and every name that a model has or had beside its own."""
+    repositories = connection.execute(select(models.c.repository).where(models.c.repository.is_not(None))).scalars()
+    return [*dict.fromkeys(repositories), *connection.execute(select(aliases.c.name)).scalars()]
 
 
 def order_names(connection: Connection) -> dict[int, str]:
@@ -100,7 +107,7 @@ def find_model_ids(
     if size is not None:
         query = query.where(func.lower(models.c.size) == size.lower())
     if family is not None:
-        query = query.where(models.c.family == family)
+        query = query.where(func.lower(models.c.family) == family.lower())
     if order_id is not None:
         query = query.where(models.c.order_id == order_id)
     return connection.execute(query).scalars().all()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from seenat.registry.catalog.models import Checkpoint, Model
-from seenat.registry.catalog.names import model_id_of, order_id_of, unknown_model
+from seenat.registry.catalog.names import model_id_of, order_id_of, same_name, unknown_model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.queries import checkpoint_file_rows, order_names, read_models, read_order
 from seenat.registry.catalog.status import Evidence, evidence_where
@@ -112,10 +112,11 @@ class Snapshot:
         return self._named[name]
 
     def _order_or_model(self, connection: Connection, name: str) -> tuple[Order, Model | None]:
-        for order_id, order_name in order_names(connection).items():
-            if order_name == name:
-                return self.order(connection, order_id), None
-        model = self.find_model(connection, name)
+        ids = {order_name: order_id for order_id, order_name in order_names(connection).items()}
+        model = None if name in ids else self.find_model(connection, name)
+        spelled = name if name in ids else same_name(name, ids)
+        if model is None and spelled is not None:
+            return self.order(connection, ids[spelled]), None
         if model is None:
             raise unknown_model(connection, name, or_order=True)
         return model.order, model

@@ -18,25 +18,24 @@ import numpy as np
 
 from seenat.registry.answer import Answer
 from seenat.registry.errors import InvalidValue, UnknownBatch
-from seenat.registry.exports.files import LARGEST_FILE, npy_writer, table_writer
+from seenat.registry.exports.files import LARGEST_FILE, TABLE_FORMATS, format_of, npy_writer, table_writer
 from seenat.registry.optional import arrow, datasets_or_refuse
 from seenat.registry.orders.formats.parquet_footer import LAYOUTS, Layout
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.source import Tokens, TokenSource
-from seenat.registry.storage.names import check_new
 from seenat.registry.units import BatchRange, SequenceRange
 
 __all__ = [
     "BATCH_FORMATS",
     "Exported",
     "NamedOrder",
+    "batches_metadata",
     "blocks_of",
     "export_batches",
-    "format_of",
     "training_dataset",
 ]
 
-BATCH_FORMATS = ("npy", "parquet", "dataset")
+BATCH_FORMATS = ("npy", *TABLE_FORMATS)
 # About this many sequences a block, in whole batches unless they are larger. A block is a row group, and a batch of Pythia
 # has 1,024 sequences.
 _ROWS_AT_ONCE = 1_024
@@ -85,26 +84,13 @@ class Exported(Answer):
         return {**super().to_json(), **self.metadata}
 
 
-def format_of(path: Path, format_: str | None, formats: Sequence[str] = BATCH_FORMATS) -> str:
-    """The given format, or else the one that the suffix of a path means: .npy, .parquet, or a folder without suffix.
-
-    Raises `InvalidValue` for any other, and for a path where nothing new can be made (see `check_new`).
-    """
-    check_new(path)
-    chosen = format_ or path.suffix.removeprefix(".") or "dataset"
-    if chosen not in formats:
-        raise InvalidValue(
-            f"{path} is to be of the format {chosen!r}, which is not one of {', '.join(formats)}; choose one."
-        )
-    return chosen
-
-
 def export_batches(
     order: NamedOrder,
     batches: BatchRange,
     path: Path,
     *,
     format_: str | None = None,
+    force: bool = False,
     sequences_per_batch: int | None = None,
     columns: str = "plain",
     progress: Callable[[int], None] = lambda _: None,
@@ -119,25 +105,25 @@ def export_batches(
     `sequences_per_batch`; the last may be short. A block has about `rows_at_once` sequences, a file of a dataset about
     `largest_file` bytes.
 
-    Raises `UnknownBatch` beyond the order, `InvalidValue` for a path that exists and for an empty range,
+    Raises `UnknownBatch` beyond the order, `InvalidValue` for a path that exists, unless `force`, and for an empty range,
     `NoRoom` when the disk is full.
     """
-    format_ = format_of(path, format_)
+    format_ = format_of(path, format_, BATCH_FORMATS, force=force)
     size = sequences_per_batch or order.sequences_per_batch
     sequences = _sequences(order.name, order.geometry, batches, size)
-    metadata = _metadata(order, batches, sequences, size)
+    metadata = batches_metadata(order, batches, sequences, size)
     source = order.source()
     blocks = blocks_of(sequences, size * (rows_at_once // size) or rows_at_once)
     if format_ == "npy":
         shape = (len(sequences), order.geometry.tokens_per_sequence)
-        with npy_writer(path, shape, order.geometry.dtype, metadata) as append:
+        with npy_writer(path, shape, order.geometry.dtype, metadata, force=force) as append:
             for block in blocks:
                 append(source.tokens(block))
                 progress(len(block))
     else:
         layout = _layout(columns)
         schema = _schema(layout, columns, order.geometry.dtype)
-        with table_writer(path, format_, schema, metadata, largest_file=largest_file) as write:
+        with table_writer(path, format_, schema, metadata, largest_file=largest_file, force=force) as write:
             for block in blocks:
                 write(_columns(layout, columns, block, source.tokens(block), size))
                 progress(len(block))
@@ -190,7 +176,8 @@ def _sequences(order: str, geometry: Geometry, batches: BatchRange, size: int) -
     return SequenceRange(batches.start * size, min(batches.stop * size, geometry.sequences))
 
 
-def _metadata(order: NamedOrder, batches: BatchRange, sequences: SequenceRange, size: int) -> dict[str, Any]:
+def batches_metadata(order: NamedOrder, batches: BatchRange, sequences: SequenceRange, size: int) -> dict[str, Any]:
+    """What a file of batches says it was made from; `size` is the number of sequences of a batch."""
     return {
         "order": order.name,
         "order_digest": order.digest,

@@ -1,20 +1,16 @@
-"""Writes exported files piece by piece, in bounded memory, so that they are whole or absent.
+"""Writes exported files piece by piece, in bounded memory, by the rule of `storage.outputs`.
 
-A file has the suffix of partial files until it is complete and on the disk; then it is renamed. An error or an interruption
-removes it; what a killed process leaves may be deleted. Nothing that exists is overwritten.
-
-    write_array     a .npy array that is in memory
-    npy_writer      a .npy array, row after row
-    table_writer    columns, as one Parquet or CSV file or as a folder that `datasets.load_from_disk` opens
+format_of       the format that a name's ending says
+npy_writer      a .npy array, row after row
+table_writer    columns, as one Parquet, CSV or JSON lines file or as a folder that `datasets.load_from_disk` opens
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,58 +19,70 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.registry.errors import InvalidValue
+from seenat.registry.exports.text_tables import csv_writer, json_lines_writer
 from seenat.registry.optional import arrow, datasets_or_refuse
-from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
-from seenat.registry.storage.names import check_new
+from seenat.registry.storage.outputs import FOLDER, beside, check_output, ending_of, whole_or_absent, write_beside
 
 __all__ = [
     "LARGEST_FILE",
     "METADATA_KEY",
-    "RECORD_FORMATS",
+    "TABLE_ENDINGS",
     "TABLE_FORMATS",
+    "format_of",
     "npy_writer",
     "table_writer",
-    "whole_or_absent",
-    "write_array",
 ]
 
 METADATA_KEY = "seenat"
 """Key of a Parquet file's own metadata that says, in JSON, what the file was made from; a folder has it as seenat.json."""
-RECORD_FORMATS = ("parquet", "dataset")
-TABLE_FORMATS = ("parquet", "csv", "dataset")
+TABLE_FORMATS = ("parquet", "csv", "jsonl", "dataset")
+_ENDINGS = {"npy": ".npy", "parquet": ".parquet", "csv": ".csv", "jsonl": ".jsonl", "dataset": FOLDER}
+TABLE_ENDINGS = tuple(_ENDINGS[name] for name in TABLE_FORMATS)
+_DESCRIBED_BESIDE = ("npy", "csv", "jsonl")
 LARGEST_FILE = 500 << 20
 """Bytes after which a dataset begins another file, the size that the library `datasets` itself uses."""
 
 
-def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write a new .npy file, as little-endian and C-ordered as orders are read; raises as `npy_writer` does."""
-    stored = array.dtype.newbyteorder("<")
-    with whole_or_absent(path) as partial, partial.open("wb") as file:
-        # Not NumPy's own `write_array`: what it writes to a full disk is short, without an error.
-        _write_header(file, array.shape, stored)
-        _append(file, array, stored)
+def format_of(
+    path: Path, format_: str | None = None, formats: Sequence[str] = TABLE_FORMATS, *, force: bool = False
+) -> str:
+    """The format that the ending of a name says; a folder's name has none, and may be given a format.
+
+    Raises `InvalidValue` for another ending or format, for two that differ, and as `check_output` does.
+    """
+    if format_ not in (None, *formats):
+        raise InvalidValue(f"{format_!r} is not one of {', '.join(formats)}; choose one of them.")
+    endings = {ending: name for name, ending in _ENDINGS.items() if name in formats}
+    named = format_ is not None and ending_of(path) == FOLDER
+    check_output(path, () if named else tuple(endings), force=force)
+    chosen = format_ if named else endings[ending_of(path)]
+    assert chosen is not None
+    if format_ not in (None, chosen):
+        raise InvalidValue(f"{path} is named as {chosen}, and the format {format_} was asked for; name one of the two.")
+    if chosen in _DESCRIBED_BESIDE:
+        check_output(beside(path), force=force)
+    return chosen
 
 
 @contextmanager
 def npy_writer(
-    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any]
+    path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, metadata: Mapping[str, Any], *, force: bool = False
 ) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
     """Yield a function that appends rows to a new .npy file, little-endian; `metadata` goes to NAME.json beside it.
 
     Raises `InvalidValue` when one of the two exists already, `NoRoom` when the disk is full.
     """
     stored = np.dtype(dtype).newbyteorder("<")
-    beside = path.with_name(f"{path.name}.json")
-    check_new(beside)
-    with whole_or_absent(path) as partial:
+    check_output(beside(path), force=force)
+    with whole_or_absent(path, force=force) as partial:
+        # Not NumPy's own `write_array`: what it writes to a full disk is short, without an error.
         with partial.open("wb") as file:
             _write_header(file, shape, stored)
             yield lambda rows: _append(file, rows, stored)
             # On the disk before its description has a name: a full disk may only show itself here.
             file.flush()
             os.fsync(file.fileno())
-        with whole_or_absent(beside) as description:
-            description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
+        write_beside(path, metadata, force=force)
 
 
 def _write_header(file: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -88,29 +96,36 @@ def _append(file: Any, rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
 
 @contextmanager
 def table_writer(
-    path: Path, format_: str, schema: Any, metadata: Mapping[str, Any], *, largest_file: int = LARGEST_FILE
+    path: Path,
+    format_: str,
+    schema: Any,
+    metadata: Mapping[str, Any],
+    *,
+    largest_file: int = LARGEST_FILE,
+    force: bool = False,
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Yield a function that appends columns, by name, to a new Parquet or CSV file or dataset folder of an Arrow schema.
+    """Yield a function that appends columns, by name, to a new Parquet, CSV or JSON lines file or dataset folder.
 
-    Each call is a row group. In CSV a list is its numbers with blanks between, what else has levels below is JSON, and
-    `metadata` goes to NAME.json beside it. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
+    They are those of an Arrow schema, and each call is a row group. `metadata` goes into Parquet's own, to seenat.json within a
+    dataset, and to NAME.json beside the others, which `text_tables` writes. A dataset begins another file after `largest_file` bytes. Raises `InvalidValue` when `path`
     exists already or for any other format, `NoRoom` when the disk is full, `MissingExtra` where pyarrow or datasets is not installed.
     """
     if format_ not in TABLE_FORMATS:
         raise InvalidValue(f"{format_!r} is not one of {', '.join(TABLE_FORMATS)}; choose one of them.")
     pa = arrow()
-    beside = path.with_name(f"{path.name}.json")
-    if format_ == "csv":
-        check_new(beside)
-    with whole_or_absent(path) as partial:
+    if format_ in _DESCRIBED_BESIDE:
+        check_output(beside(path), force=force)
+    with whole_or_absent(path, force=force) as partial:
         if format_ == "parquet":
             writer = _parquet(partial, schema, metadata)
-        elif format_ == "csv":
-            writer = _csv(partial, schema, metadata, beside)
-        else:
+        elif format_ == "dataset":
             writer = _dataset(partial, schema, metadata, largest_file)
+        else:
+            writer = csv_writer(partial, schema) if format_ == "csv" else json_lines_writer(partial)
         with writer as write:
             yield lambda columns: write(pa.record_batch(columns, schema=schema))
+        if format_ in _DESCRIBED_BESIDE:
+            write_beside(path, metadata, force=force)
 
 
 @contextmanager
@@ -121,35 +136,6 @@ def _parquet(path: Path, schema: Any, metadata: Mapping[str, Any]) -> Iterator[C
     # A Parquet dictionary does not help with a vocabulary of 50,000 ids, so ids are compressed as they are.
     with pa.parquet.ParquetWriter(path, described, compression="zstd", use_dictionary=plain) as writer:
         yield lambda batch: writer.write_batch(batch, row_group_size=max(1, len(batch)))
-
-
-@contextmanager
-def _csv(path: Path, schema: Any, metadata: Mapping[str, Any], beside: Path) -> Iterator[Callable[[Any], None]]:
-    pa = arrow()
-    from pyarrow import csv
-
-    flat = pa.schema([(field.name, pa.string() if pa.types.is_nested(field.type) else field.type) for field in schema])
-    with csv.CSVWriter(path, flat) as writer:
-        yield lambda batch: writer.write_batch(
-            pa.record_batch([_flat(column) for column in batch.columns], schema=flat)
-        )
-    with whole_or_absent(beside) as description:
-        description.write_text(json.dumps(metadata, indent=2) + "\n", "utf-8")
-
-
-def _flat(column: Any) -> Any:
-    """A column that CSV can hold: lists of numbers with blanks between, what else has levels below as JSON."""
-    pa = arrow()
-    if not pa.types.is_nested(column.type):
-        return column
-    is_numbers = pa.types.is_list(column.type) and not pa.types.is_nested(column.type.value_type)
-    return pa.array(
-        [value if value is None else _written(value, is_numbers) for value in column.to_pylist()], pa.string()
-    )
-
-
-def _written(value: Any, is_numbers: bool) -> str:
-    return " ".join(map(str, value)) if is_numbers else json.dumps(value)
 
 
 @contextmanager
@@ -202,41 +188,3 @@ class _Shards:
 
     def close(self) -> None:
         self._writer.close()
-
-
-# -- whole or absent
-
-
-@contextmanager
-def whole_or_absent(path: Path) -> Iterator[Path]:
-    """Yield a partial path that is renamed to `path` when the block ends, or removed when it raises."""
-    check_new(path)
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
-    _remove(partial)
-    try:
-        with full_disk_told(path):
-            yield partial
-            for file in (*partial.rglob("*"), partial):
-                _sync(file)
-            partial.rename(path)
-    except BaseException:
-        _remove(partial)
-        raise
-    sync_folder(path.parent)
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir():
-        sync_folder(path)
-        return
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _remove(partial: Path) -> None:
-    if partial.is_dir():
-        shutil.rmtree(partial)
-    else:
-        partial.unlink(missing_ok=True)

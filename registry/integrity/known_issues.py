@@ -78,7 +78,9 @@ class _Steps:
 
     def __init__(self, parts: Iterable[int | str]) -> None:
         self.ranges = tuple(
-            HalfOpenRange(part, part + 1) if isinstance(part, int) else HalfOpenRange.parse(part, _LONGEST_RUN)
+            HalfOpenRange(part, part + 1)
+            if isinstance(part, int)
+            else HalfOpenRange.parse(part, _LONGEST_RUN, is_bound=False)
             for part in parts
         )
 

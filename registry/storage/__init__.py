@@ -3,6 +3,7 @@
 local       writes files of this machine so that they are whole or absent, whatever happens meanwhile
 regular     reads files that are nothing else: no folder, no pipe that a reader would wait for
 names       checks of the names that users give to files
+outputs     the rule for what users ask to be written: endings, folders, what exists, whole or absent
 locks       one process at a time, by a lock on a folder
 digests     SHA-256 of bytes and of files, in the form in which the catalog keeps it
 stored_file  files that a catalog names with their digest, and copies of them

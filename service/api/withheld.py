@@ -17,7 +17,7 @@ from seenat.registry.units import SequenceRange, merged_ranges, parse_count
 
 __all__ = ["Policy", "read_policy"]
 
-_LONGEST_ORDER = 2**60
+_LONGEST_ORDER = 10**18 - 1
 
 
 class Policy:
@@ -96,7 +96,7 @@ def _line(file: Path, number: int, words: list[str]) -> tuple[str, SequenceRange
     try:
         order, text = words
         if ":" in text:
-            return order, SequenceRange.parse(text, _LONGEST_ORDER)
+            return order, SequenceRange.parse(text, _LONGEST_ORDER, is_bound=False)
         first = parse_count(text, "sequence")
         return order, SequenceRange(first, first + 1)
     except ValueError:

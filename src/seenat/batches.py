@@ -57,6 +57,8 @@ class BatchAnswer(Answer):
     """Step of the last checkpoint that had not seen it."""
     first_checkpoint_after: int | None = None
     """Step of the first checkpoint that had seen it; None where no later one was saved."""
+    trained_on: bool | None = None
+    """Whether the run got so far; None without a model."""
     learning_rate: float | None = None
     """Of the update that consumed it; None where the run's hyper-parameters do not say it."""
     written: str | None = None
@@ -72,6 +74,7 @@ class BatchAnswer(Answer):
         "model": "model",
         "last_checkpoint_before": "model",
         "first_checkpoint_after": "model",
+        "trained_on": "model",
         "learning_rate": "model",
         "written": "written",
         "tokens": "tokens",
@@ -88,6 +91,7 @@ class BatchAnswer(Answer):
                 "model": model.name,
                 "last_checkpoint_before": model.schedule.last_checkpoint_before_batch(batch.index),
                 "first_checkpoint_after": model.schedule.first_checkpoint_after_batch(batch.index),
+                "trained_on": batch.index < model.schedule.steps,
                 "learning_rate": _learning_rate(model, batch.index),
             }
         return cls(
@@ -119,6 +123,8 @@ class SequenceAnswer(Answer):
     """Step of the first checkpoint that had seen it; None where no later one was saved."""
     last_checkpoint_unseen: int | None = None
     """Step of the last checkpoint that had not seen it."""
+    trained_on: bool | None = None
+    """Whether the run got so far; None without a model."""
     batch: int
     position: int
     """Its place in the batch, from 0."""
@@ -138,6 +144,7 @@ class SequenceAnswer(Answer):
         "model": "model",
         "first_checkpoint_seen": "model",
         "last_checkpoint_unseen": "model",
+        "trained_on": "model",
         "trajectories": "trajectories",
         "tokens": "tokens",
         "texts": "texts",
@@ -159,6 +166,7 @@ class SequenceAnswer(Answer):
                 "model": model.name,
                 "first_checkpoint_seen": schedule.first_checkpoint_seen(sequence),
                 "last_checkpoint_unseen": schedule.last_checkpoint_unseen(sequence),
+                "trained_on": schedule.is_trained_on(sequence),
                 "batch": schedule.batch_of(sequence),
                 "position": schedule.position_of(sequence),
             }

@@ -71,7 +71,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
     ) -> MemorizeAnswer:
         """Measure what each checkpoint has memorized of the sequences it has seen; a call again continues or does nothing.
 
-        steps="all"           checkpoints: "all", or a list of steps
+        steps="all"           checkpoints: "all", a list of steps, or text such as "1,2,64:128,last"
         sequences=None        a range, as `SequenceRange` or "START:STOP"; None for all
         sample=None, seed=0   this many of them, drawn at random with this seed
         unseen=False          also measure sequences that a checkpoint had not seen yet
@@ -92,6 +92,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         runner=None           "local": by processes of this machine; "slurm": by an array of tasks, which is submitted
         workers=None          how many; None for one a GPU of this machine, or one task
         script=None           write Slurm's script to this file and submit nothing
+        force=False           let the script replace a file
 
         `progress` gets an `Advance` again and again; `observer` hears of plans too, and replaces it. Raises `InvalidValue` for
         what cannot be measured, `UnknownCheckpoint`, and `JobFailed` where shards could not be measured or the job was cancelled.
@@ -129,7 +130,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         model: str | Model,
         sequences: Collection[int] | str,
         *,
-        step: int | None = None,
+        step: int | str | None = None,
         protocol: str | None = None,
     ) -> Passages:
         """What a protocol reads of some sequences, an id at a time; with a step, how many ids it reproduced of each.
@@ -142,16 +143,17 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         chosen = self._model(model)
         if isinstance(sequences, str):
             sequences = parse_sequences(sequences, chosen.order.sequences.stop)
-        return passages(self._registry, chosen, sequences, step, protocol)
+        return passages(self._registry, chosen, sequences, self._step(chosen, step), protocol)
 
-    def why(self, model: str | Model, step: int, sequence: int, *, protocol: str | None = None) -> Provenance:
+    def why(self, model: str | Model, step: int | str, sequence: int, *, protocol: str | None = None) -> Provenance:
         """Where the value of a sequence at a checkpoint comes from: job, shard, checkpoint, files of ids, protocol.
 
         Raises `NotMeasured` where there is no such value, with the steps that have one.
         """
         from seenat.memorization.queries.provenance import provenance
 
-        return provenance(self._registry, self._model(model), step, sequence, protocol)
+        chosen = self._model(model)
+        return provenance(self._registry, chosen, chosen.step_number(step), sequence, protocol)
 
     @property
     def which(self) -> Which:

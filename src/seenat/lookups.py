@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seenat.registry.answer import Answers, page_of
-from seenat.registry.errors import UnknownSuite
-from seenat.registry.units import SequenceRange
+from seenat.registry.catalog.names import parse_hub_address
+from seenat.registry.errors import InvalidValue, UnknownSuite
+from seenat.registry.units import BatchRange, SequenceRange
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CatalogSection", "Lookups", "counted"]
 
-# No run is longer: 2**60 tokens are a million times Pythia's.
-_MOST_TOKENS = 2**60
+# No run is longer.
+_MOST_TOKENS = 10**18 - 1
 
 
 def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
@@ -50,6 +51,19 @@ class CatalogSection:
 
     def _model(self, model: str | Model) -> Model:
         return self._registry.model(model) if isinstance(model, str) else model
+
+    def _step(self, model: Model, step: int | str | None) -> int | None:
+        """The updates of a step as it is typed, whether or not a checkpoint was saved there."""
+        return None if step is None else model.step_number(step)
+
+    def _at(self, model: str | Model, step: int | str | None) -> tuple[Model, int | str]:
+        """A model and a step, which may be the revision in the address of a hub's page."""
+        if step is None and isinstance(model, str) and (address := parse_hub_address(model)) is not None:
+            step = address.revision
+        if step is None:
+            name = model if isinstance(model, str) else model.name
+            raise InvalidValue(f"Name a step of {name}: a number of updates, a revision such as step3000, or last.")
+        return self._model(model), step
 
     def _models(self, models: Iterable[str | Model]) -> list[Model]:
         """The models, each once, as they come."""
@@ -113,15 +127,15 @@ class Lookups(CatalogSection):
 
         return citation(self._model(model))
 
-    def learning_rate(self, model: str | Model, step: int | str) -> LearningRate:
+    def learning_rate(self, model: str | Model, step: int | str | None = None) -> LearningRate:
         """The learning rate of the update that turns `step` into the next, saved or not.
 
         Raises `InvalidValue` where the run's hyper-parameters do not say it, and `UnknownCheckpoint` for a step that no update
-        of the run follows.
+        of the run follows. The address of a revision on the hub needs no `step` beside it.
         """
         from seenat.models import learning_rate_at
 
-        return learning_rate_at(self._model(model), step)
+        return learning_rate_at(*self._at(model, step))
 
     def broken(self, *models: str | Model) -> Answers[BrokenCheckpoints]:
         """The checkpoints of these models, or of all, that are wrong, suspect or missing, by status and reason, worst first."""
@@ -188,7 +202,7 @@ class Lookups(CatalogSection):
             size=size,
             order=order,
             below=below,
-            tokens=None if tokens is None else TokenRange.parse(tokens, _MOST_TOKENS),
+            tokens=None if tokens is None else TokenRange.parse(tokens, _MOST_TOKENS, is_bound=False),
             statuses=statuses,
             not_statuses=not_statuses,
         )
@@ -197,15 +211,16 @@ class Lookups(CatalogSection):
         )
         return Answers(CheckpointAnswer.of(*match) for match in found)
 
-    def step(self, model: str | Model, step: int | str) -> StepAnswer:
+    def step(self, model: str | Model, step: int | str | None = None) -> StepAnswer:
         """What the checkpoint at a step had seen, its neighbours, its status with the evidence, and its files.
 
-        `step` counts optimizer updates; a revision such as "step3000" is understood too. The checkpoint at step N has
-        consumed batches 0 to N - 1. Raises `UnknownCheckpoint` with the nearest saved steps.
+        `step` counts optimizer updates; a revision such as "step3000" is understood too, and "last". The checkpoint at step N
+        has consumed batches 0 to N - 1. The address of a revision on the hub, ".../EleutherAI/pythia-70m/tree/step3000", needs
+        no `step` beside it. Raises `UnknownCheckpoint` with the nearest saved steps.
         """
         from seenat.checkpoints import StepAnswer
 
-        chosen = self._model(model)
+        chosen, step = self._at(model, step)
         checkpoint = chosen.checkpoint(step)
         return StepAnswer.of(chosen, checkpoint, *self._registry.details(checkpoint))
 
@@ -218,23 +233,24 @@ class Lookups(CatalogSection):
         decode: bool = False,
         documents: bool = False,
         out: str | Path | None = None,
+        force: bool = False,
     ) -> BatchAnswer:
         """Where a batch of a model or an order lies, and for a model the checkpoints around it.
 
         Batch b, from 0, turns step b into step b + 1. `tokens` reads its ids, `[sequences, tokens_per_sequence]`, `decode` its
-        texts, `documents` the documents that each sequence holds, and `out` writes the ids to a new .npy file. Raises `UnknownBatch` beyond the order, `InvalidValue` for a file of
-        another ending, one that exists, or in a folder that does not, `NoRoom` where the disk is full.
+        texts, `documents` the documents that each sequence holds, and `out` writes the ids to a new .npy file, what it was made from beside it. Raises `UnknownBatch` beyond the
+        order, `InvalidValue` for a file of another ending, in a folder that does not exist, or that exists itself, unless `force`,
+        and `NoRoom` where the disk is full.
         """
         from seenat.batches import BatchAnswer
-        from seenat.registry.storage.names import check_folder, check_new
+        from seenat.registry.exports.files import format_of
 
         order, model = self._registry.order_or_model(name)
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
         if out is not None:
-            check_new(Path(out), (".npy",))
-            check_folder(Path(out))
-            self._write_array(batch, Path(out))
+            format_of(Path(out), None, ("npy",), force=force)
+            self._write_array(batch, Path(out), force=force)
             content["written"] = str(out)
         content |= self._content(order, batch.sequences, tokens=tokens, decode=decode, documents=documents)
         return BatchAnswer.of(batch, model, **content)
@@ -257,11 +273,16 @@ class Lookups(CatalogSection):
             content["recitals"] = self._recitals(order, span, trajectories)
         return place.with_content(trajectories=trajectories, **content)
 
-    def _write_array(self, batch: Batch, file: Path) -> None:
-        from seenat.registry.exports.files import write_array
+    def _write_array(self, batch: Batch, file: Path, *, force: bool) -> None:
+        from seenat.registry.exports.batches import batches_metadata
+        from seenat.registry.exports.files import npy_writer
         from seenat.registry.integrity.batch_digests import read_sequences
 
-        write_array(file, read_sequences(self._registry, batch.order, batch.sequences))
+        ids = read_sequences(self._registry, batch.order, batch.sequences)
+        span = BatchRange(batch.index, batch.index + 1)
+        about = batches_metadata(batch.order, span, batch.sequences, len(batch.sequences))
+        with npy_writer(file, ids.shape, ids.dtype, about, force=force) as append:
+            append(ids)
 
     def _content(
         self, order: Order, sequences: SequenceRange, *, tokens: bool, decode: bool, documents: bool

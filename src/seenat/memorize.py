@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from seenat.registry.answer import Answer, to_json
 from seenat.registry.errors import InvalidValue
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import SequenceRange, parse_count
 
 if TYPE_CHECKING:
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
@@ -97,7 +97,7 @@ class MemorizeOptions(SubmitOptions, total=False):
     """The options of `Catalog.memorize`, for programs that pass them on."""
 
     adaptive: bool
-    coarse: int | Iterable[int | str] | None
+    coarse: int | str | Iterable[int | str] | None
     audit: int | None
     device: str | None
     keep_checkpoints: int | None
@@ -105,6 +105,7 @@ class MemorizeOptions(SubmitOptions, total=False):
     runner: str | None
     workers: int | None
     script: str | Path | None
+    force: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ class MemorizeRequest:
     eos: str | None = None
     dtype: str = "float32"
     adaptive: bool = False
-    coarse: int | Iterable[int | str] | None = None
+    coarse: int | str | Iterable[int | str] | None = None
     audit: int | None = None
     allow_suspect: bool = False
     device: str | None = None
@@ -134,6 +135,7 @@ class MemorizeRequest:
     runner: str | None = None
     workers: int | None = None
     script: str | Path | None = None
+    force: bool = False
 
     @property
     def is_only_planned(self) -> bool:
@@ -146,7 +148,11 @@ class MemorizeRequest:
         from seenat.memorization.jobs.runners.choose import ClusterRequest
 
         return ClusterRequest(
-            workers=self.workers, device=self.device, keep_checkpoints=self.keep_checkpoints, script=self.script
+            workers=self.workers,
+            device=self.device,
+            keep_checkpoints=self.keep_checkpoints,
+            script=self.script,
+            force=self.force,
         )
 
     def protocols(self, model: Model) -> tuple[Protocol, ...]:
@@ -338,20 +344,27 @@ def _steps(model: Model, request: MemorizeRequest, observer: MemorizeObserver) -
     """The steps that are named, ascending; `all` are those whose checkpoints can be trusted."""
     from seenat.memorization.jobs.plan_checks import runnable_steps
 
-    if not isinstance(request.steps, str):
-        return tuple(sorted({model.checkpoint(step).step for step in request.steps}))
-    if request.steps != "all":
-        raise InvalidValue(f"steps is 'all' or a list of steps, not {request.steps!r}.")
+    if not isinstance(request.steps, str) or request.steps.strip().lower() != "all":
+        return _named_steps(model, request.steps)
     steps, left_out = runnable_steps(model, allow_suspect=request.allow_suspect)
     if left_out:
         observer.left_out(left_out)
     return steps
 
 
-def _coarse(model: Model, coarse: int | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
+def _named_steps(model: Model, steps: str | Iterable[int | str]) -> tuple[int, ...]:
+    """Saved steps as they are typed, `1,2,64:128,last`, or one by one; ascending."""
+    named = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
+    return tuple(sorted({model.checkpoint(step).step for step in named}))
+
+
+def _coarse(model: Model, coarse: int | str | Iterable[int | str] | None) -> int | tuple[int, ...] | None:
+    """A number of checkpoints, or their steps: as text these have a comma or a colon between them."""
     if coarse is None or isinstance(coarse, int):
         return coarse
-    return tuple(sorted({model.checkpoint(step).step for step in coarse}))
+    if isinstance(coarse, str) and not {",", ":"} & set(coarse):
+        return parse_count(coarse, "number of checkpoints")
+    return _named_steps(model, coarse)
 
 
 def _lengths(lengths: int | Iterable[int]) -> tuple[int, ...]:

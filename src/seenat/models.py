@@ -22,7 +22,6 @@ from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 from seenat.registry.learning_rate import learning_rate
 from seenat.registry.schedule import Schedule
-from seenat.registry.units import parse_step
 
 if TYPE_CHECKING:
     from seenat.registry.suites.cards import Card
@@ -285,7 +284,7 @@ def _entry(kind: str, key: str, fields: Mapping[str, str | None]) -> str:
 def learning_rate_at(model: Model, step: int | str) -> LearningRate:
     """The learning rate of the update that turns a step into the next; raises as `Catalog.learning_rate` does."""
     schedule, stated = model.schedule, model.hyperparameters
-    number = _step(model, step)
+    number = model.step_number(step)
     if schedule.next_batch(number) is None:
         raise UnknownCheckpoint(
             f"No update of {model.name} follows step {number}, the end of its run; ask for step {number - 1} or before.",
@@ -307,9 +306,3 @@ def learning_rate_at(model: Model, step: int | str) -> LearningRate:
         warmup_steps=int(stated["warmup_steps"]),
         decay_steps=int(decay) if decay is not None else schedule.steps - int(stated["warmup_steps"]),
     )
-
-
-def _step(model: Model, step: int | str) -> int:
-    """A number of updates; a revision such as `step3000` counts labels, as everywhere."""
-    number = parse_step(step)
-    return number if str(step).strip().isdecimal() else number // model.schedule.labels_per_step

@@ -95,7 +95,8 @@ class Suites(Lookups):
         from seenat.registry.integrity.verify import local_folder, verify_checkpoint
 
         run = self._model(model)
-        named = [run.checkpoint(step) for step in steps]
+        typed = [one for step in steps for one in (run.schedule.parse_saved(step) if isinstance(step, str) else [step])]
+        named = [run.checkpoint(step) for step in typed]
         chosen = named or [saved for saved in run.checkpoints if local_folder(run, saved) is not None]
         if not chosen:
             raise UnknownCheckpoint(

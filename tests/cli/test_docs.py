@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/attribution.md",
+    "docs/command-line.md",
     "docs/memorization.md",
     "docs/exports.md",
     "docs/influence.md",
@@ -32,7 +33,13 @@ TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "d
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-ELSEWHERE = ("seenat serve", "seenat sync", "seenat memorize pythia-70m", "seenat export-batches pile")
+ELSEWHERE = (
+    "seenat serve",
+    "seenat sync",
+    "seenat memorize pythia-70m",
+    "seenat export-batches pile",
+    "seenat completion install",
+)
 """Lines that do not end, or need the hub; the tests of their rooms run them, against one of their own."""
 
 FEWER = ("--sequences", "0:512")

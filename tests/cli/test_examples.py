@@ -18,7 +18,7 @@ from seenat.cli.main import seenat
 
 WIDTH = 80
 
-TESTED_ELSEWHERE = {"audit", "compare", "evals", "import", "serve", "sync"}
+TESTED_ELSEWHERE = {"audit", "compare", "completion", "evals", "import", "serve", "sync"}
 """Commands whose examples need the hub or a clone of published results, or do not end; the tests of their rooms run them."""
 
 

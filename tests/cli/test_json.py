@@ -159,9 +159,10 @@ def test_doctor(call: Call, home: Path) -> None:
     assert {"name", "version", "for"} == set(found["packages"][0])
 
 
-def test_doctor_tells_a_problem_and_does_not_fail_by_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_a_problem(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEENAT_DATABASE_URL", "mysql://host/name")
-    assert len(answer(call, "doctor")["problems"]) == 1
+    called = call("doctor", "--json")
+    assert (called.code, len(json.loads(called.out)["problems"])) == (1, 1)
 
 
 def test_demo_of_a_measured_suite(call: Call, home: Path) -> None:

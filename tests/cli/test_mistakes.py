@@ -26,6 +26,8 @@ MISTAKES = [
     ("memorize pocket-2m --sequences 0:99999", USAGE, ["0:99999", "at most 3584"]),
     ("memorize pocket-2m --steps 1,foo", USAGE, ["'foo' is not a step", "step3000"]),
     ("memorize pocket-2m --steps ,", USAGE, ["'' is not a step"]),
+    ("memorize pocket-2m --steps 1,000", USAGE, ["is a list", "1_000"]),
+    ("memorize pocket-2m --steps 9:12", NOT_FOUND, ["9:12", "the nearest are 8 and 16"]),
     ("memorize pocket-2m --steps 0", USAGE, ["Nothing is asked for", "--unseen"]),
     ("memorize pocket-2m --steps 1 --sample 1", USAGE, ["the sample of 1", "--unseen"]),
     ("memorize pocket-2m --sample 99999", USAGE, ["A sample of 99999", "1 to 3584"]),
@@ -47,14 +49,11 @@ MISTAKES = [
     ("sequence pocket-2m first", USAGE, ["'first' is not a sequence", "seenat sequence --help"]),
     ("batch pocket-2m -1", USAGE, ["-1 is no option and no index", "from 0"]),
     ("batch pocket-2m", USAGE, ["Missing argument 'BATCH'", "seenat batch --help"]),
-    ("batch pocket-2m 0 --out .", USAGE, ["--out", "is a directory"]),
+    ("batch pocket-2m 0 --out .", USAGE, ["--out", "does not end in .npy"]),
     ("batch pocket-2m 0 --out x.csv", USAGE, ["x.csv", "does not end in .npy"]),
     ("batch pocket-2m 0 --out x", USAGE, ["x does not end in .npy"]),
-    ("batch pocket-2m 0 --out -", USAGE, ["standard output", "the name of a new file"]),
     ("batch pocket-2m 0 --out new/x.npy", USAGE, ["new does not exist", "make this folder first"]),
     ("batch pocket-2m 0 --out \udcff.npy", USAGE, [r"\xff.npy", "not UTF-8", "rename"]),
-    ("export-batches pocket-2m --batches 0:1 --out -", USAGE, ["standard output", "the name of a new file"]),
-    ("export pocket-230k --out -", USAGE, ["standard output", "the name of a new file"]),
     ("onset pocket-230k --plot \udcff.svg", USAGE, [r"\xff.svg", "not UTF-8", "rename"]),
     ("register \udcff.toml", USAGE, [r"\xff.toml", "not UTF-8", "rename"]),
     ("find", USAGE, ["one of a text, --ids and --file", "seenat find --help"]),
@@ -83,6 +82,12 @@ MISTAKES = [
     ("memorise pocket-2m", USAGE, ["'memorise'", "'memorize'"]),
     # not there
     ("model pocket-3m", NOT_FOUND, ["'pocket-3m'", "pocket-2m"]),
+    ("model pocket-order", NOT_FOUND, ["is an order, not a model", "seenat models --order pocket-order"]),
+    ("order pocket-2m", NOT_FOUND, ["is a model, not an order", "seenat model pocket-2m"]),
+    ("model https://huggingface.co/EleutherAI/pythia-3b", NOT_FOUND, ["EleutherAI/pythia-3b", "did you mean"]),
+    ("checkpoints pocket-2m --status wrong", NOT_FOUND, ["No checkpoint has all of this"]),
+    ("checkpoints pocket-2m --tokens 10B:1k", USAGE, ["10B:1k is not a range; START must be below STOP."]),
+    ("sequence pocket-2m 99999999999999999999", USAGE, ["larger than any sequence"]),
     ("model zzz", NOT_FOUND, ["'zzz'", "seenat models"]),
     ("batch zzz 0", NOT_FOUND, ["no model or order 'zzz'"]),
     ("models --family pithia", NOT_FOUND, ["No model has family pithia", "1.4b", "Did you mean family pythia?"]),
@@ -95,7 +100,7 @@ MISTAKES = [
     ("step pythia-70m 1500", NOT_FOUND, ["step 1500", "1000 and 2000"]),
     ("memorize pocket-2m --steps 1,3", NOT_FOUND, ["step 3", "2 and 4"]),
     ("batch pocket-order 448", NOT_FOUND, ["batch 448", "0 to 447"]),
-    ("batch pythia-70m 143000", NOT_FOUND, ["batch 143000", "0 to 142999"]),
+    ("batch pythia-70m 143000", NOT_FOUND, ["was not trained on a batch 143000", "0 to 142999"]),
     ("sequence pocket-order 3584", NOT_FOUND, ["sequence 3584", "0 to 3583"]),
     ("sequence pythia-70m 146432000", NOT_FOUND, ["146432000", "0 to 146431999"]),
     ("batch pythia-70m-seed1 0", NOT_FOUND, ["pythia-70m-seed1", "not published"]),
@@ -160,7 +165,7 @@ def test_a_batch_is_written_to_a_new_file_only(call: Call, tmp_path: Path) -> No
     assert (tmp_path / "mine.npy").read_text() == "mine"
     assert call("batch", "pocket-2m", "0", "--out", "batch.npy").code == 0
     assert np.load(tmp_path / "batch.npy").shape[0] == 8
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.npy", "mine.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.npy", "batch.npy.json", "mine.npy"]
 
 
 @pytest.mark.parametrize(

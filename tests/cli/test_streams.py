@@ -151,7 +151,7 @@ def test_a_home_of_a_user_who_has_none(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("Error: SEENAT_HOME begins with ~nobody-of-this-name, and no home folder")
     doctor = run_process(tmp_path, ["doctor", "--json"], more={"SEENAT_HOME": "~nobody-of-this-name/x"})
-    assert doctor.returncode == 0
+    assert doctor.returncode == 1
     assert len(json.loads(doctor.stdout)["problems"]) == 1
 
 

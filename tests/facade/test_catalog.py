@@ -49,7 +49,7 @@ def test_observers_hear_of_plans_and_progress(pocket: seenat.Catalog) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": "some"}, "steps is 'all' or a list of steps"),
+        ({"steps": "some"}, "'some' is not a step"),
         ({"coarse": 3}, "need an adaptive job"),
         ({"adaptive": True, "prompt": [8, 16]}, "one prompt length"),
         ({"sequences": "5"}, "is not a range"),

@@ -23,7 +23,13 @@ SOURCE = Path(seenat.__file__)
 
 
 def test_every_command_has_a_method() -> None:
-    assert set(commands(command_line)) == METHODS.keys() | {"demo", "doctor", "serve"}
+    assert set(commands(command_line)) == METHODS.keys() | {
+        "completion install",
+        "completion show",
+        "demo",
+        "doctor",
+        "serve",
+    }
 
 
 def test_every_name_exists() -> None:

@@ -40,7 +40,7 @@ WHERE location LIKE 'hf://%'
 """
 """The batches of Pythia's two orders: 286,000 rows that follow from their place, and would be two thirds of the archive."""
 
-SINCE = {"card", "other_protocols", "recitals"}
+SINCE = {"card", "other_protocols", "recitals", "trained_on"}
 SINCE_OF = {
     "batch": {"learning_rate"},
     "model": {"id", "learning_rates"},

@@ -76,7 +76,7 @@ def test_parses_its_own_form(stop, data):
     assert BatchRange.parse(":", stop) == BatchRange(0, stop)
 
 
-@pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3", "-1:5", "1-5", "0 : 5", "1:1e3"])
+@pytest.mark.parametrize("text", ["", "5", "a:b", "1:2:3", "-1:5", "1-5", "1:1e3"])
 def test_refuses_text_that_is_no_range(text):
     with pytest.raises(InvalidValue, match="is not a range; write START:STOP, for example 0:1024"):
         SequenceRange.parse(text, 146_432_000)
@@ -96,7 +96,7 @@ def test_reads_steps_in_every_form(step):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "step", "step-1", -1, "1.5", 3.0, "Step3", "step 3", "main", "1,000", True, "9" * 19]
+    "text", ["", "step", "step-1", -1, "1.5", 3.0, "stepp3", "main", "1,00", True, "9" * 19, "1" * 10**6]
 )
 def test_refuses_what_is_no_step(text):
     with pytest.raises(InvalidValue, match="is not a step; write a number of optimizer updates"):
@@ -123,7 +123,5 @@ def test_refuses_a_count_below_the_least():
 
 def test_refuses_a_count_that_is_too_large():
     assert parse_count("9" * 18, "batch") == 10**18 - 1
-    with pytest.raises(
-        InvalidValue, match=f"'{'9' * 19}' is too large for a batch; write a whole number of at most 18"
-    ):
+    with pytest.raises(InvalidValue, match=f"'{'9' * 19}' is larger than any batch; write a smaller number"):
         parse_count("9" * 19, "batch")

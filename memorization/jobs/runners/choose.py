@@ -10,11 +10,12 @@ from seenat.memorization.jobs.runners.slurm import SlurmOptions, submit_script, 
 from seenat.memorization.jobs.status import Job
 from seenat.registry import settings
 from seenat.registry.errors import InvalidValue
-from seenat.registry.storage.names import check_folder, check_new
+from seenat.registry.storage.outputs import check_output
 
-__all__ = ["ClusterRequest", "check_runner", "hand_to_slurm"]
+__all__ = ["SCRIPT_ENDINGS", "ClusterRequest", "check_runner", "hand_to_slurm"]
 
 _RUNNERS = ("local", "slurm")
+SCRIPT_ENDINGS = (".sbatch", ".slurm", ".sh")
 
 
 def check_runner(runner: str | None, workers: int | None, script: str | Path | None) -> None:
@@ -36,6 +37,8 @@ class ClusterRequest:
     keep_checkpoints: int | None
     script: str | Path | None
     """Where the script is to lie that is only written; None for one that is submitted."""
+    force: bool = False
+    """Whether it may replace a file."""
 
 
 def hand_to_slurm(jobs: tuple[Job, ...], request: ClusterRequest, scripted: Callable[[Path, str | None], None]) -> None:
@@ -48,10 +51,9 @@ def hand_to_slurm(jobs: tuple[Job, ...], request: ClusterRequest, scripted: Call
     if not ids:
         return
     path = Path(request.script or f"seenat-{'-'.join(map(str, ids))}.sbatch")
-    check_new(path)
-    check_folder(path)
+    check_output(path, SCRIPT_ENDINGS, force=request.force)
     options = SlurmOptions(
         workers=request.workers or 1, device=request.device, keep_checkpoints=request.keep_checkpoints
     )
-    write_script(path, ids, options, settings.environment_for(None))
+    write_script(path, ids, options, settings.environment_for(None), force=request.force)
     scripted(path, None if request.script is not None else submit_script(path))

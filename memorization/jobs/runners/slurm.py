@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seenat.registry.errors import InvalidValue, JobFailed
-from seenat.registry.storage.local import write_atomic
+from seenat.registry.storage.outputs import write_output
 
 __all__ = ["SlurmOptions", "submit_script", "write_script"]
 
@@ -45,13 +45,20 @@ class SlurmOptions:
             raise InvalidValue(f"{self.workers} workers are not between 1 and {_MOST_TASKS:,}; choose another number.")
 
 
-def write_script(path: Path, job_ids: Sequence[int], options: SlurmOptions, environment: Mapping[str, str]) -> None:
+def write_script(
+    path: Path,
+    job_ids: Sequence[int],
+    options: SlurmOptions,
+    environment: Mapping[str, str],
+    *,
+    force: bool = False,
+) -> None:
     """Write the script of an array that works at some jobs.
 
     `environment` is where SEENAT_DATABASE_URL and the like are read; a URL with a password does not stand in the script, which
     then takes it from the environment in which it is submitted.
     """
-    write_atomic(path, "\n".join(_lines(job_ids, options, environment)).encode() + b"\n")
+    write_output(path, "\n".join(_lines(job_ids, options, environment)).encode() + b"\n", force=force)
 
 
 def submit_script(path: Path) -> str:

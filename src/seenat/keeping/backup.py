@@ -8,9 +8,8 @@ in a row is damaged in the catalog itself, and left out by name.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
@@ -24,7 +23,7 @@ from seenat.registry.database.rows import now
 from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.local import PARTIAL
-from seenat.registry.storage.names import check_folder, check_new
+from seenat.registry.storage.outputs import check_output, whole_or_absent
 from seenat.registry.storage.stored_file import StoredFile, copy_stored
 
 if TYPE_CHECKING:
@@ -52,14 +51,16 @@ class Backup(TableAnswer):
     table_field: ClassVar[str] = "damaged"
 
 
-def back_up(catalog: RegistryCatalog, folder: Path, *, indexes: bool, progress: Progress) -> Backup:
+def back_up(
+    catalog: RegistryCatalog, folder: Path, *, indexes: bool, force: bool = False, progress: Progress
+) -> Backup:
     """Copy a catalog into a new folder; `progress` gets (what, done, all). Without `indexes`, these are left out.
 
-    Raises `InvalidValue` for a folder that exists, and `NoRoom` where the disk is full; then nothing is left.
+    Raises `InvalidValue` for a folder that exists, unless it is a back-up and `force`, and `NoRoom` where the disk is full; then nothing is left.
     """
-    check_new(folder)
-    check_folder(folder)
-    with _building(folder) as building:
+    check_output(folder, force=force)
+    with whole_or_absent(folder, force=force) as building:
+        building.mkdir()
         copying = _Copying(catalog.database, building, indexes, progress)
         damaged = copying.run()
         _describe_arrays(building, catalog.database)
@@ -68,18 +69,7 @@ def back_up(catalog: RegistryCatalog, folder: Path, *, indexes: bool, progress: 
         sizes = [(building / name).stat().st_size for name in digests]
         facts = {"seenat": version("seenat"), "schema": HEAD, "made_at": now(), "catalog": str(catalog.database)}
         describe_backup(building, {**facts, "files": len(sizes), "bytes": sum(sizes), "damaged": damaged})
-        building.rename(folder)
     return Backup(folder=str(folder), files=len(copying.digests), bytes=sum(sizes), damaged=damaged)
-
-
-@contextmanager
-def _building(folder: Path) -> Iterator[Path]:
-    """A folder beside the final one, deleted unless it was renamed to it."""
-    building = Path(tempfile.mkdtemp(PARTIAL, f"{folder.name}.", folder.absolute().parent))
-    try:
-        yield building
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 class _Copying:

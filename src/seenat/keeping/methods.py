@@ -21,16 +21,23 @@ NamedProgress = Callable[[str, int, int], None]
 class Keeping(CatalogSection):
     """Keeping a catalog and what lies beside it."""
 
-    def back_up(self, folder: str | Path, *, indexes: bool = True, progress: NamedProgress | None = None) -> Backup:
+    def back_up(
+        self,
+        folder: str | Path,
+        *,
+        indexes: bool = True,
+        force: bool = False,
+        progress: NamedProgress | None = None,
+    ) -> Backup:
         """Copy the catalog with its results and indexes into a new folder, while others work with it; see `seenat.restore`.
 
         A back-up is a catalog: `seenat.open(folder / "catalog.sqlite")` opens it. Without `indexes`, these are left out, and can be
         built again. Checkpoints and token files are not copied. `progress` gets (what, done, all). Raises `InvalidValue` for
-        a folder that exists, and `NoRoom`; then nothing is left.
+        a folder that exists, unless it is a back-up and `force`, and `NoRoom`; then nothing is left.
         """
         from seenat.keeping.backup import back_up
 
-        return back_up(self._registry, Path(folder), indexes=indexes, progress=progress or _silent)
+        return back_up(self._registry, Path(folder), indexes=indexes, force=force, progress=progress or _silent)
 
     def verify_stored(self, *, repair: bool = False, progress: NamedProgress | None = None) -> CatalogVerification:
         """Read every file of results and indexes, and derive onsets and counts again; with `repair`, mend what can be.

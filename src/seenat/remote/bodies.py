@@ -96,7 +96,9 @@ def _fault_of_text(schema: Mapping[str, Any], value: str) -> str | None:
 
 def _fault_of_number(schema: Mapping[str, Any], value: int) -> str | None:
     least, most = schema.get("minimum", 0), schema.get("maximum", _MOST)
-    return None if least <= value <= most else f"is not from {least} to {most:,}"
+    if least <= value <= most:
+        return None
+    return f"is too large: {value}" if value > most >= _MOST else f"is not from {least} to {most:,}"
 
 
 def _fault_of_list(schema: Mapping[str, Any], value: list[Any]) -> str | None:
@@ -141,22 +143,22 @@ _LENGTH = {"type": "integer", "minimum": 1, "maximum": 2048}
 _STEP = {
     "anyOf": [
         {"type": "integer", "minimum": 0, "maximum": _MOST},
-        {"type": "string", "pattern": "^(step)?[0-9]{1,18}$"},
+        {"type": "string", "minLength": 1, "maxLength": 100},
     ]
 }
 
 SUBMISSION: Mapping[str, Field] = {
     "model": _text("A model by its name, an alias or its hub repository.", 300),
     "steps": Field(
-        about="Checkpoints to measure: all, or a list of steps.",
+        about="Checkpoints to measure: all, a list of steps, or text such as 1,2,64:128,last.",
         schema={
             "anyOf": [
-                {"type": "string", "enum": ["all"]},
+                {"type": "string", "minLength": 1, "maxLength": 20000},
                 {"type": "array", "items": _STEP, "minItems": 1, "maxItems": 4096},
             ]
         },
     ),
-    "sequences": _text("Only this half-open range, START:STOP.", 40, pattern="^[0-9]{0,18}:[0-9]{0,18}$"),
+    "sequences": _text("Only this half-open range, START:STOP.", 80, pattern="^[^:]*:[^:]*$"),
     "sample": _number("Only this many sequences, drawn at random.", 1),
     "seed": _number("Seed of the draw.", 0, 2**63 - 1),
     "unseen": _flag("Also measure sequences that a checkpoint had not seen yet."),

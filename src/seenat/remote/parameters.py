@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seenat.registry.errors import InvalidValue
+from seenat.registry.schedule import LAST
 from seenat.registry.units import parse_count, parse_step
 
 __all__ = ["PARAMETERS", "Parameter", "write_value"]
@@ -20,6 +21,8 @@ _LONGEST_TEXT = 20_000
 _MOST_IDS = 4096
 _MOST_ROWS = 10_000
 _MOST_DIGITS = 18
+# A number as people write it: 3000, 3,000, 10k, 1.5M.
+_TYPED = r"[0-9][0-9_, .]{0,24}[kmbtKMBT]?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,19 @@ def _choice(name: str, about: str, *values: str, many: bool = False) -> Paramete
 
 
 def _range(name: str, about: str) -> Parameter:
-    return _text(name, about, 40, pattern=r"^\s*[0-9]{0,18}:[0-9]{0,18}\s*$")
+    return _text(name, about, 80, pattern=rf"^\s*({_TYPED})?:({_TYPED})?\s*$")
+
+
+def _step_of(name: str, about: str) -> Parameter:
+    """A step as it is typed; the model that it is of reads it."""
+
+    def read(text: str) -> int | str:
+        if text.strip().lower() not in LAST:
+            parse_step(text)
+        return int(text) if text.isdecimal() else text
+
+    schema = {"type": "string", "pattern": rf"^([Ss][Tt][Ee][Pp])?{_TYPED}$|^last$|^main$", "maxLength": 60}
+    return Parameter(name=name, about=about, read=read, schema=schema)
 
 
 def _place(text: str) -> int | tuple[int, ...]:
@@ -117,12 +132,6 @@ def _ids(text: str) -> list[int]:
     return ids
 
 
-def _step(text: str) -> int | str:
-    """A step as a number; a revision stays one, whose number may be another."""
-    parse_step(text)
-    return int(text) if text.isdecimal() else text
-
-
 _STATUSES = ("ok", "suspect", "wrong", "missing", "unknown")
 _ALL = (
     # Names.
@@ -142,18 +151,13 @@ _ALL = (
     _text("metric", "A metric."),
     _text("quantity", "Which measured quantity."),
     # Indices.
-    Parameter(
-        name="step",
-        about="A step, or a revision such as step3000.",
-        read=_step,
-        schema={"type": "string", "pattern": r"^(step)?[0-9]{1,18}$"},
-    ),
+    _step_of("step", "A step, a revision such as step3000, or last."),
     _number("batch", "A batch, from 0."),
     _number("sequence", "A sequence, from 0."),
     _number("job", "A job's number.", 1),
-    _number("by", "A step: what was memorized by then."),
-    _number("since", "A step: what was memorized then."),
-    _number("until", "The last step that counts."),
+    _step_of("by", "A step: what was memorized by then."),
+    _step_of("since", "A step: what was memorized then."),
+    _step_of("until", "The last step that counts."),
     _number("shots", "Examples before the question."),
     _number("within", "Steps since a sequence was seen."),
     _number("below", "Non-embedding parameters, at most."),
@@ -162,7 +166,7 @@ _ALL = (
         "sequences",
         "Sequences, as START:STOP or separated by commas.",
         12_000,
-        pattern=r"^([0-9]{0,18}:[0-9]{0,18}|[0-9]{1,18}(,[0-9]{1,18})*)$",
+        pattern=rf"^(({_TYPED})?:({_TYPED})?|{_TYPED}(,{_TYPED})*)$",
     ),
     _range("window", "Positions of a sequence, as START:STOP."),
     # Texts.
@@ -206,7 +210,7 @@ _ALL = (
 )
 # Some names mean several things.
 _SEEN = _range("tokens", "Tokens seen, as START:STOP.")
-_MEASURED = _number("step", "A measured step.")
+_MEASURED = _step_of("step", "A measured step, or last.")
 _PAGE_BEFORE = "with which the page before ended; the Link header holds the whole address."
 _BEHIND = {
     "after_name": _text("after", f"The name {_PAGE_BEFORE}"),

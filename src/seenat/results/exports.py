@@ -25,6 +25,7 @@ class ExportOptions(TypedDict, total=False):
     """What `Catalog.export` writes, as its help explains it."""
 
     format: str | None
+    force: bool
     protocol: str | None
     all_protocols: bool
     columns: Collection[str]
@@ -42,9 +43,10 @@ class Exports(CatalogSection):
         progress: Progress | None = None,
         **options: Unpack[ExportOptions],
     ) -> Exported:
-        """Write every measured value of a model, or of several, to a .parquet or .csv file or a `datasets` folder, a row each.
+        """Write every measured value of a model, or of several, to a .parquet, .csv or .jsonl file or a `datasets` folder, a row each.
 
-        format=None          "parquet", "csv" or "dataset"; None for what the name says
+        format=None          "parquet", "csv", "jsonl" or "dataset", where the name has no ending; else the name says it
+        force=False          replace what exists
         protocol=None        the beginning of a protocol's id
         all_protocols=False  by all protocols that the models were measured by
         columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
@@ -62,16 +64,17 @@ class Exports(CatalogSection):
         batches: BatchRange | str | None = None,
         steps: BatchRange | str | None = None,
         format: str | None = None,
+        force: bool = False,
         columns: str = "plain",
         progress: Progress | None = None,
     ) -> Exported:
-        """Write the ids of consecutive batches of a model or an order to a .npy or .parquet file, or a `datasets` folder.
+        """Write the ids of consecutive batches of a model or an order to a .npy, .parquet, .csv or .jsonl file, or a `datasets` folder.
 
         Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
-        "published", the names of the published copy of Pythia's order. `progress` gets (sequences done, all).
+        "published", the names of the published copy of Pythia's order. `force` replaces what exists. `progress` gets (sequences done, all).
         """
         order, model = self._registry.order_or_model(name)
-        return _export_batches(order, model, Path(path), batches, steps, format, columns, progress)
+        return _export_batches(order, model, Path(path), batches, steps, (format, force), columns, progress)
 
 
 def _export_results(
@@ -95,6 +98,7 @@ def _export_results(
         models,
         path,
         format_=options.get("format"),
+        force=options.get("force", False),
         protocol=options.get("protocol"),
         all_protocols=options.get("all_protocols", False),
         columns=options.get("columns", ()),
@@ -109,7 +113,7 @@ def _export_batches(
     path: Path,
     batches: BatchRange | str | None,
     steps: BatchRange | str | None,
-    format_: str | None,
+    written: tuple[str | None, bool],
     columns: str,
     progress: Progress | None,
 ) -> Exported:
@@ -120,7 +124,9 @@ def _export_batches(
     if chosen is None or (batches is not None and steps is not None):
         raise InvalidValue("Give either the batches or the steps to export, as START:STOP.")
     if isinstance(chosen, str):
-        chosen = BatchRange.parse(chosen, model.schedule.steps if model else order.batches.stop)
+        stop = model.schedule.steps if model else order.batches.stop
+        chosen = model.schedule.parse_steps(chosen) if model and batches is None else BatchRange.parse(chosen, stop)
+        chosen = BatchRange(chosen.start, min(chosen.stop, stop))
     if model is not None:
         model.check_unaltered(chosen.stop - 1)
     size = model.schedule.sequences_per_batch if model else order.sequences_per_batch
@@ -128,7 +134,8 @@ def _export_batches(
         order,
         chosen,
         path,
-        format_=format_,
+        format_=written[0],
+        force=written[1],
         sequences_per_batch=size,
         columns=columns,
         progress=counted(progress, min(len(chosen) * size, order.geometry.sequences)),

@@ -42,7 +42,7 @@ class Studies(CatalogSection):
         return self.onsets(*models, protocol=protocol)
 
     def exposures(
-        self, *models: str | Model, until: int | None = None, measured: bool = False, protocol: str | None = None
+        self, *models: str | Model, until: int | str | None = None, measured: bool = False, protocol: str | None = None
     ) -> Answers[ExposureOnsets]:
         """How often contents had been seen when they were memorized first, up to step `until`.
 
@@ -51,13 +51,14 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.exposures import exposure_onsets
 
         chosen = [self._model(model) for model in models]
-        return Answers(exposure_onsets(self._registry, chosen, protocol, until, measured=measured))
+        last = self._step(chosen[0], until) if chosen else None
+        return Answers(exposure_onsets(self._registry, chosen, protocol, last, measured=measured))
 
     def batches(
         self,
         model: str | Model,
         *,
-        step: int | None = None,
+        step: int | str | None = None,
         slice_sequences: int | None = None,
         protocol: str | None = None,
     ) -> BatchDispersion:
@@ -67,14 +68,15 @@ class Studies(CatalogSection):
         """
         from seenat.memorization.studies.dispersion import batch_dispersion
 
-        return batch_dispersion(self._registry, self._model(model), step, slice_sequences, protocol)
+        chosen = self._model(model)
+        return batch_dispersion(self._registry, chosen, self._step(chosen, step), slice_sequences, protocol)
 
     def predict(
         self,
         model: str | Model,
         others: Iterable[str | Model] | None = None,
         *,
-        step: int | None = None,
+        step: int | str | None = None,
         protocol: str | None = None,
     ) -> Predictions:
         """How well earlier checkpoints and smaller models predict what a model memorizes.
@@ -84,7 +86,8 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.prediction import predictions
 
         predictors = [self._model(other) for other in others or ()] or None
-        return predictions(self._registry, self._model(model), predictors, step, protocol)
+        chosen = self._model(model)
+        return predictions(self._registry, chosen, predictors, self._step(chosen, step), protocol)
 
     def sets(
         self,

@@ -38,7 +38,7 @@ class Which(CatalogSection):
     def first(
         self,
         model: str | Model,
-        by: int,
+        by: int | str,
         *,
         limit: int = 20,
         after: tuple[int, int] | None = None,
@@ -51,7 +51,9 @@ class Which(CatalogSection):
         from seenat.memorization.queries.memorized import first_memorized
 
         chosen = self._model(model)
-        return first_memorized(self._registry, chosen, by, protocol=protocol, limit=limit, after=after)
+        return first_memorized(
+            self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after
+        )
 
     def earlier(
         self,
@@ -75,8 +77,8 @@ class Which(CatalogSection):
     def kept(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         limit: int = 20,
         after: int | None = None,
@@ -90,7 +92,8 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return kept(self._registry, chosen, since, until, protocol=protocol, limit=limit, after=start)
+        steps = chosen.step_number(since), self._step(chosen, until)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=limit, after=start)
 
     def relearned(
         self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
@@ -105,8 +108,8 @@ class Which(CatalogSection):
     def changed(
         self,
         model: str | Model,
-        since: int,
-        until: int | None = None,
+        since: int | str,
+        until: int | str | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
@@ -126,8 +129,8 @@ class Which(CatalogSection):
         return changed(
             self._registry,
             first,
-            since,
-            until,
+            first.step_number(since),
+            self._step(second or first, until),
             other=second,
             change=change,
             protocol=protocol,
@@ -136,13 +139,18 @@ class Which(CatalogSection):
         )
 
     def batches(
-        self, model: str | Model, step: int, batches: BatchRange | str | None = None, *, protocol: str | None = None
+        self,
+        model: str | Model,
+        step: int | str,
+        batches: BatchRange | str | None = None,
+        *,
+        protocol: str | None = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
 
         chosen = self._model(model)
-        return memorized_by_batch(self._registry, chosen, step, _batches(chosen, batches), protocol)
+        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol)
 
     # -- all rows, as columns
 

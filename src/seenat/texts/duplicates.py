@@ -38,12 +38,13 @@ class DuplicateLookups(CatalogSection):
         window: HalfOpenRange | str | None = None,
         limit: int = 20,
         out: str | Path | None = None,
+        force: bool = False,
         progress: Progress | None = None,
     ) -> Duplicates:
         """Which sequences of an order, or of the order of a model, hold the same ids, and how often.
 
         `window`, "0:64", compares these positions only. All batches are read, or those of a range, and `limit` contents are
-        listed; `out`, a .parquet file or a new folder, gets every sequence of a repeated content. Equal ids are found by
+        listed; `out`, a table file or a new folder, gets every sequence of a repeated content. Equal ids are found by
         128-bit digests, in a temporary folder of 24 bytes a sequence.
         """
         from seenat.attribution.duplicates.contents import DUPLICATE_COLUMNS, duplicates
@@ -52,7 +53,7 @@ class DuplicateLookups(CatalogSection):
         if isinstance(window, str):
             window = HalfOpenRange.parse(window, compared.source.geometry.tokens_per_sequence)
         about = {"order": compared.name, "sequences": compared.sequences.to_json()}
-        with _written(out, DUPLICATE_COLUMNS, about) as write:
+        with _written(out, DUPLICATE_COLUMNS, about, force=force) as write:
             done = counted(progress, len(compared.sequences))
             return duplicates(compared, window, limit=limit, write=write, progress=done)
 
@@ -65,6 +66,7 @@ class DuplicateLookups(CatalogSection):
         most_places: int | None = None,
         limit: int = 20,
         out: str | Path | None = None,
+        force: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> Repeats:
         """The maximal repeats of at least `minimum` ids, at any offset, by one pass over the index of an order.
@@ -87,7 +89,7 @@ class DuplicateLookups(CatalogSection):
         order, _ = self._registry.order_or_model(name)
         with (
             index_over(self._registry, order, compared.sequences, max(1, minimum - 3)) as index,
-            _written(out, REPEAT_COLUMNS, about) as write,
+            _written(out, REPEAT_COLUMNS, about, force=force) as write,
         ):
             found = find_repeats(index, compared, minimum, most_places=most, progress=progress or (lambda _: None))
             if out is not None:
@@ -122,10 +124,11 @@ class DuplicateLookups(CatalogSection):
         model: str | Model,
         *,
         anywhere: bool = False,
-        until: int | None = None,
+        until: int | str | None = None,
         limit: int = 20,
         protocol: str | None = None,
         out: str | Path | None = None,
+        force: bool = False,
         progress: Progress | None = None,
     ) -> MemorizedExposures:
         """How often each memorized sequence had been seen before its onset: how many sequences before it held its window.
@@ -141,7 +144,8 @@ class DuplicateLookups(CatalogSection):
         )
         from seenat.attribution.duplicates.indexes import index_over
 
-        rows = memorized_rows(self._registry, self._model(model), protocol, until)
+        chosen = self._model(model)
+        rows = memorized_rows(self._registry, chosen, protocol, self._step(chosen, until))
         source = rows.model.order.source()
         if anywhere:
             with index_over(self._registry, rows.model.order, rows.seen, len(rows.window)) as index:
@@ -149,7 +153,7 @@ class DuplicateLookups(CatalogSection):
         else:
             exposed = exposures_by_position(source, rows, counted(progress, len(rows.seen)))
         about = {"model": rows.model.name, "order": rows.model.order.name, "protocol": rows.protocol.to_answer()}
-        with _written(out, EXPOSURE_COLUMNS, about) as write:
+        with _written(out, EXPOSURE_COLUMNS, about, force=force) as write:
             return exposures_answer(rows, exposed, anywhere=anywhere, limit=limit, write=write)
 
     def _compared(self, name: str, batches: BatchRange | str | None) -> ComparedOrder:
@@ -182,7 +186,9 @@ def _sequences(order: Order, model: Model | None, batches: BatchRange | str | No
 
 
 @contextmanager
-def _written(out: str | Path | None, columns: tuple[str, ...], about: Mapping[str, Any]) -> Iterator[Write]:
+def _written(
+    out: str | Path | None, columns: tuple[str, ...], about: Mapping[str, Any], *, force: bool
+) -> Iterator[Write]:
     """A function that appends columns of whole numbers to a new file, or does nothing where none is asked for."""
     from seenat.attribution.duplicates.contents import no_rows
 
@@ -190,9 +196,8 @@ def _written(out: str | Path | None, columns: tuple[str, ...], about: Mapping[st
         yield no_rows
         return
     from seenat.attribution.duplicates.places import schema_of
-    from seenat.registry.exports.batches import format_of
-    from seenat.registry.exports.files import RECORD_FORMATS, table_writer
+    from seenat.registry.exports.files import format_of, table_writer
 
     path = Path(out)
-    with table_writer(path, format_of(path, None, RECORD_FORMATS), schema_of(columns), about) as write:
+    with table_writer(path, format_of(path, force=force), schema_of(columns), about, force=force) as write:
         yield write

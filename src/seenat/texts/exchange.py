@@ -38,18 +38,19 @@ class Exchange(DuplicateLookups):
         *,
         format: str = "infini-gram",
         batches: BatchRange | str | None = None,
+        force: bool = False,
         progress: Progress | None = None,
     ) -> Exported:
         """Write a suffix-array index over an order, or some batches, to a new folder: "infini-gram" or "tokengrams".
 
         It takes 16 to 22 bytes an id on Pythia's orders and, whatever the length, 1.7 GB of memory. `progress` gets (sequences
-        done, all). Raises `InvalidValue` for ids that the format cannot hold.
+        done, all), `force` replaces an index of ours. Raises `InvalidValue` for ids that the format cannot hold.
         """
         from seenat.attribution.exchange.export import export_index
 
         compared = self._compared(name, batches)
         done = counted(progress, len(compared.sequences))
-        return export_index(compared, Path(folder), format, progress=done)
+        return export_index(compared, Path(folder), format, force=force, progress=done)
 
     def suffix_index(
         self, name: str, text: str | Path, table: str | Path, *, batches: BatchRange | str | None = None
@@ -71,6 +72,7 @@ class Exchange(DuplicateLookups):
         batches: BatchRange | str | None = None,
         ids: int | None = None,
         format: str | None = None,
+        force: bool = False,
         progress: Progress | None = None,
     ) -> Exported:
         """Write sequences as bergson takes them: a dataset with `input_ids`, `length`, `sequence`, `batch` and `step`.
@@ -81,7 +83,7 @@ class Exchange(DuplicateLookups):
 
         compared = self._compared(name, batches)
         done = counted(progress, len(compared.sequences))
-        return export_dataset(compared, Path(path), format_=format, length=ids, progress=done)
+        return export_dataset(compared, Path(path), format_=format, force=force, length=ids, progress=done)
 
     def import_scores(
         self,
@@ -92,11 +94,12 @@ class Exchange(DuplicateLookups):
         sequences: SequenceRange | str | None = None,
         limit: int = 20,
         out: str | Path | None = None,
+        force: bool = False,
     ) -> ImportedScores:
         """Read the scores of a folder that bergson wrote, as scores of sequences, batches and steps of a model or an order.
 
         `rows` is the dataset that was scored, with its column `sequence`; or `sequences`, "0:1024", says which consecutive
-        sequences it was. `limit` of each query are listed; `out`, a .parquet file or a new folder, gets all. Nothing is stored
+        sequences it was. `limit` of each query are listed; `out`, a table file or a new folder, gets all. Nothing is stored
         in the catalog.
         """
         from seenat.attribution.exchange.bergson import read_scores
@@ -106,7 +109,7 @@ class Exchange(DuplicateLookups):
         size = model.schedule.sequences_per_batch if model else order.sequences_per_batch
         scores = read_scores(Path(folder))
         chosen = _sequences(order.geometry, rows, sequences)
-        with _written(out, {"order": order.name, "source": str(folder)}) as write:
+        with _written(out, {"order": order.name, "source": str(folder)}, force=force) as write:
             return scored_sequences(scores, order.name, order.geometry, chosen, size, limit=limit, write=write)
 
     def export_scores(self, scores: npt.ArrayLike, folder: str | Path) -> None:
@@ -120,8 +123,9 @@ class Exchange(DuplicateLookups):
         model: str | Model,
         path: str | Path,
         *,
-        step: int | None = None,
+        step: int | str | None = None,
         format: str | None = None,
+        force: bool = False,
         protocol: str | None = None,
         progress: Progress | None = None,
     ) -> Exported:
@@ -134,7 +138,14 @@ class Exchange(DuplicateLookups):
         chosen = self._model(model)
         done = counted(progress, len(chosen.order.sequences))
         return export_list(
-            self._registry, chosen, Path(path), step=step, format_=format, protocol=protocol, progress=done
+            self._registry,
+            chosen,
+            Path(path),
+            step=self._step(chosen, step),
+            format_=format,
+            force=force,
+            protocol=protocol,
+            progress=done,
         )
 
 
@@ -153,17 +164,18 @@ def _sequences(geometry: Geometry, rows: str | Path | None, sequences: SequenceR
 
 
 @contextmanager
-def _written(out: str | Path | None, about: dict[str, Any]) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _written(
+    out: str | Path | None, about: dict[str, Any], *, force: bool
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A function that appends scores to a new file, or does nothing where none is asked for."""
     if out is None:
         yield lambda _: None
         return
     from seenat.attribution.exchange.scores import SCORE_COLUMNS
-    from seenat.registry.exports.batches import format_of
-    from seenat.registry.exports.files import RECORD_FORMATS, table_writer
+    from seenat.registry.exports.files import format_of, table_writer
     from seenat.registry.optional import arrow
 
     pa, path = arrow(), Path(out)
     schema = pa.schema([*((name, pa.int64()) for name in SCORE_COLUMNS), ("score", pa.float32())])
-    with table_writer(path, format_of(path, None, RECORD_FORMATS), schema, about) as write:
+    with table_writer(path, format_of(path, force=force), schema, about, force=force) as write:
         yield write

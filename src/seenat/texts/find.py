@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from seenat.lookups import CatalogSection
 from seenat.registry.answer import Answers
+from seenat.registry.catalog.names import parse_hub_address
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Texts(CatalogSection):
         self,
         query: Query,
         *,
-        steps: Iterable[int | str] | None = None,
+        steps: str | Iterable[int | str] | None = None,
         prompt: int | None = None,
         device: str | None = None,
         allow_suspect: bool = False,
@@ -118,7 +119,7 @@ class Texts(CatalogSection):
     ) -> Found:
         """`find`, and what checkpoints of the model make of the text itself: `measured` of the answer.
 
-        steps=None           checkpoints to run; None for all of a model whose checkpoints are in a folder
+        steps=None           checkpoints to run, also as text, "1,2,64:128"; None for all of a model whose checkpoints are in a folder
         prompt=None          ids of the text that are given; None for half of it, at most 32
         device=None          "cpu", "cuda", "mps"; None for cuda where there is one
         allow_suspect=False  also run checkpoints that may hold other weights
@@ -134,7 +135,8 @@ class Texts(CatalogSection):
         if (model := viewpoint.model) is None:
             raise InvalidValue("To measure a text, say by which model: --model NAME.")
         request = self._request(viewpoint, options)
-        chosen = None if steps is None else tuple(model.checkpoint(step).step for step in steps)
+        named = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
+        chosen = None if named is None else tuple(model.checkpoint(step).step for step in named)
         measuring = MeasureRequest(steps=chosen, prompt=prompt, device=device, allow_suspect=allow_suspect)
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             [found] = find(opened, viewpoint, [query], request)
@@ -167,6 +169,8 @@ class Texts(CatalogSection):
         from seenat.registry.errors import InvalidValue
 
         run = None if model is None else self._model(model)
+        if step is None and isinstance(model, str) and (address := parse_hub_address(model)) is not None:
+            step = address.revision
         if run is None and step is not None:
             raise InvalidValue(f"Step {step} is of a model; say which one with --model.")
         chosen = self._registry.order(order) if isinstance(order, str) else order

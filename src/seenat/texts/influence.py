@@ -74,7 +74,7 @@ class Influences(CatalogSection):
         chosen = self._model(model)
         asked = [read_query(chosen.order, query, options.get("loss")) for query in queries]
         candidates = _candidates(chosen, options.get("batches"), options.get("sequences"))
-        request = _request(options)
+        request = _request(chosen, options)
         if request.device is not None:
             check_device(request.device)
         progress = options.get("progress") or silent
@@ -99,13 +99,14 @@ def _candidates(
     return of_sequences(model, sequences or ())
 
 
-def _request(options: InfluenceOptions) -> Request:
+def _request(model: Model, options: InfluenceOptions) -> Request:
     from seenat.attribution.influence.report import Request
     from seenat.attribution.influence.tracin import Method
 
     steps = options.get("steps")
     if steps is not None:
-        steps = (steps,) if isinstance(steps, int | str) else tuple(steps)
+        steps = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
+        steps = (steps,) if isinstance(steps, int) else tuple(steps)
     top = options.get("top", 10)
     if top < 1:
         raise InvalidValue(f"A list of {top} sequences says nothing; ask for at least 1.")

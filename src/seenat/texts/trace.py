@@ -33,6 +33,7 @@ class AllTraceOptions(TraceOptions, total=False):
     model: str | Model | None
     step: int | str | None
     html: str | Path | None
+    force: bool
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -56,6 +57,7 @@ class Tracing(Texts):
         model: str | Model | None = None,
         step: int | str | None = None,
         html: str | Path | None = None,
+        force: bool = False,
         **options: Unpack[TraceOptions],
     ) -> Traced:
         """All longest parts of a text, or of a list of ids, that stand in training word for word, and where; the rarest first.
@@ -68,24 +70,23 @@ class Tracing(Texts):
         gaps=0               also find parts in which up to so many ids differ
         exposures=10         exposures that are listed of each part
         html=None            also write the answer to a new .html file
+        force=False          replace that file where it exists
 
         Raises `NotIndexed` without an index and `InvalidValue` for parts shorter than its window.
         """
         from seenat.attribution.ngrams.open import open_indexes
         from seenat.attribution.trace.page import trace_page
         from seenat.attribution.trace.trace import TraceRequest, trace
-        from seenat.registry.storage.local import write_atomic
-        from seenat.registry.storage.names import check_folder, check_new
+        from seenat.registry.storage.outputs import check_output, write_output
 
         request = TraceRequest(**options)
         if html is not None:
-            check_new(Path(html), (".html",))
-            check_folder(Path(html))
+            check_output(Path(html), (".html",), force=force)
         viewpoint = self._viewpoint(order, model, step)
         with open_indexes(self._registry.database, viewpoint.order) as opened:
             traced = trace(opened, viewpoint, query, request)
         if html is not None:
-            write_atomic(Path(html).absolute(), trace_page(traced).encode())
+            write_output(Path(html), trace_page(traced).encode(), force=force)
         return traced
 
     def trace_sequence(

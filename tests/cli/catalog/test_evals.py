@@ -146,7 +146,7 @@ def test_plots(run: Run, tmp_path: Path) -> None:
     assert "piqa, 0 examples" in drawn
     with pytest.raises(InvalidValue, match="A plot of 30 tasks and metrics cannot be read"):
         run("evals", "pythia-70m", "--plot", "all.svg")
-    with pytest.raises(InvalidValue, match="is not a file to draw to"):
+    with pytest.raises(click.UsageError, match="does not end in"):
         run("evals", "nobody", "--plot", "all.pdf")
 
 

@@ -30,10 +30,10 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_batches_of_a_model_are_those_of_its_order(run, tmp_path: Path) -> None:
     said = run("export-batches", "pocket-2m", "--steps", "128:131", "--out", "a.npy")
     assert said.stdout == f"Written to {tmp_path / 'a.npy'}: 24 rows of pocket-order, batches 128:131.\n"
-    run("export-batches", "pocket-order", "--batches", "128:131", "--out", "b", "--format", "parquet")
+    run("export-batches", "pocket-order", "--batches", "128:131", "--out", "b.parquet")
     ids = np.load("a.npy")
     assert ids.shape[0] == 24
-    np.testing.assert_array_equal(np.array(pq.read_table("b").column("tokens").to_pylist()), ids)
+    np.testing.assert_array_equal(np.array(pq.read_table("b.parquet").column("tokens").to_pylist()), ids)
     answer = json.loads(run("export-batches", "pocket-2m", "--batches", "380:384", "--out", "c", "--json").stdout)
     assert answer | {"format": "dataset", "rows": 32, "batches": {"start": 380, "stop": 384}} == answer
     assert datasets.load_from_disk("c")["step"][-1] == 384
@@ -50,11 +50,11 @@ def test_results_of_a_model(run) -> None:
     [
         ((), "Write either --batches START:STOP or --steps START:STOP."),
         (("--batches", "0:1", "--steps", "0:1"), "Write either --batches START:STOP or --steps START:STOP."),
-        (("--batches", "0:1", "--format", "csv"), "'csv' is not one of 'npy', 'parquet', 'dataset'"),
+        (("--batches", "0:1", "--out", "a.txt"), "a.txt does not end in .npy, .parquet, .csv, .jsonl or nothing"),
     ],
 )
 def test_usage(run, tmp_path: Path, args: tuple[str, ...], message: str) -> None:
-    refused = run("export-batches", "pocket-2m", *args, "--out", "a.npy")
+    refused = run("export-batches", "pocket-2m", "--out", "a.npy", *args)
     assert refused.exit_code == 2
     assert message in " ".join(refused.stderr.split())
     assert list(tmp_path.glob("a.npy*")) == []

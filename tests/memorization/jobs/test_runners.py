@@ -133,9 +133,8 @@ def test_the_script_says_what_a_cluster_needs(tmp_path):
     assert "export HF_HOME='/a b'\nexport SEENAT_DATABASE_URL=postgresql://me@host/seenat\n" in text
     assert "OTHER" not in text
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
-    write_script(
-        script, [3], SlurmOptions(workers=1, device="cpu"), {"SEENAT_DATABASE_URL": "postgresql://me:secret@host/x"}
-    )
+    environment = {"SEENAT_DATABASE_URL": "postgresql://me:secret@host/x"}
+    write_script(script, [3], SlurmOptions(workers=1, device="cpu"), environment, force=True)
     text = script.read_text()
     assert "secret" not in text
     assert "gpus" not in text

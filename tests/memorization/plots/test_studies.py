@@ -60,7 +60,7 @@ def test_every_chart_is_saved_in_every_format(drawn: dict[str, Any], tmp_path: P
 
 
 def svg_of(chart: Any, folder: Path) -> str:
-    save(chart, folder / "chart.svg")
+    save(chart, folder / "chart.svg", force=True)
     return (folder / "chart.svg").read_text()
 
 

@@ -45,7 +45,7 @@ def test_a_model_by_any_of_its_names(shared_catalog: Catalog, name: str, model: 
     ("name", "nearest"),
     [
         ("pythia-70", "pythia-70m"),
-        ("PYTHIA-12B-DEDUPED", "pythia-12b-deduped"),
+        ("PYTHIA-12B-DEDUPE", "pythia-12b-deduped"),
         ("EleutherAI/pythia-70n", "pythia-70m"),
     ],
 )

@@ -24,7 +24,7 @@ from seenat.registry.catalog.models import Model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.errors import InvalidValue, NoRoom, UnknownBatch
 from seenat.registry.exports.batches import export_batches
-from seenat.registry.exports.files import write_array
+from seenat.registry.exports.files import npy_writer
 from seenat.registry.open import open_catalog
 from seenat.registry.orders.formats.open import open_order
 from seenat.registry.orders.order_files import OrderFiles
@@ -81,7 +81,7 @@ def test_what_is_written(
 ) -> None:
     last = -(-COUNT // size)
     batches, progress = BatchRange(min(1, last - 1), last), list[int]()
-    path = tmp_path / "new" / "batches"
+    path = tmp_path / "batches"
     written = export_batches(
         order, batches, path, format_=form, sequences_per_batch=size, progress=progress.append,
         rows_at_once=at_once, largest_file=200,
@@ -101,12 +101,12 @@ def test_what_is_written(
     assert not list(tmp_path.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
+@pytest.mark.parametrize("form", ["npy", "parquet", "csv", "jsonl", "dataset"])
 def test_says_what_it_was_made_from(order: Order, tmp_path: Path, form: str) -> None:
-    path = tmp_path / f"out.{form}"
+    path = tmp_path / ("out" if form == "dataset" else f"out.{form}")
     written = export_batches(order, BatchRange(3, 5), path, format_=form)
-    if form == "npy":
-        said = (tmp_path / "out.npy.json").read_bytes()
+    if form in ("npy", "csv", "jsonl"):
+        said = (tmp_path / f"out.{form}.json").read_bytes()
     elif form == "parquet":
         said = pq.read_schema(path).metadata[b"seenat"]
     else:
@@ -164,20 +164,22 @@ def test_an_interrupted_export_leaves_nothing(
 def test_nothing_is_written_over(order: Order, tmp_path: Path, form: str) -> None:
     path = tmp_path / "out"
     path.write_text("mine")
-    with pytest.raises(InvalidValue, match=f"{path} exists already; remove it, or write to another place"):
+    with pytest.raises(InvalidValue, match=f"{path} exists already; write to another place, or replace it by --force"):
         export_batches(order, BatchRange(0, 1), path, format_=form)
     assert path.read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_name_tells_the_format(order: Order, tmp_path: Path) -> None:
-    forms = {"a.npy": "npy", "a.parquet": "parquet", "a": "dataset"}
+    forms = {"a.npy": "npy", "a.parquet": "parquet", "a.CSV": "csv", "a.jsonl": "jsonl", "a": "dataset"}
     for name, form in forms.items():
         assert export_batches(order, BatchRange(0, 1), tmp_path / name).format == form
     with pytest.raises(
-        InvalidValue, match=r"a\.csv is to be of the format 'csv', which is not one of npy, parquet, da"
+        InvalidValue, match=r"a\.svg does not end in \.npy, \.parquet, \.csv, \.jsonl or nothing \(a new folder\)"
     ):
-        export_batches(order, BatchRange(0, 1), tmp_path / "a.csv")
+        export_batches(order, BatchRange(0, 1), tmp_path / "a.svg")
+    with pytest.raises(InvalidValue, match=r"b\.csv is named as csv, and the format npy was asked for"):
+        export_batches(order, BatchRange(0, 1), tmp_path / "b.csv", format_="npy")
     with pytest.raises(InvalidValue, match="'both' are not columns that are known; choose plain or published"):
         export_batches(order, BatchRange(0, 1), tmp_path / "b.parquet", columns="both")
 
@@ -283,7 +285,7 @@ def full_disk() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("form", ["npy", "parquet", "dataset"])
+@pytest.mark.parametrize("form", ["npy", "parquet", "csv", "jsonl", "dataset"])
 def test_a_full_disk_leaves_nothing(order: Order, tmp_path: Path, full_disk: None, form: str) -> None:
     with pytest.raises(
         NoRoom, match=r"out cannot be written: .*; make room on its disk, then run the same command again\.$"
@@ -293,8 +295,11 @@ def test_a_full_disk_leaves_nothing(order: Order, tmp_path: Path, full_disk: Non
 
 
 def test_a_full_disk_leaves_nothing_of_an_array(tmp_path: Path, full_disk: None) -> None:
-    with pytest.raises(NoRoom, match=r"out\.npy cannot be written: "):
-        write_array(tmp_path / "out.npy", np.zeros((10, 100), np.uint16))
+    with (
+        pytest.raises(NoRoom, match=r"out\.npy cannot be written: "),
+        npy_writer(tmp_path / "out.npy", (10, 100), np.uint16, {}) as append,
+    ):
+        append(np.zeros((10, 100), np.uint16))
     with pytest.raises(NoRoom, match=r"out\.svg cannot be written: "):
         write_atomic(tmp_path / "out.svg", bytes(1_000))
     assert list(tmp_path.iterdir()) == []

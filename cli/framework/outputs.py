@@ -1,0 +1,167 @@
+"""Files and folders that a command writes: one type of option for all, checked before anything is read.
+
+`registry/storage/outputs.py` has the rule. Here `-` is added to it, standard output, in the format of an ending behind it, `-.csv`,
+or else as text: the file is made elsewhere and goes there when it is whole, and what the command would say is said on stderr.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seenat.cli.framework.output import Output
+from seenat.cli.framework.terminal import STDOUT, take_stdout
+from seenat.registry.errors import SeenatError
+
+__all__ = [
+    "NEW_FOLDER",
+    "PLOTS",
+    "TABLES",
+    "OutputType",
+    "Target",
+    "draw",
+    "output_option",
+    "plot_option",
+    "with_force",
+    "written",
+]
+
+PLOTS = (".svg", ".png", ".html")
+TABLES = (".parquet", ".csv", ".jsonl", "")
+_FORCE = "seenat.force"
+_TEXT = (".jsonl", ".svg", ".html", ".sbatch")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file or folder to write, and whether it may replace another."""
+
+    path: Path
+    force: bool = False
+    folder: Any = field(default=None, repr=False)
+    """The temporary folder in which standard output's content is made; deleted with this."""
+
+    def __str__(self) -> str:
+        return self.shown()
+
+    def shown(self, path: Path | None = None) -> str:
+        """The file as people are told of it: as it was typed, or by another path."""
+        return STDOUT if self.folder is not None else str(path or self.path)
+
+
+class OutputType(click.ParamType[Target]):
+    """The name of a file or folder to write."""
+
+    name = "file"
+
+    def __init__(self, endings: Sequence[str]) -> None:
+        self.endings = tuple(endings)
+
+    @property
+    def _on_stdout(self) -> tuple[str, ...]:
+        """The endings of what standard output can hold; the first is that of `-` alone."""
+        return tuple(sorted(filter(None, self.endings), key=lambda ending: ending not in _TEXT))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        """Check that it may be written, or fail with what may."""
+        if isinstance(value, Target):
+            return value
+        if str(value).startswith("-"):
+            return self._stdout(str(value)[1:], param, ctx)
+        from seenat.registry.storage.outputs import check_output
+
+        target = Target(Path(value), bool(ctx and ctx.meta.get(_FORCE)))
+        try:
+            check_output(target.path, self.endings, force=target.force)
+        except SeenatError as error:
+            self.fail(str(error), param, ctx)
+        return target
+
+    def _stdout(self, ending: str, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        import tempfile
+
+        possible = self._on_stdout
+        if not possible:
+            self.fail("A folder cannot be written to standard output; name a new one.", param, ctx)
+        if ending not in ("", *possible):
+            self.fail(f"-{ending} is not standard output; write - or -{', -'.join(possible)}.", param, ctx)
+        if ctx is None or ctx.params.get("as_json") or not take_stdout(ctx):
+            self.fail("Only one thing can be written to standard output; name a file for the other.", param, ctx)
+        folder = tempfile.TemporaryDirectory(prefix="seenat-", ignore_cleanup_errors=True)
+        made = Path(folder.name, f"out{ending or possible[0]}")
+        ctx.call_on_close(lambda: _pass_on(made))
+        return Target(made, folder=folder)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """Files, as the shell itself completes them."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file" if self.endings else "dir")]
+
+
+NEW_FOLDER = OutputType(())
+
+
+def _pass_on(made: Path) -> None:
+    """Write what is whole to standard output; where the command failed, nothing is there."""
+    if not made.is_file():
+        return
+    try:
+        with made.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, STDOUT) from error
+
+
+def with_force(command: Any) -> Any:
+    """Add `--force` to a command, once."""
+    if any(param.name == "force" for param in getattr(command, "__click_params__", ())):
+        return command
+    text = "Replace the file or folder that is to be written."
+    return click.option("--force", is_flag=True, is_eager=True, expose_value=False, callback=_forced, help=text)(
+        command
+    )
+
+
+def _forced(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[_FORCE] = value
+
+
+def output_option(*names: str, endings: Sequence[str], **more: Any) -> Callable[[Any], Any]:
+    """An option that names a file to write, with `--force` beside it."""
+    option = click.option(*names, type=OutputType(endings), metavar="FILE", **more)
+    return lambda command: option(with_force(command))
+
+
+def written(target: Target | None, name: str = "out") -> Mapping[str, Any]:
+    """A target as the arguments of a method: the path under this name, and `force`."""
+    return {} if target is None else {name: target.path, "force": target.force}
+
+
+# -- charts
+
+plot_option = output_option("--plot", endings=PLOTS, help="Draw a chart to a new .svg, .png or .html file.")
+
+
+def draw(out: Output, plot: Target, chart: Callable[[], Any]) -> None:
+    """Make a chart and save it; raises `NothingToDraw`, and writes no file, where it would be empty."""
+    from seenat.memorization.plots.save import save
+
+    save(chart(), plot.path, force=plot.force, source={"command": _command()})
+    out.talk(f"Drawn to {plot}")
+
+
+def _command() -> str:
+    """What was typed: it holds the model, the protocol and all else that the picture shows."""
+    import shlex
+
+    return shlex.join(["seenat", *sys.argv[1:]])
