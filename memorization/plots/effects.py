@@ -16,6 +16,9 @@ __all__ = ["counterfactual_chart", "labels_chart"]
 _WIDTH, _HEIGHT = 320, 240
 _PANELS_A_ROW = 3
 
+# Points between two panels, with an axis, and the least that a panel takes.
+_GAP, _LEAST = 90, 160
+
 # Distance between the points of two models, in checkpoints.
 _ASIDE = 0.1
 
@@ -35,7 +38,11 @@ def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
     names = in_place(profile.model for profile in profiles)
     profiles = sorted(profiles, key=lambda profile: names.index(profile.model))
     maps = altair.concat(
-        *(_effects_map(profile, _largest_effect(profiles), called) for profile in profiles), columns=_PANELS_A_ROW
+        *(
+            _effects_map(profile, _largest_effect(profiles), called, _panel_width(len(profiles)))
+            for profile in profiles
+        ),
+        columns=_PANELS_A_ROW,
     )
     chart = altair.vconcat(_profiles(profiles, names), maps).resolve_scale(color="independent")
     first, title = profiles[0], _effects_title(profiles)
@@ -50,7 +57,7 @@ def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
         "Below: each cohort at each checkpoint.",
     )
     if any(profile.parallel is False for profile in profiles):
-        chart.title.subtitleColor = _WARNING
+        chart.title.color = _WARNING
     return chart
 
 
@@ -141,7 +148,7 @@ def _effects_title(profiles: Sequence[CounterfactualProfile]) -> str:
     label = profiles[0].quantity.label
     if effect_words(profiles) == "effect":
         return f"Effect of having been trained on: {label}"
-    return f"NO EFFECT. Difference between trained on and not: {label}"
+    return f"NO EFFECT, trends are not parallel. Difference between trained on and not: {label}"
 
 
 def _trends(profiles: Sequence[CounterfactualProfile]) -> str:
@@ -156,13 +163,19 @@ def _p_value(profile: CounterfactualProfile) -> str:
     return "" if trends is None else f" (p = {trends.p_value:.2g})"
 
 
-def _effects_map(profile: CounterfactualProfile, largest: float, called: str) -> Any:
+def _panel_width(panels: int) -> int:
+    """As wide as leaves no part below the profile empty."""
+    in_row = min(panels, _PANELS_A_ROW)
+    return max(_LEAST, (_WIDTH * 2 - _GAP * (in_row - 1)) // in_row)
+
+
+def _effects_map(profile: CounterfactualProfile, largest: float, called: str, width: int) -> Any:
     """Every effect of one model, by cohort and checkpoint."""
     altair = altair_or_refuse()
     rows = [effect.to_json() for effect in profile.effects]
     steps = sorted({row["step"] for row in rows} | {row["after"] for row in rows})
     cohorts = sorted({row["cohort"] for row in rows})
-    width, height = _HEIGHT, round(_HEIGHT * 0.7)
+    height = round(_HEIGHT * 0.7)
     return (
         altair.Chart(altair.Data(values=rows), title=profile.model, width=width, height=height)
         .mark_rect()

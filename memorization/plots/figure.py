@@ -101,7 +101,8 @@ def drawn_as(asked: Look) -> Iterator[None]:
 
 def captioned(altair: Any, chart: Any, title: str | Sequence[str], *sentences: str) -> Any:
     """A chart with a title and a caption, both cut into lines as its width asks."""
-    text = look().title if look().title is not None else title
+    asked = look().title
+    text = title if asked is None else asked
     lines = [text] if isinstance(text, str) else list(text)
     return chart.properties(title=altair.TitleParams(lines, subtitle=list(filter(None, sentences))))
 
@@ -133,7 +134,7 @@ def _has_logarithm(spec: Any) -> bool:
 
 def _positive(spec: dict[str, Any]) -> dict[str, Any]:
     """A definition without the rows of step 0."""
-    parts = {key: [_positive(one) for one in spec[key]] for key in _PARTS if key in spec}
+    parts: dict[str, Any] = {key: [_positive(one) for one in spec[key]] for key in _PARTS if key in spec}
     if "data" in spec:
         parts["data"] = {**spec["data"], "values": [row for row in spec["data"]["values"] if row.get("step") != 0]}
     return {**spec, **parts}
@@ -143,7 +144,9 @@ def scaled(definition: Any, factor: float) -> Any:
     """A definition whose panels are wider by a factor; nothing else changes."""
     if not isinstance(definition, dict):
         return definition
-    parts = {key: [scaled(one, factor) for one in definition[key]] for key in _PARTS if key in definition}
+    parts: dict[str, Any] = {
+        key: [scaled(one, factor) for one in definition[key]] for key in _PARTS if key in definition
+    }
     width = definition.get("width")
     if isinstance(width, int | float):
         if width * factor < _LEAST_WIDTH:
@@ -196,7 +199,8 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
 
 def _ticked(x: dict[str, Any], width: float) -> dict[str, Any]:
     scale, axis = x["scale"], x.get("axis") or {}
-    values = ticks(scale.get("type", "linear"), *scale["domain"], axis.get("values", ()), width)
+    first, last = scale["domain"]
+    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width)
     return {**x, "axis": {**axis, "values": values, "labelOverlap": False}}
 
 
@@ -222,8 +226,14 @@ def _long(tick: float) -> float:
 
 def _place(kind: str, first: float, last: float, step: float) -> float:
     """Where on its axis a step is, from 0 to 1."""
-    of = {"linear": float, "symlog": log1p, "log": lambda value: log(max(value, 1))}[kind]
-    return (of(step) - of(first)) / ((of(last) - of(first)) or 1)
+    here, start, end = (_scaled(kind, value) for value in (step, first, last))
+    return (here - start) / ((end - start) or 1)
+
+
+def _scaled(kind: str, step: float) -> float:
+    if kind == "log":
+        return log(max(step, 1))
+    return log1p(step) if kind == "symlog" else step
 
 
 def _round_ones(kind: str, first: float, last: float, width: float) -> list[float]:

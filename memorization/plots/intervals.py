@@ -16,8 +16,8 @@ _Z = 1.959963984540054
 INTERVALS = "95 % Wilson intervals"
 """What captions call them."""
 
-# At up to so many steps intervals are bars; of more, bars of several lines would cover each other, and they are bands.
-_MOST_BARS = 3
+# At a single step intervals are bars; over more, the bars of several lines would cover each other, and they are bands.
+_MOST_BARS = 1
 
 
 def wilson(successes: int, of: int) -> tuple[float, float]:

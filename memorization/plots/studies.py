@@ -44,7 +44,7 @@ _SIZES = 5
 # Lines of more points than this have none marked: they would cover each other.
 _MOST_POINTS = 40
 
-# Shares that are all higher are drawn without the part below.
+# Shares that are all higher are drawn without the part below, and those that are all lower without the one above.
 _HIGH = 0.35
 
 
@@ -313,6 +313,8 @@ def _panel(rows: list[dict[str, Any]], encodings: dict[str, Any], panel: tuple[s
 
 
 def _shares(altair: Any, rows: list[dict[str, Any]], field: str) -> Any:
-    """The scale of shares, to 100 %; from 0, but where all are high, which would leave its foot empty."""
-    low = min(row[f"low_{field}"] for row in rows)
+    """The scale of shares, from 0 to 100 %, but where all are high or low, which would leave its foot or its top empty."""
+    low, high = min(row[f"low_{field}"] for row in rows), max(row[field] for row in rows)
+    if high < _HIGH:
+        return shares_scale(altair, rows, field, f"_{field}")
     return altair.Scale(domain=[floor(low * 10) / 10 if low > _HIGH else 0, 1])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seenat.memorization.plots import studies as charts
+from seenat.memorization.plots.axes import COLOURS
 from seenat.memorization.plots.save import save
 from seenat.memorization.studies.dispersion import batch_dispersion
 from seenat.memorization.studies.effects.counterfactual import TrendTest, counterfactual_profiles
@@ -21,8 +22,6 @@ from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import NothingToDraw
 
-TABLEAU = ["#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#eeca3b", "#b279a2", "#ff9da6", "#9d755d", "#bab0ac"]
-"""The usual colours of Vega-Lite."""
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
@@ -228,8 +227,11 @@ def test_what_is_no_effect_is_not_called_one(found: dict[str, Any], tmp_path: Pa
     assert "NOT parallel" not in effect
     difference = svg_of(charts.counterfactual_chart([parallel, differs]), tmp_path)
     assert "Difference between trained on and not: " in difference
-    assert "pocket-660k: trends were NOT parallel before training, so these are no effects" in difference
-    assert "pocket-230k: trends" not in difference
+    drawn = charts.counterfactual_chart([parallel, differs]).to_dict()["title"]
+    assert drawn["text"][0].startswith("NO EFFECT")
+    assert (
+        "pocket-230k: parallel (p = 0.01); pocket-660k: NOT parallel, so these are no effects" in drawn["subtitle"][0]
+    )
     assert ">effect (" not in difference
     assert ">difference (" in difference
 
@@ -246,7 +248,7 @@ def test_more_than_ten_models_are_told_apart(measured_pocket: Catalog, tmp_path:
         assert list(looks) == names[:number]
         assert len(set(looks.values())) == number
         if number == 10:
-            assert list(looks.values()) == [(colour, "") for colour in TABLEAU]
+            assert list(looks.values()) == [(colour, "") for colour in COLOURS]
 
 
 def test_effects_are_drawn_beside_zero_and_one_by_one(found: dict[str, Any], drawn: dict[str, Any]) -> None:
