@@ -16,6 +16,8 @@ from seenat.registry.errors import NothingToDraw
 __all__ = ["learning_rate_chart", "onset_chart", "share_words", "trajectory_chart"]
 
 _WIDTH = 520
+# Of more checkpoints than this the points are small, or they cover each other.
+_MANY = 40
 _MEMORIZED, _NOT = "#c0392b", "#1f77b4"
 
 
@@ -115,13 +117,14 @@ def _reproduced(answer: SequenceTrajectory) -> list[Any]:
         axis=altair.Axis(values=_fifths(whole)),
     )
     base = _of_sequence(rows)
-    line = base.mark_line(color=MUTED).encode(x=x, y=y)
+    line = base.mark_line(color=MUTED, strokeWidth=1 if len(rows) > _MANY else 2).encode(x=x, y=y)
     colour = altair.Color(
         "state:N",
         title=None,
         scale=altair.Scale(domain=["memorized", "not memorized"], range=[_MEMORIZED, _NOT]),
     )
-    points = base.mark_point(filled=True, size=50, opacity=1, clip=False).encode(
+    size = 50 if len(rows) <= _MANY else 16
+    points = base.mark_point(filled=True, size=size, opacity=1).encode(
         x=x, y=y, color=colour, tooltip=["step:Q", f"{measure}:Q", "seen:N", "memorized:N"]
     )
     return [line, points]
