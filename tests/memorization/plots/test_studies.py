@@ -96,7 +96,7 @@ def test_predictions_tell_the_target_from_others(found: dict[str, Any], drawn: d
 
 def test_other_charts_show_what_was_found(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     diagonal, points = (layer["data"]["values"] for layer in drawn["dispersion"].to_dict()["layer"])
-    assert points == [one.to_json() for one in found["dispersion"].dispersion.quantiles]
+    assert points == [{"model": "pocket-230k", **one.to_json()} for one in found["dispersion"].dispersion.quantiles]
     assert diagonal[1]["poisson"] == max(max(row["poisson"], row["observed"]) for row in points)
     bars = drawn["sets"].to_dict()["data"]["values"]
     assert [bar["sequences"] for bar in bars] == [found["sets"].never, found["sets"].also, found["sets"].not_measured]
@@ -207,7 +207,8 @@ def test_words_are_said_once_and_in_the_singular(
     title = charts.counterfactual_chart(profiles).to_dict()["title"]
     assert title == "Effect of having been trained on: share memorized"
     titles = [
-        charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"] for within in (None, 0, 1, 2000)
+        charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"]["text"][0]
+        for within in (None, 0, 1, 2000)
     ]
     assert titles == [
         "Memorized by pocket-2m",
