@@ -165,7 +165,8 @@ def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket: Catalog, tmp_path: Pa
     early = replace(whole, steps=tuple(step for step in whole.steps if step.step <= 64))
     for chart in (charts.forgetting_chart([early]), charts.onsets_chart([early])):
         for panel in chart.to_dict()["hconcat"]:
-            assert panel["encoding"]["y"]["scale"]["domain"] == [0, 1]
+            for layer in panel.get("layer", [panel]):
+                assert layer["encoding"]["y"]["scale"]["domain"] == [0, 1]
 
 
 def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> None:
@@ -186,15 +187,15 @@ def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> 
     assert charts.forgetting_chart([late, whole]).to_dict()["hconcat"]
 
 
-def test_a_panel_of_nothing_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
+def test_a_panel_of_nothing_is_left_out_and_the_caption_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
     """At the first step with anything memorized, earlier checkpoints had nothing, so that precision is not known."""
     model = measured_pocket.model("pocket-230k")
     (curve,) = curves(measured_pocket, [model])
     first = next(change.step for change in curve.steps if change.memorized)
     found = predictions(measured_pocket, model, step=first)
-    precision, recall, _ = charts.predictions_chart(found).to_dict()["hconcat"]
-    assert precision["layer"][1]["mark"]["text"] == "not known at any step"
-    assert "layer" not in recall
+    drawn = charts.predictions_chart(found).to_dict()
+    assert len(drawn["hconcat"]) == 2
+    assert "Not known at any step: precision." in drawn["title"]["subtitle"]
     save(charts.predictions_chart(found), tmp_path / "one.png")
 
 
@@ -204,7 +205,7 @@ def test_words_are_said_once_and_in_the_singular(
     profiles = counterfactual_profiles(
         measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
     )
-    title = charts.counterfactual_chart(profiles).to_dict()["title"]
+    title = charts.counterfactual_chart(profiles).to_dict()["title"]["text"][0]
     assert title == "Effect of having been trained on: share memorized"
     titles = [
         charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"]["text"][0]
