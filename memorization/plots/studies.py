@@ -60,7 +60,7 @@ def onsets_chart(curves: Sequence[Curve]) -> Any:
     bounds = ", at least" if any(row["share"] is None for row in rows) else ""
     return _lines(
         rows,
-        [curve.model for curve in curves],
+        [curve.name for curve in curves],
         (
             ("share_at_least", f"share of seen sequences memorized{bounds}", "%"),
             ("onsets_so_far", "onsets so far (sequences)", ",d"),
@@ -80,7 +80,7 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
         )
     return _lines(
         list(_changes(curves)),
-        [curve.model for curve in curves],
+        [curve.name for curve in curves],
         (("forgotten", "forgotten (sequences)", ",d"), ("relearned", "relearned (sequences)", ",d")),
     )
 
@@ -296,7 +296,7 @@ def _diverging(altair: Any, largest: float) -> Any:
 def _changes(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
     for curve in curves:
         for change in curve.steps:
-            yield {"model": curve.model, **change.to_json()}
+            yield {"model": curve.name, **change.to_json()}
 
 
 def _predictor(answer: Predictions, model: str) -> str:
