@@ -47,8 +47,8 @@ def save(chart: Any, path: Path, *, force: bool = False, source: Mapping[str, An
 
 def definition_of(chart: Any) -> str:
     """A chart's Vega-Lite definition as JSON, laid out, as wide as was asked for, no control character in its texts."""
-    plain = _harmless(chart.to_dict())
-    return _fitted(plain, look().width) if look().width else json.dumps(laid_out(plain))
+    plain, width = _harmless(chart.to_dict()), look().width
+    return _fitted(plain, width) if width else json.dumps(laid_out(plain))
 
 
 def _fitted(plain: Any, width: float) -> str:
