@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 import click
+from support.trained_run import make_mine
 
 from faults.campaign import campaign
 from faults.kinds import ALL
-from support.trained_run import make_mine
 
 WORLDS = sorted({world for fault in ALL for world in fault.worlds})
 
@@ -32,7 +32,12 @@ def main(faults: int, seed: int, worlds: tuple[str, ...]) -> None:
         grounds = Path(folder, "grounds")
         grounds.mkdir()
         tally = campaign(
-            grounds, mine, faults=faults, seed=seed, worlds=worlds or WORLDS, told=lambda line: click.echo(line, err=True)
+            grounds,
+            mine,
+            faults=faults,
+            seed=seed,
+            worlds=worlds or WORLDS,
+            told=lambda line: click.echo(line, err=True),
         )
     click.echo(str(tally))
     sys.exit(0 if tally.is_clean else 1)

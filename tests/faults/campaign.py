@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.forked_workers import forked_workers
+from support.trained_run import Mine
+
 from faults.cells import Difference, Results, results_of
 from faults.kinds import ALL
 from faults.scene import Scene
 from faults.worlds import Grounds
 from seenat.memorization.jobs.runners.local import run_job
 from seenat.memorization.jobs.status import find_job
-from support.forked_workers import forked_workers
-from support.trained_run import Mine
+from seenat.registry.errors import SeenatError
 
 __all__ = ["Tally", "campaign"]
 
@@ -79,7 +81,9 @@ def campaign(
                     scene = Scene(place, forked, random.Random(f"{seed}/{number}"))
                     _play(scene, tally, right, min(_A_SCENE, faults - tally.faults), f"{seed}/{number} on {world}")
                 number += 1
-                told(f"{tally.faults} faults, scene {number} on {world}: {', '.join(scene.struck)}")
+                told(
+                    f"{tally.faults} faults, {time.monotonic() - began:.0f} s, job {number} on {world}: {', '.join(scene.struck)}"
+                )
     finally:
         grounds.close()
     tally.seconds = time.monotonic() - began
@@ -98,7 +102,7 @@ def _play(scene: Scene, tally: Tally, right: Results, most: int, name: str) -> N
         scene.play(kinds, most)
         results = scene.finish()
         difference, untold = results.difference(right), scene.untold()
-    except Exception as error:
+    except (SeenatError, AssertionError, OSError) as error:
         difference, untold = Difference(), [f"{type(error).__name__}: {error}"]
     finally:
         scene.end()

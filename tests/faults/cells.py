@@ -76,7 +76,10 @@ def results_of(catalog: Catalog, job_id: int) -> Results:
             columns = [column for column in table.c if column.name != "measurement_id"]
             found = connection.execute(select(*columns).where(table.c.measurement_id == job.measurement.id))
             rows[table.name] = set(map(tuple, found))
-        for table, names in ((batch_counts, ("batch", "measured", "memorized")), (blocks, ("block", "measured", "memorized", "digest"))):
+        for table, names in (
+            (batch_counts, ("batch", "measured", "memorized")),
+            (blocks, ("block", "measured", "memorized", "digest")),
+        ):
             found = connection.execute(
                 select(table.c.array_row, *(table.c[name] for name in names)).where(
                     table.c.measurement_id == job.measurement.id
@@ -84,6 +87,8 @@ def results_of(catalog: Catalog, job_id: int) -> Results:
             )
             # Which row of the array a checkpoint has depends on who came first.
             rows[table.name] = {(step_of.get(row), *rest) for row, *rest in found}
-        total = select(func.sum(shards.c.measured + shards.c.reused)).where(shards.c.job_id == job_id, shards.c.state == "done")
+        total = select(func.sum(shards.c.measured + shards.c.reused)).where(
+            shards.c.job_id == job_id, shards.c.state == "done"
+        )
         counted = int(connection.execute(total).scalar() or 0)
     return Results(np.array(values, np.uint8), rows, counted)

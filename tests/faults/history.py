@@ -13,12 +13,14 @@ __all__ = ["held_by", "untold"]
 ShardKey = tuple[int, int]
 
 
-def held_by(place: Place, pid: int) -> list[ShardKey]:
-    """The shards, each a checkpoint's id and a block, that a process holds."""
+def held_by(place: Place, pid: int) -> dict[ShardKey, str]:
+    """The shards, each a checkpoint's id and a block, that a process holds, and the name under which it does."""
     columns = (shards.c.checkpoint_id, shards.c.block, shards.c.owner)
     with place.catalog.database.read() as connection:
         rows = connection.execute(select(*columns).where(shards.c.state == "running")).all()
-    return [(row.checkpoint_id, row.block) for row in rows if row.owner and Owner.parse(row.owner).pid == pid]
+    return {
+        (row.checkpoint_id, row.block): row.owner for row in rows if row.owner and Owner.parse(row.owner).pid == pid
+    }
 
 
 def untold(place: Place, interrupted: set[ShardKey]) -> list[str]:

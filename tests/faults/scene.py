@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from support.forked_workers import ForkedWorkers
 
 import seenat
 from faults.cells import Results, results_of
@@ -16,12 +20,10 @@ from faults.worlds import Place
 from seenat.memorization.jobs.changes import retry_job
 from seenat.memorization.jobs.status import find_job
 from seenat.registry.errors import SeenatError
-from support.forked_workers import ForkedWorkers
 
 __all__ = ["Scene"]
 
-_LEASE = 2.0
-_FINISHED_WITHIN = 240.0
+_FINISHED_WITHIN = 180.0
 _TRIES = 8
 _TESTS = str(Path(__file__).parents[1])
 _DRIVER = ["memorize", "mine-a", "--prompt", "8", "--continuation", "8", "--unseen", "--device", "cpu"]
@@ -30,6 +32,7 @@ _DRIVER = ["memorize", "mine-a", "--prompt", "8", "--continuation", "8", "--unse
 class Scene:
     """See the module; `told` gets a line for each thing that happens."""
 
+    lease_seconds = 2.0
     most_running = 3
     """Processes that work at a time, beside those that a fault adds."""
 
@@ -41,7 +44,10 @@ class Scene:
         self.struck: list[str] = []
         """The names of the faults that there were."""
         self.interrupted: set[tuple[int, int]] = set()
+        self.owners_gone: set[str] = set()
+        """Names under which processes held shards that were killed since."""
         self.needs_repair = False
+        self.damaged_files: set[Path] = set()
         self.is_reachable = True
         """Whether its catalog can be asked."""
         self.lines: list[str] = []
@@ -59,19 +65,32 @@ class Scene:
             raise NotNow
         return self.random.choice(pids)
 
+    def check_reachable(self) -> None:
+        """Raise `NotNow` while its catalog cannot be asked."""
+        if not self.is_reachable:
+            raise NotNow
+
+    def is_damaged(self, path: Path) -> bool:
+        """Whether a file is damaged at the moment."""
+        return path in self.damaged_files
+
     def kill(self, pid: int) -> None:
         """Kill a process, and keep in mind what it held."""
-        os.kill(pid, 9)
-        held = held_by(self.place, pid) if self.is_reachable else []
+        os.kill(pid, signal.SIGKILL)
+        held = {}
+        if self.is_reachable:
+            with suppress(SeenatError):
+                held = held_by(self.place, pid)
         self._forked.wait(pid)
         self.interrupted.update(held)
+        self.owners_gone.update(held.values())
         self.running.pop(pid)
 
     def begin_worker(self, **order: Any) -> int:
         """Begin a worker of this machine or, so that only its lease can tell that it is gone, of one of its own."""
         self._numbers += 1
         host = {"host": f"machine-{self._numbers}"} if self.random.random() < 0.5 else {}
-        return self._begin("worker", lease=_LEASE, **host, **order)
+        return self._begin("worker", lease=self.lease_seconds, **host, **order)
 
     def begin_driver(self) -> int:
         """Begin `seenat memorize`."""
@@ -160,6 +179,8 @@ class Scene:
     def _wait_for_all(self, deadline: float) -> None:
         while self.running:
             assert time.monotonic() < deadline, f"{self.running} do not end"
+            for pid in self.running:  # One that was to stop itself may do so only now.
+                os.kill(pid, signal.SIGCONT)
             time.sleep(0.05)
             self.reap()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faults.campaign import campaign
 from support.trained_run import Mine
+
+from faults.campaign import campaign
 
 FAULTS = 30
 

@@ -10,10 +10,26 @@ disk        no room, and nothing that may be written
 
 from __future__ import annotations
 
+from faults.kinds.disk import FullDisk, NoRoom, ReadOnly
 from faults.kinds.fault import Fault
+from faults.kinds.files import DamagedCheckpoint, DamagedObject, DamagedOrder, DamagedResult
+from faults.kinds.messages import LateHeartbeat, LateWorker, OldFence, Twice, WrongClock
 from faults.kinds.processes import KillDriver, KillWorker, PauseDriver, PauseWorker, SecondDriver
+from faults.kinds.servers import (
+    KillPostgres,
+    StoreAnswers500,
+    StoreCuts,
+    StoreForgets,
+    StoreIsLate,
+    StoreIsSlow,
+)
 
 __all__ = ["ALL"]
 
-ALL: tuple[Fault, ...] = (KillWorker(), KillDriver(), PauseWorker(), PauseDriver(), SecondDriver())
+_PROCESSES = (KillDriver(), KillWorker(), PauseDriver(), PauseWorker(), SecondDriver())
+_MESSAGES = (LateHeartbeat(), LateWorker(), OldFence(), Twice(), WrongClock())
+_FILES = (DamagedCheckpoint(), DamagedObject(), DamagedOrder(), DamagedResult())
+_SERVERS = (KillPostgres(), StoreAnswers500(), StoreCuts(), StoreForgets(), StoreIsLate(), StoreIsSlow())
+_DISK = (FullDisk(), NoRoom(), ReadOnly())
+ALL: tuple[Fault, ...] = (*_PROCESSES, *_MESSAGES, *_FILES, *_SERVERS, *_DISK)
 """One of each kind."""
