@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from seenat.registry.integrity.content import ensure_content
 from seenat.registry.open import open_catalog, upgrade
 from seenat.registry.suites.register import register_suite
 
-__all__ = ["ASKED", "Grounds", "Place"]
+__all__ = ["ASKED", "Grounds", "Place", "may_mount"]
 
 ASKED = {"prompt": 8, "continuation": 8, "unseen": True}
 """Of every job: 8 checkpoints, 40 shards, 20,160 values."""
@@ -135,6 +136,16 @@ class Grounds:
         return Place(world, folder, self.mine, catalog, job.id, environment, server, proxy)
 
 
+def may_mount() -> bool:
+    """Whether a small disk can be made here."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with _small_disk(Path(folder)):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
+
+
 @contextmanager
 def _environment(settings: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
@@ -149,7 +160,11 @@ def _environment(settings: dict[str, str]) -> Iterator[None]:
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[None]:
     """A disk of its own at a folder; needs root."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "none", str(folder)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "none", str(folder)],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield
     finally:
