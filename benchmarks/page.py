@@ -23,6 +23,9 @@ where and when it was measured. Targets were set before measuring.
 
 How much faster seenat is than transformers depends on the processor, for theirs is the product of torch's own library and ours
 is oneDNN's: [benchmarks-zen4.md](benchmarks-zen4.md) is the whole page on a processor where the two are about equally fast.
+
+<!-- contents -->
+<!-- end of contents -->
 """
 
 
@@ -74,4 +77,17 @@ def with_section(path: Path, part: str, text: str) -> None:
     section = f"{began}\n\n{text.strip()}\n\n{measured_on()}\n\n{ended}"
     before = re.search(f"{re.escape(began)}.*{re.escape(ended)}", page, re.DOTALL)
     page = page[: before.start()] + section + page[before.end() :] if before else f"{page.rstrip()}\n\n{section}\n"
-    path.write_text(page, encoding="utf-8")
+    path.write_text(_with_contents(page), encoding="utf-8")
+
+
+def _with_contents(page: str) -> str:
+    """The page with a link to each of its sections below the head."""
+    began, ended = "<!-- contents -->", "<!-- end of contents -->"
+    links = [f"[{title}](#{_anchor(title)})" for title in re.findall(r"(?m)^## (.+)$", page)]
+    before, _, rest = page.partition(began)
+    return "\n\n".join([f"{before}{began}", " ·\n".join(links), f"{ended}{rest.partition(ended)[2]}"])
+
+
+def _anchor(title: str) -> str:
+    """Where a link to a heading leads."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

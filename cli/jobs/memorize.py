@@ -64,7 +64,7 @@ def memorize(
     memorized. With --measure loss: how likely are these 64 ids? Run the same command again to continue a stopped job; what
     any job has measured is not measured again.
 
-    An --adaptive job costs about a sixth. It misses some sequences, and estimates how many (docs/memorization.md). What a
+    An --adaptive job costs about a sixth. It misses some sequences, and estimates how many (docs/adaptive.md). What a
     laptop could not do in an hour asks first, or needs --yes; --dry-run tells what it costs and does nothing.
 
     \b

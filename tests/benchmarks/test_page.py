@@ -34,6 +34,8 @@ def test_a_part_replaces_its_own_section_only(page: Any, tmp_path: Path) -> None
     found = [line for line in text.splitlines() if line.startswith("## ")]
     assert found == ["## One, 2", "## Two, 1", "## Three, \\1"]
     assert text.count("Measured ") == 3
+    assert text.count("[Two, 1](#two-1) ·") == text.count("[One, 2](#one-2) ·") == text.count("<!-- contents -->") == 1
+    assert text.count("[Two, 1](#two-1) ·") == text.count("[One, 2](#one-2) ·") == text.count("<!-- contents -->") == 1
 
 
 def test_a_figure_stands_beside_its_target(page: Any) -> None:

@@ -81,7 +81,8 @@ def test_names_and_objects_stand_for_each_other(pocket: seenat.Catalog) -> None:
     assert pocket.which.kept(model, model.checkpoint(256)) == pocket.which.kept("pocket-230k", 256)
     assert pocket.duplicates(order, batches="0:4") == pocket.duplicates("pocket-order", batches="0:4")
     assert pocket.order(order) == order
-    assert pocket.job(pocket.jobs()[0]) == pocket.job(1)
+    job = pocket.jobs()[0]
+    assert pocket.job(job) == pocket.job(job.id)
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ __all__ = ["RemoteCatalog"]
 _MOST_BYTES = 256 << 20
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
 
-# Nobody tells how far a service is, and it writes no files and reads no order for minutes.
-_NOT_ASKED = ("progress", "reading", "html", "out", "scan")
+# Nobody tells how far a service is, and it writes no files, runs no model and reads no order for minutes.
+_NOT_ASKED = ("progress", "reading", "html", "out", "force", "scan", "say", "calibrate", "check", "keep_checkpoints")
 
 _BY_METHOD: dict[str, list[Route]] = {}
 for _route in ROUTES:
@@ -154,7 +154,9 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
     if "query" in found:
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)
-    return {name: value for name, value in found.items() if value is not None and value != ()}
+    given = {name: value for name, value in found.items() if value is not None and value != ()}
+    # Where a page ended is one value of some numbers; any other tuple holds several values.
+    return {name: [*value] if isinstance(value, tuple) and name != "after" else value for name, value in given.items()}
 
 
 def _is_bounded(signature: inspect.Signature) -> bool:

@@ -24,6 +24,7 @@ from seenat.registry.integrity.evidence import AUDIT, replace_evidence
 from seenat.registry.open import open_catalog
 
 PAGE = Path(__file__).parents[3] / "docs" / "integrity.md"
+TUTORIAL = PAGE.with_name("tutorial.md")
 COMMANDS = {"sync", "audit", "verify", "checkpoints"}
 HELD = {"main": "end", "step0": "end", "step1": "end", "step1000": "1000", "step2000": "2000", "step143000": "end"}
 
@@ -182,6 +183,13 @@ def test_every_command_of_the_page_runs(url: str) -> None:
     assert {line.split()[0] for line in lines} == COMMANDS
     for line in lines:
         assert run(line).stdout, line
+
+
+def test_what_the_tutorial_asks_of_a_hub_is_answered(url: str) -> None:
+    (block,) = re.findall(r"```sh\n(seenat sync .+?)```", TUTORIAL.read_text("utf-8"), re.DOTALL)
+    synced, broken = (run(line.removeprefix("seenat ")).stdout for line in block.splitlines())
+    assert "pythia-2.8b" in synced
+    assert "wrong" in broken
 
 
 def test_the_python_of_the_page_runs(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

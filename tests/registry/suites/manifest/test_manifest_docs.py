@@ -18,7 +18,9 @@ from seenat.registry.errors import InvalidManifest
 from seenat.registry.suites.manifest.keys import MODEL_KEYS, ORDER_KEYS, SUITE_KEYS
 from seenat.registry.suites.manifest.manifest import ModelManifest, OrderManifest, SuiteManifest, read_manifest
 
-DOCS = Path(__file__).parents[4] / "docs" / "suites.md"
+DOCS = Path(__file__).parents[4] / "docs"
+PAGE = (DOCS / "suites.md").read_text(encoding="utf-8")
+TEXT = PAGE + (DOCS / "suite-mistakes.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def blocks(tag: str) -> list[str]:
-    return re.findall(rf"(?ms)^```{tag} SUITE\.toml\n(.*?)^```$", DOCS.read_text(encoding="utf-8"))
+    return re.findall(rf"(?ms)^```{tag} SUITE\.toml\n(.*?)^```$", TEXT)
 
 
 def patched(text: str, diff: str) -> str:
@@ -71,7 +73,7 @@ def test_documented_messages_are_what_is_printed(folder: Path, place: int) -> No
     ],
 )
 def test_every_key_is_documented(header: str, keys: dict[str, Any], values_class: type) -> None:
-    section = re.split(r"(?m)^##", re.split(rf"(?m)^### `{header}`", DOCS.read_text(encoding="utf-8"))[1])[0]
+    section = re.split(r"(?m)^##", re.split(rf"(?m)^### `{header}`", PAGE)[1])[0]
     rows = [[cell.strip(" `") for cell in row.split(" | ")] for row in re.findall(r"(?m)^\| (`.*) \|$", section)]
     assert [row[0] for row in rows] == list(keys)
     assert {row[0] for row in rows if row[2] == "required"} == {key for key, spec in keys.items() if spec.required}
