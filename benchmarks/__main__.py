@@ -22,6 +22,7 @@ _PARTS = {
     "service": "benchmarks.parts.service",
     "catalog": "benchmarks.parts.catalog",
     "queue": "benchmarks.parts.queue",
+    "processes": "benchmarks.parts.processes",
 }
 """Modules with a function `section(page)` that measures and returns Markdown; in the order of the page."""
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

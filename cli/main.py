@@ -37,6 +37,8 @@ _COMMANDS = {
     "order": LazyCommand("catalog.order:order", "Show a training order: its size, files and models."),
     "batch": LazyCommand("catalog.orders:batch", "Show a batch: its sequences, bytes and text."),
     "sequence": LazyCommand("catalog.orders:sequence", "Show a sequence: its batch, text and trajectories."),
+    "label": LazyCommand("catalog.labels:label", "Read labels of sequences from a file, to group by."),
+    "labels": LazyCommand("catalog.labels:labels", "List the labels of orders, and their values."),
     "export-batches": LazyCommand("results.export:export_batches", "Write the ids of batches to a file."),
     "find": LazyCommand("attribution.find:find", "Find every exposure of a text, with steps and checkpoints."),
     "trace": LazyCommand("attribution.trace:trace", "Show which parts of a text were seen in training."),

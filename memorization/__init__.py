@@ -7,6 +7,7 @@ Each line may import those above it, never those below:
     engine/       running models: prefixes, scores and losses of sequences; imports torch
     results/      what was measured, on disk and in SQL: arrays, commits, onsets, trajectories
     jobs/         stored plans, shards and leases, and the runners that measure them
+    labels/       named values of the sequences of an order, to choose and to group by
     adaptive/     jobs that measure a grid of checkpoints and refine it, and what these leave out
     estimate/     what a measurement costs, and what pays, told before it begins
     queries/      answers from results: onsets, trajectories, lists, exports

@@ -21,7 +21,7 @@ from functools import cache
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, TypeVar
 
 from seenat.registry.errors import InvalidValue, MissingExtra
 
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-__all__ = ["Answer", "Answers", "TableAnswer", "page_of", "to_json"]
+__all__ = ["Answer", "Answers", "TableAnswer", "one_line", "page_of", "to_json"]
 
 Row = TypeVar("Row")
 
 # Characters of a value that `repr` shows: an answer may hold a million sequences.
 _LONGEST_REPR = 100
+_LONGEST_LINE = 400
 _ROWS_IN_REPR = 3
 _PLAIN = frozenset({type(None), str, bool, int, float})
 
@@ -58,12 +59,35 @@ def to_json(value: Any) -> Any:
     return [to_json(entry) for entry in value]
 
 
+def one_line(value: Any, longest: int = _LONGEST_REPR) -> str:
+    """What `repr` says of a value, on one line, and no more than its beginning."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def _short_repr(self: Any) -> str:
-    shown = []
-    for field in fields(self):
-        text = repr(getattr(self, field.name))
-        shown.append(f"{field.name}={text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + '...'}")
-    return f"{type(self).__name__}({', '.join(shown)})"
+    shown = [f"{field.name}={one_line(getattr(self, field.name))}" for field in fields(self)]
+    while len(shown) > 1 and sum(map(len, shown)) > _LONGEST_LINE:
+        shown.pop()
+    more = ["..."] if len(shown) < len(fields(self)) else []
+    return f"{type(self).__name__}({', '.join([*shown, *more])})"
+
+
+def _hash_of_fields(self: Any) -> int:
+    """Equal answers have equal hashes, whatever they hold: mappings, lists and arrays too."""
+    return hash(tuple(_hashable(getattr(self, field.name)) for field in fields(self) if field.compare))
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return frozenset((key, _hashable(entry)) for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(_hashable, value))
+    try:
+        hash(value)
+    except TypeError:
+        return type(value).__name__  # Of what nothing better is known: equal ones are of one type.
+    return value
 
 
 class Answer:
@@ -76,8 +100,9 @@ class Answer:
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
-        # A dataclass leaves a `__repr__` alone that stands in the class itself.
+        # A dataclass leaves those alone that stand in the class itself.
         cls.__repr__ = _short_repr  # type: ignore[method-assign]
+        cls.__hash__ = _hash_of_fields  # type: ignore[method-assign]
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the command line's `--json` prints it."""
@@ -100,7 +125,10 @@ class Answer:
 
 
 class TableAnswer(Answer):
-    """An answer whose main part is a table: a tuple of answers, each a row."""
+    """An answer whose main part is a table: a tuple of answers, each a row. It has a length, and gives its rows.
+
+    It is true without rows too: they may be a page of what it counts.
+    """
 
     table_field: ClassVar[str]
     """The field that holds the rows."""
@@ -110,8 +138,21 @@ class TableAnswer(Answer):
         """The key of the JSON form that holds the rows."""
         return {name: key for key, name in _keys(cls)}[cls.table_field]
 
+    def __len__(self) -> int:
+        return len(getattr(self, self.table_field))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(getattr(self, self.table_field))
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
+        rows = getattr(self, self.table_field)[index]
+        return Answers(rows) if isinstance(index, slice) else rows
+
     def _rows(self) -> list[dict[str, Any]]:
-        return [_row(row) for row in getattr(self, self.table_field)]
+        return [_row(row) for row in self]
 
     def to_pandas(self) -> pandas.DataFrame:
         """The rows as a data frame; raises `MissingExtra` without pandas."""
@@ -136,7 +177,7 @@ class Answers(tuple[Row, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        shown = [repr(row)[:_LONGEST_REPR] for row in self[:_ROWS_IN_REPR]]
+        shown = [one_line(row) for row in self[:_ROWS_IN_REPR]]
         more = f", ... {len(self):,} in all" if len(self) > _ROWS_IN_REPR else ""
         return f"{type(self).__name__}({', '.join(shown)}{more})"
 

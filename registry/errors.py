@@ -13,6 +13,7 @@
     │   ├── UnknownBatch
     │   ├── UnknownSequence
     │   ├── UnknownJob
+    │   ├── UnknownLabel
     │   ├── UnknownToken
     │   ├── NotMeasured               nothing has been measured there yet
     │   ├── NotIndexed                the order has no index there yet
@@ -92,6 +93,7 @@ __all__ = [
     "UnknownBatch",
     "UnknownCheckpoint",
     "UnknownJob",
+    "UnknownLabel",
     "UnknownModel",
     "UnknownOrder",
     "UnknownParameter",
@@ -192,6 +194,10 @@ class UnknownSequence(NotFound):
 
 class UnknownJob(NotFound):
     """No job has this id."""
+
+
+class UnknownLabel(NotFound):
+    """The order has no label of this name, or no sequence with this value of it."""
 
 
 class UnknownToken(NotFound):

@@ -55,6 +55,9 @@ class Schedule:
         if self.saved and not 0 <= self.saved[0] <= self.saved[-1] <= self.steps:
             raise InvalidValue(f"Saved steps {self.saved[0]} to {self.saved[-1]} are not within 0 to {self.steps}.")
 
+    def __repr__(self) -> str:
+        return f"<Schedule of {self.steps:,} steps, {len(self.saved):,} saved, batches of {self.sequences_per_batch:,}>"
+
     @cached_property
     def _saved_set(self) -> frozenset[int]:
         return frozenset(self.saved)

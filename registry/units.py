@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import Self
+from operator import index
+from typing import Self, SupportsIndex
 
 from seenat.registry.errors import InvalidValue
 
@@ -35,6 +36,7 @@ __all__ = [
     "parse_step",
     "split_list",
     "uncovered",
+    "whole_number",
 ]
 
 _MOST_DIGITS = 18
@@ -72,8 +74,11 @@ class HalfOpenRange:
     def __bool__(self) -> bool:
         return self.stop > self.start
 
-    def __contains__(self, index: object) -> bool:
-        return isinstance(index, Integral) and self.start <= int(index) < self.stop
+    def __getitem__(self, position: SupportsIndex) -> int:
+        return range(self.start, self.stop)[position]
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, Integral) and self.start <= int(number) < self.stop
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.start, self.stop))
@@ -143,6 +148,15 @@ def uncovered(sequences: SequenceRange, covered: Iterable[SequenceRange]) -> Ite
 def parse_sequences(text: str, stop: int) -> SequenceRange | list[int]:
     """Read `A:B`, or numbers separated by commas, of an order with `stop` sequences."""
     return SequenceRange.parse(text, stop) if ":" in text else parse_counts(text, "sequence")
+
+
+def whole_number(value: object, noun: str) -> int:
+    """The index of a `noun` as Python's own whole number, of numpy's too, or of text; raises `InvalidValue` otherwise."""
+    if isinstance(value, str):
+        return parse_step(value) if noun == "step" else parse_count(value, noun)
+    if isinstance(value, SupportsIndex):
+        return index(value)
+    raise InvalidValue(f"{value!r:.100} is of the type {type(value).__name__}; give the number of a {noun}.")
 
 
 def parse_step(text: str | int) -> int:

@@ -8,6 +8,9 @@ from typing import Any
 
 from seenat.attribution.duplicates.answers import Duplicates, Repeats
 from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
+from seenat.memorization.plots.axes import by_model
+from seenat.memorization.plots.figure import captioned
+from seenat.memorization.plots.intervals import INTERVALS, wilson
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
 
@@ -32,11 +35,9 @@ def _duplicates(answer: Duplicates) -> Any:
     x = _logarithmic(altair, altair.X, "times", "sequences that hold a content", [row["times"] for row in rows])
     y = _logarithmic(altair, altair.Y, "contents", "contents", [row["contents"] for row in rows])
     points = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).mark_point(filled=True, size=40)
-    title = [
-        f"Repeated contents of {answer.order}",
-        f"positions {answer.window} of {len(answer.sequences):,} sequences",
-    ]
-    return points.encode(x=x, y=y, tooltip=["times:Q", "contents:Q"]).properties(title=title)
+    chart = points.encode(x=x, y=y, tooltip=["times:Q", "contents:Q"])
+    words = f"Contents by how many of {len(answer.sequences):,} sequences hold them, at positions {answer.window}."
+    return captioned(altair, chart, f"Repeated contents of {answer.order}", words)
 
 
 @chart_of.register
@@ -57,20 +58,28 @@ def _repeats(answer: Repeats) -> Any:
     )
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
     lines = base.mark_line(interpolate="step-before").encode(x=x, y=y, tooltip=["length:Q", "repeats:Q"])
-    return lines.properties(
-        title=[f"Repeats of {answer.order}", f"at any offset of {len(answer.sequences):,} sequences"]
-    )
+    words = f"Maximal repeats at any offset of {len(answer.sequences):,} sequences, by their least length."
+    return captioned(altair, lines, f"Repeats of {answer.order}", words)
 
 
 @chart_of.register
 def _exposures(answer: MemorizedExposures) -> Any:
     """The share of memorized sequences whose onset came by so many exposures, between its two bounds."""
-    rows: list[dict[str, float]] = []
+    rows: list[dict[str, Any]] = []
     before, by = 0, 0
     for total in answer.totals:
         before += total.before
         by += total.sequences
-        rows.append({"exposures": total.exposures, "low": by / answer.memorized, "high": before / answer.memorized})
+        rows.append(
+            {
+                "model": answer.model,
+                "exposures": total.exposures,
+                "low": by / answer.memorized,
+                "high": before / answer.memorized,
+                "least": wilson(by, answer.memorized)[0],
+                "most": wilson(before, answer.memorized)[1],
+            }
+        )
     altair = altair_or_refuse()
     largest = answer.totals[-1].exposures
     x = altair.X(
@@ -81,13 +90,20 @@ def _exposures(answer: MemorizedExposures) -> Any:
         axis=altair.Axis(values=[0, *_octaves([1, largest])], format=",d", labelOverlap=True, labelFlush=False),
     )
     share = {"axis": altair.Axis(format="%"), "scale": altair.Scale(domain=[0, 1])}
-    y = altair.Y("low:Q", title="share of memorized sequences", **share)
-    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).encode(x=x, y=y)
-    band = base.mark_area(interpolate="step-after", opacity=0.3).encode(y2="high:Q")
-    line = base.mark_line(interpolate="step-after").encode(tooltip=["exposures:Q", "low:Q", "high:Q"])
-    subtitle = "line: by the checkpoint of the onset; band: up to those by the checkpoint before it"
-    title = altair.TitleParams(f"{answer.model}: memorized by so many exposures", subtitle=subtitle, anchor="start")
-    return (band + line).properties(title=title)
+    words = {"title": "share of memorized sequences", **share}
+    colour = by_model(altair, [answer.model], legend=False)
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).encode(x=x, **colour)
+    y = altair.Y("low:Q", **words)
+    wide = base.mark_area(interpolate="step-after", opacity=0.15).encode(y=altair.Y("least:Q", **words), y2="most:Q")
+    band = base.mark_area(interpolate="step-after", opacity=0.3).encode(y=y, y2="high:Q")
+    line = base.mark_line(interpolate="step-after").encode(y=y, tooltip=["exposures:Q", "low:Q", "high:Q"])
+    return captioned(
+        altair,
+        wide + band + line,
+        f"{answer.model}: memorized by so many exposures",
+        f"n = {answer.memorized:,} memorized sequences. Line: exposures by the checkpoint of the onset; band: up to those by the "
+        f"checkpoint before it. Pale: {INTERVALS} of both ends.",
+    )
 
 
 def _logarithmic(altair: Any, channel: Any, field: str, title: str, values: Sequence[int]) -> Any:

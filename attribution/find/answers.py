@@ -176,6 +176,15 @@ class MeasuredText(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ValueExposures(Answer):
+    """How many exposures are in sequences with a value of a label."""
+
+    value: str | None
+    """None for sequences without one."""
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found(TableAnswer):
     """Every exposure of a text, in training order, or a page of them."""
 
@@ -197,6 +206,17 @@ class Found(TableAnswer):
     """Give this as `after` for the next page; None where there is none."""
     measured: MeasuredText | None = None
     """What checkpoints make of the text, where that was asked for."""
+    where: tuple[str, ...] | None = None
+    """LABEL=VALUE of the sequences that were counted; None, and no key, for all."""
+    label: str | None = None
+    """By whose values exposures were counted; None, and no key, for none."""
+    groups: tuple[ValueExposures, ...] | None = None
+    """Of each value of the label that has any, the most first."""
 
     table_field = "exposures"
-    json_only_with: ClassVar[Mapping[str, str]] = {"measured": "measured"}
+    json_only_with: ClassVar[Mapping[str, str]] = {
+        "measured": "measured",
+        "where": "where",
+        "label": "label",
+        "groups": "groups",
+    }

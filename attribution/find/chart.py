@@ -8,6 +8,7 @@ from typing import Any
 from seenat.attribution.find.answers import MeasuredText
 from seenat.attribution.find.curve import ExposureCurve
 from seenat.memorization.plots.axes import from_zero, step_axis, whole_numbers
+from seenat.memorization.plots.figure import MUTED, captioned
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import NothingToDraw
 
@@ -22,7 +23,8 @@ def curve_chart(curve: ExposureCurve) -> Any:
     altair = altair_or_refuse()
     if not curve.count:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
-    return _exposures(altair, curve, [point.step for point in curve.points])
+    chart = _exposures(altair, curve, [point.step for point in curve.points])
+    return captioned(altair, chart, _title(curve), _counted(curve))
 
 
 def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
@@ -31,7 +33,14 @@ def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
     if measured is None:
         return curve_chart(curve)
     every = [*(point.step for point in curve.points), *(point.step for point in measured.points)]
-    return altair.vconcat(_exposures(altair, curve, every), _reproduced(altair, measured, every), spacing=12)
+    chart = altair.vconcat(_exposures(altair, curve, every), _reproduced(altair, measured, every), spacing=12)
+    given = f"Below: of the text alone, its first {measured.prompt} ids given, the other {measured.continuation} by greedy decoding."
+    return captioned(altair, chart, _title(curve), _counted(curve), given)
+
+
+def _counted(curve: ExposureCurve) -> str:
+    places = "once" if curve.count == 1 else f"{curve.count:,} times"
+    return f"Seen {places}; each exposure counts from the update that consumed it."
 
 
 def _exposures(altair: Any, curve: ExposureCurve, every: Sequence[int]) -> Any:
@@ -40,7 +49,7 @@ def _exposures(altair: Any, curve: ExposureCurve, every: Sequence[int]) -> Any:
         *({"step": point.step, "exposures": point.exposures} for point in curve.points),
         {"step": max(every), "exposures": curve.count},
     ]
-    base = altair.Chart(altair.Data(values=rows), title=_title(curve), width=_WIDTH, height=_HEIGHT)
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
     y = altair.Y(
         "exposures:Q",
         title="exposures so far",
@@ -68,7 +77,7 @@ def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> An
         "state:N",
         title=None,
         legend=altair.Legend(orient="bottom"),
-        scale=altair.Scale(domain=["memorized", "not memorized"], range=["#d62728", "#1f77b4"]),
+        scale=altair.Scale(domain=["memorized", "not memorized"], range=["#c0392b", "#1f77b4"]),
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=x,
@@ -76,7 +85,7 @@ def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> An
         color=colour,
         tooltip=["step:Q", "exposures:Q", "prefix:Q", altair.Tooltip("surprisal:Q", format=".3f")],
     )
-    return base.mark_line(color="#888888").encode(x=x, y=y) + points
+    return base.mark_line(color=MUTED).encode(x=x, y=y) + points
 
 
 def _title(curve: ExposureCurve) -> str:

@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place
+from seenat.attribution.find.answers import Context, Coverage, Exposure, Found, FoundVariant, Place, ValueExposures
 from seenat.attribution.find.coverage import Segment, segments
-from seenat.attribution.find.matches import matches
+from seenat.attribution.find.matches import Match, matches
 from seenat.attribution.find.reading import Reading
 from seenat.attribution.find.variants import Variant, text_variants
 from seenat.attribution.find.viewpoint import Viewpoint
 from seenat.attribution.ngrams.codes import ids_of
 from seenat.attribution.ngrams.open import OpenIndexes
+from seenat.attribution.ngrams.search import Places
+from seenat.memorization.labels.choose import Chosen, Grouping
 from seenat.registry.errors import InvalidValue, NotIndexed
 from seenat.registry.orders.source import TokenSource
 from seenat.registry.orders.text.detokenize import decode_ids
@@ -57,6 +59,10 @@ class FindRequest:
     """Ids of text to show on either side of each exposure."""
     variants: bool = True
     """Whether to look for other blanks and capitals of a text too."""
+    chosen: Chosen | None = None
+    """The sequences that count, by their labels; None for all."""
+    grouping: Grouping | None = None
+    """The label by whose values exposures are counted."""
     reading: Callable[[int, int], None] | None = None
     """Gets (sequences read, all to be read) again and again, where some are read; each counts once a variant."""
 
@@ -118,9 +124,10 @@ def _found(
 ) -> Found:
     query, variants = search.query, search.variants
     counts: list[int | None] = []
+    groups = None if request.grouping is None else np.zeros(len(request.grouping.values), np.int64)
     pages = []
     for place in range(len(variants)):
-        page, count = _page(opened.source, viewpoint, search, place, request, tokenizer, reading)
+        page, count = _page(opened.source, viewpoint, search, place, request, tokenizer, reading, groups)
         pages.append(page)
         counts.append(count)
     listed = list(heapq.merge(*pages, key=lambda exposure: (exposure.sequence, exposure.offset)))
@@ -143,7 +150,22 @@ def _found(
         count=sum(known) if len(known) == len(counts) else None,
         exposures=tuple(exposures),
         next=_next(exposures) if len(listed) > request.limit else None,
+        where=None if request.chosen is None else request.chosen.words,
+        label=None if request.grouping is None else request.grouping.name,
+        groups=_groups(request, groups),
     )
+
+
+def _groups(request: FindRequest, counts: npt.NDArray[np.int64] | None) -> tuple[ValueExposures, ...] | None:
+    """The exposures of each value of a label that has any, the most first."""
+    if request.grouping is None or counts is None:
+        return None
+    ordered = [code for code in np.argsort(-counts, kind="stable").tolist() if counts[code]]
+    return tuple(ValueExposures(value=request.grouping.values[code], count=int(counts[code])) for code in ordered)
+
+
+def _among(places: Places, lengths: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Match:
+    return places[chosen], lengths[chosen]
 
 
 def _variants(query: Query, request: FindRequest, tokenizer: OrderTokenizer | None) -> tuple[Variant, ...]:
@@ -165,6 +187,7 @@ def _page(
     request: FindRequest,
     tokenizer: OrderTokenizer | None,
     reading: Reading,
+    groups: npt.NDArray[np.int64] | None,
 ) -> tuple[list[Exposure], int | None]:
     """One exposure more than a page of a variant, and how many there are in all, if that is asked for."""
     after = (0, 0) if request.after is None else (request.after[0], request.after[1] + 1)
@@ -174,7 +197,11 @@ def _page(
     for places, lengths in matches(
         tokenizer, source, search.variants[place], search.variants[:place], parts, begin, reading.add
     ):
+        if request.chosen is not None:
+            places, lengths = _among(places, lengths, request.chosen.among(places.sequences))
         count += len(places)
+        if groups is not None and request.grouping is not None:
+            groups += np.bincount(request.grouping.file.of(places.sequences), minlength=len(groups))
         if len(page) <= request.limit:
             later = (places.sequences > after[0]) | ((places.sequences == after[0]) & (places.offsets >= after[1]))
             chosen = np.flatnonzero(later)[: request.limit + 1 - len(page)]
@@ -212,7 +239,8 @@ def exposed_sequences(
         for place, (variant, parts) in enumerate(zip(search.variants, search.parts, strict=True))
         for places, _ in matches(tokenizer, opened.source, variant, search.variants[:place], parts, (0, 0), reading.add)
     ]
-    return np.concatenate([np.empty(0, np.int64), *found])
+    sequences = np.concatenate([np.empty(0, np.int64), *found])
+    return sequences if request.chosen is None else sequences[request.chosen.among(sequences)]
 
 
 def _next(exposures: Sequence[Exposure]) -> Place | None:

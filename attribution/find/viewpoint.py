@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seenat.registry.catalog.models import Model
+from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.orders import Order
 from seenat.registry.units import SequenceRange
 
@@ -25,7 +25,7 @@ class Viewpoint:
     """Of the checkpoint; None for the end of the run."""
 
     @classmethod
-    def of(cls, order: Order, model: Model | None, step: int | str | None) -> Viewpoint:
+    def of(cls, order: Order, model: Model | None, step: int | str | Checkpoint | None) -> Viewpoint:
         """Raises `UnknownCheckpoint` for a step that was not saved, `UnknownOrder` for a model whose order is not published."""
         if model is None:
             return cls(order=order)

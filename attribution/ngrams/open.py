@@ -8,13 +8,21 @@ from dataclasses import dataclass, replace
 
 from seenat.attribution.ngrams.files.ranks_file import read_ranks
 from seenat.attribution.ngrams.index import NgramIndex
-from seenat.attribution.ngrams.index_table import IndexRecord, ShardRecord, indexes_folder, indexes_of, shards_of
+from seenat.attribution.ngrams.index_table import (
+    IndexRecord,
+    ShardRecord,
+    indexes_folder,
+    indexes_of,
+    record_state,
+    shards_of,
+)
 from seenat.attribution.ngrams.stored import bring_ranks, held_shard
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
+from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.orders.source import TokenSource
-from seenat.registry.storage.file_state import state_of
+from seenat.registry.storage.moved import proven_state
 from seenat.registry.units import SequenceRange, merged_ranges
 
 __all__ = ["OpenIndexes", "open_indexes"]
@@ -44,7 +52,7 @@ def open_indexes(database: Database, order: Order) -> Iterator[OpenIndexes]:
     with database.read() as connection:
         records = [(index, shards_of(connection, index)) for index in indexes_of(connection, order.digest)]
     if records:
-        order.check_unchanged()
+        check_unchanged(database, order)
     with ExitStack() as stack:
         opened = [stack.enter_context(_open(database, order, *record, stack)) for record in records if record[1]]
         yield OpenIndexes(order, source, tuple(opened))
@@ -63,17 +71,21 @@ def _open(
         if file.path != at_home.path:  # A copy from a store, compared with its digest when it came.
             continue
         try:
-            unchanged = state_of(file.path) == shard.state
+            state = proven_state(file.path, shard.state, shard.digest)
         except OSError as error:
             raise CorruptFile(
                 f"{file.path}, of the index of {order.name}, cannot be read: {error.strerror}; build it again with `seenat index "
                 f"verify {order.name} --repair`."
             ) from error
-        if not unchanged:
+        if state is None:
             raise CorruptFile(
                 f"{file.path}, of the index of {order.name}, is not as it was when it was built; see whether it is whole with "
                 f"`seenat index verify {order.name}`, or with --repair build it again."
             )
+        if state != shard.state:
+            with database.write_if_free() as connection:
+                if connection is not None:
+                    record_state(connection, index, shard.sequences, state)
     bring_ranks(index, folder)
     ranks = read_ranks(folder, index.ranks_digest)
     return NgramIndex(folder, files, ranks, order.geometry.tokens_per_sequence)

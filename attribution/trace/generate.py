@@ -65,7 +65,11 @@ class Generated(Answer):
 
 
 def generate(
-    catalog: RegistryCatalog, model: Model, step: int | str, prompt: str | Sequence[int], request: GenerateRequest
+    catalog: RegistryCatalog,
+    model: Model,
+    step: int | str | Checkpoint,
+    prompt: str | Sequence[int],
+    request: GenerateRequest,
 ) -> Generated:
     """Continue a prompt by the checkpoint at a step; raises as `Catalog.generate` says."""
     from seenat.memorization.jobs.plan_checks import check_runnable

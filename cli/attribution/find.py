@@ -12,7 +12,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.outputs import Target, draw, plot_option
-from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, open_catalog, read_text
+from seenat.cli.framework.params import MODEL, ORDER, STEP, Count, by_option, open_catalog, read_text, where_option
 from seenat.cli.framework.phrases import coverage_words
 from seenat.cli.framework.progress import Moment, Show, progress
 from seenat.cli.framework.terminal import write_json
@@ -48,6 +48,8 @@ __all__ = ["find"]
 )
 @click.option("--exactly", is_flag=True, help="Look for the text as it is, not for other blanks and capitals.")
 @click.option("--scan", metavar="START:STOP", help="Read these batches where no index finds every occurrence.")
+@where_option
+@by_option
 @click.option("--measure", is_flag=True, help="Run the model's checkpoints over the text: had it stuck?")
 @click.option(
     "--steps", metavar="STEPS", help="Checkpoints to run: 16,32:64. All if not given, of a model in a folder."
@@ -139,7 +141,7 @@ def _measured(
 
 def _search(options: FindOptions) -> SearchOptions:
     """The options without those that say which exposures are listed."""
-    listing = ("limit", "after", "count", "context")
+    listing = ("limit", "after", "count", "context", "by")
     return {key: value for key, value in options.items() if key not in listing}  # type: ignore[return-value]
 
 
@@ -194,6 +196,9 @@ def _show(out: Output, answer: Found) -> None:
             ),
             spare=("ids",),
         )
+    if answer.groups:
+        out.line()
+        out.table((f"<{answer.label}", ">exposures"), ((each.value or "none", each.count) for each in answer.groups))
     if answer.exposures:
         out.line()
         _show_exposures(out, answer)

@@ -7,6 +7,7 @@ suites        register, unregister, demo
 integrity     sync, audit, verify
 evals         evals: benchmark results
 order         orders, order
+labels        label, labels: named values of sequences
 texts         how texts of sequences are shown
 cite          cite, learning-rate
 """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,7 @@ from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.outputs import Target, output_option, written
 from seenat.cli.framework.params import MODEL_OR_ORDER, Count, open_catalog
 from seenat.cli.framework.phrases import adaptive_words, onset_words
+from seenat.cli.framework.progress import Moment, progress
 from seenat.cli.framework.tables import cut, terminal_width
 from seenat.cli.framework.terminal import Line
 from seenat.registry.printable import one_line
@@ -57,17 +59,36 @@ def batch(
 @click.option("--tokens", is_flag=True, help="Read its ids.")
 @click.option("--decode", is_flag=True, help="Read it as text, and what each measured checkpoint said of it.")
 @click.option("--documents", is_flag=True, help="Read its text cut at the ends of documents.")
+@click.option("--say", is_flag=True, help="Run the measured checkpoints: all that each says in place of the truth.")
+@click.option("--steps", metavar="STEPS", help="Run these measured checkpoints only: 64,128:512,last.")
 @json_option
-def sequence(name: str, index: int, tokens: bool, decode: bool, documents: bool, as_json: bool) -> None:
+def sequence(
+    name: str,
+    index: int,
+    tokens: bool,
+    decode: bool,
+    documents: bool,
+    say: bool,
+    steps: str | None,
+    as_json: bool,
+) -> None:
     """Show a sequence: its batch, the checkpoints around it, and the trajectories measured so far.
 
     \b
     Examples:
       seenat sequence pythia-70m 3071999
       seenat sequence pocket-2m 100 --decode
+      seenat sequence pocket-230k 100 --say --steps 128,384
     """
-    with open_catalog() as catalog:
-        answer = catalog.sequence(name, index, tokens=tokens, decode=decode, documents=documents)
+    if steps is not None and not say:
+        raise click.UsageError("--steps says which checkpoints --say runs; give both.")
+    with open_catalog() as catalog, ExitStack() as shown:
+        content: dict[str, Any] = {"tokens": tokens, "decode": decode, "documents": documents}
+        if say:
+            show = shown.enter_context(progress())
+            content["say"] = True if steps is None else steps
+            content["progress"] = lambda done, total: show(Moment(task="checkpoints", done=done, total=total))
+        answer = catalog.sequence(name, index, **content)
     out = Output(as_json)
     if not out.data(answer):
         _show_sequence(out, answer)

@@ -9,7 +9,7 @@ from seenat.cli.framework.output import Output, count
 from seenat.registry.printable import one_line
 
 if TYPE_CHECKING:
-    from seenat import Document, Recital, SequenceAnswer
+    from seenat import Document, Recital, Said, SequenceAnswer
 
 __all__ = ["show_documents", "show_recitals"]
 
@@ -39,7 +39,7 @@ def show_recitals(out: Output, answer: SequenceAnswer) -> None:
         _show_recital(out, recital)
     left_out = [one for one in answer.trajectories or () if (one.model, one.protocol.id) not in told]
     out.talk_all(
-        f"What {one.model} said by {one.protocol.words} was not stored: only prefixes tell which ids it said."
+        f"What {one.model} said by {one.protocol.words} was not stored: only prefixes tell which ids it said; --say asks it again."
         for one in left_out
     )
 
@@ -54,6 +54,9 @@ def _show_recital(out: Output, recital: Recital) -> None:
         ]
     )
     out.line()
+    if any(said.whole is not None for said in recital.said):
+        _show_whole(out, recital)
+        return
     out.table(
         (">step", "<had seen it", ">ids", "<said, until it said something else"),
         (
@@ -61,6 +64,21 @@ def _show_recital(out: Output, recital: Recital) -> None:
             for said in recital.said
         ),
     )
+
+
+def _show_whole(out: Output, recital: Recital) -> None:
+    """The truth, and under it what each checkpoint says, with a mark where it leaves the truth."""
+    rows = [said for said in recital.said if said.whole is not None]
+    out.table(
+        (">step", "<had seen it", ">ids", "<says, with | where it leaves the truth"),
+        ((count(said.step), "yes" if said.seen else "no", said.reproduced, _marked(said)) for said in rows),
+    )
+
+
+def _marked(said: Said) -> str:
+    whole = said.whole or ""
+    leaves = whole.startswith(said.text) and whole != said.text
+    return _quoted(f"{said.text}|{whole[len(said.text) :]}" if leaves else whole)
 
 
 def _quoted(text: str) -> str:

@@ -36,9 +36,11 @@ __all__ = [
     "written",
 ]
 
-PLOTS = (".svg", ".png", ".html")
+PLOTS = (".svg", ".png", ".pdf", ".html")
 TABLES = (".parquet", ".csv", ".jsonl", "")
 _FORCE = "seenat.force"
+# Points of a chart's width.
+_NARROWEST, _WIDEST = 150, 5000
 _TEXT = (".jsonl", ".svg", ".html", ".sbatch")
 
 
@@ -154,17 +156,54 @@ def written(target: Target | None, name: str = "out") -> Mapping[str, Any]:
 
 # -- charts
 
-plot_option = output_option("--plot", endings=PLOTS, help="Draw a chart to a new .svg, .png or .html file.")
+
+def plot_option(command: Any) -> Any:
+    """`--plot`, and beside it how the picture is to look."""
+    for names, more in reversed(_LOOKS):
+        command = click.option(*names, expose_value=False, callback=_looking, **more)(command)
+    return output_option("--plot", endings=PLOTS, help="Draw a chart to a new .svg, .png, .pdf or .html file.")(command)
+
+
+_LOOK = "seenat.look"
+_LOOKS: tuple[tuple[tuple[str, str], Mapping[str, Any]], ...] = (
+    (
+        ("--x", "look_x"),
+        {
+            "type": click.Choice(("log", "symlog", "linear")),
+            "help": "The chart's scale of steps. Default: as the steps are spaced.",
+        },
+    ),
+    (
+        ("--width", "look_width"),
+        {"type": click.IntRange(_NARROWEST, _WIDEST), "metavar": "POINTS", "help": "The width of the whole chart."},
+    ),
+    (("--title", "look_title"), {"metavar": "TEXT", "help": "The chart's title, instead of its own."}),
+)
+
+
+def _looking(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None:
+        ctx.meta.setdefault(_LOOK, {})[str(param.name).removeprefix("look_")] = value
 
 
 def draw(out: Output, plot: Target, chart: Callable[[], Any]) -> None:
     """Make a chart and save it; raises `NothingToDraw`, and writes no file, where it would be empty."""
+    from seenat.memorization.plots.figure import Look, drawn_as
     from seenat.memorization.plots.save import save
 
-    with progress() as show:
+    asked = click.get_current_context().meta.get(_LOOK, {})
+    with drawn_as(Look(**asked, places=_places())), progress() as show:
         show(Moment(task="drawing", done=0, total=1))
         save(chart(), plot.path, force=plot.force, source={"command": _command()})
     out.talk(f"Drawn to {plot}")
+
+
+def _places() -> Mapping[str, int]:
+    from seenat.cli.framework.params import open_catalog
+    from seenat.memorization.plots.figure import places_of
+
+    with open_catalog() as catalog:
+        return places_of((model.name, model.suite) for model in catalog.models())
 
 
 def _command() -> str:

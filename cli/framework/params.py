@@ -31,10 +31,12 @@ __all__ = [
     "STEP",
     "Count",
     "Counts",
+    "by_option",
     "chosen_catalog",
     "open_catalog",
     "protocol_option",
     "read_text",
+    "where_option",
 ]
 
 # Longer texts are no queries.
@@ -108,6 +110,17 @@ def protocol_option(command: Any) -> Any:
     """Add `--protocol` to a command that reads results."""
     text = "Use the results of the protocol whose id starts with ID."
     return click.option("--protocol", metavar="ID", help=text)(command)
+
+
+def where_option(command: Any) -> Any:
+    """Add `--where` to a command that counts or lists sequences."""
+    text = "Only sequences with this value of a label; several of one label are any of them."
+    return click.option("--where", metavar="LABEL=VALUE", multiple=True, help=text)(command)
+
+
+def by_option(command: Any) -> Any:
+    """Add `--by` to a command that counts sequences."""
+    return click.option("--by", metavar="LABEL", help="Count the sequences of each value of this label apart.")(command)
 
 
 def read_text(file: str | Path) -> str:

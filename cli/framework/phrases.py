@@ -88,6 +88,9 @@ def plan_words(plans: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def basis_words(answers: Iterable[Any]) -> Iterator[str]:
     """What answers rest on and do not show: a sentence for each adaptive job, and for each model with other protocols."""
     answers = list(answers)
+    chosen = {words for answer in answers for words in getattr(answer, "where", None) or ()}
+    if chosen:
+        yield f"Counted are only sequences with {' and '.join(sorted(chosen))}."
     yield from adaptive_words(answers)
     told = set()
     for answer in answers:

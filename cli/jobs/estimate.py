@@ -129,7 +129,7 @@ def _operations(one: Estimate) -> str:
 def _here_words(one: Estimate) -> str:
     rate = one.here.rate
     if rate is None:
-        return "not known: nothing of this measure was measured here yet; --calibrate runs the engine for a second"
+        return "not known: nothing like it was measured here yet; --calibrate runs the engine for a second"
     scaled = ", scaled by operations" if rate.scaled else ""
     device = f" on {rate.device}" if rate.device else ""
     return (

@@ -1,6 +1,6 @@
 """Commands that read results, or write them for other programs.
 
-delete      delete: results, job
+delete      delete: results, job, label
 measured    results: what was measured, by which protocols, on what
 onset       trajectory, onset
 cells       trajectories, passages, why: sequences by checkpoints

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from seenat.cli.framework.deletions import show_deletion, yes_option
-from seenat.cli.framework.output import json_option
-from seenat.cli.framework.params import MODEL, Count, open_catalog
+from seenat.cli.framework.output import Output, json_option
+from seenat.cli.framework.params import MODEL, ORDER, Count, open_catalog
 
 __all__ = ["delete"]
 
 
 @click.group()
 def delete() -> None:
-    """Delete what was measured of a model, or a job. Without --yes nothing is deleted, and what would be is told.
+    """Delete what was measured of a model, a job, or a label. Without --yes nothing is deleted, and what would be is told.
 
     \b
     Examples:
@@ -38,6 +38,32 @@ def delete_results(name: str, protocol: str | None, yes: bool, as_json: bool) ->
     with open_catalog() as catalog:
         deletion = catalog.delete_results(name, protocol=protocol, yes=yes)
     show_deletion(deletion, as_json)
+
+
+@delete.command(name="label", short_help="A label of an order.")
+@click.argument("name", metavar="ORDER", type=ORDER)
+@click.argument("label", metavar="LABEL")
+@yes_option
+@json_option
+def delete_label(name: str, label: str, yes: bool, as_json: bool) -> None:
+    """Delete a label of an order. Without --yes nothing is deleted, and what would be is told.
+
+    \b
+    Example:
+      seenat delete label pocket-order subset
+    """
+    with open_catalog() as catalog:
+        deletion = catalog.delete_label(name, label, yes=yes)
+    out = Output(as_json)
+    if not out.data(deletion):
+        out.line(
+            f"{'Deleted' if deletion.done else 'This would delete'} the label {deletion.label} of {deletion.order}:"
+        )
+        out.facts(
+            [("values", deletion.values), ("sequences", f"{deletion.sequences:,}"), ("bytes", f"{deletion.bytes:,}")]
+        )
+    if not deletion.done:
+        out.talk("Nothing was deleted; --yes does it.")
 
 
 @delete.command(name="job", short_help="A job, and what it alone measured.")

@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.framework.output import Output, json_option, plural
 from seenat.cli.framework.outputs import TABLES, Target, output_option, written
-from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, MODEL_OR_ORDER, open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import plan_words
 from seenat.cli.framework.progress import Moment, Show, progress
 
@@ -31,6 +31,8 @@ __all__ = ["export", "export_batches"]
     metavar="COLUMNS",
     help="Also these columns, separated by commas: model, protocol, tokens, text.",
 )
+@click.option("--label", "labels", metavar="LABEL", multiple=True, help="Also the values of this label, a column each.")
+@where_option
 @protocol_option
 @click.option("--all-protocols", is_flag=True, help="The results of all protocols.")
 @json_option
@@ -39,6 +41,8 @@ def export(
     path: Target,
     sequences: str | None,
     columns: str | None,
+    labels: tuple[str, ...],
+    where: tuple[str, ...],
     protocol: str | None,
     all_protocols: bool,
     as_json: bool,
@@ -64,6 +68,8 @@ def export(
             names,
             sequences=sequences,
             columns=more,
+            labels=labels,
+            where=where,
             protocol=protocol,
             all_protocols=all_protocols,
             progress=_shown(show, names[0]),

@@ -8,11 +8,11 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.outputs import TABLES, Target, draw, output_option, plot_option
-from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, by_option, open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import basis_words, onset_words, protocol_words, sequence_table, share_words
 
 if TYPE_CHECKING:
-    from seenat import Onsets, SequenceTrajectory, Trajectory
+    from seenat import Curve, Onsets, SequenceTrajectory, Trajectory
     from seenat.memorization.queries.onsets import StepCount
 
 __all__ = ["onset", "trajectory"]
@@ -54,11 +54,20 @@ def trajectory(name: str, index: int, protocol: str | None, plot: Target | None,
     endings=TABLES,
     help="Write all sequences with their onsets to a new .parquet, .csv or .jsonl file, or a new folder.",
 )
+@where_option
+@by_option
 @protocol_option
 @plot_option
 @json_option
 def onset(
-    names: tuple[str, ...], limit: int, table: Target | None, protocol: str | None, plot: Target | None, as_json: bool
+    names: tuple[str, ...],
+    limit: int,
+    table: Target | None,
+    where: tuple[str, ...],
+    by: str | None,
+    protocol: str | None,
+    plot: Target | None,
+    as_json: bool,
 ) -> None:
     """Show what a model memorized when: counts by checkpoint, and the first sequences.
 
@@ -69,20 +78,65 @@ def onset(
       seenat onset pocket-230k
       seenat onset pocket-230k pocket-2m --limit 0 --plot onset.png
       seenat onset pocket-230k --table onsets.csv
+
+    With labels of the order (`seenat label`): --where subset=Github, --by subset.
     """
     if table is not None and len(names) > 1:
         raise click.UsageError("--table takes one model; run the command once for each.")
+    if by is not None:
+        _onsets_by(names, by, where, protocol, plot, as_json, table)
+        return
     with open_catalog() as catalog:
-        answers = [catalog.onsets(name, limit=limit, protocol=protocol) for name in names]
+        answers = [catalog.onsets(name, limit=limit, protocol=protocol, where=where) for name in names]
         out = Output(as_json)
         if table is not None:
-            _write_table(out, catalog.onsets(names[0], limit=None, protocol=protocol), table)
+            _write_table(out, catalog.onsets(names[0], limit=None, protocol=protocol, where=where), table)
     if not out.data(answers[0] if len(answers) == 1 else answers):
         _show_all_onsets(out, answers)
     if plot is not None:
         from seenat.memorization.plots.charts import onset_chart
 
         draw(out, plot, lambda: onset_chart(answers))
+
+
+def _onsets_by(
+    names: tuple[str, ...],
+    by: str,
+    where: tuple[str, ...],
+    protocol: str | None,
+    plot: Target | None,
+    as_json: bool,
+    table: Target | None,
+) -> None:
+    """Counts at the last measured checkpoint of each value of a label; JSON and the plot have all checkpoints."""
+    if table is not None:
+        raise click.UsageError("--table writes onsets, a row a sequence; leave out --by.")
+    with open_catalog() as catalog:
+        curves = catalog.studies.onsets(*names, protocol=protocol, where=where, by=by)
+    out = Output(as_json)
+    if not out.data(curves):
+        out.table(
+            ("<model", f"<{by}", ">step", ">measured", ">memorized", ">share", ">onsets so far"),
+            (_row_of_value(curve) for curve in curves),
+        )
+        out.talk_all(basis_words(curves))
+    if plot is not None:
+        from seenat.memorization.plots.studies import onsets_chart
+
+        draw(out, plot, lambda: onsets_chart(curves))
+
+
+def _row_of_value(curve: Curve) -> tuple[str | None, ...]:
+    last = curve.steps[-1]
+    return (
+        curve.model,
+        curve.value or "none",
+        count(last.step),
+        count(last.measured),
+        count(last.memorized),
+        share_words(last.share, last.share_at_least),
+        count(last.onsets_so_far),
+    )
 
 
 def _write_table(out: Output, answer: Onsets, table: Target) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seenat.cli.framework.output import Output, count, json_option, plural
-from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import basis_words, onset_words, sequence_table
 from seenat.cli.framework.progress import Moment, progress, resumable
 
@@ -51,9 +51,18 @@ def which() -> None:
     metavar="STEP SEQUENCE",
     help="Continue after this onset and sequence.",
 )
+@where_option
 @protocol_option
 @json_option
-def first(name: str, by: str, limit: int, after: tuple[int, int] | None, protocol: str | None, as_json: bool) -> None:
+def first(
+    name: str,
+    by: str,
+    limit: int,
+    after: tuple[int, int] | None,
+    protocol: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show which sequences a model had memorized for the first time by a step, by onset and sequence, and how many.
 
     \b
@@ -62,7 +71,7 @@ def first(name: str, by: str, limit: int, after: tuple[int, int] | None, protoco
       seenat which first pocket-230k --by 384 --limit 5 --after 128 80
     """
     with open_catalog() as catalog:
-        answer = catalog.which.first(name, by, limit=limit, after=after, protocol=protocol)
+        answer = catalog.which.first(name, by, limit=limit, after=after, protocol=protocol, where=where)
     out = Output(as_json)
     if not out.data(answer):
         _show_first(out, answer)
@@ -101,10 +110,18 @@ def earlier(name: str, other: str, limit: int, after: int | None, protocol: str 
 @click.option("--until", type=STEP, metavar="STEP", help="The last step to look at. Default: the last measured one.")
 @_limit
 @_after
+@where_option
 @protocol_option
 @json_option
 def kept(
-    name: str, since: str, until: str | None, limit: int, after: int | None, protocol: str | None, as_json: bool
+    name: str,
+    since: str,
+    until: str | None,
+    limit: int,
+    after: int | None,
+    protocol: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Show which of the sequences memorized at a step were memorized at every later one that was measured.
 
@@ -114,7 +131,7 @@ def kept(
       seenat which kept pocket-230k --since 128 --until 256 --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.kept(name, since, until, limit=limit, after=after, protocol=protocol)
+        answer = catalog.which.kept(name, since, until, limit=limit, after=after, protocol=protocol, where=where)
     out = Output(as_json)
     if not out.data(answer):
         _show_kept(out, answer)
@@ -125,9 +142,12 @@ def kept(
 @_model
 @_limit
 @_after
+@where_option
 @protocol_option
 @json_option
-def relearned(name: str, limit: int, after: int | None, protocol: str | None, as_json: bool) -> None:
+def relearned(
+    name: str, limit: int, after: int | None, protocol: str | None, where: tuple[str, ...], as_json: bool
+) -> None:
     """Show how many sequences a model forgot, which of them it learned again, and at which steps.
 
     \b
@@ -135,7 +155,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
       seenat which relearned pocket-230k --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.relearned(name, limit=limit, after=after, protocol=protocol)
+        answer = catalog.which.relearned(name, limit=limit, after=after, protocol=protocol, where=where)
     out = Output(as_json)
     if not out.data(answer):
         _show_relearned(out, answer)
@@ -152,6 +172,7 @@ def relearned(name: str, limit: int, after: int | None, protocol: str | None, as
 )
 @_limit
 @_after
+@where_option
 @protocol_option
 @json_option
 def changed(
@@ -160,6 +181,7 @@ def changed(
     until: str | None,
     other: str | None,
     change: str | None,
+    where: tuple[str, ...],
     limit: int,
     after: int | None,
     protocol: str | None,
@@ -174,7 +196,7 @@ def changed(
     """
     with open_catalog() as catalog:
         answer = catalog.which.changed(
-            name, since, until, other=other, change=change, limit=limit, after=after, protocol=protocol
+            name, since, until, other=other, change=change, limit=limit, after=after, protocol=protocol, where=where
         )
     out = Output(as_json)
     if not out.data(answer):

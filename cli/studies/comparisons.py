@@ -8,7 +8,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
 from seenat.cli.framework.outputs import Target, plot_option
-from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option, where_option
 from seenat.cli.studies.common import show_study, step_option
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = ["predict", "sets"]
     help="Predict from this model only; may be repeated. Default: all smaller ones.",
 )
 @step_option
+@where_option
 @protocol_option
 @plot_option
 @json_option
@@ -35,6 +36,7 @@ def predict(
     others: tuple[str, ...],
     step: int | None,
     protocol: str | None,
+    where: tuple[str, ...],
     plot: Target | None,
     as_json: bool,
 ) -> None:
@@ -46,7 +48,7 @@ def predict(
       seenat study predict pocket-2m --from pocket-660k --step 320
     """
     with open_catalog() as catalog:
-        answer = catalog.studies.predict(name, others, step=step, protocol=protocol)
+        answer = catalog.studies.predict(name, others, step=step, protocol=protocol, where=where)
     show_study(Output(as_json), answer, plot, "predictions_chart", _show_predictions)
 
 
@@ -61,6 +63,7 @@ def predict(
 @click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
+@where_option
 @protocol_option
 @plot_option
 @json_option
@@ -70,6 +73,7 @@ def sets(
     within: int | None,
     limit: int,
     protocol: str | None,
+    where: tuple[str, ...],
     plot: Target | None,
     as_json: bool,
 ) -> None:
@@ -80,7 +84,7 @@ def sets(
       seenat study sets pocket-2m --never pocket-230k --within 64
     """
     with open_catalog() as catalog:
-        answer = catalog.studies.sets(name, other, within=within, limit=limit, protocol=protocol)
+        answer = catalog.studies.sets(name, other, within=within, limit=limit, protocol=protocol, where=where)
     show_study(Output(as_json), answer, plot, "sets_chart", _show_sets)
 
 

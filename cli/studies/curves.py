@@ -8,7 +8,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.outputs import Target, plot_option
-from seenat.cli.framework.params import open_catalog, protocol_option
+from seenat.cli.framework.params import by_option, open_catalog, protocol_option, where_option
 from seenat.cli.framework.phrases import share_words
 from seenat.cli.studies.common import models_argument, show_study
 
@@ -20,10 +20,19 @@ __all__ = ["forgetting", "onsets"]
 
 @click.command()
 @models_argument
+@by_option
+@where_option
 @protocol_option
 @plot_option
 @json_option
-def onsets(names: tuple[str, ...], protocol: str | None, plot: Target | None, as_json: bool) -> None:
+def onsets(
+    names: tuple[str, ...],
+    protocol: str | None,
+    where: tuple[str, ...],
+    by: str | None,
+    plot: Target | None,
+    as_json: bool,
+) -> None:
     """Show the share that each checkpoint has memorized, and the number of onsets so far.
 
     \b
@@ -31,16 +40,25 @@ def onsets(names: tuple[str, ...], protocol: str | None, plot: Target | None, as
       seenat study onsets pocket-230k pocket-660k pocket-2m --plot onsets.svg
     """
     with open_catalog() as catalog:
-        curves = catalog.studies.onsets(*names, protocol=protocol)
+        curves = catalog.studies.onsets(*names, protocol=protocol, where=where, by=by)
     show_study(Output(as_json), curves, plot, "onsets_chart", _show_onsets)
 
 
 @click.command()
 @models_argument
+@by_option
+@where_option
 @protocol_option
 @plot_option
 @json_option
-def forgetting(names: tuple[str, ...], protocol: str | None, plot: Target | None, as_json: bool) -> None:
+def forgetting(
+    names: tuple[str, ...],
+    by: str | None,
+    where: tuple[str, ...],
+    protocol: str | None,
+    plot: Target | None,
+    as_json: bool,
+) -> None:
     """Show how many sequences each checkpoint has forgotten and learned again.
 
     \b
@@ -48,7 +66,7 @@ def forgetting(names: tuple[str, ...], protocol: str | None, plot: Target | None
       seenat study forgetting pocket-230k pocket-2m --plot forgetting.svg
     """
     with open_catalog() as catalog:
-        curves = catalog.studies.forgetting(*names, protocol=protocol)
+        curves = catalog.studies.forgetting(*names, protocol=protocol, where=where, by=by)
     show_study(Output(as_json), curves, plot, "forgetting_chart", _show_forgetting)
 
 
@@ -57,7 +75,7 @@ def _show_onsets(out: Output, curves: Answers[Curve]) -> None:
         ("<model", ">step", ">measured", ">memorized", ">share", ">onsets", ">onsets so far"),
         (
             (
-                curve.model,
+                curve.name,
                 count(row.step),
                 count(row.measured),
                 count(row.memorized),
@@ -77,7 +95,7 @@ def _show_forgetting(out: Output, curves: Answers[Curve]) -> None:
         ("<model", ">step", ">memorized", ">onsets", ">forgotten", ">relearned"),
         (
             (
-                curve.model,
+                curve.name,
                 count(row.step),
                 count(row.memorized),
                 count(row.onsets),

@@ -8,7 +8,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option
 from seenat.cli.framework.outputs import Target, plot_option
-from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, Count, open_catalog, protocol_option, where_option
 from seenat.cli.studies.common import models_argument, show_study
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ _LISTED = 4
     show_default=True,
     help="Leave out cohorts of fewer sequences.",
 )
+@where_option
 @protocol_option
 @plot_option
 @json_option
@@ -61,6 +62,7 @@ def counterfactual(
     repeated: bool,
     least: int,
     protocol: str | None,
+    where: tuple[str, ...],
     plot: Target | None,
     as_json: bool,
 ) -> None:
@@ -77,7 +79,7 @@ def counterfactual(
     """
     with open_catalog() as catalog:
         profiles = catalog.studies.counterfactual(
-            *names, quantity=quantity, control=control, repeated=repeated, least=least, protocol=protocol
+            *names, quantity=quantity, control=control, repeated=repeated, least=least, protocol=protocol, where=where
         )
     show_study(Output(as_json), profiles, plot, "counterfactual_chart", _show_counterfactual)
 
@@ -86,11 +88,18 @@ def counterfactual(
 @click.argument("name", metavar="MODEL", type=MODEL)
 @_quantity_option
 @_repeated_option
+@where_option
 @protocol_option
 @plot_option
 @json_option
 def labels(
-    name: str, quantity: str | None, repeated: bool, protocol: str | None, plot: Target | None, as_json: bool
+    name: str,
+    quantity: str | None,
+    repeated: bool,
+    protocol: str | None,
+    where: tuple[str, ...],
+    plot: Target | None,
+    as_json: bool,
 ) -> None:
     """Show at which steps each checkpoint may be, from what it knows of the batches around them.
 
@@ -102,7 +111,7 @@ def labels(
       seenat study labels pocket-230k --plot labels.svg
     """
     with open_catalog() as catalog:
-        answer = catalog.studies.labels(name, quantity=quantity, repeated=repeated, protocol=protocol)
+        answer = catalog.studies.labels(name, quantity=quantity, repeated=repeated, protocol=protocol, where=where)
     show_study(Output(as_json), answer, plot, "labels_chart", _show_labels)
 
 

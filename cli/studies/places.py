@@ -9,7 +9,7 @@ import click
 
 from seenat.cli.framework.output import Output, count, json_option, share
 from seenat.cli.framework.outputs import Target, plot_option
-from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option
+from seenat.cli.framework.params import MODEL, STEP, Count, open_catalog, protocol_option, where_option
 from seenat.cli.studies.common import models_argument, show_study, step_option
 
 if TYPE_CHECKING:
@@ -23,11 +23,18 @@ __all__ = ["batches", "exposures"]
 @models_argument
 @click.option("--until", type=STEP, metavar="N", help="Read the order, and use checkpoints, up to this step only.")
 @click.option("--measured", is_flag=True, help="Compare only the ids that the protocol reads.")
+@where_option
 @protocol_option
 @plot_option
 @json_option
 def exposures(
-    names: tuple[str, ...], until: str | None, measured: bool, protocol: str | None, plot: Target | None, as_json: bool
+    names: tuple[str, ...],
+    until: str | None,
+    measured: bool,
+    protocol: str | None,
+    where: tuple[str, ...],
+    plot: Target | None,
+    as_json: bool,
 ) -> None:
     """Show how often contents had been seen when they were first memorized.
 
@@ -40,7 +47,7 @@ def exposures(
       seenat study exposures pocket-2m --until 192
     """
     with open_catalog() as catalog:
-        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol)
+        onsets = catalog.studies.exposures(*names, until=until, measured=measured, protocol=protocol, where=where)
     show_study(Output(as_json), onsets, plot, "exposures_chart", _show_exposures)
 
 

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, select
 from seenat.memorization.deletion.answers import Deletion
 from seenat.memorization.deletion.results import check_at_rest, delete_files_of, delete_rows_of, sum_up
 from seenat.memorization.jobs.job_table import jobs_of_measurement
+from seenat.memorization.labels.store import remove_labels_of
 from seenat.memorization.published.importer import forget_result_sets
 from seenat.memorization.results.measurements import all_measurements_of, results_folder
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
+from seenat.registry.database.engine import Database
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.database.tables.catalog import models, orders, suites
 from seenat.registry.errors import NotFound, StillNeeded
@@ -36,6 +38,7 @@ def unregister(catalog: Catalog, name: str, *, yes: bool = False) -> Deletion:
     """
     database, of_suite = catalog.database, [model for model in catalog.models() if model.suite == name]
     own = tuple(order.name for order in catalog.orders() if order.suite == name)
+    contents = {order.digest for order in catalog.orders() if order.suite == name and order.digest is not None}
     with database.write() if yes else database.read() as connection:
         suite = _suite(connection, name)
         _check_unused(connection, suite)
@@ -47,6 +50,7 @@ def unregister(catalog: Catalog, name: str, *, yes: bool = False) -> Deletion:
         if yes:
             objects = delete_rows_of(connection, chosen, jobs)
             files = _delete_rows(connection, of_suite, suite.id)
+            _delete_labels(database, connection, contents)
     if yes:
         delete_files_of(database, chosen, jobs, objects)
         for file in files:
@@ -78,6 +82,13 @@ def _check_unused(connection: Connection, suite: AnyRow) -> None:
             f"{', '.join(users)} of other suites were trained on an order of {suite.name}, so nothing was deleted; unregister "
             "their suites first."
         )
+
+
+def _delete_labels(database: Database, connection: Connection, contents: set[str]) -> None:
+    """Delete the labels of contents that no order has any more."""
+    left = set(connection.execute(select(orders.c.digest)).scalars())
+    for content in contents - left:
+        remove_labels_of(database, connection, content)
 
 
 def _delete_rows(connection: Connection, of_suite: list[Model], suite_id: int) -> list[str]:

@@ -1,8 +1,4 @@
-"""Charts of benchmark results over training: a panel a task, metric and number of examples, a line a model and series.
-
-Steps 0, 1, 2, 4 ... are as far from each other as 10,000 and 100,000 are, so that an axis over early steps is logarithmic
-beyond 1 and linear up to it; over late steps alone it is linear.
-"""
+"""Charts of benchmark results over training: a panel a task, metric and number of examples, a line a model and series."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, step_axis
+from seenat.memorization.plots.figure import captioned
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import InvalidValue
 from seenat.registry.evaluations.query import Benchmarks, BenchmarkValue
@@ -21,10 +18,6 @@ _PANELS_A_ROW = 3
 
 # Ends of the names of metrics that fall from millions to a few, and so need a logarithmic axis.
 _PERPLEXITIES = ("ppl", "perplexity")
-
-# Steps below this are spread by their logarithm.
-_EARLY = 1000
-_TICKS = [0, 1, 4, 16, 64, 256, 1000, 4000, 16_000, 64_000, 256_000, 1_024_000]
 
 
 def benchmark_chart(models: Sequence[Benchmarks]) -> Any:
@@ -49,7 +42,12 @@ def benchmark_chart(models: Sequence[Benchmarks]) -> Any:
     charts = [
         _panel(altair, key, rows, names).properties(width=width, height=height) for key, rows in sorted(panels.items())
     ]
-    return altair.concat(*charts, columns=_PANELS_A_ROW)
+    return captioned(
+        altair,
+        altair.concat(*charts, columns=_PANELS_A_ROW),
+        "Benchmark results by step",
+        "Bands are one standard error, where it was published.",
+    )
 
 
 def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], names: list[str]) -> Any:
@@ -57,11 +55,13 @@ def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], n
     kind = "log" if metric.endswith(_PERPLEXITIES) else "linear"
     y = altair.Y("value:Q", title=metric, scale=altair.Scale(zero=False, type=kind))
     base = altair.Chart(altair.Data(values=rows), title=f"{task}, {shots} examples").encode(
-        x=_step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)
+        x=step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)
     )
-    band = base.mark_area(opacity=0.2).encode(y=altair.Y("low:Q", title=metric), y2="high:Q")
+    band = base.mark_area(opacity=0.2).encode(
+        strokeDash=altair.value([1, 0]), y=altair.Y("low:Q", title=metric), y2="high:Q"
+    )
     tooltip = ["model:N", "step:Q", altair.Tooltip("value:Q", format=".4f"), "stderr:Q"]
-    return band + base.mark_line(point=True).encode(y=y, tooltip=tooltip)
+    return band + base.mark_line(point={"size": 24}).encode(y=y, tooltip=tooltip)
 
 
 def _line(model: str, result: BenchmarkValue) -> str:
@@ -81,11 +81,3 @@ def _row(model: str, result: BenchmarkValue) -> dict[str, Any]:
         "low": low,
         "high": result.value + error,
     }
-
-
-def _step_axis(altair: Any, steps: Sequence[int]) -> Any:
-    axis = step_axis(altair, steps)
-    if min(steps) >= _EARLY:
-        return axis
-    ticks = [tick for tick in _TICKS if tick <= max(steps)]
-    return axis.scale(type="symlog", constant=1).axis(values=ticks, format=",d", labelOverlap=True)

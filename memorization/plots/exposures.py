@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from math import ceil, floor, log2
 from typing import Any
 
+from seenat.memorization.plots.axes import by_model, in_place
+from seenat.memorization.plots.figure import MUTED, captioned
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.exposures import ExposureClass, ExposureOnsets, quantile
 from seenat.registry.errors import NothingToDraw
@@ -24,6 +26,10 @@ _SHARES = [0.01, 0.1, 0.5, 1]
 
 # Square pixels of the points of no content and of all of a class.
 _AREAS = [15, 220]
+
+# More classes than this are drawn by octaves of their occurrences.
+_MOST_CLASSES = 12
+_BINNED = "Contents are grouped by how often they occur: from a power of 2 to below the next."
 
 # Octaves between the outermost points and the frame.
 _ROOM = 0.4
@@ -40,13 +46,20 @@ def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
         raise _nothing(models)
     times = _octaves([group.times for answer in models for group in answer.classes])
     exposures = _octaves([value for group in onsets for value in _quartiles(group)])
-    colours = altair.Scale(domain=list(dict.fromkeys(answer.model for answer in models)))
-    return altair.concat(
+    names = in_place(answer.model for answer in models)
+    colours = by_model(altair, names, legend=False)["color"]
+    models = sorted(models, key=lambda answer: names.index(answer.model))
+    chart = altair.concat(
         *(_panel(altair, answer, times, exposures, colours) for answer in models), columns=_PANELS_A_ROW
-    ).properties(
-        title=altair.TitleParams(
-            ["Exposures of a content", "when it was memorized first"], subtitle="median and quartiles", anchor="start"
-        )
+    )
+    return captioned(
+        altair,
+        chart,
+        "Exposures of a content when it was memorized first",
+        f"By {models[0].protocol.words}.",
+        "Points: medians over the contents that were memorized, as large as their share; bars: quartiles. A class of which none was "
+        "memorized has no point.",
+        _BINNED if any(len(answer.classes) > _MOST_CLASSES for answer in models) else "",
     )
 
 
@@ -56,7 +69,7 @@ def _panel(altair: Any, answer: ExposureOnsets, times: list[int], exposures: lis
     above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, answer))
     y, x = {"title": "exposures at onset", "scale": _scale(altair, exposures), "axis": _ticks(altair, exposures)}, below
     base = altair.Chart().encode(
-        color=altair.Color("model:N", scale=colours, legend=None),
+        color=colours,
         tooltip=["model:N", "times:Q", "median:Q", "low:Q", "high:Q", "memorized:Q", "contents:Q"],
     )
     rules = base.mark_rule(strokeWidth=2).encode(x=x, y=altair.Y("low:Q", **y), y2="high:Q")
@@ -64,14 +77,38 @@ def _panel(altair: Any, answer: ExposureOnsets, times: list[int], exposures: lis
         "share:Q",
         title="share memorized",
         scale=altair.Scale(domain=[0, 1], range=_AREAS),
-        legend=altair.Legend(values=_SHARES, format=".0%", symbolType="circle"),
+        legend=altair.Legend(
+            values=_SHARES, format=".0%", symbolType="circle", symbolFillColor=MUTED, symbolStrokeColor=MUTED
+        ),
     )
     points = base.mark_point(filled=True, opacity=1).encode(x=above, y=altair.Y("median:Q", **y), size=size)
-    rows = [_row(answer.model, group) for group in answer.classes]
+    rows = [_row(answer.model, group) for group in _binned(answer.classes)]
     return (
         altair.layer(rules, points, data=altair.Data(values=rows))
         .resolve_axis(x="independent")
-        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(answer.model, anchor="middle"))
+        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(answer.model, anchor="start", fontSize=12))
+    )
+
+
+def _binned(classes: Sequence[ExposureClass]) -> list[ExposureClass]:
+    """The classes; where they are many, those of an octave of occurrences as one, at the mean occurrences of its contents."""
+    if len(classes) <= _MOST_CLASSES:
+        return list(classes)
+    octaves: dict[int, list[ExposureClass]] = {}
+    for group in classes:
+        octaves.setdefault(group.times.bit_length(), []).append(group)
+    return [_together(groups) for groups in octaves.values()]
+
+
+def _together(groups: Sequence[ExposureClass]) -> ExposureClass:
+    contents = sum(group.contents for group in groups)
+    return ExposureClass(
+        times=round(sum(group.times * group.contents for group in groups) / contents) if contents else groups[0].times,
+        contents=contents,
+        memorized=sum(group.memorized for group in groups),
+        steps=tuple(sorted(step for group in groups for step in group.steps)),
+        exposures=tuple(sorted(value for group in groups for value in group.exposures)),
+        exposures_before=tuple(sorted(value for group in groups for value in group.exposures_before)),
     )
 
 
@@ -111,12 +148,12 @@ def _ticks(altair: Any, octaves: list[int]) -> Any:
 
 def _counts(altair: Any, answer: ExposureOnsets) -> Any:
     """Above the panel, for each class: how many contents were memorized, of how many; no two over each other."""
-    words = {str(group.times): f"{group.memorized:,} of {group.contents:,}" for group in answer.classes}
+    words = {str(group.times): f"{group.memorized:,} of {group.contents:,}" for group in _binned(answer.classes)}
     return altair.Axis(
         orient="top",
         title="contents memorized, of those measured",
         titleFontWeight="normal",
-        values=[group.times for group in answer.classes],
+        values=[group.times for group in _binned(answer.classes)],
         labelExpr=f"{json.dumps(words)}[datum.value]",
         labelAngle=-90,
         labelOverlap="greedy",

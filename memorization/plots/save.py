@@ -1,12 +1,14 @@
-"""Saving a chart as SVG, PNG, or a page that needs no network: the file's ending chooses."""
+"""Saving a chart as SVG, PNG, PDF, or a page that needs no network: the file's ending chooses."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seenat.memorization.plots.figure import laid_out, look, panels_width, scaled
 from seenat.memorization.plots.metadata import described
 from seenat.memorization.plots.optional import vl_convert_or_refuse
 from seenat.registry.printable import printable
@@ -14,11 +16,14 @@ from seenat.registry.storage.outputs import check_output, ending_of, write_outpu
 
 __all__ = ["PLOT_ENDINGS", "check_plot_path", "definition_of", "save", "svg_of"]
 
-PLOT_ENDINGS = (".svg", ".png", ".html")
+PLOT_ENDINGS = (".svg", ".png", ".pdf", ".html")
 
 # PNG pixels for each unit of the chart. At 1 the text of a chart is blurred on screens of today, which have two or more
 # pixels a point; at 2 it is sharp.
 _PIXELS_PER_POINT = 2
+
+# Pictures are drawn so often to find the width that was asked for.
+_ROUNDS = 4
 
 # Stands for < in a page until it is written; a private character, so no text has it that `printable` has seen.
 _LESS = "\ue5ca"
@@ -30,7 +35,7 @@ def check_plot_path(path: Path, *, force: bool = False) -> None:
 
 
 def save(chart: Any, path: Path, *, force: bool = False, source: Mapping[str, Any] | None = None) -> None:
-    """Save a chart as its file's ending says: `.svg`, `.png`, or `.html` with everything in it.
+    """Save a chart as its file's ending says: `.svg`, `.png`, `.pdf`, or `.html` with everything in it.
 
     `source` says what it was drawn from; it stands in the picture's own metadata, beside seenat's version.
     """
@@ -41,8 +46,21 @@ def save(chart: Any, path: Path, *, force: bool = False, source: Mapping[str, An
 
 
 def definition_of(chart: Any) -> str:
-    """A chart's Vega-Lite definition as JSON, no control character in its texts."""
-    return json.dumps(_harmless(chart.to_dict()))
+    """A chart's Vega-Lite definition as JSON, laid out, as wide as was asked for, no control character in its texts."""
+    plain, width = _harmless(chart.to_dict()), look().width
+    return _fitted(plain, width) if width else json.dumps(laid_out(plain))
+
+
+def _fitted(plain: Any, width: float) -> str:
+    """A definition whose whole picture has a width: panels give what labels and legends, which keep their size, leave."""
+    factor, found = 1.0, json.dumps(laid_out(plain))
+    for _ in range(_ROUNDS):
+        (drawn,) = map(float, re.findall(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ', svg_of(found)[:1000]))
+        if abs(drawn - width) <= 1:
+            break
+        factor *= 1 + (width - drawn) / max(1.0, panels_width(scaled(plain, factor)))
+        found = json.dumps(laid_out(scaled(plain, factor)))
+    return found
 
 
 def svg_of(definition: str) -> bytes:
@@ -63,6 +81,8 @@ def _rendered(definition: str, ending: str) -> bytes:
     vl_convert = vl_convert_or_refuse()
     if ending == ".png":
         return bytes(vl_convert.vegalite_to_png(definition, scale=_PIXELS_PER_POINT))
+    if ending == ".pdf":
+        return bytes(vl_convert.vegalite_to_pdf(definition))
     if ending == ".svg":
         return str(vl_convert.vegalite_to_svg(definition)).encode()
     # A definition stands within a <script>, which any </script> in a name would end; the renderer writes its texts as they are.

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from seenat.memorization.plots.axes import step_axis
+from seenat.memorization.plots.figure import captioned
+from seenat.memorization.plots.intervals import INTERVALS, interval_marks, share_row
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.pocket.text.order import repetitions
 from seenat.memorization.queries.trajectories import measured_values
@@ -21,6 +23,9 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 
 __all__ = ["ClassOutcome", "demo_chart", "outcomes"]
+
+# From the most repeated to what occurs once; each is seen on light and on dark ground.
+_COLOURS = ("#7b3294", "#3f62b0", "#17869e", "#3d9a50", "#a58a1a", "#d0762a")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,26 +86,43 @@ def _outcomes(catalog: Catalog, model: Model) -> Iterator[ClassOutcome]:
 
 
 def demo_chart(found: tuple[ClassOutcome, ...]) -> Any:
-    """A panel a model, from the smallest: share memorized over steps, a line a repetition class."""
+    """A panel a model, from the smallest: share memorized over steps with its interval, a line a repetition class."""
     altair = altair_or_refuse()
     names = list(dict.fromkeys(outcome.model for outcome in found))
     classes = [f"{times}x" for times in sorted({outcome.times for outcome in found}, reverse=True)]
     rows = [
-        {"model": outcome.model, "repeated": f"{outcome.times}x", "step": step, "share": memorized / outcome.sequences}
+        {
+            "model": outcome.model,
+            "repeated": f"{outcome.times}x",
+            "step": step,
+            "share": memorized / outcome.sequences,
+            **share_row(memorized, outcome.sequences),
+        }
         for outcome in found
         for step, memorized in zip(outcome.steps, outcome.memorized, strict=True)
     ]
-    return (
-        altair.Chart(altair.Data(values=rows), width=250, height=280)
-        .mark_line(point=True, strokeWidth=2.5)
-        .encode(
-            x=step_axis(altair, [row["step"] for row in rows]),
-            y=altair.Y("share:Q", title="share of its sequences memorized", axis=altair.Axis(format="%")),
-            color=altair.Color(
-                "repeated:N", title="repeated", sort=classes, scale=altair.Scale(scheme="viridis", reverse=True)
-            ),
-            column=altair.Column("model:N", title=None, sort=names, header=altair.Header(labelFontSize=14)),
-            tooltip=["model:N", "repeated:N", "step:Q", altair.Tooltip("share:Q", format=".1%")],
-        )
-        .properties(title="Larger models memorize more; what is repeated more, earlier")
+    panels = [_demo_panel(altair, [row for row in rows if row["model"] == name], classes) for name in names]
+    sizes = sorted({outcome.sequences for outcome in found})
+    return captioned(
+        altair,
+        altair.hconcat(*panels),
+        "Larger models memorize more; what is repeated more, earlier",
+        f"Sequences by how often they occur in training (n = {sizes[0]:,} to {sizes[-1]:,} a line), with {INTERVALS}.",
+        "Memorized: greedy decoding from 32 ids gives the next 32.",
     )
+
+
+def _demo_panel(altair: Any, rows: list[dict[str, Any]], classes: list[str]) -> Any:
+    y = {"title": "share memorized", "axis": altair.Axis(format="%"), "scale": altair.Scale(domain=[0, 1])}
+    colour = altair.Color(
+        "repeated:N", title="repeated", sort=classes, scale=altair.Scale(domain=classes, range=list(_COLOURS))
+    )
+    x = step_axis(altair, [row["step"] for row in rows], telling=[row["step"] for row in rows if row["share"]])
+    base = altair.Chart(altair.Data(values=rows), width=220, height=260, title=rows[0]["model"]).encode(
+        x=x, color=colour
+    )
+    lines = base.mark_line(point={"size": 24}, strokeWidth=2).encode(
+        y=altair.Y("share:Q", **y),
+        tooltip=["model:N", "repeated:N", "step:Q", altair.Tooltip("share:Q", format=".1%")],
+    )
+    return interval_marks(altair, base, rows, y) + lines

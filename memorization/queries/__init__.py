@@ -7,6 +7,7 @@ passages      what a protocol reads of sequences, as text
 provenance    where the value of a cell comes from
 memorized     what was memorized first by a step; how many sequences of each batch
 recited       what each checkpoint said of a sequence, as far as results tell
+said_anew     what checkpoints say of a sequence, generated anew
 earlier       what one model memorized before another
 whole_lists   all rows of these lists, as columns
 measured      what was measured, by which protocols, on what, by which jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
+from seenat.memorization.labels.choose import Chosen, Grouping, Where, open_chosen, open_grouping
 from seenat.memorization.protocol.measures import MEASURES
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.trajectories import MeasuredValues, measured_values
@@ -45,6 +46,8 @@ class _Source:
     protocol: Protocol
     sequences: SequenceRange
     adaptive: tuple[AdaptivePlan, ...]
+    chosen: Chosen | None = None
+    labels: tuple[Grouping, ...] = ()
 
     def metadata(self) -> dict[str, Any]:
         return {
@@ -54,6 +57,7 @@ class _Source:
             "protocol": self.protocol.to_answer(),
             "sequences": self.sequences.to_json(),
             "adaptive": [plan.to_json() for plan in self.adaptive],
+            **({} if self.chosen is None else {"where": list(self.chosen.words)}),
         }
 
 
@@ -67,6 +71,8 @@ def export_results(
     protocol: str | None = None,
     all_protocols: bool = False,
     columns: Collection[str] = (),
+    labels: Collection[str] = (),
+    where: Where = None,
     sequences: SequenceRange | None = None,
     progress: Callable[[int], None] = lambda _: None,
     bytes_read: int = _BYTES_READ,
@@ -77,7 +83,8 @@ def export_results(
     The columns are `sequence`, its `batch`, the `step` of the checkpoint, whether that had `seen` it, the quantities of the
     protocol's measure under their names (`prefix`, a number of ids) and, unless that is loss, whether it had it `memorized`.
     Several models, or `all_protocols`, have `model` and `protocol` before them, and empty quantities where a protocol has
-    none. `columns` are more of `MORE_COLUMNS`.
+    none. `columns` are more of `MORE_COLUMNS`; `labels` of the order are columns of texts under their names, and `where`
+    chooses sequences by their labels.
 
     Raises `NotMeasured` where there is nothing, and `InvalidValue` for a path that exists or several protocols that fit.
     """
@@ -91,11 +98,12 @@ def export_results(
             for model in chosen
             for source in _sources(catalog, connection, model, protocol, all_protocols, sequences)
         ]
+    sources = [_labelled(catalog, source, labels, where) for source in sources]
     more = {"model", "protocol"} if several or all_protocols else set()
     wanted = [name for name in MORE_COLUMNS if name in more | set(columns)]
     metadata = sources[0].metadata() if len(sources) == 1 else {"results": [source.metadata() for source in sources]}
     size = min(sequences_written, _SEQUENCES_WITH_CONTENT) if {"tokens", "text"} & set(wanted) else sequences_written
-    schema, rows = _schema(sources, wanted), 0
+    schema, rows = _schema(sources, wanted, labels), 0
     with table_writer(path, format_, schema, metadata, force=force) as write:
         for source in sources:
             for part in _parts(catalog, source, wanted, (bytes_read, size), progress):
@@ -135,6 +143,13 @@ def _sources(
     ]
 
 
+def _labelled(catalog: Catalog, source: _Source, labels: Collection[str], where: Where) -> _Source:
+    """A source with the labels that were asked for, and the sequences that labels choose."""
+    order = source.model.order
+    groupings = tuple(open_grouping(catalog.database, order, name) for name in labels)
+    return replace(source, labels=groupings, chosen=open_chosen(catalog.database, order, where))
+
+
 def _nothing_measured(sources: Sequence[_Source]) -> NotMeasured:
     if not sources:
         return NotMeasured("Nothing of these models has been measured yet; run `seenat memorize MODEL`.")
@@ -153,7 +168,7 @@ def _parts(
     model, protocol = source.model, source.protocol
     for block in blocks_of(source.sequences, sizes[0] // protocol.value_type.bytes):
         measured = measured_values(catalog, model, block, protocol.id)
-        for columns in _rows(model, block, measured, sizes[1]):
+        for columns in _rows(source, block, measured, sizes[1]):
             yield _content(source, wanted, columns) | columns
         progress(len(block))
 
@@ -175,7 +190,14 @@ def _content(source: _Source, wanted: Sequence[str], columns: dict[str, Any]) ->
             of_rows = np.ascontiguousarray(ids[places])
             offsets = np.arange(rows + 1, dtype=np.int32) * of_rows.shape[1]
             found["tokens"] = pa.ListArray.from_arrays(offsets, pa.array(of_rows.reshape(-1)))
-    return {name: found[name] for name in wanted}
+    values = {label.name: _label_values(label, columns["sequence"]) for label in source.labels}
+    return {**{name: found[name] for name in wanted}, **values}
+
+
+def _label_values(label: Grouping, sequences: Any) -> Any:
+    """The value of each row as a text, of which each is held once."""
+    pa = arrow()
+    return pa.array(label.values, pa.string()).take(pa.array(label.file.of(sequences)))
 
 
 def _filled(part: dict[str, Any], schema: Any) -> dict[str, Any]:
@@ -184,12 +206,16 @@ def _filled(part: dict[str, Any], schema: Any) -> dict[str, Any]:
     return {field.name: part.get(field.name, pa.nulls(rows, field.type)) for field in schema}
 
 
-def _rows(model: Model, block: SequenceRange, measured: MeasuredValues, size: int) -> Iterator[dict[str, Any]]:
-    """The columns of `size` sequences at a time; nothing for those that were not measured."""
+def _rows(source: _Source, block: SequenceRange, measured: MeasuredValues, size: int) -> Iterator[dict[str, Any]]:
+    """The columns of `size` sequences at a time; nothing for those that were not measured, or not chosen."""
+    model, chosen = source.model, source.chosen
     steps, protocol = np.array(measured.steps, np.int64), measured.protocol
     for part in blocks_of(block, size):
         of_part = measured.values[:, part.start - block.start : part.stop - block.start].swapaxes(0, 1)
-        places, checkpoints = np.nonzero(protocol.value_type.measured(of_part))
+        there = protocol.value_type.measured(of_part)
+        if chosen is not None:
+            there = there & chosen.in_range(part)[:, None]
+        places, checkpoints = np.nonzero(there)
         if not len(places):
             continue
         values, sequences = of_part[places, checkpoints], part.start + places
@@ -204,7 +230,7 @@ def _rows(model: Model, block: SequenceRange, measured: MeasuredValues, size: in
         }
 
 
-def _schema(sources: Sequence[_Source], wanted: Sequence[str]) -> Any:
+def _schema(sources: Sequence[_Source], wanted: Sequence[str], labels: Collection[str]) -> Any:
     """The columns of all sources: names, places, quantities of each measure, and whether it was memorized."""
     pa = arrow()
     names = [(name, pa.string()) for name in ("model", "protocol") if name in wanted]
@@ -220,4 +246,8 @@ def _schema(sources: Sequence[_Source], wanted: Sequence[str]) -> Any:
     ids = {np.dtype(source.model.order.geometry.dtype) for source in sources} or {np.dtype("uint16")}
     tokens = [("tokens", pa.list_(pa.from_numpy_dtype(np.result_type(*ids))))] if "tokens" in wanted else []
     text = [("text", pa.string())] if "text" in wanted else []
-    return pa.schema([*names, *numbers, ("seen", pa.bool_()), *measured.items(), *memorized, *tokens, *text])
+    known = [*names, *numbers, ("seen", pa.bool_()), *measured.items(), *memorized, *tokens, *text]
+    taken = {name for name, _ in known}.intersection(labels)
+    if taken:
+        raise InvalidValue(f"The label {min(taken)} would be a second column of that name; leave it out.")
+    return pa.schema([*known, *((name, pa.string()) for name in dict.fromkeys(labels))])

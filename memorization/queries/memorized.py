@@ -6,11 +6,13 @@ time, each page by where the one before ended, so that the millionth costs what 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
+from seenat.memorization.labels.choose import Where, open_chosen
+from seenat.memorization.labels.onsets import chosen_onsets
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
 from seenat.memorization.results.block_table import counts_by_batch
@@ -71,8 +73,11 @@ class FirstMemorized(TableAnswer):
     """The adaptive jobs that it rests on."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    where: tuple[str, ...] | None = None
+    """LABEL=VALUE of the sequences that were counted; None, and no key, for all."""
 
     table_field = "sequences"
+    json_only_with: ClassVar[Mapping[str, str]] = {"where": "where"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +140,7 @@ def first_memorized(
     protocol: str | None = None,
     limit: int = 20,
     after: tuple[int, int] | None = None,
+    where: Where = None,
 ) -> FirstMemorized:
     """What a model memorized first at a checkpoint at step `by` or before: the count, and a page of `limit` sequences.
 
@@ -145,9 +151,14 @@ def first_memorized(
         measurement, others = find_with_others(connection, model, protocol)
         check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
         check_onsets(connection, model, measurement)
-        counts = count_onsets(connection, measurement, model.schedule, by)
+        chosen = open_chosen(catalog.database, model.order, where)
         # One more than the page has, to know whether another follows.
-        rows = onset_page(connection, measurement, by=by, limit=limit + 1, after=after)
+        if chosen is None:
+            counts = count_onsets(connection, measurement, model.schedule, by)
+            rows = onset_page(connection, measurement, by=by, limit=limit + 1, after=after)
+        else:
+            found = chosen_onsets(connection, measurement, model.schedule, chosen, by=by, limit=limit, after=after)
+            counts, rows = found.counts, found.page
         coverage = read_coverage(catalog.database, connection, model, measurement)
     last = rows[limit - 1] if 0 < limit < len(rows) else None
     return FirstMemorized(
@@ -161,6 +172,7 @@ def first_memorized(
         next=None if last is None else OnsetPlace(last.first_step, last.sequence),
         adaptive=coverage.adaptive,
         other_protocols=others,
+        where=None if chosen is None else chosen.words,
     )
 
 

@@ -6,14 +6,18 @@ the checkpoints' present contents are read; where one was replaced and onsets ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, StepShare, read_coverage
+from seenat.memorization.labels.choose import Chosen, Where, open_chosen
+from seenat.memorization.labels.onsets import chosen_onsets, counts_of_chosen
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.block_table import counts_by_row
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import (
     Measurement,
     ProtocolName,
@@ -85,29 +89,43 @@ class Onsets(TableAnswer):
     """The adaptive jobs that the counts rest on."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    where: tuple[str, ...] | None = None
+    """LABEL=VALUE of the sequences that were counted; None, and no key, for all."""
 
     table_field = "sequences"
+    json_only_with: ClassVar[Mapping[str, str]] = {"where": "where"}
 
 
-def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: int | None = 20) -> Onsets:
+def onsets(
+    catalog: Catalog, model: Model, protocol: str | None = None, limit: int | None = 20, where: Where = None
+) -> Onsets:
     """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset, or all.
 
-    Raises `NotMeasured` when no checkpoint, as it is now, was measured, and `StaleResults` when a content was replaced since
+    `where` chooses sequences by their labels; then values are read, which takes as long as a study. Raises `NotMeasured` when no checkpoint, as it is now, was measured, and `StaleResults` when a content was replaced since
     onsets were derived.
     """
     with catalog.database.read() as connection:
         measurement, others = find_with_others(connection, model, protocol)
         check_onsets(connection, model, measurement)
         coverage = read_coverage(catalog.database, connection, model, measurement)
-        counts = count_onsets(connection, measurement, model.schedule)
-        steps = _step_counts(connection, measurement, coverage, counts)
+        chosen = open_chosen(catalog.database, model.order, where)
+        if chosen is None:
+            counts = count_onsets(connection, measurement, model.schedule)
+            steps = _step_counts(connection, measurement, coverage, counts)
+        else:
+            last, most = _last_step(connection, measurement), 1 << 60 if limit is None else limit
+            found = chosen_onsets(connection, measurement, model.schedule, chosen, by=last, limit=most)
+            counts, rows = found.counts, found.page[:most]
+            store = MeasurementStore(catalog.database, model, measurement)
+            steps = _chosen_steps(store, connection, coverage, chosen, counts)
         if not steps:
             raise NotMeasured(
                 f"No checkpoint of {model.name}, as it is now, has been measured by protocol {measurement.protocol.id} "
                 f"yet; run `seenat memorize {model.name}{measurement.protocol.options}`."
             )
-        most = sum(count.sequences for count in counts.values()) if limit is None else limit
-        rows = onset_page(connection, measurement, by=max(counts, default=0), limit=most)
+        if chosen is None:
+            most = sum(count.sequences for count in counts.values()) if limit is None else limit
+            rows = onset_page(connection, measurement, by=max(counts, default=0), limit=most)
     return Onsets(
         model=model.name,
         order=model.order.name,
@@ -118,6 +136,7 @@ def onsets(catalog: Catalog, model: Model, protocol: str | None = None, limit: i
         sequences=tuple(memorized_sequence(model, row) for row in rows),
         adaptive=coverage.adaptive,
         other_protocols=others,
+        where=None if chosen is None else chosen.words,
     )
 
 
@@ -141,6 +160,34 @@ def _step_counts(
         _step_count(step, by_row[row], onset_counts.get(step, none), coverage)
         for row, step in current_rows(connection, measurement)
         if row in by_row
+    )
+
+
+def _last_step(connection: Connection, measurement: Measurement) -> int:
+    return max((step for _, step in current_rows(connection, measurement)), default=0)
+
+
+def _chosen_steps(
+    store: MeasurementStore,
+    connection: Connection,
+    coverage: Coverage,
+    chosen: Chosen,
+    onset_counts: dict[int, OnsetCount],
+) -> tuple[StepCount, ...]:
+    none, rows = OnsetCount(0, 0, 0), list(current_rows(connection, store.measurement))
+    refined = {step for plan in coverage.adaptive for step in plan.refined}
+    return tuple(
+        StepCount(
+            step=step,
+            measured=counts.measured,
+            memorized=counts.memorized,
+            unseen_measured=counts.unseen_measured,
+            unseen_memorized=counts.unseen_memorized,
+            onsets=onset_counts.get(step, none).sequences,
+            unseen_onsets=onset_counts.get(step, none).unseen,
+            asked=counts.seen if step in refined else counts.measured,
+        )
+        for (_, step), counts in zip(rows, counts_of_chosen(store, connection, rows, chosen), strict=True)
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.labels.choose import Where, open_chosen
 from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.queries.memorized import check_measured, check_measured_by
 from seenat.memorization.results.block_table import counts_by_batch
@@ -39,19 +40,23 @@ def all_first(
     protocol: str | None = None,
     limit: int | None = None,
     after: tuple[int, int] | None = None,
+    where: Where = None,
     rows: int = BLOCK_ROWS,
 ) -> Iterator[Columns]:
-    """Every row of `first_memorized` behind `after`, at most `limit`, so many `rows` a block; raises what that raises."""
+    """Every row of `first_memorized` behind `after` that `where` chooses, at most `limit`, so many `rows` a block; raises what that raises."""
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         check_measured_by(model, by, measurement, [step for _, step in current_rows(connection, measurement)])
         check_onsets(connection, model, measurement)
         runs = onset_runs(connection, measurement, by=by, after=after, rows=rows)
+    chosen = open_chosen(catalog.database, model.order, where)
 
     def blocks() -> Iterator[Columns]:
         for run in runs:
             with catalog.database.read() as connection:
                 table = onset_columns(connection, measurement, run)
+            if chosen is not None:
+                table = table[:, chosen.among(table[0])]
             for start in range(0, table.shape[1], rows):
                 yield _first(model, run.step, *table[:, start : start + rows])
 

@@ -33,8 +33,7 @@ from sqlalchemy import (
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.trajectory import OnsetColumns
 from seenat.registry.database.bulk_insert import bulk_insert
-from seenat.registry.database.numbers import read_numbers
-from seenat.registry.database.rows import AnyRow
+from seenat.registry.database.rows import AnyRow, read_numbers
 from seenat.registry.database.tables.results import memorized_sequences, onset_counts
 from seenat.registry.schedule import Schedule
 

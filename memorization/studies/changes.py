@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.studies.inputs.pages import SequencePage
@@ -109,13 +110,14 @@ def changed(
     protocol: str | None = None,
     limit: int = 20,
     after: int = -1,
+    where: Where = None,
 ) -> Changed:
     """What changed from `model` at `since` to the same model, or `other`, at `until`, its last measured step unless given.
 
     The first `limit` sequences above `after` that changed are listed, or those that this `change` became of. Raises
     `NotMeasured` for steps without results, `InvalidValue` for models of different orders and a `since` that is not before `until`.
     """
-    two = _opened(catalog, model, since, until, other or model, protocol)
+    two = _opened(catalog, model, since, until, other or model, protocol, where)
     kinds = CHANGES if change is None else (_checked(change),)
     counts = dict.fromkeys(_COUNTS, 0)
     page, listed = SequencePage(limit, after), list[ChangedSequence]()
@@ -149,9 +151,10 @@ def all_changed(
     protocol: str | None = None,
     limit: int | None = None,
     after: int | None = None,
+    where: Where = None,
 ) -> Iterator[Columns]:
     """Every row of `changed` above `after`, at most `limit`, as columns; raises what that raises."""
-    two = _opened(catalog, model, since, until, other or model, protocol)
+    two = _opened(catalog, model, since, until, other or model, protocol, where)
     kinds = CHANGES if change is None else (_checked(change),)
     start = 0 if after is None else after + 1
 
@@ -168,11 +171,17 @@ def all_changed(
 
 
 def _opened(
-    catalog: Catalog, model: Model, since: int, until: int | None, other: Model, protocol: str | None
+    catalog: Catalog,
+    model: Model,
+    since: int,
+    until: int | None,
+    other: Model,
+    protocol: str | None,
+    where: Where,
 ) -> _Checkpoints:
     check_same_order(model, other)
-    first = open_study_data(catalog, model, protocol)
-    second = first if other.name == model.name else open_study_data(catalog, other, first.protocol.id)
+    first = open_study_data(catalog, model, protocol, where=where)
+    second = first if other.name == model.name else open_study_data(catalog, other, first.protocol.id, where=where)
     until = second.steps[-1] if until is None else until
     check_measured(model, first.protocol, since, first.steps)
     check_measured(other, second.protocol, until, second.steps)

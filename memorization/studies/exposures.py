@@ -19,6 +19,7 @@ from typing import ClassVar, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
@@ -152,6 +153,7 @@ def exposure_onsets(
     until: int | None = None,
     most: int = MOST_SEQUENCES,
     measured: bool = False,
+    where: Where = None,
 ) -> tuple[ExposureOnsets, ...]:
     """The exposures at onset of each model, as given, over its checkpoints up to a step, or over all.
 
@@ -162,7 +164,7 @@ def exposure_onsets(
     contents: dict[tuple[int, int, HalfOpenRange], Contents] = {}
     answers = []
     for model in models:
-        data = open_study_data(catalog, model, protocol)
+        data = open_study_data(catalog, model, protocol, where=where)
         steps = _steps(data, until)
         whole = HalfOpenRange(0, model.order.geometry.tokens_per_sequence)
         window = HalfOpenRange(*data.protocol.window) if measured else whole

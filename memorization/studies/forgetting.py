@@ -12,17 +12,19 @@ Where adaptive jobs left sequences out, only what they found is counted, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, StepShare
+from seenat.memorization.labels.choose import Grouping, Where, open_grouping
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import ProtocolName
-from seenat.memorization.studies.inputs.study_data import SeenPoints, StudyData, open_study_data
+from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyData, open_study_data
 from seenat.registry.answer import TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
@@ -69,13 +71,39 @@ class Curve(TableAnswer):
     """The adaptive jobs that left out sequences the curve would count."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    where: tuple[str, ...] | None = None
+    """LABEL=VALUE of the sequences that were counted; None, and no key, for all."""
+    label: str | None = None
+    """What it was grouped by; None, and no key, where it was not."""
+    value: str | None = None
+    """Of the label, that these sequences have; None for those without any."""
+
+    @property
+    def name(self) -> str:
+        """What it is of: its model, and where it is one of several the value of the label that they are grouped by."""
+        return self.model if self.label is None else f"{self.model}, {self.label} {self.value or 'none'}"
 
     table_field = "steps"
+    json_only_with: ClassVar[Mapping[str, str]] = {"where": "where", "label": "label", "value": "label"}
 
 
-def curves(catalog: Catalog, models: Iterable[Model], protocol: str | None = None) -> tuple[Curve, ...]:
-    """The curve of each model, as given; raises `NotMeasured` for one without results."""
-    return tuple(curve(open_study_data(catalog, model, protocol)) for model in models)
+def curves(
+    catalog: Catalog,
+    models: Iterable[Model],
+    protocol: str | None = None,
+    *,
+    where: Where = None,
+    by: str | None = None,
+) -> tuple[Curve, ...]:
+    """The curve of each model, as given, of the sequences that `where` chooses; with `by`, one a value of that label.
+
+    Values come as their most frequent first, and of which nothing was measured are left out. Raises `NotMeasured` for a model
+    without results, `UnknownLabel`.
+    """
+    found: list[Curve] = []
+    for data in (open_study_data(catalog, model, protocol, where=where) for model in models):
+        found += [curve(data)] if by is None else _by_value(data, open_grouping(catalog.database, data.model.order, by))
+    return tuple(found)
 
 
 def curve(data: StudyData) -> Curve:
@@ -83,6 +111,29 @@ def curve(data: StudyData) -> Curve:
     counts = np.zeros((5, len(data.steps)), np.int64)
     for sequences in data.ranges(data.seen(data.steps[-1])):
         counts += _changes(data.points(sequences))
+    return _curve(data, counts)
+
+
+def _by_value(data: StudyData, grouping: Grouping) -> list[Curve]:
+    """A curve for each value of a label, counted together."""
+    counts = np.zeros((len(grouping.values), 5, len(data.steps)), np.int64)
+    for sequences in data.ranges(data.seen(data.steps[-1])):
+        for place, flags in enumerate(_flags(data.points(sequences))):
+            counts[:, :, place] += np.stack([grouping.counts(sequences, each) for each in flags], axis=1)
+    measured = counts[:, 0, :].max(axis=1)
+    chosen = [code for code in np.argsort(-measured, kind="stable").tolist() if measured[code]]
+    return [
+        replace(
+            _curve(replace(data, chosen=grouping.of_code(code, data.chosen)), counts[code]),
+            label=grouping.name,
+            value=grouping.values[code],
+            where=None if data.chosen is None else data.chosen.words,
+        )
+        for code in chosen
+    ]
+
+
+def _curve(data: StudyData, counts: npt.NDArray[np.int64]) -> Curve:
     parameters = data.model.parameters
     return Curve(
         model=data.model.name,
@@ -93,7 +144,7 @@ def curve(data: StudyData) -> Curve:
             StepChange(
                 step=step,
                 measured=measured,
-                asked=data.coverage.asked(step, measured),
+                asked=data.asked(step, measured),
                 memorized=memorized,
                 onsets=onsets,
                 forgotten=forgotten,
@@ -106,16 +157,16 @@ def curve(data: StudyData) -> Curve:
         ),
         adaptive=data.coverage.adaptive,
         other_protocols=data.other_protocols,
+        where=None if data.chosen is None else data.chosen.words,
     )
 
 
 def _changes(points: SeenPoints) -> npt.NDArray[np.int64]:
     """How many were measured, memorized, onsets, forgotten and relearned: `[5, checkpoints]`."""
-    rows = [
-        [
-            int(np.count_nonzero(flags))
-            for flags in (change.measured, change.memorized, change.onset, change.forgotten, change.relearned)
-        ]
-        for change in points.transitions()
-    ]
-    return np.array(rows, np.int64).T
+    return np.array([[int(np.count_nonzero(each)) for each in flags] for flags in _flags(points)], np.int64).T
+
+
+def _flags(points: SeenPoints) -> Iterator[tuple[Flags, ...]]:
+    """Of each checkpoint: which were measured, memorized, onsets, forgotten and relearned."""
+    for change in points.transitions():
+        yield change.measured, change.memorized, change.onset, change.forgotten, change.relearned

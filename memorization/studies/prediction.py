@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
 from seenat.registry.answer import Answer, TableAnswer
@@ -89,13 +90,14 @@ def predictions(
     others: Sequence[Model] | None = None,
     step: int | None = None,
     protocol: str | None = None,
+    where: Where = None,
 ) -> Predictions:
     """How the earlier checkpoints of a model, and those of others, predict its checkpoint at a step, or its last measured one.
 
     `others` are, unless given, the models of fewer parameters that were measured over the same order by the same protocol.
     Raises `NotMeasured` for a model or step without results, `InvalidValue` for a model of another order.
     """
-    data = open_study_data(catalog, target, protocol)
+    data = open_study_data(catalog, target, protocol, where=where)
     step = data.steps[-1] if step is None else step
     check_measured(target, data.protocol, step, data.steps)
     chosen = _smaller(catalog, data) if others is None else _given(catalog, data, others)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.queries.memorized import check_measured
 from seenat.memorization.studies.inputs.pages import Indices, SequencePage
 from seenat.memorization.studies.inputs.study_data import Flags, SeenPoints, StudyAnswer, StudyData, open_study_data
@@ -82,13 +83,14 @@ def kept(
     protocol: str | None = None,
     limit: int = 20,
     after: int = -1,
+    where: Where = None,
 ) -> Kept:
     """What a model kept of the sequences memorized at `since`, up to `until` or its last measured step.
 
     Of those kept, the first `limit` above `after` are listed. Raises `NotMeasured` for steps without results and
     `InvalidValue` unless `since` is below `until`.
     """
-    data = open_study_data(catalog, model, protocol)
+    data = open_study_data(catalog, model, protocol, where=where)
     until = data.steps[-1] if until is None else until
     for step in (since, until):
         check_measured(model, data.protocol, step, data.steps)
@@ -119,13 +121,19 @@ def kept(
 
 
 def relearned(
-    catalog: Catalog, model: Model, *, protocol: str | None = None, limit: int = 20, after: int = -1
+    catalog: Catalog,
+    model: Model,
+    *,
+    protocol: str | None = None,
+    limit: int = 20,
+    after: int = -1,
+    where: Where = None,
 ) -> Relearned:
     """How many sequences a model forgot and relearned; of those relearned, the first `limit` above `after` are listed.
 
     Raises `NotMeasured` for a model without results.
     """
-    data = open_study_data(catalog, model, protocol)
+    data = open_study_data(catalog, model, protocol, where=where)
     counts, relearned_sequences, listed = (
         np.zeros(3, np.int64),
         dict[int, RelearnedSequence](),
@@ -154,10 +162,16 @@ def relearned(
 
 
 def all_relearned(
-    catalog: Catalog, model: Model, *, protocol: str | None = None, limit: int | None = None, after: int | None = None
+    catalog: Catalog,
+    model: Model,
+    *,
+    protocol: str | None = None,
+    limit: int | None = None,
+    after: int | None = None,
+    where: Where = None,
 ) -> Iterator[Columns]:
     """Every row of `relearned` above `after`, at most `limit`, as columns; raises what that raises."""
-    data = open_study_data(catalog, model, protocol)
+    data = open_study_data(catalog, model, protocol, where=where)
     start = 0 if after is None else after + 1
 
     def blocks() -> Iterator[Columns]:

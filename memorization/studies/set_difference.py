@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.studies.inputs.study_data import StudyAnswer, StudyData, open_study_data
 from seenat.registry.catalog.catalog import Catalog
@@ -69,6 +70,7 @@ def memorized_only_by(
     within: int | None = None,
     limit: int = 20,
     protocol: str | None = None,
+    where: Where = None,
 ) -> SetDifference:
     """What `model` memorized within some steps of seeing it, or ever, and what `other` made of it.
 
@@ -76,8 +78,8 @@ def memorized_only_by(
     `InvalidValue` for models of different orders.
     """
     check_same_order(model, other)
-    first = open_study_data(catalog, model, protocol)
-    second = open_study_data(catalog, other, first.protocol.id)
+    first = open_study_data(catalog, model, protocol, where=where)
+    second = open_study_data(catalog, other, first.protocol.id, where=where)
     never = also = not_measured = 0
     listed: list[int] = []
     for sequences in first.ranges(first.seen(first.steps[-1])):

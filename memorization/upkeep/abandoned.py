@@ -1,8 +1,9 @@
 """Files of results that nothing names: what killed writers left, and what belonged to results that were deleted.
 
 Blocks are written under the catalog's write lock, which whoever looks holds. Published sets are written before their row is,
-so a file counts as abandoned only an hour after it was written. An object of a store is put before its row too, and by machines
-whose clocks differ: it counts a day after. No commit takes an object that it put more than an hour before (`jobs.shard_writer`).
+and so are labels, so a file counts as abandoned only an hour after it was written. An object of a store is put before its row too, and
+by machines whose clocks differ: it counts a day after. No commit takes an object that it put more than an hour before
+(`jobs.shard_writer`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from seenat.memorization.jobs.window_cache import SHARED
+from seenat.memorization.labels.table import label_files
 from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.block_table import committed_objects, committed_places
 from seenat.memorization.results.measurements import Measurement, lists_folder, results_folder
@@ -50,7 +53,8 @@ def abandoned_results(database: Database, connection: Connection) -> Iterator[Pa
         *(array.group for array in arrays),
         *(TrajectoryParts(array).group for array in arrays),
     }
-    sets = {file.places[0] for file in set_files(database, connection)}
+    named = chain(set_files(database, connection), label_files(database, connection))
+    sets = {file.places[0] for file in named}
     for path in files_below(folder):
         is_kept = path in sets or not kept.isdisjoint(path.parents)
         if path.name.endswith(PARTIAL) or not is_kept:

@@ -1,4 +1,4 @@
-"""The files of results that a catalog names: blocks, lists of sequences, and published sets.
+"""The files of results that a catalog names: blocks, lists of sequences, published sets, and labels.
 
 The description of an array and its trajectory parts are not among them: both are derived, and made again.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from seenat.memorization.labels.table import label_files
 from seenat.memorization.results.array import ResultArray
 from seenat.memorization.results.measurements import Measurement, lists_folder, measurement_by_id, results_folder
 from seenat.memorization.results.objects.choose import array_of
@@ -60,9 +61,10 @@ def result_files(database: Database, connection: Connection) -> Iterator[StoredF
 
 
 def other_files(database: Database, connection: Connection) -> Iterator[StoredFile]:
-    """Those that are no blocks: lists of sequences and published sets."""
+    """Those that are no blocks: lists of sequences, published sets and labels."""
     yield from _lists(results_folder(database), lists_folder(database))
     yield from set_files(database, connection)
+    yield from label_files(database, connection)
 
 
 def set_files(database: Database, connection: Connection) -> Iterator[StoredFile]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from seenat.registry.catalog.orders import Batch, Order, cut_batch
+from seenat.registry.catalog.orders import Batch, Order, OrderSequence, cut_batch
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import UnknownBatch, UnknownCheckpoint, UnknownOrder
 from seenat.registry.schedule import Schedule
-from seenat.registry.units import BatchRange, SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange, whole_number
 
 if TYPE_CHECKING:
     import datasets
@@ -75,6 +75,15 @@ class Model:
     checkpoints: tuple[Checkpoint, ...]
     """Ascending by step."""
 
+    def __repr__(self) -> str:
+        saved = f"{len(self.checkpoints):,} checkpoints" if len(self.checkpoints) != 1 else "1 checkpoint"
+        return (
+            f"<Model {self.name}: {saved} of {self.schedule.steps:,} steps, order {self.order_name or 'not published'}>"
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))
+
     @property
     def order(self) -> Order:
         """The order it was trained on; raises `UnknownOrder` where that is not published."""
@@ -91,7 +100,7 @@ class Model:
         """The name of its order; None where that is not published."""
         return self.training_order.name if self.training_order else None
 
-    def checkpoint(self, step: int | str) -> Checkpoint:
+    def checkpoint(self, step: int | str | Checkpoint) -> Checkpoint:
         """The checkpoint at a step (`3000`), of a revision, under a label (`"step3000"`), or the `"last"`.
 
         They differ only in runs whose labels do not count optimizer updates. Raises `UnknownCheckpoint` with the saved
@@ -99,22 +108,25 @@ class Model:
         """
         if isinstance(step, str) and step.strip() in self._by_revision:
             return self._by_revision[step.strip()]
-        number = self.schedule.parse_step(step)
+        number = self._typed_step(step)
         if number not in self._by_step:
             raise self._unknown(int(number) if number == int(number) else number)
         return self._by_step[int(number)]
 
-    def step_number(self, step: int | str) -> int:
-        """The updates of a step as it is typed, whether or not a checkpoint was saved there.
+    def step_number(self, step: int | str | Checkpoint) -> int:
+        """The updates of a step as it is typed, or of a checkpoint, whether or not this run saved one there.
 
         Raises `InvalidValue` for what is no step, `UnknownCheckpoint` for a label between two updates.
         """
         if isinstance(step, str) and step.strip() in self._by_revision:
             return self._by_revision[step.strip()].step
-        number = self.schedule.parse_step(step)
+        number = self._typed_step(step)
         if number != int(number):
             raise self._unknown(number)
         return int(number)
+
+    def _typed_step(self, step: int | str | Checkpoint) -> float:
+        return step.step if isinstance(step, Checkpoint) else self.schedule.parse_step(step)
 
     @cached_property
     def _by_step(self) -> dict[int, Checkpoint]:
@@ -127,12 +139,18 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def sequence(self, index: int) -> OrderSequence:
+        """One sequence of its order; raises `UnknownSequence` beyond it, and `UnknownOrder` for one that was altered for this run."""
+        sequence = self.order.sequence(index)
+        self.check_unaltered(self.schedule.batch_of(sequence.index))
+        return sequence
+
     def batch(self, index: int) -> Batch:
         """One batch of the run, as its own schedule cuts it.
 
         Raises `UnknownBatch` beyond the order, and `UnknownOrder` for a batch that was altered for this run.
         """
-        self.check_unaltered(index)
+        self.check_unaltered(whole_number(index, "batch"))
         try:
             return cut_batch(self.order, index, self.schedule.sequences_per_batch)
         except UnknownBatch as error:
@@ -222,3 +240,6 @@ class Checkpoint:
     """Over weights and configuration; None until the files were seen."""
     sequences_seen: SequenceRange
     batches_seen: BatchRange
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint of {self.model} at step {self.step}: {self.status}>"

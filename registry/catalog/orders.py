@@ -1,11 +1,12 @@
-"""Orders and their batches as values. An order's files are read only when ids are requested."""
+"""Orders, their batches and their sequences as values. An order's files are read only when ids are requested."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
@@ -13,19 +14,19 @@ from seenat.registry.orders.extents import Extent, ExtentMap, HubPath
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import FLAT_FORMATS, PACKED, OrderFiles
 from seenat.registry.storage.file_state import FileState, state_of
-from seenat.registry.units import BatchRange, SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange, whole_number
 
 if TYPE_CHECKING:
     import datasets
 
     from seenat.registry.orders.source import Tokens, TokenSource
 
-__all__ = ["Batch", "Order", "cut_batch"]
+__all__ = ["Batch", "Order", "OrderSequence", "cut_batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """An immutable training order."""
+    """An immutable training order. Its length is that of its sequences, which it gives by index and one after the other."""
 
     id: int
     name: str
@@ -42,6 +43,22 @@ class Order:
     digest: str | None
     """Over geometry and content; None until every file's digest is known."""
     files: tuple[FileRecord, ...]
+
+    def __repr__(self) -> str:
+        ids, size = self.geometry.tokens_per_sequence, self.sequences_per_batch
+        return f"<Order {self.name}: {len(self):,} sequences of {ids:,} ids, batches of {size:,}>"
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))
+
+    def __len__(self) -> int:
+        return self.geometry.sequences
+
+    def __iter__(self) -> Iterator[OrderSequence]:
+        return (OrderSequence(order=self, index=index) for index in self.sequences)
+
+    def __getitem__(self, index: SupportsIndex) -> OrderSequence:
+        return OrderSequence(order=self, index=range(len(self))[index])
 
     @property
     def is_local(self) -> bool:
@@ -61,6 +78,19 @@ class Order:
     def batch(self, index: int) -> Batch:
         """One batch; raises `UnknownBatch` beyond the order."""
         return cut_batch(self, index, self.sequences_per_batch)
+
+    def sequence(self, index: int) -> OrderSequence:
+        """One sequence; raises `UnknownSequence` beyond the order."""
+        number = whole_number(index, "sequence")
+        if number not in self.sequences:
+            raise self.geometry.unknown(number)
+        return OrderSequence(order=self, index=number)
+
+    def texts(self, sequences: SequenceRange) -> tuple[str, ...]:
+        """The text of each of consecutive sequences; raises `InvalidValue` for an order without a tokenizer."""
+        from seenat.registry.orders.text.detokenize import decode
+
+        return tuple(decode(self.tokenizer, self.source().tokens(sequences), order=self.name))
 
     def batch_of(self, sequence: int) -> int:
         """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
@@ -107,20 +137,6 @@ class Order:
         if self.format in FLAT_FORMATS:
             return FlatOrder(self.geometry, self._pieces.pieces, self.vocab_size)
         return self._reader(state)
-
-    def check_unchanged(self) -> None:
-        """Raise `CorruptFile` for a local file that is in another state than recorded; nothing is read.
-
-        For what was made of the order and is only right while that holds, such as an index. A file whose state nobody has
-        recorded passes.
-        """
-        for file in self.files if self.is_local else ():
-            path = Path(self.location, file.name)
-            if file.inode is not None and _state_of(path, file) != file.state:
-                raise CorruptFile(
-                    f"{path} has changed since {self.name} was registered, so its index may be of other ids; see with `seenat verify "
-                    f"{self.name}` whether it is the same, or restore it."
-                )
 
     def dataset(self, steps: tuple[int, int], *, sequences_per_shard: int | None = None) -> datasets.IterableDataset:
         """The sequences of the batches that lead from one step to another, to train on: `{sequence, input_ids, labels}`.
@@ -205,11 +221,26 @@ def _state_of(path: Path, file: FileRecord) -> FileState:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """A batch of an order, as some schedule cuts it."""
+    """A batch of an order, as some schedule cuts it: a row of sequences, and an array of ids for `numpy.asarray`."""
 
     order: Order
     index: int
     sequences: SequenceRange
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.index} of {self.order.name}: sequences {self.sequences}>"
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __iter__(self) -> Iterator[OrderSequence]:
+        return (OrderSequence(order=self.order, index=index) for index in self.sequences)
+
+    def __getitem__(self, position: SupportsIndex) -> OrderSequence:
+        return OrderSequence(order=self.order, index=range(self.sequences.start, self.sequences.stop)[position])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return _array(self.tokens(), dtype, copy)
 
     def extents(self) -> tuple[Extent, ...]:
         """Where its bytes lie; two where it straddles two files."""
@@ -219,10 +250,52 @@ class Batch:
         """Its ids, `[sequences, tokens_per_sequence]`, in the order's own type."""
         return self.order.source().tokens(self.sequences)
 
+    def text(self) -> tuple[str, ...]:
+        """The text of each of its sequences; raises `InvalidValue` for an order without a tokenizer."""
+        return self.order.texts(self.sequences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderSequence:
+    """A sequence of an order: a row of ids, which `numpy.asarray` takes."""
+
+    order: Order
+    index: int
+
+    def __repr__(self) -> str:
+        return f"<Sequence {self.index} of {self.order.name}>"
+
+    def __len__(self) -> int:
+        return self.order.geometry.tokens_per_sequence
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return _array(self.tokens(), dtype, copy)
+
+    @property
+    def batch(self) -> int:
+        """The batch that holds it, as the order counts them."""
+        return self.order.batch_of(self.index)
+
+    def tokens(self) -> Tokens:
+        """Its ids, `[tokens_per_sequence]`, in the order's own type."""
+        row: Tokens = self.order.source().tokens(SequenceRange(self.index, self.index + 1))[0]
+        return row
+
+    def text(self) -> str:
+        """Its text; raises `InvalidValue` for an order without a tokenizer."""
+        return self.order.texts(SequenceRange(self.index, self.index + 1))[0]
+
+
+def _array(ids: Tokens, dtype: Any, copy: bool | None) -> Any:
+    """What numpy asks of an object for an array: ids are read anew each time, so there is nothing to share."""
+    if copy is False:
+        raise ValueError("Ids are read from files, so an array of them is always new; leave out copy=False.")
+    return ids if dtype is None else ids.astype(dtype)
+
 
 def cut_batch(order: Order, index: int, size: int) -> Batch:
     """Batch `index` of an order cut into batches of `size` sequences, the last of which may be short."""
-    last = (order.geometry.sequences - 1) // size
+    index, last = whole_number(index, "batch"), (order.geometry.sequences - 1) // size
     if not 0 <= index <= last:
         raise UnknownBatch(
             f"The order {order.name} has no batch {index}: it holds batches 0 to {last} of {size} sequences.",

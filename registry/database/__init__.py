@@ -8,10 +8,9 @@ patience      running a transaction again where what it met with passes
 commits       whether anything was committed since one asked last
 generation    a number that grows with every change of models and orders
 schema        Alembic's revisions, run over a connection
-rows          rows by name, the time as it is written, inserts and upserts
+rows          rows by name or as whole numbers, the time as it is written, inserts and upserts
 clock         the database's own clock
 bulk_insert   many rows at once, past SQLAlchemy
-numbers       many rows of whole numbers at once, past SQLAlchemy
 copy_rows     all rows into another database
 tables        all tables
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Table, delete, func, insert, select, text
+from sqlalchemy import JSON, Connection, Table, TypeDecorator, delete, func, insert, select, text
 
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.tables.complete import metadata
@@ -45,7 +45,7 @@ def _pages(source: Connection, table: Table[Any]) -> Iterator[list[Any]]:
 
 def _insert(target: Connection, table: Table[Any], rows: list[Any]) -> None:
     names = tuple(column.name for column in table.columns)
-    if any(isinstance(column.type, JSON) for column in table.columns):
+    if any(isinstance(column.type, JSON | TypeDecorator) for column in table.columns):
         target.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
     else:
         bulk_insert(target, table, names, rows)

@@ -33,6 +33,7 @@ from seenat.registry.database.generation import raise_generation, watch_writes
 from seenat.registry.database.patience import Patience
 from seenat.registry.database.postgresql import Part
 from seenat.registry.database.read_only import connect_read_only, has_log, is_writable_catalog, state_of_immutable
+from seenat.registry.database.tables.home_path import keep_paths_below
 from seenat.registry.database.url import is_file, parse_url
 from seenat.registry.errors import DatabaseUnavailable, InvalidValue, MissingExtra, SeenatError, StaleSchema
 
@@ -306,6 +307,8 @@ def _sqlite_engine(url: URL) -> Engine:
         path = str(url.database)
         engine = _created(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
     event.listen(engine, "begin", _begin_sqlite)
+    if url.database and is_file(url):
+        keep_paths_below(engine, Path(url.database))
     return engine
 
 

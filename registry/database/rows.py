@@ -1,15 +1,20 @@
-"""What every module with queries shares: rows by name, the time as the catalog writes it, writes of many or unknown rows."""
+"""What modules with queries share: rows by name, many as whole numbers, the time as it is written, writes of many or unknown rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, TypeVar
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
-__all__ = ["AnyRow", "insert_rows", "now", "pieces", "upsert"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["AnyRow", "insert_rows", "now", "pieces", "read_numbers", "upsert"]
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
@@ -30,6 +35,23 @@ def pieces(items: Iterable[Item], size: int = _VALUES_AT_ONCE) -> Iterator[list[
     iterator = iter(items)
     while piece := list(islice(iterator, size)):
         yield piece
+
+
+def read_numbers(
+    connection: Connection, query: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+) -> npt.NDArray[np.int64]:
+    """`[columns, rows]` of a query whose columns are whole numbers, none of them null, without an object a row in between."""
+    import numpy as np
+
+    width = len(query.selected_columns)
+    errors = connection.dialect.loaded_dbapi.Error
+    with connection.execute(query, values) as result:
+        cursor: Any = result.cursor
+        try:
+            flat = np.fromiter(chain.from_iterable(cursor), np.int64)
+        except errors as error:  # As SQLAlchemy raises it where it reads rows itself.
+            raise DBAPIError.instance(str(query), None, error, errors, dialect=connection.dialect) from error
+    return flat.reshape(-1, width).T
 
 
 def insert_rows(connection: Connection, table: Table[Any], rows: Iterable[Mapping[str, Any]]) -> None:

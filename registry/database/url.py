@@ -37,7 +37,7 @@ _WRITE_ONE = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
 
 
 def parse_url(url: str | None) -> URL:
-    """Read a SQLAlchemy URL, a bare path of a SQLite file, or None for the embedded catalog.
+    """Read a SQLAlchemy URL, a bare path of a SQLite file or of the folder with a catalog, or None for the embedded one.
 
     Blanks and line ends around it do not count, nor does the case of its scheme; a password may hold an `@`. Raises
     `InvalidValue` for all else; where a bare path looks like something else, `./` before it says that it is one.
@@ -54,7 +54,16 @@ def parse_url(url: str | None) -> URL:
             "What is given as the database is neither a database URL nor a bare path of a SQLite file; "
             f"{_WRITE_ONE}, or ./PATH for a file of such a name."
         )
-    return _file(text)
+    return _file(_in_folder(text))
+
+
+def _in_folder(path: str) -> str:
+    """The catalog in a folder of seenat's; any other path as it is."""
+    try:
+        is_folder = path.endswith("/") or settings.expand(path, "The database").is_dir()
+    except (OSError, ValueError):  # A name that no file can have: it is refused with its reason.
+        return path
+    return str(Path(path) / "catalog.sqlite") if is_folder else path
 
 
 def is_file(url: URL) -> bool:

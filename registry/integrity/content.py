@@ -16,17 +16,28 @@ from seenat.registry.catalog.order_tables import record_state
 from seenat.registry.catalog.orders import Order
 from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
+from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
 from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import FileState, state_of
+from seenat.registry.storage.moved import proven_state
 
 if TYPE_CHECKING:
     from seenat.registry.orders.source import TokenSource
 
-__all__ = ["Content", "FileContent", "content_of", "ensure_content", "ensure_tokens", "fetch_files", "location_of"]
+__all__ = [
+    "Content",
+    "FileContent",
+    "check_unchanged",
+    "content_of",
+    "ensure_content",
+    "ensure_tokens",
+    "fetch_files",
+    "location_of",
+]
 
 _READ = Evidence(
     kind="verification", status="ok", statement="Its files were read when it was first measured.", source=MEASURE
@@ -159,7 +170,36 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
                 "with --replace."
             )
         if record:
-            with catalog.database.write_if_free() as connection:
-                if connection is not None:
-                    record_state(connection, order.id, file.name, state)
+            _record_state(catalog.database, order, file.name, state)
     return source
+
+
+def check_unchanged(database: Database, order: Order) -> None:
+    """Raise `CorruptFile` for a local file of an order that is not known to hold what it did when it was registered.
+
+    For what was made of the order and is only right while that holds, such as an index. A file whose state nobody has
+    recorded passes, and so does a small one that was copied with its folder.
+    """
+    order.source()  # It refuses files that are gone or of another length.
+    for file in order.files if order.is_local else ():
+        if file.inode is None or file.modified_ns is None or file.changed_ns is None:
+            continue
+        path, recorded = (
+            Path(order.location, file.name),
+            FileState(file.bytes, file.modified_ns, file.changed_ns, file.inode),
+        )
+        state = proven_state(path, recorded, file.sha256)
+        if state is None:
+            raise CorruptFile(
+                f"{path} has changed since {order.name} was registered, so its index may be of other ids; see with `seenat verify "
+                f"{order.name}` whether it is the same, or restore it."
+            )
+        if state != recorded:
+            _record_state(database, order, file.name, state)
+
+
+def _record_state(database: Database, order: Order, name: str, state: FileState) -> None:
+    """Keep the state of a file that proved to be what is recorded, unless another process is writing."""
+    with database.write_if_free() as connection:
+        if connection is not None:
+            record_state(connection, order.id, name, state)

@@ -1,12 +1,13 @@
 """Chosen columns of a Parquet file, a few rows at a time, within bounds of memory; whatever pyarrow raises becomes `CorruptFile`.
 
 A column holds numbers, one a row, or lists of whole numbers; any other is refused before it is decoded, since a few bytes can
-say a text of gigabytes.
+say a text of gigabytes. Where the reader says that a column may hold texts, they are read as numbers of a dictionary, which holds
+each text of a page once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,19 @@ class BoundedFile:
     whole numbers.
     """
 
-    def __init__(self, path: str, metadata: Any, columns: Sequence[str], filesystem: Any = None) -> None:
+    def __init__(
+        self, path: str, metadata: Any, columns: Sequence[str], filesystem: Any = None, *, texts: Collection[str] = ()
+    ) -> None:
+        """`texts` are those of the columns that may hold texts too."""
         self._path = path
         self._columns = list(columns)
+        self._may_be_text = frozenset(texts)
+        self._texts: list[str] = []
         with reading(path):
             self._rows = rows_of_groups(metadata)
             lists, numbers = self._numbers_of_columns(metadata)
-            self._guard = Guard(FileBytes(path, filesystem), lists, numbers, len(metadata.schema))
+            file = FileBytes(path, filesystem)
+            self._guard = Guard(file, lists, numbers, len(metadata.schema), texts=self._numbers_of_texts(metadata))
             self._file = self._open(metadata, filesystem)
 
     def batches(self, group: int, *, rows: int, most: int) -> Iterator[Any]:
@@ -112,7 +119,7 @@ class BoundedFile:
         self._file.close(force=True)
 
     def _open(self, metadata: Any, filesystem: Any) -> Any:
-        options = {"metadata": metadata, "pre_buffer": False}
+        options = {"metadata": metadata, "pre_buffer": False, "read_dictionary": self._texts}
         if filesystem is None:
             return arrow().parquet.ParquetFile(Path(self._path), memory_map=True, **options)
         return arrow().parquet.ParquetFile(self._path, filesystem=filesystem, buffer_size=_BUFFER, **options)
@@ -126,6 +133,10 @@ class BoundedFile:
         for name in self._columns:
             kind = schema.field(name).type
             stored = [number for number, path in enumerate(paths) if name in (path, path.partition(".")[0])]
+            if len(stored) == 1 and name in self._may_be_text and _is_text(kind):
+                self._texts.append(name)
+                numbers.append(stored[0])
+                continue
             if len(stored) != 1 or not (_is_number(kind) or _is_list_of_ids(kind)):
                 raise CorruptFile(
                     f"{self._path}: the column {shown(name)} holds {shown(str(kind))}, where numbers or lists of whole numbers "
@@ -133,6 +144,16 @@ class BoundedFile:
                 )
             (numbers if _is_number(kind) else lists).append(stored[0])
         return lists, numbers
+
+    def _numbers_of_texts(self, metadata: Any) -> list[int]:
+        paths = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
+        return [paths.index(name) for name in self._texts]
+
+
+def _is_text(kind: Any) -> bool:
+    types = arrow().types
+    value = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string(value) or types.is_large_string(value))
 
 
 def _is_number(kind: Any) -> bool:

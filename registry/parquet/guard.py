@@ -19,6 +19,8 @@ __all__ = ["MOST_IDS", "Guard"]
 MOST_IDS = 1 << 23
 """Ids that are decoded at a time, and so the most that a row may have: up to 28 bytes each, of which 16 are ids."""
 
+# Plain, and two names of a dictionary. Others say a text by the one before it: a few bytes could say gigabytes.
+_WHOLE_TEXTS = (0, 2, 8)
 # A page of 64 MiB of ids beside a dictionary, and the pages of some columns of numbers.
 _MOST_TOGETHER = 256 << 20
 
@@ -27,15 +29,23 @@ class Guard:
     """What the footer of a file says, read once. Raises `MalformedError` for one that cannot be read."""
 
     def __init__(
-        self, file: FileBytes, lists: Sequence[int], numbers: Sequence[int], columns: int, *, most_ids: int = MOST_IDS
+        self,
+        file: FileBytes,
+        lists: Sequence[int],
+        numbers: Sequence[int],
+        columns: int,
+        *,
+        texts: Sequence[int] = (),
+        most_ids: int = MOST_IDS,
     ) -> None:
         """`lists` and `numbers` are the numbers of the columns that will be decoded, with so many and with one value a row.
 
-        There are `columns` in all. The rows of a row group of more than `most_ids` are looked at one by one.
+        `texts` are those among the latter that hold texts. There are `columns` in all. The rows of a row group of more than `most_ids` are looked at one by one.
         """
         self._file = file
         self._lists = tuple(lists)
         self._numbers = tuple(numbers)
+        self._texts = frozenset(texts)
         self._columns = columns
         self._most_ids = most_ids
         self._groups = read_row_groups(file)
@@ -68,6 +78,10 @@ class Guard:
             largest = [0, 0]
             for page in pages_of(self._file, group.chunks[column]):
                 largest[page.is_dictionary] = max(largest[page.is_dictionary], page.memory)
+                if column in self._texts and page.encoding not in _WHOLE_TEXTS:
+                    raise MalformedError(
+                        f"texts have encoding {page.encoding}, and are read plain or from a dictionary"
+                    )
             taken += sum(largest)
             if taken > _MOST_TOGETHER:
                 raise MalformedError(f"pages of its columns have {taken:,} bytes together")

@@ -27,9 +27,9 @@ _HEADER: Shape = {
     1: I32,
     2: I32,
     3: I32,
-    5: {1: I32, 4: I32},
-    7: {1: I32},
-    8: {1: I32, 5: I32, 6: I32},
+    5: {1: I32, 2: I32, 4: I32},
+    7: {1: I32, 2: I32},
+    8: {1: I32, 4: I32, 5: I32, 6: I32},
 }
 _OF_TYPE = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}
 _RLE = 3
@@ -50,6 +50,8 @@ class Page:
     """Bytes of the levels of its rows where they lie before all else and are not packed; None where they are with it."""
     level_encoding: int
     is_dictionary: bool
+    encoding: int
+    """Of its values, as Parquet numbers encodings."""
 
     @property
     def memory(self) -> int:
@@ -80,7 +82,8 @@ def pages_of(file: FileBytes, chunk: Chunk) -> Iterator[Page]:
         if left < 0:
             raise MalformedError(f"its pages hold more than the {chunk.values} values of its footer")
         encoding, first = (own.get(4, -1), None) if kind == _DATA else (_RLE, own.get(6, -1))
-        page = Page(own[1], at - header[3], header[3], header[2], first, encoding, kind == _DICTIONARY)
+        of_values = own.get(4 if kind == _DATA_2 else 2, -1)
+        page = Page(own[1], at - header[3], header[3], header[2], first, encoding, kind == _DICTIONARY, of_values)
         if page.memory > _LARGEST_PAGE:
             raise MalformedError(f"a dictionary is said to have {page.values} values")
         yield page

@@ -7,6 +7,7 @@ outputs     the rule for what users ask to be written: endings, folders, what ex
 locks       one process at a time, by a lock on a folder
 digests     SHA-256 of bytes and of files, in the form in which the catalog keeps it
 file_state  what the file system says of a file, by which its content is known to be the same
+moved       whether a file that was copied or moved still has the content that was recorded
 stores/     stores of objects: a folder, or a bucket that speaks S3's protocol
 panics      panics of libraries written in Rust, as ordinary errors
 """

@@ -37,7 +37,7 @@ from seenat.service.settings import Limits
 __all__ = ["Answering"]
 
 _ROWS_A_PAGE = 5000
-_CONTENT = frozenset({"tokens", "decode"})
+_CONTENT = frozenset({"tokens", "decode", "documents"})
 _UNKEPT = {"cache-control": "no-cache", "vary": "Accept"}
 _TOLD = [(name.encode(), value.encode()) for name, value in _UNKEPT.items()]
 _JSON = (b"content-type", Form.JSON.value.encode())
@@ -86,6 +86,9 @@ class Answering:
 
     def shown(self, route: Route, values: dict[str, Any]) -> tuple[Any, str | None]:
         """What may be shown of the catalog's answer, and the key that holds its rows."""
+        if "source" in values and self._policy.is_closed:
+            place = self._catalog.sequence(values["source"], values["sequence"])
+            self._policy.check_content(place.order, place.sequence)
         answer = self.answer(route, values)
         return self._policy.show(route.method, to_json(answer)), rows_key(answer)
 

@@ -18,6 +18,8 @@ from seenat.registry.units import SequenceRange, merged_ranges, parse_count
 __all__ = ["Policy", "read_policy"]
 
 _LONGEST_ORDER = 10**18 - 1
+_CONTENT = frozenset({"tokens", "texts", "documents", "recitals"})
+"""Parts of a batch's or a sequence's answer that hold what stands in sequences."""
 _WITH_FOLDERS = frozenset({"suites", "suite", "orders", "order", "job"})
 """Methods whose answers say where files lie, or why a checkpoint could not be read."""
 
@@ -37,7 +39,7 @@ class Policy:
 
     def check(self, values: Mapping[str, Any]) -> None:
         """Raise `Withheld` for a request of training data where none is shown."""
-        asked = [name for name in ("tokens", "decode", "context") if values.get(name)]
+        asked = [name for name in ("tokens", "decode", "context", "documents") if values.get(name)]
         if self.no_text and asked:
             raise Withheld(f"This service shows no training data; leave out {' and '.join(asked)}.")
 
@@ -45,7 +47,7 @@ class Policy:
         """An answer without what is withheld; raises `Withheld` where nothing else was asked for."""
         if method in _WITH_FOLDERS:
             return self._hide_folders(document)
-        if not self._withheld or not isinstance(document, dict) or "order" not in document:
+        if not self.is_closed or not isinstance(document, dict) or "order" not in document:
             return document
         if method == "sequence":
             self._check_sequence(document)
@@ -63,21 +65,33 @@ class Policy:
 
     def hides(self, order: str, sequence: int) -> bool:
         """Whether the content of a sequence is withheld."""
+        if self.no_text:
+            return True
         ranges = self._withheld.get(order, ())
         place = bisect_right(ranges, sequence, key=lambda part: part.start)
         return place > 0 and sequence in ranges[place - 1]
 
-    def _check_sequence(self, document: dict[str, Any]) -> None:
-        if not {"tokens", "texts"}.isdisjoint(document) and self.hides(document["order"], document["sequence"]):
+    @property
+    def is_closed(self) -> bool:
+        """Whether there is anything that is not shown."""
+        return self.no_text or bool(self._withheld)
+
+    def check_content(self, order: str, sequence: int) -> None:
+        """Raise `Withheld` where the content of a sequence is not shown."""
+        if self.hides(order, sequence):
             raise Withheld(
-                f"The content of sequence {document['sequence']} of {document['order']} is withheld by the operator of this "
-                "service; leave out tokens and decode."
+                f"The content of sequence {sequence} of {order} is withheld by the operator of this service; leave out tokens, "
+                "decode and documents, and trace another one."
             )
+
+    def _check_sequence(self, document: dict[str, Any]) -> None:
+        if not _CONTENT.isdisjoint(document):
+            self.check_content(document["order"], document["sequence"])
 
     def _hide_rows(self, document: dict[str, Any]) -> None:
         first, stop = document["sequences"]["start"], document["sequences"]["stop"]
         hidden = [sequence for sequence in range(first, stop) if self.hides(document["order"], sequence)]
-        for name in ("tokens", "texts"):
+        for name in _CONTENT:
             if name in document and hidden:
                 document[name] = list(document[name])
                 for sequence in hidden:

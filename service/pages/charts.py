@@ -27,9 +27,9 @@ from starlette.responses import Response
 
 from seenat.attribution.find.chart import curve_chart
 from seenat.memorization.plots import studies
-from seenat.memorization.plots.charts import onset_chart, trajectory_chart
+from seenat.memorization.plots.charts import learning_rate_chart, onset_chart, trajectory_chart
 from seenat.memorization.plots.evaluations import benchmark_chart
-from seenat.memorization.plots.runs import learning_rate_chart
+from seenat.memorization.plots.figure import Look, drawn_as, places_of
 from seenat.memorization.plots.save import definition_of, svg_of
 from seenat.registry import settings
 from seenat.registry.errors import InvalidValue, MissingExtra, NothingToDraw, UnknownRoute
@@ -155,8 +155,10 @@ class Charts:
     def _body(self, chart: Chart, values: dict[str, Any], mode: str, as_svg: bool) -> bytes:
         if not _can_draw():
             raise MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")
-        made = chart.draw(self.answering.answer(chart.route, values))
-        definition = _coloured(definition_of(made), mode)
+        models = self.answering.answer(_ROUTES["/models"], {})
+        with drawn_as(Look(places=places_of((model.name, model.suite) for model in models))):
+            definition = definition_of(chart.draw(self.answering.answer(chart.route, values)))
+        definition = _coloured(definition, mode)
         return svg_of(definition) if as_svg else definition.encode()
 
 
@@ -166,9 +168,11 @@ def _coloured(definition: str, mode: str) -> str:
     colour = {name: pair[_MODES.index(mode)] for name, pair in PALETTE.items()}
     text = {"labelColor": colour["ink"], "titleColor": colour["ink"]}
     axis = {**text, "domainColor": colour["edge"], "tickColor": colour["edge"], "gridColor": colour["line"]}
-    own = {"axis": axis, "legend": text, "title": {"color": colour["ink"]}, "header": text}
-    view = {**spec.get("config", {}).get("view", {}), "stroke": colour["line"]}
-    return json.dumps({**spec, "background": colour["bg"], "config": {**spec.get("config", {}), **own, "view": view}})
+    title = {"color": colour["ink"], "subtitleColor": colour["soft"]}
+    own = {"axis": axis, "legend": text, "title": title, "header": text, "view": {"stroke": colour["line"]}}
+    config = spec.get("config", {})
+    config = {**config, **{part: {**config.get(part, {}), **more} for part, more in own.items()}}
+    return json.dumps({**spec, "background": colour["bg"], "config": config})
 
 
 def _told(sentence: str, mode: str) -> bytes:

@@ -26,6 +26,7 @@ What it has memorized, and when:
     catalog.trajectory("pocket-2m", 20)             one sequence over all checkpoints
     catalog.which.first("pocket-2m", by=128)        lists of sequences: first, earlier, kept, relearned, batches
     catalog.studies.predict("pocket-2m")            the studies of docs/studies.md
+    catalog.label("pocket-order", "subsets.csv")    values a sequence, to group and choose by: labels, where=, by=
     catalog.export("pocket-2m", "values.parquet")   every value, for other programs
     seenat.write_table(answer, "rows.parquet")      the rows of any answer that is a table
 
@@ -73,9 +74,11 @@ docs/python.md is a tour.
 #   catalog      Catalog: one call a method
 #   lookups      its look-ups: models, orders, steps, batches, sequences; what its parts share
 #   memorize     its `memorize`: options, the run, what an observer is told
+#   preflight    its `estimate`: what measuring costs before a job exists
 #   jobs         its methods about stored jobs: submit, status, watch, work, cancel
 #   texts/       its methods from text back to training: find, trace, index, duplicates, influence, exchange
 #   remote/      the catalog over HTTP: which address answers which method, and the client
+#   labels       its methods about labels of sequences
 #   suites       its methods about suites, and whether checkpoints are what they should be
 #   keeping/     copies of a catalog, whether it is true, who may write to it
 #   results/     its `which`, `studies` and exports
@@ -88,6 +91,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seenat.names import PLACES
@@ -115,6 +119,7 @@ if TYPE_CHECKING:
         Place,
         StoredResult,
         TextPoint,
+        ValueExposures,
     )
     from seenat.attribution.find.curve import ExposureCurve, ExposureCurvePoint
     from seenat.attribution.influence.answer import (
@@ -140,11 +145,16 @@ if TYPE_CHECKING:
     from seenat.keeping.verify import CatalogVerification
     from seenat.memorization.adaptive.adaptive_job import AdaptiveJob
     from seenat.memorization.deletion.answers import Deletion
+    from seenat.memorization.estimate.answers import Estimate, GpuTime, HereTime
+    from seenat.memorization.estimate.rates import Rate
+    from seenat.memorization.estimate.volumes import Volumes
     from seenat.memorization.jobs.progress.pace import Pace
     from seenat.memorization.jobs.runners.local import Advance
     from seenat.memorization.jobs.runners.worker import Worked
     from seenat.memorization.jobs.runners.worker_observer import WorkerObserver
     from seenat.memorization.jobs.status import CheckpointProgress, Job, JobWorker, ShardRecord
+    from seenat.memorization.labels.store import LabelDeletion
+    from seenat.memorization.labels.table import Label, LabelValue
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.protocol.protocol import Protocol
     from seenat.memorization.protocol.selection import Selection
@@ -185,12 +195,13 @@ if TYPE_CHECKING:
         RateAt,
         ScheduleAnswer,
     )
+    from seenat.preflight import EstimateOptions
     from seenat.registry.access.import_log import ImportEntry
     from seenat.registry.access.log import AccessEntry
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
-    from seenat.registry.catalog.orders import Batch, Order
+    from seenat.registry.catalog.orders import Batch, Order, OrderSequence
     from seenat.registry.catalog.status import Evidence
     from seenat.registry.columns import Columns
     from seenat.registry.errors import (
@@ -228,6 +239,7 @@ if TYPE_CHECKING:
         UnknownBatch,
         UnknownCheckpoint,
         UnknownJob,
+        UnknownLabel,
         UnknownModel,
         UnknownOrder,
         UnknownParameter,
@@ -278,24 +290,25 @@ __all__ = [
     "Garbage", "GarbageFile", "GenerateOptions", "Generated", "GpuTime", "HereTime", "HubUnavailable", "ImportEntry",
     "ImportedScores", "ImportedSet", "IndexStatus", "IndexVerification", "Indexes", "Influence", "InfluenceMethod",
     "InfluenceOptions", "InfluenceQuery", "InfluentialSequence", "InvalidManifest", "InvalidValue", "Job", "JobAnswer",
-    "JobFailed", "JobWorker", "Kept", "LearningRate", "MeasuredBy", "MeasuredCheckpoint", "MeasuredOn",
-    "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver", "MemorizeOptions", "MemorizedByBatch",
-    "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed", "MissingExtra", "Model", "ModelAnswer",
-    "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom", "NotAttached", "NotFound", "NotIndexed",
-    "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset", "Onsets", "Order", "OrderVerification",
-    "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages", "Place", "PlanChanged", "Predictions", "Protocol",
-    "ProtocolName", "Provenance", "Rate", "RateAt", "Recheck", "Recital", "Refused", "Registered", "Relearned",
-    "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats", "Restored", "ResultFault", "Said",
-    "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions", "SeenatError", "Selection", "SequenceAnswer",
-    "SequenceExposures", "SequenceRange", "SequenceTrajectory", "SequenceValues", "SetDifference", "ShardRecord",
-    "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer", "StepLabels", "StillNeeded", "StoreUnavailable",
-    "StoredResult", "Studies", "SubmitOptions", "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest",
-    "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile", "TooLarge", "TooManyRequests", "TooSlow",
-    "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing", "Trajectory", "Unauthenticated",
-    "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownModel", "UnknownOrder", "UnknownParameter",
-    "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken", "Unreachable", "UpgradeAnswer", "Verification",
-    "Volumes", "Which", "Withheld", "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema",
-    "connect", "open", "read_manifest", "restore", "upgrade", "write_table",
+    "JobFailed", "JobWorker", "Kept", "Label", "LabelDeletion", "LabelValue", "LearningRate", "MeasuredBy",
+    "MeasuredCheckpoint", "MeasuredOn", "MeasuredProtocol", "MeasuredText", "MemorizeAnswer", "MemorizeObserver",
+    "MemorizeOptions", "MemorizedByBatch", "MemorizedExposures", "MemorizedSequence", "MethodNotAllowed",
+    "MissingExtra", "Model", "ModelAnswer", "ModelSummary", "Models", "NearDuplicate", "NearDuplicates", "NoRoom",
+    "NotAttached", "NotFound", "NotIndexed", "NotMeasured", "NotPermitted", "NotServed", "NothingToDraw", "Onset",
+    "Onsets", "Order", "OrderSequence", "OrderVerification", "OutOfMemory", "OutOfScope", "Pace", "Passage", "Passages",
+    "Place", "PlanChanged", "Predictions", "Protocol", "ProtocolName", "Provenance", "Rate", "RateAt", "Recheck",
+    "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats",
+    "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions",
+    "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
+    "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer",
+    "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
+    "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile",
+    "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing",
+    "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownLabel", "UnknownModel",
+    "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken",
+    "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Volumes", "Which", "Withheld", "Worked",
+    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
+    "upgrade", "write_table",
 ]
 # fmt: on
 
@@ -305,8 +318,8 @@ __version__ = "0.1.0"
 # `seenat --help`. So `dir` lists what is loaded, and `help(seenat)` is the page above instead of 6,000 lines.
 
 
-def open(url: str | None = None, *, talk: Callable[[str], None] | None = None, threads: int = 2) -> Catalog:
-    """Open the catalog at `url`, a SQLAlchemy URL or the path of a SQLite file.
+def open(url: str | Path | None = None, *, talk: Callable[[str], None] | None = None, threads: int = 2) -> Catalog:
+    """Open the catalog at `url`: a SQLAlchemy URL, the path of a SQLite file, or that of a folder that holds `catalog.sqlite`.
 
     Without `url`: `SEENAT_DATABASE_URL`, else the SQLite file in seenat's own folder (`SEENAT_HOME`). A SQLite catalog that
     does not exist yet is made, with the built-in suites, and `talk` gets a sentence about that. `threads` is how many ask at the same

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from seenat.jobs import Jobs
 from seenat.keeping.methods import Keeping
+from seenat.labels import Labels
+from seenat.lookups import number_of
 from seenat.registry.answer import Answers
 from seenat.registry.closing import ClosesOnExit
 from seenat.results.exports import Exports
@@ -23,6 +25,7 @@ from seenat.texts.trace import Tracing
 if TYPE_CHECKING:
     from seenat.keeping.access import Access
     from seenat.memorization.jobs.runners.local import Advance
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.pocket.demo import ClassOutcome
     from seenat.memorization.pocket.progress import PocketProgress
     from seenat.memorization.published.compare import Comparison
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.memorization.results.compaction import Compaction
     from seenat.memorize import MemorizeAnswer, MemorizeObserver, MemorizeOptions
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
+    from seenat.registry.catalog.orders import Batch, OrderSequence
     from seenat.registry.evaluations.importer import EvaluationImport
     from seenat.registry.evaluations.query import Benchmarks
     from seenat.results.studies import Studies
@@ -46,7 +50,7 @@ Progress = Callable[[int, int], None]
 NamedProgress = Callable[[str, int, int], None]
 
 
-class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
+class Catalog(Jobs, Exports, Labels, Suites, Tracing, Influences, Exchange, Keeping, ClosesOnExit):
     """A catalog of models, orders and results. It is a context manager; `close` gives back its connections.
 
     `which` lists memorized sequences, `studies` asks what papers ask of results.
@@ -110,33 +114,38 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
 
     # -- results
 
-    def onsets(self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None) -> Onsets:
+    def onsets(
+        self, model: str | Model, *, limit: int | None = 20, protocol: str | None = None, where: Where = None
+    ) -> Onsets:
         """When a model memorized what: counts at every measured checkpoint, and the first `limit` sequences by onset.
 
-        With `limit=None` all sequences; `to_pandas()` of the answer is a row each.
+        With `limit=None` all sequences; `to_pandas()` of the answer is a row each. `where` chooses sequences by their labels:
+        "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}; `studies.onsets(model, by="LABEL")` groups by one.
         """
         from seenat.memorization.queries.onsets import onsets
 
-        return onsets(self._registry, self._model(model), protocol, limit)
+        return onsets(self._registry, self._model(model), protocol, limit, where)
 
-    def trajectory(self, model: str | Model, sequence: int, *, protocol: str | None = None) -> SequenceTrajectory:
+    def trajectory(
+        self, model: str | Model, sequence: int | OrderSequence, *, protocol: str | None = None
+    ) -> SequenceTrajectory:
         """One sequence's values over the measured checkpoints: when it was memorized, forgotten, learned again."""
         from seenat.memorization.queries.trajectories import trajectory
 
-        return trajectory(self._registry, self._model(model), sequence, protocol)
+        return trajectory(self._registry, self._model(model), number_of(sequence, "sequence"), protocol)
 
-    def trajectories(self, model: str | Model, batch: int, *, protocol: str | None = None) -> BatchTrajectories:
+    def trajectories(self, model: str | Model, batch: int | Batch, *, protocol: str | None = None) -> BatchTrajectories:
         """All sequences of a batch over the measured checkpoints: how many ids each reproduced, and when it was memorized."""
         from seenat.memorization.queries.batches import batch_trajectories
 
-        return batch_trajectories(self._registry, self._model(model), batch, protocol)
+        return batch_trajectories(self._registry, self._model(model), number_of(batch, "batch"), protocol)
 
     def passages(
         self,
         model: str | Model,
         sequences: Collection[int] | str,
         *,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         protocol: str | None = None,
     ) -> Passages:
         """What a protocol reads of some sequences, an id at a time; with a step, how many ids it reproduced of each.
@@ -151,7 +160,14 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
             sequences = parse_sequences(sequences, chosen.order.sequences.stop)
         return passages(self._registry, chosen, sequences, self._step(chosen, step), protocol)
 
-    def why(self, model: str | Model, step: int | str, sequence: int, *, protocol: str | None = None) -> Provenance:
+    def why(
+        self,
+        model: str | Model,
+        step: int | str | Checkpoint,
+        sequence: int | OrderSequence,
+        *,
+        protocol: str | None = None,
+    ) -> Provenance:
         """Where the value of a sequence at a checkpoint comes from: job, shard, checkpoint, files of ids, protocol.
 
         Raises `NotMeasured` where there is no such value, with the steps that have one.
@@ -159,7 +175,7 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         from seenat.memorization.queries.provenance import provenance
 
         chosen = self._model(model)
-        return provenance(self._registry, chosen, chosen.step_number(step), sequence, protocol)
+        return provenance(self._registry, chosen, chosen.step_number(step), number_of(sequence, "sequence"), protocol)
 
     @property
     def which(self) -> Which:
@@ -278,11 +294,11 @@ class Catalog(Jobs, Exports, Suites, Tracing, Influences, Exchange, Keeping, Clo
         return Answers(outcomes(self._registry, tuple(self._models(models))))
 
 
-def open_catalog(url: str | None, talk: Callable[[str], None], threads: int) -> Catalog:
+def open_catalog(url: str | Path | None, talk: Callable[[str], None], threads: int) -> Catalog:
     """Open the catalog at `url`; `seenat.open` says what that may be."""
     from seenat.registry.open import open_catalog as open_registry
 
-    return Catalog(open_registry(url, talk, threads))
+    return Catalog(open_registry(None if url is None else str(url), talk, threads))
 
 
 def _silent(_done: int, _all: int) -> None: ...

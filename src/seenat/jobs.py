@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Unpack
 
-from seenat.lookups import Lookups
+from seenat.lookups import Lookups, number_of
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ class Jobs(Lookups):
 
         return estimates(self._registry, self._models(models), options)
 
-    def watch(self, id_: int, *, seconds: float = 1.0) -> Iterator[Job]:
+    def watch(self, id_: int | Job | JobAnswer, *, seconds: float = 1.0) -> Iterator[Job]:
         """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.
 
         It is looked at every so many seconds. Raises `UnknownJob`.
         """
         from seenat.memorization.jobs.status import find_job
 
-        return self._changes(find_job(self._registry, id_), seconds)
+        return self._changes(find_job(self._registry, _number(id_)), seconds)
 
     def results(self, model: str | Model | None = None) -> Answers[MeasuredProtocol]:
         """What was measured of a model, or of all: by which protocols, at which steps, of how many sequences, on what, when."""
@@ -78,20 +78,20 @@ class Jobs(Lookups):
 
         return Answers(list_jobs(self._registry, limit, after))
 
-    def job(self, id_: int) -> JobAnswer:
+    def job(self, id_: int | Job | JobAnswer) -> JobAnswer:
         """One job: what it measures, how far it is at each checkpoint, what failed; raises `UnknownJob`."""
         from seenat.memorization.adaptive.adaptive_job import find_adaptive
         from seenat.memorization.jobs.status import checkpoint_progress, failures, find_job
         from seenat.memorize import JobAnswer
 
-        job = find_job(self._registry, id_)
+        job = find_job(self._registry, _number(id_))
         adaptive = find_adaptive(self._registry, job)
         checkpoints = checkpoint_progress(self._registry, job)
         return JobAnswer(job=job, adaptive=adaptive, checkpoints=checkpoints, failures=failures(self._registry, job))
 
     def work(
         self,
-        *jobs: int,
+        *jobs: int | Job | JobAnswer,
         wait: bool = False,
         device: str | None = None,
         keep_checkpoints: int | None = None,
@@ -111,7 +111,7 @@ class Jobs(Lookups):
             check_device(device)
         worker = Worker(
             self._registry,
-            jobs,
+            tuple(map(_number, jobs)),
             wait=wait,
             device=device,
             keep_checkpoints=keep_checkpoints,
@@ -120,44 +120,44 @@ class Jobs(Lookups):
         )
         return worker.run()
 
-    def cancel(self, id_: int) -> Job:
+    def cancel(self, id_: int | Job | JobAnswer) -> Job:
         """Cancel a job and return it; whoever works at it commits what is measured and takes no further shard.
 
         A finished job stays finished. `memorize` with the same options continues a cancelled one. Raises `UnknownJob`.
         """
         from seenat.memorization.jobs.changes import cancel_job
 
-        return cancel_job(self._registry, id_)
+        return cancel_job(self._registry, _number(id_))
 
-    def pause(self, id_: int) -> Job:
+    def pause(self, id_: int | Job | JobAnswer) -> Job:
         """Pause a job and return it; whoever works at it commits what is measured and takes no further shard until `resume`.
 
         A finished or cancelled job stays so. Raises `UnknownJob`.
         """
         from seenat.memorization.jobs.changes import pause_job
 
-        return pause_job(self._registry, id_)
+        return pause_job(self._registry, _number(id_))
 
-    def resume(self, id_: int) -> Job:
+    def resume(self, id_: int | Job | JobAnswer) -> Job:
         """Let workers take shards of a paused job again, and return it; raises `UnknownJob`."""
         from seenat.memorization.jobs.changes import resume_job
 
-        return resume_job(self._registry, id_)
+        return resume_job(self._registry, _number(id_))
 
-    def prioritize(self, id_: int, priority: int) -> Job:
+    def prioritize(self, id_: int | Job | JobAnswer, priority: int) -> Job:
         """Let workers take a job before those of a smaller priority, and return it; those at work go over after their shard.
 
         Raises `UnknownJob`, and `InvalidValue` beyond -1,000 to 1,000.
         """
         from seenat.memorization.jobs.changes import prioritize_job
 
-        return prioritize_job(self._registry, id_, priority)
+        return prioritize_job(self._registry, _number(id_), priority)
 
-    def retry(self, id_: int) -> Job:
+    def retry(self, id_: int | Job | JobAnswer) -> Job:
         """Let the failed shards of a job be tried again, those in quarantine too, and return it; raises `UnknownJob`."""
         from seenat.memorization.jobs.changes import retry_job
 
-        return retry_job(self._registry, id_)
+        return retry_job(self._registry, _number(id_))
 
     def recheck(
         self,
@@ -209,11 +209,17 @@ class Jobs(Lookups):
 
         return delete_results(self._registry, self._model(model), protocol, yes=yes)
 
-    def delete_job(self, id_: int, *, yes: bool = False) -> Deletion:
+    def delete_job(self, id_: int | Job | JobAnswer, *, yes: bool = False) -> Deletion:
         """Delete a job and what no other job has measured too; without `yes`, only say what that is.
 
         An adaptive job goes as a whole. Raises `UnknownJob`, and `StillNeeded` while somebody works at it.
         """
         from seenat.memorization.deletion.job import delete_job
 
-        return delete_job(self._registry, id_, yes=yes)
+        return delete_job(self._registry, _number(id_), yes=yes)
+
+
+def _number(job: int | Job | JobAnswer) -> int:
+    """The number of a job, which is given as it is, or as an answer about it."""
+    held = getattr(getattr(job, "job", job), "id", None)
+    return held if isinstance(held, int) else number_of(job, "job")

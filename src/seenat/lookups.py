@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from seenat.registry.answer import Answers, page_of
+from seenat.registry.answer import Answers, one_line, page_of
+from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.catalog.names import parse_hub_address
+from seenat.registry.catalog.orders import Batch, Order, OrderSequence
 from seenat.registry.errors import InvalidValue, UnknownSuite
-from seenat.registry.units import BatchRange, SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange, whole_number
 
 # The classes of answers are imported by the methods: defining all of them would slow each look-up by a twentieth.
 if TYPE_CHECKING:
@@ -19,15 +21,16 @@ if TYPE_CHECKING:
     from seenat.memorization.queries.trajectories import SequenceTrajectory
     from seenat.models import Citation, LearningRate, ModelAnswer, Models
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
-    from seenat.registry.catalog.models import Model
-    from seenat.registry.catalog.orders import Batch, Order
     from seenat.registry.suites.answers import SuiteAnswer
     from seenat.registry.suites.claims import Claim
 
-__all__ = ["CatalogSection", "Lookups", "counted"]
+__all__ = ["CatalogSection", "Lookups", "at_most", "counted", "expected", "number_of"]
+
+Expected = TypeVar("Expected")
 
 # No run is longer.
 _MOST_TOKENS = 10**18 - 1
+_EVERY = 2**60
 
 
 def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
@@ -43,6 +46,27 @@ def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable
     return advance
 
 
+def expected(value: object, kind: type[Expected], what: str) -> Expected:
+    """The value, which is of this type; raises `InvalidValue` otherwise."""
+    if isinstance(value, kind):
+        return value
+    raise InvalidValue(f"{one_line(value)} is of the type {type(value).__name__}; give {what}.")
+
+
+def number_of(value: object, noun: str) -> int:
+    """A whole number, or that of a checkpoint, a batch or a sequence; raises `InvalidValue` otherwise."""
+    if isinstance(value, Checkpoint):
+        return value.step
+    if isinstance(value, Batch | OrderSequence):
+        return value.index
+    return whole_number(value, noun)
+
+
+def at_most(limit: int | None) -> int:
+    """How many rows are listed: all where no limit is given."""
+    return _EVERY if limit is None else limit
+
+
 class CatalogSection:
     """Methods over one open catalog, which take models by name or as they are."""
 
@@ -50,13 +74,28 @@ class CatalogSection:
         self._registry = registry
 
     def _model(self, model: str | Model) -> Model:
-        return self._registry.model(model) if isinstance(model, str) else model
+        """A model by any of its names, or as it is; raises `InvalidValue` for anything else."""
+        if isinstance(model, str):
+            return self._registry.model(model)
+        return expected(model, Model, "a model, or its name")
 
-    def _step(self, model: Model, step: int | str | None) -> int | None:
+    def _order(self, order: str | Order | Model) -> Order:
+        """An order by its name or that of a model, or as it is."""
+        return self._order_and_model(order)[0]
+
+    def _order_and_model(self, name: str | Order | Model) -> tuple[Order, Model | None]:
+        """An order, or a model and its order: by name, or as they are."""
+        if isinstance(name, str):
+            return self._registry.order_or_model(name)
+        if isinstance(name, Model):
+            return name.order, name
+        return expected(name, Order, "an order or a model, or the name of one"), None
+
+    def _step(self, model: Model, step: int | str | Checkpoint | None) -> int | None:
         """The updates of a step as it is typed, whether or not a checkpoint was saved there."""
         return None if step is None else model.step_number(step)
 
-    def _at(self, model: str | Model, step: int | str | None) -> tuple[Model, int | str]:
+    def _at(self, model: str | Model, step: int | str | Checkpoint | None) -> tuple[Model, int | str | Checkpoint]:
         """A model and a step, which may be the revision in the address of a hub's page."""
         if step is None and isinstance(model, str) and (address := parse_hub_address(model)) is not None:
             step = address.revision
@@ -127,7 +166,7 @@ class Lookups(CatalogSection):
 
         return citation(self._model(model))
 
-    def learning_rate(self, model: str | Model, step: int | str | None = None) -> LearningRate:
+    def learning_rate(self, model: str | Model, step: int | str | Checkpoint | None = None) -> LearningRate:
         """The learning rate of the update that turns `step` into the next, saved or not.
 
         Raises `InvalidValue` where the run's hyper-parameters do not say it, and `UnknownCheckpoint` for a step that no update
@@ -162,13 +201,13 @@ class Lookups(CatalogSection):
         """A number that grows whenever models, checkpoints or orders change: what follows from them holds until then."""
         return self._registry.generation()
 
-    def is_measured(self, name: str) -> bool:
+    def is_measured(self, name: str | Order | Model) -> bool:
         """Whether anything was measured over this order, or over the order of this model; raises as `batch` does."""
-        return self._registry.has_measurements(self._registry.order_or_model(name)[0])
+        return self._registry.has_measurements(self._order(name))
 
-    def order(self, name: str) -> Order:
+    def order(self, name: str | Order) -> Order:
         """The training order of this name; raises `UnknownOrder` with the nearest names."""
-        return self._registry.order(name)
+        return self._registry.order(name if isinstance(name, str) else expected(name, Order, "an order's name").name)
 
     def orders(self, *, limit: int | None = None, after: str | None = None) -> tuple[Order, ...]:
         """All training orders, or a page of at most `limit`, behind the one of the name `after`."""
@@ -211,7 +250,7 @@ class Lookups(CatalogSection):
         )
         return Answers(CheckpointAnswer.of(*match) for match in found)
 
-    def step(self, model: str | Model, step: int | str | None = None) -> StepAnswer:
+    def step(self, model: str | Model, step: int | str | Checkpoint | None = None) -> StepAnswer:
         """What the checkpoint at a step had seen, its neighbours, its status with the evidence, and its files.
 
         `step` counts optimizer updates; a revision such as "step3000" is understood too, and "last". The checkpoint at step N
@@ -226,8 +265,8 @@ class Lookups(CatalogSection):
 
     def batch(
         self,
-        name: str,
-        index: int,
+        name: str | Order | Model,
+        index: int | Batch,
         *,
         tokens: bool = False,
         decode: bool = False,
@@ -245,7 +284,8 @@ class Lookups(CatalogSection):
         from seenat.batches import BatchAnswer
         from seenat.registry.exports.files import format_of
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
+        index = number_of(index, "batch")
         batch = order.batch(index) if model is None else model.batch(index)
         content: dict[str, Any] = {}
         if out is not None:
@@ -256,21 +296,34 @@ class Lookups(CatalogSection):
         return BatchAnswer.of(batch, model, **content)
 
     def sequence(
-        self, name: str, index: int, *, tokens: bool = False, decode: bool = False, documents: bool = False
+        self,
+        name: str | Order | Model,
+        index: int | OrderSequence,
+        *,
+        tokens: bool = False,
+        decode: bool = False,
+        documents: bool = False,
+        say: bool | str | Iterable[int | str | Checkpoint] = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> SequenceAnswer:
         """Where a sequence of a model or an order lies, and its trajectories measured so far.
 
         For a model also the checkpoints around it. `tokens` reads its ids, `[1, tokens_per_sequence]`, `decode` its text and
-        what checkpoints said of it, `documents` the documents that it holds. Raises `UnknownSequence` beyond the order.
+        what checkpoints said of it, `documents` the documents that it holds. `say` runs the checkpoints at which it was measured, or
+        those of these steps, and adds all that they say in place of the truth; `progress` gets (checkpoints done, all). Raises
+        `UnknownSequence` beyond the order.
         """
         from seenat.batches import SequenceAnswer
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
+        index = number_of(index, "sequence")
         place = SequenceAnswer.of(order, index, model)  # It refuses what is not there before anything is read.
         span, trajectories = SequenceRange(index, index + 1), self._trajectories(order, index)
-        content = self._content(order, span, tokens=tokens, decode=decode, documents=documents)
-        if decode and trajectories:
-            content["recitals"] = self._recitals(order, span, trajectories)
+        if say is not False and model is not None:
+            trajectories = tuple(path for path in trajectories if path.model == model.name)
+        content = self._content(order, span, tokens=tokens, decode=decode or say is not False, documents=documents)
+        if (decode or say is not False) and (trajectories or say is not False):
+            content["recitals"] = self._recitals(order, span, trajectories, say, progress)
         return place.with_content(trajectories=trajectories, **content)
 
     def _write_array(self, batch: Batch, file: Path, *, force: bool) -> None:
@@ -305,14 +358,25 @@ class Lookups(CatalogSection):
         return content
 
     def _recitals(
-        self, order: Order, sequence: SequenceRange, trajectories: tuple[SequenceTrajectory, ...]
+        self,
+        order: Order,
+        sequence: SequenceRange,
+        trajectories: tuple[SequenceTrajectory, ...],
+        say: bool | str | Iterable[int | str | Checkpoint],
+        progress: Callable[[int, int], None] | None,
     ) -> tuple[Recital, ...]:
         from seenat.memorization.queries.recited import recitals
         from seenat.registry.integrity.batch_digests import read_sequences
         from seenat.registry.orders.text.tokenizer import load_tokenizer
 
         tokenizer = load_tokenizer(order.tokenizer, order=order.name)
-        return recitals(tokenizer, read_sequences(self._registry, order, sequence)[0], trajectories)
+        ids, spoken = read_sequences(self._registry, order, sequence)[0], None
+        if say is not False:
+            from seenat.memorization.queries.said_anew import said_anew
+
+            steps = None if say is True else say if isinstance(say, str) else tuple(say)
+            spoken = said_anew(self._registry, trajectories, ids, steps, progress or (lambda done, total: None))
+        return recitals(tokenizer, ids, trajectories, spoken)
 
     def _trajectories(self, order: Order, index: int) -> tuple[SequenceTrajectory, ...]:
         # Most look-ups are of orders of which nothing was measured: they need not load what reads results.

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from seenat.registry.answer import Answer, Answers
-from seenat.registry.catalog.models import AliasSpec, EarlierMeaning, Model
+from seenat.registry.catalog.models import AliasSpec, Checkpoint, EarlierMeaning, Model
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import InvalidValue, UnknownCheckpoint
 from seenat.registry.learning_rate import learning_rate
@@ -40,6 +40,7 @@ __all__ = [
     "learning_rate_at",
 ]
 
+_NAMED = 8
 _RATES = 200
 """Steps between which a curve of learning rates is straight: about the pixels of half a chart."""
 
@@ -84,7 +85,9 @@ class Models(Answers[Model]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Models({', '.join(model.name for model in self)})"
+        names = [model.name for model in self[:_NAMED]]
+        more = f", ... {len(self):,} in all" if len(self) > _NAMED else ""
+        return f"Models({', '.join(names)}{more})"
 
     def to_json(self) -> list[Any]:
         """One summary a model."""
@@ -281,7 +284,7 @@ def _entry(kind: str, key: str, fields: Mapping[str, str | None]) -> str:
     return ",\n".join([f"@{kind}{{{key}", *lines]) + "\n}"
 
 
-def learning_rate_at(model: Model, step: int | str) -> LearningRate:
+def learning_rate_at(model: Model, step: int | str | Checkpoint) -> LearningRate:
     """The learning rate of the update that turns a step into the next; raises as `Catalog.learning_rate` does."""
     schedule, stated = model.schedule, model.hyperparameters
     number = model.step_number(step)

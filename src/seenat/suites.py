@@ -12,7 +12,7 @@ from seenat.registry.answer import Answers
 if TYPE_CHECKING:
     from seenat.checkpoints import SyncAnswer
     from seenat.memorization.deletion.answers import Deletion
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
     from seenat.registry.integrity.audit import Audit
     from seenat.registry.integrity.verify import Verification
@@ -85,7 +85,9 @@ class Suites(Lookups):
 
         return findings(self._registry, {model.name for model in self._models(models)} if models else None)
 
-    def verify(self, model: str | Model, *steps: int | str, progress: Progress | None = None) -> Answers[Verification]:
+    def verify(
+        self, model: str | Model, *steps: int | str | Checkpoint, progress: Progress | None = None
+    ) -> Answers[Verification]:
         """Read the files of these checkpoints, or of all on this machine, and compare them with the recorded digests.
 
         `faults` of an answer says what differs. `progress` gets (checkpoints verified, all). Raises `UnknownCheckpoint` where
@@ -117,7 +119,7 @@ class Suites(Lookups):
         """
         from seenat.registry.integrity.verify_order import verify_order
 
-        chosen = self._registry.order(order) if isinstance(order, str) else order
+        chosen = self.order(order)
         return verify_order(self._registry, chosen, progress or _silent)
 
     def _count_onsets_anew(self) -> None:

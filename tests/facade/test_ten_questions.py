@@ -244,3 +244,25 @@ def test_what_each_checkpoint_said_of_a_sequence(two: seenat.Catalog, ask: Ask) 
     assert all(recital.truth.startswith(said.text) for said in recital.said)
     assert recital.said[-1].text == recital.truth
     assert "only prefixes tell" in ask("sequence", "pocket-order", "20", "--decode", text=True)[1]
+
+
+def test_what_each_checkpoint_says_where_it_leaves_the_truth(two: seenat.Catalog, ask: Ask) -> None:
+    answer = two.sequence("pocket-230k", 20, say=["step128", 384])
+    assert answer.recitals is not None
+    prefix, score = sorted(answer.recitals, key=lambda recital: recital.words)
+    assert [(said.step, said.whole is not None) for said in prefix.said[-3:]] == [
+        (128, True),
+        (256, False),
+        (384, True),
+    ]
+    early, late = prefix.said[-3], prefix.said[-1]
+    assert late.whole == late.text == prefix.truth == score.said[0].whole
+    assert early.whole is not None
+    assert early.whole.startswith(early.text)
+    assert early.whole != prefix.truth
+    prompt = two.order("pocket-order")[20].tokens()[:32].tolist()
+    assert early.whole == two.generate("pocket-230k", 128, prompt).continuation
+    asked = ask("sequence", "pocket-230k", "20", "--say", "--steps", "128,384")
+    assert asked == answer.to_json()
+    with pytest.raises(seenat.NotMeasured):
+        two.sequence("pocket-230k", 20, say=[1])

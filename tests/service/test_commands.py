@@ -27,6 +27,7 @@ LINES = {
     "find": ["self --model pocket-230k --step 256 --context 4", "self --order pocket-order --limit 3", "--ids 17,204"],
     "trace": ["- --model pocket-230k"],
     "index status": [""],
+    "labels": ["", "pocket-order"],
     "jobs": [""],
     "job": ["1", "99"],
     "trajectory": ["pocket-230k 20"],

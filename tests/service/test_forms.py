@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,33 @@ def test_withheld_sequences_are_in_no_answer(serve: Serve, tmp_path: Path) -> No
         for sequence in shown:
             response = served.http.get(f"/api/v1/{asked}/sequences/{sequence}?decode=true")
             assert response.json()["texts"] == [whole["texts"][sequence - 16]]
+
+
+@pytest.mark.parametrize("closed", ["no text", "withheld"])
+def test_no_route_tells_what_is_not_shown(serve: Serve, served: Served, tmp_path: Path, closed: str) -> None:
+    """Whatever is asked for beside: a new route, or a new parameter, is asked here too."""
+    (tmp_path / "withheld").write_text("pocket-order 0:3584\n", "utf-8")
+    service = serve(no_text=True) if closed == "no text" else serve(withheld=tmp_path / "withheld")
+    secrets = [json.dumps(texts_of(served, sequence)[10:40])[1:-1] for sequence in range(16, 24)]
+    at_hand = {"model": "pocket-230k", "order": "pocket-order", "batch": "2", "sequence": "20", "sequences": "16:24"}
+    asked = 0
+    for route in ROUTES:
+        place = {key: value for key, value in at_hand.items() if key in route.in_path}
+        known = replace(route, example={**route.example, **place})
+        for flag in ("", *(f"&{name}=8" for name in ("context",) if name in route.query), *_flags(route)):
+            found = service.http.get(address(known) + flag).text
+            assert not [secret for secret in secrets if secret in found], (address(known) + flag, found[:300])
+            asked += 1
+    assert asked > len(ROUTES)
+
+
+def _flags(route: Route) -> list[str]:
+    """Everything that may be asked for in addition."""
+    return [
+        f"&{route.parameters[key].name}=true"
+        for key in route.query
+        if route.parameters[key].schema == {"type": "boolean"}
+    ]
 
 
 @pytest.mark.parametrize("form", ["", ".jsonl", ".csv"])

@@ -30,6 +30,9 @@ METHODS = {
     "memorize": seenat.Catalog.memorize,
     "delete results": seenat.Catalog.delete_results,
     "delete job": seenat.Catalog.delete_job,
+    "delete label": seenat.Catalog.delete_label,
+    "label": seenat.Catalog.label,
+    "labels": seenat.Catalog.labels,
     "unregister": seenat.Catalog.unregister,
     "estimate": seenat.Catalog.estimate,
     "results": seenat.Catalog.results,
@@ -103,6 +106,7 @@ METHODS = {
 WRITE_OR_COMPUTE = {
     *("attach", "import history"),
     *("cancel", "compact", "db backup", "db check", "db restore", "db upgrade", "db verify", "delete job"),
+    *("delete label", "label"),
     *("delete results", "export", "export-batches", "export-dataset", "export-index", "export-memorized", "gc"),
     *("generate", "import evals", "import memorized", "import scores", "index build", "index remove", "index verify"),
     *("influence", "memorize", "pause", "prioritize", "recheck", "register", "resume", "retry", "sync"),

@@ -34,6 +34,7 @@ from seenat.registry import settings
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import InvalidValue, UnknownOrder
+from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
@@ -81,8 +82,7 @@ def build_index(
     settings other than those with which the index was begun, and as reading the order does.
     """
     sequences = _sequences(order, request.batches)
-    order.source()  # It refuses files of other lengths, and formats that are not read.
-    order.check_unchanged()
+    check_unchanged(database, order)
     with exclusive(indexes_folder(database)):
         index = _ensure_index(database, order, request, sequences)
         missing = list(_missing(database, index, sequences))

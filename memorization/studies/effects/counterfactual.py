@@ -25,6 +25,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.studies.effects.diff_in_diff import (
     CONTROLS,
     Differences,
@@ -174,6 +175,7 @@ def counterfactual_profiles(
     repeated: bool = False,
     least: int = 30,
     most: int = MOST_SEQUENCES,
+    where: Where = None,
 ) -> tuple[CounterfactualProfile, ...]:
     """The counterfactual profile of each model, as given, by a quantity of its measure, or by the usual one.
 
@@ -188,7 +190,7 @@ def counterfactual_profiles(
     contents: dict[int, Contents] = {}
     profiles = []
     for model in models:
-        data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
+        data = open_study_data(catalog, model, protocol, measures=COMPARED, where=where).without_adaptive()
         once = None if repeated else _contents_of(model, contents, most).once
         profiles.append(_profile(data, quantity_of(data.protocol, quantity), once, control, least))
     return tuple(profiles)

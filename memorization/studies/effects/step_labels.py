@@ -28,6 +28,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from seenat.memorization.labels.choose import Where
 from seenat.memorization.studies.effects.boundary_gaps import Gaps, find_gaps
 from seenat.memorization.studies.effects.rank_correlation import order_correlations
 from seenat.memorization.studies.inputs.panels import Panel, panels
@@ -159,13 +160,14 @@ def step_labels(
     quantity: str | None = None,
     repeated: bool = False,
     most: int = MOST_SEQUENCES,
+    where: Where = None,
 ) -> StepLabels:
     """Hold every measured checkpoint of a model against its label, by a quantity of its measure, or by the usual one.
 
     Raises `NotMeasured` where no checkpoint was measured over the sequences on both sides of its step, `InvalidValue` for an order of more than
     `most` sequences unless `repeated`, and `UnknownOrder` where the run left its order before.
     """
-    data = open_study_data(catalog, model, protocol, measures=COMPARED).without_adaptive()
+    data = open_study_data(catalog, model, protocol, measures=COMPARED, where=where).without_adaptive()
     model.check_unaltered(data.steps[-1] - 1)
     contents = None if repeated else order_contents(model.order.source(), model.order.name, most)
     read = partial(panels, data, quantity_of(data.protocol, quantity))

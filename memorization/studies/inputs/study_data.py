@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, Coverage, read_coverage
+from seenat.memorization.labels.choose import Chosen, Where, open_chosen
 from seenat.memorization.protocol.measures import DECODED
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results.array import Values
@@ -40,6 +41,7 @@ class StudyScope(TypedDict):
     protocol: Protocol
     adaptive: tuple[AdaptivePlan, ...]
     other_protocols: tuple[ProtocolName, ...]
+    where: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,15 @@ class StudyAnswer(Answer):
     """The adaptive jobs that left out sequences the answer would count."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    where: tuple[str, ...] | None = None
+    """LABEL=VALUE of the sequences that were counted; None, and no key, for all."""
 
     def to_json(self) -> dict[str, Any]:
-        """The keys of the study, and behind them the other protocols."""
+        """The keys of the study, and behind them the other protocols, and which sequences were counted."""
         others = [name.to_json() for name in self.other_protocols]
-        return {**super().to_json(), "other_protocols": others}
+        answer = {**super().to_json(), "other_protocols": others}
+        answer.pop("where", None)
+        return answer if self.where is None else {**answer, "where": list(self.where)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +131,8 @@ class StudyData:
     coverage: Coverage
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    chosen: Chosen | None = None
+    """The sequences that count, by their labels; None for all. Others are as if they were not measured."""
 
     @property
     def protocol(self) -> Protocol:
@@ -152,13 +160,27 @@ class StudyData:
         values = self._read([self.rows[step] for step in chosen], sequences)
         limits = np.array([self.seen(step).stop for step in chosen], np.int64)
         seen = np.arange(sequences.start, sequences.stop) < limits[:, None]
+        if self.chosen is not None:
+            seen &= self.chosen.in_range(sequences)
         return SeenPoints(
             measured=seen & (values != NOT_MEASURED), memorized=seen & (values == self.protocol.continuation)
         )
 
+    def asked(self, step: int, measured: int) -> int:
+        """Of how many sequences a share of those that were measured at a step is meant (`coverage`).
+
+        Of chosen ones all that it had seen where an adaptive job left some out, so that the share is a lower bound.
+        """
+        if self.chosen is None:
+            return self.coverage.asked(step, measured)
+        if all(step not in plan.refined for plan in self.coverage.adaptive):
+            return measured
+        return sum(int(self.chosen.in_range(part).sum()) for part in self.ranges(self.seen(step)))
+
     def values(self, quantity: Quantity, sequences: SequenceRange) -> Floats:
         """A quantity of a range at all measured steps, seen or not: `[steps, sequences]`, NaN where not measured."""
-        return quantity.of(self._read(list(self.rows.values()), sequences))
+        values = quantity.of(self._read(list(self.rows.values()), sequences))
+        return values if self.chosen is None else np.where(self.chosen.in_range(sequences), values, np.nan)
 
     def without_adaptive(self) -> StudyData:
         """The same data without the checkpoints at which an adaptive job chose what to measure.
@@ -182,6 +204,7 @@ class StudyData:
             "protocol": self.protocol,
             "adaptive": tuple(plan for data in (self, *others) for plan in data.coverage.adaptive),
             "other_protocols": self.other_protocols,
+            "where": None if self.chosen is None else self.chosen.words,
         }
 
     def _read(self, rows: list[int], sequences: SequenceRange) -> Values:
@@ -190,11 +213,17 @@ class StudyData:
 
 
 def open_study_data(
-    catalog: Catalog, model: Model, protocol: str | None = None, *, measures: tuple[str, ...] = DECODED
+    catalog: Catalog,
+    model: Model,
+    protocol: str | None = None,
+    *,
+    measures: tuple[str, ...] = DECODED,
+    where: Where = None,
 ) -> StudyData:
     """The results of a model by a protocol, named by the beginning of its id, or by its default one.
 
-    `measures` are those that can answer, the preferred ones first; by default those that say what is memorized.
+    `measures` are those that can answer, the preferred ones first; by default those that say what is memorized. `where`
+    chooses sequences by their labels.
     Raises `NotMeasured` when no checkpoint, as it is now, was measured.
     """
     with catalog.database.read() as connection:
@@ -212,4 +241,5 @@ def open_study_data(
         rows=rows,
         coverage=coverage,
         other_protocols=others,
+        chosen=open_chosen(catalog.database, model.order, where),
     )

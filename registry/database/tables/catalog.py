@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from seenat.registry.database.tables.base import WITHOUT_ROWID, metadata
+from seenat.registry.database.tables.home_path import HomePath
 
 __all__ = [
     "aliases",
@@ -42,7 +43,7 @@ class SuiteColumns(TypedColumns):
 
     id = Column(Integer, primary_key=True)
     name = Column(String(96), nullable=False, unique=True)
-    origin: Column[str] = Column(Text, nullable=False)
+    origin: Column[str] = Column(HomePath, nullable=False)
     """Path of its SUITE.toml, or `built-in`."""
     provenance: Column[dict[str, Any]] = Column(JSON, nullable=False)
 
@@ -63,9 +64,9 @@ class OrderColumns(TypedColumns):
     vocab_size: Column[int | None] = Column(Integer)
     eos_id: Column[int | None] = Column(Integer)
     format = Column(String(32), nullable=False)
-    location: Column[str] = Column(Text, nullable=False)
+    location: Column[str] = Column(HomePath, nullable=False)
     """Folder, or `hf://datasets/...` of the files whose names are relative."""
-    tokenizer: Column[str | None] = Column(Text)
+    tokenizer: Column[str | None] = Column(HomePath)
     digest: Column[str | None] = Column(String(80))
     """Over geometry and file digests; null until every file's digest is known."""
 
@@ -79,7 +80,7 @@ class TokenFileColumns(TypedColumns):
     order_id = Column(Integer, ForeignKey("orders.id"), primary_key=True)
     position = Column(Integer, primary_key=True)
     role = Column(String(16), nullable=False)
-    name: Column[str] = Column(Text, nullable=False)
+    name: Column[str] = Column(HomePath, nullable=False)
     data_offset = Column(Integer, nullable=False)
     bytes = Column(BigInteger, nullable=False)
     sha256: Column[str | None] = Column(String(80))
@@ -124,8 +125,8 @@ class ModelColumns(TypedColumns):
     labels_per_step = Column(Integer, nullable=False)
     revision = Column(String(96), nullable=False)
     repository: Column[str | None] = Column(String(200))
-    folder: Column[str | None] = Column(Text)
-    """Template of the checkpoints' local folders, absolute; at most one of `repository` and `folder` is set."""
+    folder: Column[str | None] = Column(HomePath)
+    """Template of the checkpoints' local folders; at most one of `repository` and `folder` is set."""
     parameters_total: Column[int | None] = Column(BigInteger)
     parameters_non_embedding: Column[int | None] = Column(BigInteger)
     architecture: Column[dict[str, Any]] = Column(JSON, nullable=False)

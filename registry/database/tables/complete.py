@@ -6,6 +6,7 @@ from seenat.registry.database.tables import (  # noqa: F401  They add their tabl
     imports,
     indexes,
     jobs,
+    labels,
     results,
 )
 from seenat.registry.database.tables.base import metadata

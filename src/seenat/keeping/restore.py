@@ -108,11 +108,13 @@ def _restore_rows(folder: Path, digest: str, database: Database, progress: Progr
     from seenat.attribution.ngrams.inventory import record_copied
     from seenat.registry.database.copy_rows import copy_rows
     from seenat.registry.database.schema import migrate
+    from seenat.registry.database.tables.home_path import keep_paths_below
 
     with tempfile.TemporaryDirectory(prefix="seenat-restore-") as place:
         path = Path(place) / CATALOG
         copy_stored(_file(folder, CATALOG, digest), path)
         with closing(Database(parse_url(str(path)))) as copy:
+            keep_paths_below(copy.engine, folder.absolute() / CATALOG)
             with copy.write() as connection:  # That of an older version is brought to this one's schema first.
                 migrate(copy, connection)
             with copy.read() as source, database.write() as target:
@@ -127,8 +129,9 @@ def _check_folders(connection: Connection, folder: Path) -> None:
     from seenat.registry.database.tables.imports import result_sets
     from seenat.registry.database.tables.indexes import indexes
     from seenat.registry.database.tables.jobs import measurements
+    from seenat.registry.database.tables.labels import labels
 
-    for column in (measurements.c.folder, result_sets.c.file, indexes.c.folder):
+    for column in (measurements.c.folder, result_sets.c.file, indexes.c.folder, labels.c.file):
         for name in connection.execute(select(column)).scalars():
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or not path.parts:

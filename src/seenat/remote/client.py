@@ -22,6 +22,7 @@ from seenat.registry.errors import InvalidValue, NotServed, Unreachable
 from seenat.registry.printable import in_a_sentence
 from seenat.remote.jobs import RemoteJobs
 from seenat.remote.methods import SECTIONS, method_of
+from seenat.remote.parameters import MOST_ROWS
 from seenat.remote.problems import error_of
 from seenat.remote.reading.answers import read_answer
 from seenat.remote.reading.hints import hints_of
@@ -32,8 +33,8 @@ __all__ = ["RemoteCatalog"]
 _MOST_BYTES = 256 << 20
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 120.0
 
-# Nobody tells how far a service is, and it writes no files and reads no order for minutes.
-_NOT_ASKED = ("progress", "reading", "html", "out", "scan")
+# Nobody tells how far a service is, and it writes no files, runs no model and reads no order for minutes.
+_NOT_ASKED = ("progress", "reading", "html", "out", "force", "scan", "say", "calibrate", "check", "keep_checkpoints")
 
 _BY_METHOD: dict[str, list[Route]] = {}
 for _route in ROUTES:
@@ -146,10 +147,22 @@ def _arguments(method: Any, positional: tuple[Any, ...], named: Mapping[str, Any
     for name in _NOT_ASKED:
         if not found.get(name) or callable(found[name]):
             found.pop(name, None)
+    if "limit" in found and found["limit"] is None and _is_bounded(signature):
+        found["limit"] = MOST_ROWS  # A service gives no more at once; `next` of the answer goes on.
+    if isinstance(where := found.get("where"), Mapping):
+        found["where"] = [f"{label}={value}" for label, value in where.items()]
     if "query" in found:
         query = found.pop("query")
         found["text" if isinstance(query, str) else "ids"] = query if isinstance(query, str) else list(query)
-    return {name: value for name, value in found.items() if value is not None and value != ()}
+    given = {name: value for name, value in found.items() if value is not None and value != ()}
+    # Where a page ended is one value of some numbers; any other tuple holds several values.
+    return {name: [*value] if isinstance(value, tuple) and name != "after" else value for name, value in given.items()}
+
+
+def _is_bounded(signature: inspect.Signature) -> bool:
+    """Whether a method lists some rows unless it is told how many."""
+    limit = signature.parameters.get("limit")
+    return limit is None or limit.default is not None
 
 
 def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:

@@ -14,12 +14,12 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.schedule import LAST
 from seenat.registry.units import parse_count, parse_step
 
-__all__ = ["PARAMETERS", "Parameter", "write_value"]
+__all__ = ["MOST_ROWS", "PARAMETERS", "Parameter", "write_value"]
 
 _LONGEST_NAME = 300
 _LONGEST_TEXT = 20_000
 _MOST_IDS = 4096
-_MOST_ROWS = 10_000
+MOST_ROWS = 10_000
 _MOST_DIGITS = 18
 # A number as people write it: 3000, 3,000, 10k, 1.5M.
 _TYPED = r"[0-9][0-9_, .]{0,24}[kmbtKMBT]?"
@@ -48,7 +48,10 @@ def write_value(value: Any) -> str:
         return ":".join(map(str, value))
     if isinstance(value, list):
         return ",".join(map(str, value))
-    return str(getattr(value, "name", value))
+    for name in ("name", "step", "index", "id"):  # Of a model or an order, a checkpoint, a batch or a sequence, a job.
+        if isinstance(held := getattr(value, name, None), str | int):
+            return str(held)
+    return str(value)
 
 
 def _text(name: str, about: str, longest: int = _LONGEST_NAME, *, many: bool = False, **more: Any) -> Parameter:
@@ -176,6 +179,7 @@ _ALL = (
     _text("size", "A size, such as 70m."),
     _text("family", "A family of models."),
     _text("protocol", "The beginning of a protocol's id."),
+    _text("where", "LABEL=VALUE: only sequences with this value of a label; several may be given.", many=True),
     _text("task", "A task, or a pattern such as hendrycksTest-*."),
     _text("metric", "A metric."),
     _text("quantity", "Which measured quantity."),
@@ -246,7 +250,7 @@ _ALL = (
     _amount("hub_bytes", "Bytes a second from the hub.", 1e15),
     _amount("price_per_hour", "Of one GPU.", 1e9),
     # Pages.
-    _number("limit", "Rows of the answer, or of its page.", 0, _MOST_ROWS),
+    _number("limit", "Rows of the answer, or of its page.", 0, MOST_ROWS),
     Parameter(
         name="after",
         about="Where the page before ended; the Link header holds the whole address.",
@@ -286,6 +290,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     **{parameter.name: parameter for parameter in _ALL},
     "tokens_seen": _SEEN,
     "measured_step": _MEASURED,
+    "by_label": _text("by", "A label, by whose values is counted."),
     **_BEHIND,
 }
 """Every parameter of the API."""

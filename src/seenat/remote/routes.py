@@ -15,9 +15,10 @@ __all__ = ["PREFIX", "ROUTES", "Route"]
 _PAGE = ("limit", "after", "protocol")
 _NAME_INDEX = {"order": "name", "model": "name", "batch": "index", "sequence": "index"}
 _CONTENT = ("tokens", "decode", "documents")
-_FIND = ("text", "ids", "limit", "after", "count", "context", "variants")
+_FIND = ("text", "ids", "limit", "after", "count", "context", "variants", "where", "by_label")
 _TRACE = ("text", "ids", "minimum", "max_frequency", "gaps", "exposures")
 _QUERY = {"text": "query", "ids": "query"}
+_FOUND = {**_QUERY, "by_label": "by"}
 _POCKET = {"model": "pocket-230k", "order": "pocket-order"}
 _PYTHIA = {"model": "pythia-70m", "order": "pile-deduped"}
 
@@ -108,6 +109,8 @@ _CATALOG = (
     Route(
         path="/orders/{order}", method="order", renamed={"order": "name"}, example=_PYTHIA, follows_from_catalog=True
     ),
+    Route(path="/labels", method="labels"),
+    Route(path="/orders/{order}/labels", method="labels", example=_POCKET),
     Route(
         path="/orders/{order}/batches/{batch}",
         method="batch",
@@ -154,7 +157,7 @@ _RESULTS = (
         example={"limit": "10"},
     ),
     Route(path="/jobs/{job}", method="job", renamed={"job": "id_"}, example={"job": "1"}),
-    Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol"), example=_POCKET),
+    Route(path="/models/{model}/onsets", method="onsets", query=("limit", "protocol", "where"), example=_POCKET),
     Route(
         path="/models/{model}/trajectories/{sequence}",
         method="trajectory",
@@ -183,7 +186,7 @@ _RESULTS = (
     Route(
         path="/models/{model}/which/first",
         method="which.first",
-        query=("by", *_PAGE),
+        query=("by", *_PAGE, "where"),
         required=("by",),
         example={**_POCKET, "by": "384"},
         pages=2,
@@ -199,16 +202,22 @@ _RESULTS = (
     Route(
         path="/models/{model}/which/kept",
         method="which.kept",
-        query=("since", "until", *_PAGE),
+        query=("since", "until", *_PAGE, "where"),
         required=("since",),
         example={**_POCKET, "since": "256"},
         pages=1,
     ),
-    Route(path="/models/{model}/which/relearned", method="which.relearned", query=_PAGE, example=_POCKET, pages=1),
+    Route(
+        path="/models/{model}/which/relearned",
+        method="which.relearned",
+        query=(*_PAGE, "where"),
+        example=_POCKET,
+        pages=1,
+    ),
     Route(
         path="/models/{model}/which/changed",
         method="which.changed",
-        query=("since", "until", "other", "change", *_PAGE),
+        query=("since", "until", "other", "change", *_PAGE, "where"),
         required=("since",),
         example={**_POCKET, "since": "256"},
         pages=1,
@@ -232,26 +241,22 @@ _RESULTS = (
 )
 
 _STUDIES = (
-    Route(
-        path="/studies/onsets",
-        method="studies.onsets",
-        query=("models", "protocol"),
-        required=("models",),
-        star="models",
-        example={"models": "pocket-230k"},
-    ),
-    Route(
-        path="/studies/forgetting",
-        method="studies.forgetting",
-        query=("models", "protocol"),
-        required=("models",),
-        star="models",
-        example={"models": "pocket-230k"},
+    *(
+        Route(
+            path=f"/studies/{name}",
+            method=f"studies.{name}",
+            query=("models", "protocol", "where", "by_label"),
+            renamed={"by_label": "by"},
+            required=("models",),
+            star="models",
+            example={"models": "pocket-230k"},
+        )
+        for name in ("onsets", "forgetting")
     ),
     Route(
         path="/studies/exposures",
         method="studies.exposures",
-        query=("models", "until", "measured", "protocol"),
+        query=("models", "until", "measured", "protocol", "where"),
         required=("models",),
         star="models",
         reads="order",
@@ -269,7 +274,7 @@ _STUDIES = (
     Route(
         path="/studies/predict",
         method="studies.predict",
-        query=("model", "others", "measured_step", "protocol"),
+        query=("model", "others", "measured_step", "protocol", "where"),
         renamed={"measured_step": "step"},
         required=("model",),
         reads="order",
@@ -278,7 +283,7 @@ _STUDIES = (
     Route(
         path="/studies/sets",
         method="studies.sets",
-        query=("model", "never", "within", "limit", "protocol"),
+        query=("model", "never", "within", "limit", "protocol", "where"),
         required=("model", "never"),
         reads="order",
         example={**_POCKET, "never": "pocket-660k"},
@@ -286,7 +291,7 @@ _STUDIES = (
     Route(
         path="/studies/counterfactual",
         method="studies.counterfactual",
-        query=("models", "quantity", "control", "repeated", "least", "protocol"),
+        query=("models", "quantity", "control", "repeated", "least", "protocol", "where"),
         required=("models",),
         star="models",
         reads="order",
@@ -295,7 +300,7 @@ _STUDIES = (
     Route(
         path="/studies/labels",
         method="studies.labels",
-        query=("model", "quantity", "repeated", "protocol"),
+        query=("model", "quantity", "repeated", "protocol", "where"),
         required=("model",),
         reads="order",
         example=_POCKET,
@@ -307,7 +312,7 @@ _TEXTS = (
         path="/find",
         method="find",
         query=(*_FIND, "order", "model", "step"),
-        renamed=_QUERY,
+        renamed=_FOUND,
         example={"text": "self", "model": "pocket-230k", "step": "256"},
         reads="order",
         pages=2,
@@ -315,7 +320,7 @@ _TEXTS = (
     Route(
         path="/find/curve",
         method="exposure_curve",
-        query=("text", "ids", "variants", "order", "model", "step"),
+        query=("text", "ids", "variants", "where", "order", "model", "step"),
         renamed=_QUERY,
         example={"text": "self", "model": "pocket-230k"},
         reads="order",
@@ -340,7 +345,7 @@ _TEXTS = (
         path="/orders/{order}/find",
         method="find",
         query=_FIND,
-        renamed=_QUERY,
+        renamed=_FOUND,
         example={**_POCKET, "text": "self"},
         reads="order",
         pages=2,
@@ -349,7 +354,7 @@ _TEXTS = (
         path="/models/{model}/find",
         method="find",
         query=(*_FIND, "step"),
-        renamed=_QUERY,
+        renamed=_FOUND,
         example={**_POCKET, "text": "self"},
         reads="order",
         pages=2,

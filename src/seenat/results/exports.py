@@ -11,6 +11,7 @@ from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
 
 if TYPE_CHECKING:
+    from seenat.memorization.labels.choose import Where
     from seenat.registry.catalog.catalog import Catalog as RegistryCatalog
     from seenat.registry.catalog.models import Model
     from seenat.registry.catalog.orders import Order
@@ -29,6 +30,8 @@ class ExportOptions(TypedDict, total=False):
     protocol: str | None
     all_protocols: bool
     columns: Collection[str]
+    labels: Collection[str]
+    where: Where
 
 
 class Exports(CatalogSection):
@@ -49,6 +52,8 @@ class Exports(CatalogSection):
         force=False          replace what exists
         protocol=None        the beginning of a protocol's id
         all_protocols=False  by all protocols that the models were measured by
+        labels=()            also columns with the values of these labels
+        where=None           only sequences with this LABEL=VALUE
         columns=()           also "model", "protocol", "tokens", "text"; several models or protocols have the first two
 
         `progress` gets (sequences done, all).
@@ -58,7 +63,7 @@ class Exports(CatalogSection):
 
     def export_batches(
         self,
-        name: str,
+        name: str | Order | Model,
         path: str | Path,
         *,
         batches: BatchRange | str | None = None,
@@ -73,7 +78,7 @@ class Exports(CatalogSection):
         Give either `batches`, or `steps` from one to the other, which are the same batches. `columns` is "plain" or
         "published", the names of the published copy of Pythia's order. `force` replaces what exists. `progress` gets (sequences done, all).
         """
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
         return _export_batches(order, model, Path(path), batches, steps, (format, force), columns, progress)
 
 
@@ -102,6 +107,8 @@ def _export_results(
         protocol=options.get("protocol"),
         all_protocols=options.get("all_protocols", False),
         columns=options.get("columns", ()),
+        labels=options.get("labels", ()),
+        where=options.get("where"),
         sequences=chosen,
         progress=counted(progress, total),
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.answer import Answers
 
 if TYPE_CHECKING:
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.studies.dispersion import BatchDispersion
     from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile
     from seenat.memorization.studies.effects.step_labels import StepLabels
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from seenat.memorization.studies.forgetting import Curve
     from seenat.memorization.studies.prediction import Predictions
     from seenat.memorization.studies.set_difference import SetDifference
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
 
 __all__ = ["Studies"]
 
@@ -28,21 +29,35 @@ class Studies(CatalogSection):
     """The studies of `seenat study`, a method each.
 
     Only sequences that a checkpoint had seen count, but for `counterfactual` and `labels`. `protocol` is the beginning of a
-    protocol's id; without it the only protocol answers, or else the default one.
+    protocol's id; without it the only protocol answers, or else the default one. `where` counts only sequences with these labels:
+    "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}.
     """
 
-    def onsets(self, *models: str | Model, protocol: str | None = None) -> Answers[Curve]:
-        """What share each checkpoint has memorized, and how many onsets there were so far: a curve for each model."""
+    def onsets(
+        self, *models: str | Model, protocol: str | None = None, where: Where = None, by: str | None = None
+    ) -> Answers[Curve]:
+        """What share each checkpoint has memorized, and how many onsets there were so far: a curve for each model.
+
+        With `by`, one for each value of that label, the most frequent first.
+        """
         from seenat.memorization.studies.forgetting import curves
 
-        return Answers(curves(self._registry, [self._model(model) for model in models], protocol))
+        chosen = [self._model(model) for model in models]
+        return Answers(curves(self._registry, chosen, protocol, where=where, by=by))
 
-    def forgetting(self, *models: str | Model, protocol: str | None = None) -> Answers[Curve]:
+    def forgetting(
+        self, *models: str | Model, protocol: str | None = None, where: Where = None, by: str | None = None
+    ) -> Answers[Curve]:
         """How many sequences each checkpoint has forgotten and learned again: the same curves as `onsets`."""
-        return self.onsets(*models, protocol=protocol)
+        return self.onsets(*models, protocol=protocol, where=where, by=by)
 
     def exposures(
-        self, *models: str | Model, until: int | str | None = None, measured: bool = False, protocol: str | None = None
+        self,
+        *models: str | Model,
+        until: int | str | Checkpoint | None = None,
+        measured: bool = False,
+        protocol: str | None = None,
+        where: Where = None,
     ) -> Answers[ExposureOnsets]:
         """How often contents had been seen when they were memorized first, up to step `until`.
 
@@ -52,13 +67,13 @@ class Studies(CatalogSection):
 
         chosen = [self._model(model) for model in models]
         last = self._step(chosen[0], until) if chosen else None
-        return Answers(exposure_onsets(self._registry, chosen, protocol, last, measured=measured))
+        return Answers(exposure_onsets(self._registry, chosen, protocol, last, measured=measured, where=where))
 
     def batches(
         self,
         model: str | Model,
         *,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         slice_sequences: int | None = None,
         protocol: str | None = None,
     ) -> BatchDispersion:
@@ -76,8 +91,9 @@ class Studies(CatalogSection):
         model: str | Model,
         others: Iterable[str | Model] | None = None,
         *,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Predictions:
         """How well earlier checkpoints and smaller models predict what a model memorizes.
 
@@ -87,7 +103,7 @@ class Studies(CatalogSection):
 
         predictors = [self._model(other) for other in others or ()] or None
         chosen = self._model(model)
-        return predictions(self._registry, chosen, predictors, self._step(chosen, step), protocol)
+        return predictions(self._registry, chosen, predictors, self._step(chosen, step), protocol, where)
 
     def sets(
         self,
@@ -95,13 +111,16 @@ class Studies(CatalogSection):
         never: str | Model,
         *,
         within: int | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         protocol: str | None = None,
+        where: Where = None,
     ) -> SetDifference:
         """What `model` memorized within some steps of seeing it, or at any time, and the model `never` did not."""
         from seenat.memorization.studies.set_difference import memorized_only_by
 
-        return memorized_only_by(self._registry, self._model(model), self._model(never), within, limit, protocol)
+        return memorized_only_by(
+            self._registry, self._model(model), self._model(never), within, at_most(limit), protocol, where
+        )
 
     def counterfactual(
         self,
@@ -111,6 +130,7 @@ class Studies(CatalogSection):
         repeated: bool = False,
         least: int = 30,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Answers[CounterfactualProfile]:
         """How much better sequences are known for having been trained on: difference in differences, for each model.
 
@@ -128,6 +148,7 @@ class Studies(CatalogSection):
                 control=control,
                 repeated=repeated,
                 least=least,
+                where=where,
             )
         )
 
@@ -138,6 +159,7 @@ class Studies(CatalogSection):
         quantity: str | None = None,
         repeated: bool = False,
         protocol: str | None = None,
+        where: Where = None,
     ) -> StepLabels:
         """At which steps each checkpoint may be, by what it knows of the batches around them.
 
@@ -146,4 +168,4 @@ class Studies(CatalogSection):
         from seenat.memorization.studies.effects.step_labels import step_labels
 
         chosen = self._model(model)
-        return step_labels(self._registry, chosen, protocol, quantity=quantity, repeated=repeated)
+        return step_labels(self._registry, chosen, protocol, quantity=quantity, repeated=repeated, where=where)

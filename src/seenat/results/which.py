@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.units import BatchRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from seenat.memorization.labels.choose import Where
     from seenat.memorization.queries.earlier import Earlier
     from seenat.memorization.queries.memorized import FirstMemorized, MemorizedByBatch
     from seenat.memorization.studies.changes import Changed
     from seenat.memorization.studies.retention import Kept, Relearned
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.columns import Columns
 
-__all__ = ["ColumnsOptions", "Which"]
+__all__ = ["ChosenColumnsOptions", "ColumnsOptions", "Which"]
 
 
 class ColumnsOptions(TypedDict, total=False):
@@ -28,21 +29,29 @@ class ColumnsOptions(TypedDict, total=False):
     protocol: str | None
 
 
+class ChosenColumnsOptions(ColumnsOptions, total=False):
+    """The same, and only of sequences with these labels."""
+
+    where: Where
+
+
 class Which(CatalogSection):
     """Which sequences a model memorized first, before another model, kept, learned again, or changed, by pages; and counts by batch.
 
-    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was. Each has a twin that ends in
-    `_columns`: all rows of the list, or `limit` of them, as blocks of columns, for lists of millions.
+    Every method answers from what jobs have measured, and raises `NotMeasured` where nothing was. `where` chooses sequences by their
+    labels: "LABEL=VALUE", several of such, or {"LABEL": "VALUE"}. Each has a twin that ends in `_columns`: all rows of the list, or
+    `limit` of them, as blocks of columns, for lists of millions.
     """
 
     def first(
         self,
         model: str | Model,
-        by: int | str,
+        by: int | str | Checkpoint,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: tuple[int, int] | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> FirstMemorized:
         """What a model memorized first at step `by` or before: the count, and a page of `limit` sequences.
 
@@ -52,7 +61,13 @@ class Which(CatalogSection):
 
         chosen = self._model(model)
         return first_memorized(
-            self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after
+            self._registry,
+            chosen,
+            chosen.step_number(by),
+            protocol=protocol,
+            limit=at_most(limit),
+            after=after,
+            where=where,
         )
 
     def earlier(
@@ -60,7 +75,7 @@ class Which(CatalogSection):
         model: str | Model,
         other: str | Model,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
     ) -> Earlier:
@@ -72,17 +87,18 @@ class Which(CatalogSection):
 
         first, second = self._model(model), self._model(other)
         start = -1 if after is None else after
-        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=limit, after=start)
+        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=at_most(limit), after=start)
 
     def kept(
         self,
         model: str | Model,
-        since: int | str,
-        until: int | str | None = None,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
         *,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Kept:
         """Which of the sequences memorized at step `since` were memorized at every later measured step up to `until`.
 
@@ -93,29 +109,36 @@ class Which(CatalogSection):
         chosen = self._model(model)
         start = -1 if after is None else after
         steps = chosen.step_number(since), self._step(chosen, until)
-        return kept(self._registry, chosen, *steps, protocol=protocol, limit=limit, after=start)
+        return kept(self._registry, chosen, *steps, protocol=protocol, limit=at_most(limit), after=start, where=where)
 
     def relearned(
-        self, model: str | Model, *, limit: int = 20, after: int | None = None, protocol: str | None = None
+        self,
+        model: str | Model,
+        *,
+        limit: int | None = 20,
+        after: int | None = None,
+        protocol: str | None = None,
+        where: Where = None,
     ) -> Relearned:
         """How many sequences a model forgot, and which of them it learned again, at which steps."""
         from seenat.memorization.studies.retention import relearned
 
         chosen = self._model(model)
         start = -1 if after is None else after
-        return relearned(self._registry, chosen, protocol=protocol, limit=limit, after=start)
+        return relearned(self._registry, chosen, protocol=protocol, limit=at_most(limit), after=start, where=where)
 
     def changed(
         self,
         model: str | Model,
-        since: int | str,
-        until: int | str | None = None,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Changed:
         """What changed from step `since` of a model to step `until` of the same, or of `other`: gained, forgotten, learned again.
 
@@ -134,14 +157,15 @@ class Which(CatalogSection):
             other=second,
             change=change,
             protocol=protocol,
-            limit=limit,
+            limit=at_most(limit),
             after=start,
+            where=where,
         )
 
     def batches(
         self,
         model: str | Model,
-        step: int | str,
+        step: int | str | Checkpoint,
         batches: BatchRange | str | None = None,
         *,
         protocol: str | None = None,
@@ -157,17 +181,26 @@ class Which(CatalogSection):
     def first_columns(
         self,
         model: str | Model,
-        by: int | str,
+        by: int | str | Checkpoint,
         *,
         limit: int | None = None,
         after: tuple[int, int] | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Iterator[Columns]:
         """Every row of `first`."""
         from seenat.memorization.queries.whole_lists import all_first
 
         chosen = self._model(model)
-        return all_first(self._registry, chosen, chosen.step_number(by), protocol=protocol, limit=limit, after=after)
+        return all_first(
+            self._registry,
+            chosen,
+            chosen.step_number(by),
+            protocol=protocol,
+            limit=limit,
+            after=after,
+            where=where,
+        )
 
     def earlier_columns(
         self, model: str | Model, other: str | Model, **page: Unpack[ColumnsOptions]
@@ -180,12 +213,12 @@ class Which(CatalogSection):
     def changed_columns(
         self,
         model: str | Model,
-        since: int | str,
-        until: int | str | None = None,
+        since: int | str | Checkpoint,
+        until: int | str | Checkpoint | None = None,
         *,
         other: str | Model | None = None,
         change: str | None = None,
-        **page: Unpack[ColumnsOptions],
+        **page: Unpack[ChosenColumnsOptions],
     ) -> Iterator[Columns]:
         """Every row of `changed`."""
         from seenat.memorization.studies.changes import all_changed
@@ -194,7 +227,7 @@ class Which(CatalogSection):
         steps = first.step_number(since), self._step(second or first, until)
         return all_changed(self._registry, first, *steps, other=second, change=change, **page)
 
-    def relearned_columns(self, model: str | Model, **page: Unpack[ColumnsOptions]) -> Iterator[Columns]:
+    def relearned_columns(self, model: str | Model, **page: Unpack[ChosenColumnsOptions]) -> Iterator[Columns]:
         """Every row of `relearned`."""
         from seenat.memorization.studies.retention import all_relearned
 
@@ -203,7 +236,7 @@ class Which(CatalogSection):
     def batches_columns(
         self,
         model: str | Model,
-        step: int | str,
+        step: int | str | Checkpoint,
         batches: BatchRange | str | None = None,
         *,
         protocol: str | None = None,

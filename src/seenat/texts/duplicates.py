@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.lookups import CatalogSection, counted
+from seenat.lookups import CatalogSection, at_most, counted
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, HalfOpenRange, SequenceRange
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seenat.attribution.duplicates.answers import Duplicates, NearDuplicates, Repeats
     from seenat.attribution.duplicates.contents import ComparedOrder, Write
     from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
 
 __all__ = ["DuplicateLookups"]
@@ -32,11 +32,11 @@ class DuplicateLookups(CatalogSection):
 
     def duplicates(
         self,
-        name: str,
+        name: str | Order | Model,
         *,
         batches: BatchRange | str | None = None,
         window: HalfOpenRange | str | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         out: str | Path | None = None,
         force: bool = False,
         progress: Progress | None = None,
@@ -55,16 +55,16 @@ class DuplicateLookups(CatalogSection):
         about = {"order": compared.name, "sequences": compared.sequences.to_json()}
         with _written(out, DUPLICATE_COLUMNS, about, force=force) as write:
             done = counted(progress, len(compared.sequences))
-            return duplicates(compared, window, limit=limit, write=write, progress=done)
+            return duplicates(compared, window, limit=at_most(limit), write=write, progress=done)
 
     def repeats(
         self,
-        name: str,
+        name: str | Order | Model,
         minimum: int = 64,
         *,
         batches: BatchRange | str | None = None,
         most_places: int | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         out: str | Path | None = None,
         force: bool = False,
         progress: Callable[[int], None] | None = None,
@@ -86,7 +86,7 @@ class DuplicateLookups(CatalogSection):
 
         compared, most = self._compared(name, batches), most_places or MOST_PLACES
         about = {"order": compared.name, "sequences": compared.sequences.to_json(), "minimum": minimum}
-        order, _ = self._registry.order_or_model(name)
+        order = self._order(name)
         with (
             index_over(self._registry, order, compared.sequences, max(1, minimum - 3)) as index,
             _written(out, REPEAT_COLUMNS, about, force=force) as write,
@@ -95,16 +95,16 @@ class DuplicateLookups(CatalogSection):
             if out is not None:
                 for columns in repeat_rows(index, compared, found.repeats):
                     write(columns)
-            return repeats_answer(index, compared, found, minimum, most, limit)
+            return repeats_answer(index, compared, found, minimum, most, at_most(limit))
 
     def near_duplicates(
         self,
-        name: str,
+        name: str | Order | Model,
         sequence: int,
         *,
         batches: BatchRange | str | None = None,
         ngram: int | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
     ) -> NearDuplicates:
         """The sequences that resemble one most, by the n-grams that both hold; docs/duplicates.md defines it.
 
@@ -114,18 +114,18 @@ class DuplicateLookups(CatalogSection):
         from seenat.attribution.duplicates.indexes import index_over
 
         compared = self._compared(name, batches)
-        order, _ = self._registry.order_or_model(name)
+        order = self._order(name)
         longest = compared.source.geometry.tokens_per_sequence if ngram is None else ngram
         with index_over(self._registry, order, compared.sequences, longest) as index:
-            return near_duplicates(index, compared, sequence, ngram=ngram, limit=limit)
+            return near_duplicates(index, compared, sequence, ngram=ngram, limit=at_most(limit))
 
     def exposures(
         self,
         model: str | Model,
         *,
         anywhere: bool = False,
-        until: int | str | None = None,
-        limit: int = 20,
+        until: int | str | Checkpoint | None = None,
+        limit: int | None = 20,
         protocol: str | None = None,
         out: str | Path | None = None,
         force: bool = False,
@@ -154,13 +154,13 @@ class DuplicateLookups(CatalogSection):
             exposed = exposures_by_position(source, rows, counted(progress, len(rows.seen)))
         about = {"model": rows.model.name, "order": rows.model.order.name, "protocol": rows.protocol.to_answer()}
         with _written(out, EXPOSURE_COLUMNS, about, force=force) as write:
-            return exposures_answer(rows, exposed, anywhere=anywhere, limit=limit, write=write)
+            return exposures_answer(rows, exposed, anywhere=anywhere, limit=at_most(limit), write=write)
 
-    def _compared(self, name: str, batches: BatchRange | str | None) -> ComparedOrder:
+    def _compared(self, name: str | Order | Model, batches: BatchRange | str | None) -> ComparedOrder:
         """A part of an order, as the model's own schedule cuts it where there is one."""
         from seenat.attribution.duplicates.contents import ComparedOrder
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
         size = model.schedule.sequences_per_batch if model else order.sequences_per_batch
         return ComparedOrder(
             name=order.name,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seenat.lookups import counted
+from seenat.lookups import at_most, counted
 from seenat.registry.errors import InvalidValue
 from seenat.registry.units import BatchRange, SequenceRange
 from seenat.texts.duplicates import DuplicateLookups
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from seenat.attribution.exchange.scores import ImportedScores
     from seenat.attribution.exchange.tokengrams import SuffixIndex
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
+    from seenat.registry.catalog.orders import Order
     from seenat.registry.exports.batches import Exported
     from seenat.registry.orders.geometry import Geometry
 
@@ -33,7 +34,7 @@ class Exchange(DuplicateLookups):
 
     def export_index(
         self,
-        name: str,
+        name: str | Order | Model,
         folder: str | Path,
         *,
         format: str = "infini-gram",
@@ -53,7 +54,7 @@ class Exchange(DuplicateLookups):
         return export_index(compared, Path(folder), format, force=force, progress=done)
 
     def suffix_index(
-        self, name: str, text: str | Path, table: str | Path, *, batches: BatchRange | str | None = None
+        self, name: str | Order | Model, text: str | Path, table: str | Path, *, batches: BatchRange | str | None = None
     ) -> SuffixIndex:
         """An index that tokengrams made over an order, or over some batches: its file of ids and its file of positions.
 
@@ -66,7 +67,7 @@ class Exchange(DuplicateLookups):
 
     def export_dataset(
         self,
-        name: str,
+        name: str | Order | Model,
         path: str | Path,
         *,
         batches: BatchRange | str | None = None,
@@ -88,11 +89,11 @@ class Exchange(DuplicateLookups):
     def import_scores(
         self,
         folder: str | Path,
-        name: str,
+        name: str | Order | Model,
         *,
         rows: str | Path | None = None,
         sequences: SequenceRange | str | None = None,
-        limit: int = 20,
+        limit: int | None = 20,
         out: str | Path | None = None,
         force: bool = False,
     ) -> ImportedScores:
@@ -105,12 +106,12 @@ class Exchange(DuplicateLookups):
         from seenat.attribution.exchange.bergson import read_scores
         from seenat.attribution.exchange.scores import scored_sequences
 
-        order, model = self._registry.order_or_model(name)
+        order, model = self._order_and_model(name)
         size = model.schedule.sequences_per_batch if model else order.sequences_per_batch
         scores = read_scores(Path(folder))
         chosen = _sequences(order.geometry, rows, sequences)
         with _written(out, {"order": order.name, "source": str(folder)}, force=force) as write:
-            return scored_sequences(scores, order.name, order.geometry, chosen, size, limit=limit, write=write)
+            return scored_sequences(scores, order.name, order.geometry, chosen, size, limit=at_most(limit), write=write)
 
     def export_scores(self, scores: npt.ArrayLike, folder: str | Path) -> None:
         """Write scores of rows, `[rows]` or `[rows, queries]`, to a new folder as bergson does; NaN means not computed."""
@@ -123,7 +124,7 @@ class Exchange(DuplicateLookups):
         model: str | Model,
         path: str | Path,
         *,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         format: str | None = None,
         force: bool = False,
         protocol: str | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
-from seenat.lookups import CatalogSection
+from seenat.lookups import CatalogSection, at_most
 from seenat.registry.answer import Answers
 from seenat.registry.catalog.names import parse_hub_address
 from seenat.registry.units import BatchRange, SequenceRange
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from seenat.attribution.find.curve import ExposureCurve
     from seenat.attribution.find.find import FindRequest, Query
     from seenat.attribution.find.viewpoint import Viewpoint
-    from seenat.registry.catalog.models import Model
+    from seenat.memorization.labels.choose import Where
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
     from seenat.texts.indexes import Indexes
 
@@ -31,19 +32,21 @@ class SearchOptions(TypedDict, total=False):
 
     order: str | Order | None
     model: str | Model | None
-    step: int | str | None
+    step: int | str | Checkpoint | None
     scan: BatchRange | str | None
     variants: bool
+    where: Where
     reading: Callable[[int, int], None] | None
 
 
 class FindOptions(SearchOptions, total=False):
     """Keywords of `Catalog.find`, as its help explains them."""
 
-    limit: int
+    limit: int | None
     after: tuple[int, int] | None
     count: bool
     context: int
+    by: str | None
 
 
 class Texts(CatalogSection):
@@ -62,11 +65,13 @@ class Texts(CatalogSection):
         order=None     the order to search; None for the model's, or the only one that has an index
         model=None     count batches and steps as this model's schedule does, and name the checkpoints around each exposure
         step=None      only what this checkpoint of the model had seen
-        limit=20       exposures that are listed
+        limit=20       exposures that are listed; None for all
         after=None     list those after (sequence, offset): `next` of the page before
         count=True     count all; False ends the search with the page
         scan=None      batches, "START:STOP", that are read where no index finds every occurrence
         context=0      ids of text to show on either side of each
+        where=None     only in sequences with this LABEL=VALUE
+        by=None        also count by the values of this label
         variants=True  also look for other blanks, lines and capitals, and say which matched how often
         reading=None   gets (sequences read, all to be read) again and again, where some are read
 
@@ -110,7 +115,7 @@ class Texts(CatalogSection):
         self,
         query: Query,
         *,
-        steps: str | Iterable[int | str] | None = None,
+        steps: str | Iterable[int | str | Checkpoint] | None = None,
         prompt: int | None = None,
         device: str | None = None,
         allow_suspect: bool = False,
@@ -147,24 +152,35 @@ class Texts(CatalogSection):
 
     def _request(self, viewpoint: Viewpoint, options: FindOptions) -> FindRequest:
         from seenat.attribution.find.find import FindRequest
+        from seenat.memorization.labels.choose import open_chosen, open_grouping
         from seenat.registry.errors import InvalidValue
 
-        limit, context = options.get("limit", 20), options.get("context", 0)
+        limit, context = at_most(options.get("limit", 20)), options.get("context", 0)
         if limit < 0 or context < 0:
             raise InvalidValue(
                 f"Exposures to list and ids around them are whole numbers from 0, not {limit} and {context}."
             )
+        by, counted = options.get("by"), options.get("count", True)
+        if by is not None and not counted:
+            raise InvalidValue(
+                f"Exposures by {by} are counts of all, so they cannot be left uncounted; leave out one of the two."
+            )
+        database = self._registry.database
         return FindRequest(
+            chosen=open_chosen(database, viewpoint.order, options.get("where")),
+            grouping=None if by is None else open_grouping(database, viewpoint.order, by),
             limit=limit,
             after=options.get("after"),
-            count=options.get("count", True),
+            count=counted,
             scan=_scanned(viewpoint, options.get("scan")),
             context=context,
             variants=options.get("variants", True),
             reading=options.get("reading"),
         )
 
-    def _viewpoint(self, order: str | Order | None, model: str | Model | None, step: int | str | None) -> Viewpoint:
+    def _viewpoint(
+        self, order: str | Order | None, model: str | Model | None, step: int | str | Checkpoint | None
+    ) -> Viewpoint:
         from seenat.attribution.find.viewpoint import Viewpoint
         from seenat.registry.errors import InvalidValue
 
@@ -173,10 +189,13 @@ class Texts(CatalogSection):
             step = address.revision
         if run is None and step is not None:
             raise InvalidValue(f"Step {step} is of a model; say which one with --model.")
-        chosen = self._registry.order(order) if isinstance(order, str) else order
+        chosen = None if order is None else self._named_order(order)
         if run is not None and chosen is not None and run.order.name != chosen.name:
             raise InvalidValue(f"{run.name} was trained on {run.order.name}, not on {chosen.name}; give one of both.")
         return Viewpoint.of(chosen or (run.order if run is not None else self._only_indexed_order()), run, step)
+
+    def _named_order(self, order: str | Order) -> Order:
+        return self._registry.order(order) if isinstance(order, str) else self._order(order)
 
     def _only_indexed_order(self) -> Order:
         from seenat.registry.errors import InvalidValue, NotIndexed

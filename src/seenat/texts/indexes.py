@@ -161,6 +161,3 @@ class Indexes(CatalogSection):
                 f"{order.name} has no index{which}; build one with `seenat index build {order.name}`.", order=order.name
             )
         return statuses
-
-    def _order(self, order: str | Order) -> Order:
-        return self._registry.order_or_model(order)[0] if isinstance(order, str) else order

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seenat.attribution.find.find import Query
     from seenat.attribution.trace.answers import Traced
     from seenat.attribution.trace.generate import Generated
-    from seenat.registry.catalog.models import Model
+    from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.catalog.orders import Order
 
 __all__ = ["AllTraceOptions", "GenerateOptions", "TraceOptions", "Tracing"]
@@ -31,7 +31,7 @@ class AllTraceOptions(TraceOptions, total=False):
 
     order: str | Order | None
     model: str | Model | None
-    step: int | str | None
+    step: int | str | Checkpoint | None
     html: str | Path | None
     force: bool
 
@@ -55,7 +55,7 @@ class Tracing(Texts):
         *,
         order: str | Order | None = None,
         model: str | Model | None = None,
-        step: int | str | None = None,
+        step: int | str | Checkpoint | None = None,
         html: str | Path | None = None,
         force: bool = False,
         **options: Unpack[TraceOptions],
@@ -91,7 +91,7 @@ class Tracing(Texts):
 
     def trace_sequence(
         self,
-        source: str,
+        source: str | Order | Model,
         sequence: int,
         **options: Unpack[AllTraceOptions],
     ) -> Traced:
@@ -103,7 +103,7 @@ class Tracing(Texts):
         from seenat.registry.orders.text.detokenize import decode
         from seenat.registry.units import SequenceRange
 
-        here = self._registry.order_or_model(source)[0]
+        here = self._order(source)
         here.batch_of(sequence)  # It refuses what is not there.
         there = self._viewpoint(options.get("order"), options.get("model"), options.get("step")).order
         same = (here.tokenizer, here.vocab_size) == (there.tokenizer, there.vocab_size)
@@ -114,7 +114,7 @@ class Tracing(Texts):
     def generate(
         self,
         model: str | Model,
-        step: int | str,
+        step: int | str | Checkpoint,
         prompt: Query,
         *,
         trace: TraceOptions | bool = False,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seenat.memorization.plots import studies as charts
+from seenat.memorization.plots.axes import COLOURS
 from seenat.memorization.plots.save import save
 from seenat.memorization.studies.dispersion import batch_dispersion
 from seenat.memorization.studies.effects.counterfactual import TrendTest, counterfactual_profiles
@@ -21,8 +22,6 @@ from seenat.memorization.studies.set_difference import memorized_only_by
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.errors import NothingToDraw
 
-TABLEAU = ["#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#eeca3b", "#b279a2", "#ff9da6", "#9d755d", "#bab0ac"]
-"""The usual colours of Vega-Lite."""
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
 
 
@@ -97,7 +96,7 @@ def test_predictions_tell_the_target_from_others(found: dict[str, Any], drawn: d
 
 def test_other_charts_show_what_was_found(found: dict[str, Any], drawn: dict[str, Any]) -> None:
     diagonal, points = (layer["data"]["values"] for layer in drawn["dispersion"].to_dict()["layer"])
-    assert points == [one.to_json() for one in found["dispersion"].dispersion.quantiles]
+    assert points == [{"model": "pocket-230k", **one.to_json()} for one in found["dispersion"].dispersion.quantiles]
     assert diagonal[1]["poisson"] == max(max(row["poisson"], row["observed"]) for row in points)
     bars = drawn["sets"].to_dict()["data"]["values"]
     assert [bar["sequences"] for bar in bars] == [found["sets"].never, found["sets"].also, found["sets"].not_measured]
@@ -166,7 +165,8 @@ def test_zeros_lie_at_the_foot_of_an_axis(measured_pocket: Catalog, tmp_path: Pa
     early = replace(whole, steps=tuple(step for step in whole.steps if step.step <= 64))
     for chart in (charts.forgetting_chart([early]), charts.onsets_chart([early])):
         for panel in chart.to_dict()["hconcat"]:
-            assert panel["encoding"]["y"]["scale"]["domain"] == [0, 1]
+            for layer in panel.get("layer", [panel]):
+                assert layer["encoding"]["y"]["scale"]["domain"] == [0, 1]
 
 
 def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> None:
@@ -187,15 +187,15 @@ def test_where_there_is_nothing_to_draw_it_is_said(measured_pocket: Catalog) -> 
     assert charts.forgetting_chart([late, whole]).to_dict()["hconcat"]
 
 
-def test_a_panel_of_nothing_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
+def test_a_panel_of_nothing_is_left_out_and_the_caption_says_so(measured_pocket: Catalog, tmp_path: Path) -> None:
     """At the first step with anything memorized, earlier checkpoints had nothing, so that precision is not known."""
     model = measured_pocket.model("pocket-230k")
     (curve,) = curves(measured_pocket, [model])
     first = next(change.step for change in curve.steps if change.memorized)
     found = predictions(measured_pocket, model, step=first)
-    precision, recall, _ = charts.predictions_chart(found).to_dict()["hconcat"]
-    assert precision["layer"][1]["mark"]["text"] == "not known at any step"
-    assert "layer" not in recall
+    drawn = charts.predictions_chart(found).to_dict()
+    assert len(drawn["hconcat"]) == 2
+    assert "Not known at any step: precision." in drawn["title"]["subtitle"]
     save(charts.predictions_chart(found), tmp_path / "one.png")
 
 
@@ -205,10 +205,11 @@ def test_words_are_said_once_and_in_the_singular(
     profiles = counterfactual_profiles(
         measured_pocket, [measured_pocket.model("pocket-230k")], "243582", quantity="memorized"
     )
-    title = charts.counterfactual_chart(profiles).to_dict()["title"]
+    title = charts.counterfactual_chart(profiles).to_dict()["title"]["text"][0]
     assert title == "Effect of having been trained on: share memorized"
     titles = [
-        charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"] for within in (None, 0, 1, 2000)
+        charts.sets_chart(replace(found["sets"], within=within)).to_dict()["title"]["text"][0]
+        for within in (None, 0, 1, 2000)
     ]
     assert titles == [
         "Memorized by pocket-2m",
@@ -228,8 +229,11 @@ def test_what_is_no_effect_is_not_called_one(found: dict[str, Any], tmp_path: Pa
     assert "NOT parallel" not in effect
     difference = svg_of(charts.counterfactual_chart([parallel, differs]), tmp_path)
     assert "Difference between trained on and not: " in difference
-    assert "pocket-660k: trends were NOT parallel before training, so these are no effects" in difference
-    assert "pocket-230k: trends" not in difference
+    drawn = charts.counterfactual_chart([parallel, differs]).to_dict()["title"]
+    assert drawn["text"][0].startswith("NO EFFECT")
+    assert (
+        "pocket-230k: parallel (p = 0.01); pocket-660k: NOT parallel, so these are no effects" in drawn["subtitle"][0]
+    )
     assert ">effect (" not in difference
     assert ">difference (" in difference
 
@@ -246,7 +250,7 @@ def test_more_than_ten_models_are_told_apart(measured_pocket: Catalog, tmp_path:
         assert list(looks) == names[:number]
         assert len(set(looks.values())) == number
         if number == 10:
-            assert list(looks.values()) == [(colour, "") for colour in TABLEAU]
+            assert list(looks.values()) == [(colour, "") for colour in COLOURS]
 
 
 def test_effects_are_drawn_beside_zero_and_one_by_one(found: dict[str, Any], drawn: dict[str, Any]) -> None:

@@ -128,7 +128,7 @@ def test_sets_say_how_many_are_not_listed(call: Callable[..., Any]) -> None:
         (("counterfactual", "pocket-2m"), 3, "No cohort of pocket-2m has 30 sequences"),
         (("counterfactual", "pocket-230k", "--quantity", "prefix"), 2, "The measure loss does not give 'prefix'"),
         (("labels", "pocket-2m"), 3, "No checkpoint of pocket-2m can be compared with its label"),
-        (("onsets", "pocket-2m", "--plot", "onsets.pdf"), 2, "does not end in .svg, .png or .html"),
+        (("onsets", "pocket-2m", "--plot", "onsets.gif"), 2, "does not end in .svg, .png, .pdf or .html"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(call: Callable[..., Any], args: Any, code: int, said: str) -> None:

@@ -225,8 +225,10 @@ def test_a_damaged_catalog(sqlite_catalog: Catalog) -> None:
 
 
 def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    assert parse_url(str(tmp_path)).database == str(tmp_path / "catalog.sqlite")
+    assert parse_url(f"{tmp_path}/new/").database == str(tmp_path / "new" / "catalog.sqlite")
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
-        open_catalog(str(tmp_path))
+        open_catalog(f"sqlite:///{tmp_path}")
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

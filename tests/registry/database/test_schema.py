@@ -124,7 +124,7 @@ def test_revisions_import_nothing_of_the_project() -> None:
                 assert node.module is not None
                 assert node.module.split(".")[0] in ("alembic", "sqlalchemy", "__future__")
             elif isinstance(node, ast.Import):
-                assert {name.name.split(".")[0] for name in node.names} <= {"alembic", "sqlalchemy"}
+                assert {name.name.split(".")[0] for name in node.names} <= {"alembic", "pathlib", "sqlalchemy"}
 
 
 # -- up and down

@@ -13,19 +13,19 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache, partial
 from typing import Any, get_args, get_origin
 
-from seenat.registry.answer import Answer, Answers
+from seenat.registry.answer import Answer, Answers, one_line
 from seenat.registry.units import HalfOpenRange
 from seenat.remote.reading.hints import annotation, public
 from seenat.remote.reading.views import VIEWS, WHOLE
 
 __all__ = ["RemoteAnswer", "read_answer"]
 
-_LONGEST_REPR = 100
+_LONGEST_LINE = 400
 
 
 class RemoteAnswer:
@@ -72,8 +72,27 @@ class RemoteAnswer:
         return hash(tuple(self._json))
 
     def __repr__(self) -> str:
-        shown = [f"{key}={repr(read_answer(value))[:_LONGEST_REPR]}" for key, value in self._json.items()]
-        return f"RemoteAnswer({', '.join(shown)})"
+        shown = ", ".join(f"{key}={one_line(read_answer(value), 60)}" for key, value in self._json.items())
+        return f"RemoteAnswer({shown if len(shown) <= _LONGEST_LINE else shown[:_LONGEST_LINE] + '...'})"
+
+    def _table(self) -> Any:
+        """Its rows; raises `TypeError` for an answer that is no table."""
+        if (name := getattr(self._kind, "table_field", None)) is None:
+            raise TypeError("This answer of a service is no table; read its attributes.")
+        return getattr(self, name)
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._table())
+
+    def __getitem__(self, index: Any) -> Any:
+        rows = self._table()[index]
+        return Answers(rows) if isinstance(index, slice) else rows
 
     def __str__(self) -> str:
         own = None if self._kind is None else self._kind.__str__

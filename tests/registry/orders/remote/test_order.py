@@ -268,8 +268,8 @@ def test_no_cache_by_a_limit_of_nothing(pile: HubServer, monkeypatch: pytest.Mon
         np.testing.assert_array_equal(open_pile().tokens(SequenceRange(0, 1)), rows_of(0, 1))
     assert len(ranges(pile)) == 2
     assert not token_cache().folder.exists()
-    monkeypatch.setenv("SEENAT_CACHE_BYTES", "2GB")
-    with pytest.raises(InvalidValue, match="SEENAT_CACHE_BYTES is '2GB'; write a whole number of bytes"):
+    monkeypatch.setenv("SEENAT_CACHE_BYTES", "2 XB")
+    with pytest.raises(InvalidValue, match="SEENAT_CACHE_BYTES is '2 XB'; write a whole number of bytes"):
         open_pile()
 
 

@@ -1,0 +1,248 @@
+"""A figure: what all charts share beyond their data. `drawn_as` says how the charts made within it look.
+
+* `Look`: the scale of steps, the width and the title that a user asks for, and the place of each model in the catalog, from which
+  its colour follows. It holds in the thread that draws, for as long as the `with` lasts.
+* `captioned` gives a chart its title and caption: sentences by which it can be read alone.
+* `laid_out` finishes a definition: ticks at the last step and where something happens, none over each other; titles and captions
+  cut at the width; the theme.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import count
+from math import log, log1p
+from typing import Any
+
+from seenat.registry.errors import InvalidValue
+
+__all__ = [
+    "MUTED",
+    "SCALES",
+    "Look",
+    "captioned",
+    "drawn_as",
+    "laid_out",
+    "look",
+    "panels_width",
+    "places_of",
+    "scaled",
+    "ticks",
+]
+
+SCALES = ("log", "symlog", "linear")
+MUTED = "#767676"
+"""A grey that is read on light and on dark ground."""
+
+_THEME: dict[str, Any] = {
+    "title": {"anchor": "start", "offset": 12, "fontSize": 13, "subtitleFontSize": 11, "subtitleColor": MUTED},
+    "axis": {"labelFlush": False, "titleFontWeight": "normal", "gridOpacity": 0.6},
+    "legend": {"labelLimit": 0, "symbolOpacity": 1, "titleFontWeight": "normal"},
+    "concat": {"spacing": 24},
+    "line": {"strokeJoin": "round"},
+}
+# Points that a character takes of a caption, a title and a tick's label, and those between two labels.
+_CAPTION, _TITLE, _LABEL, _APART = 5.3, 7.2, 6.2, 8
+# Points beside the panels of a figure: an axis and some of a legend.
+_BESIDE = 70
+_NO_ZERO = "Step 0 has no logarithm and is not drawn."
+_USUAL_WIDTH = 200
+_LEAST_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Look:
+    """How charts are to look."""
+
+    x: str | None = None
+    """The scale of steps, of `SCALES`; None for the one that suits the steps."""
+    width: int | None = None
+    """Of the whole picture, in points: 1/72 inch of a PDF."""
+    title: str | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Models in the catalog's order, and the place of each in its suite."""
+
+    def __post_init__(self) -> None:
+        if self.x is not None and self.x not in SCALES:
+            raise InvalidValue(f"Steps are drawn on a scale that is {', '.join(SCALES)}, not {self.x!r}.")
+
+
+_LOOK: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 - frozen, and its map is never written.
+
+
+def places_of(models: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Names with their suites, as the catalog lists them, as the places of a `Look`."""
+    numbers: dict[str, int] = {}
+    places = {}
+    for name, suite in models:
+        places[name] = numbers.get(suite, 0)
+        numbers[suite] = places[name] + 1
+    return places
+
+
+def look() -> Look:
+    """How charts made here look."""
+    return _LOOK.get()
+
+
+@contextmanager
+def drawn_as(asked: Look) -> Iterator[None]:
+    """Charts made and finished within look so."""
+    token = _LOOK.set(asked)
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)
+
+
+def captioned(altair: Any, chart: Any, title: str | Sequence[str], *sentences: str) -> Any:
+    """A chart with a title and a caption, both cut into lines as its width asks."""
+    asked = look().title
+    text = title if asked is None else asked
+    lines = [text] if isinstance(text, str) else list(text)
+    return chart.properties(title=altair.TitleParams(lines, subtitle=list(filter(None, sentences))))
+
+
+def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition with ticks, lines of text and the theme; see above."""
+    width = panels_width(definition, _BESIDE) + _BESIDE
+    spec = _with_ticks(definition, _USUAL_WIDTH)
+    shown = _positive(spec) if _has_logarithm(spec) else spec
+    left_out = "" if shown == spec else _NO_ZERO
+    spec = shown
+    title = spec.get("title")
+    if isinstance(title, dict):
+        sentences = " ".join(filter(None, (*title.get("subtitle", ()), left_out)))
+        lines = {"text": _cut(title["text"], width / _TITLE), "subtitle": _cut(sentences, width / _CAPTION)}
+        spec["title"] = {**title, **{key: value for key, value in lines.items() if value}}
+    own = spec.get("config", {})
+    theme = {key: {**value, **own.get(key, {})} for key, value in _THEME.items()}
+    return {**spec, "config": {**own, **theme}}
+
+
+def _has_logarithm(spec: Any) -> bool:
+    """Whether some axis of steps is logarithmic and would have to show a step 0."""
+    parts = [one for key in _PARTS for one in spec.get(key, ())]
+    x = spec.get("encoding", {}).get("x")
+    own = isinstance(x, dict) and x.get("field") == "step" and x.get("scale", {}).get("type") == "log"
+    return bool(own) or any(map(_has_logarithm, parts))
+
+
+def _positive(spec: dict[str, Any]) -> dict[str, Any]:
+    """A definition without the rows of step 0."""
+    parts: dict[str, Any] = {key: [_positive(one) for one in spec[key]] for key in _PARTS if key in spec}
+    if "data" in spec:
+        parts["data"] = {**spec["data"], "values": [row for row in spec["data"]["values"] if row.get("step") != 0]}
+    return {**spec, **parts}
+
+
+def scaled(definition: Any, factor: float) -> Any:
+    """A definition whose panels are wider by a factor; nothing else changes."""
+    if not isinstance(definition, dict):
+        return definition
+    parts: dict[str, Any] = {
+        key: [scaled(one, factor) for one in definition[key]] for key in _PARTS if key in definition
+    }
+    width = definition.get("width")
+    if isinstance(width, int | float):
+        if width * factor < _LEAST_WIDTH:
+            raise InvalidValue(
+                f"A picture of {look().width} points is too narrow for its panels; choose a larger --width."
+            )
+        parts["width"] = width * factor
+    if "spec" in definition:
+        parts["spec"] = scaled(definition["spec"], factor)
+    return {**definition, **parts}
+
+
+_PARTS = ("layer", "hconcat", "vconcat", "concat")
+
+
+def panels_width(spec: Mapping[str, Any], beside: float = 0) -> float:
+    """The width of all panels beside each other, with so much between two."""
+    if "hconcat" in spec:
+        return sum(panels_width(one, beside) + beside for one in spec["hconcat"]) - beside
+    if "vconcat" in spec:
+        return max(panels_width(one, beside) for one in spec["vconcat"])
+    if "concat" in spec:
+        each = [panels_width(one, beside) + beside for one in spec["concat"]]
+        return sum(each[: spec.get("columns", len(each))]) - beside
+    width = spec.get("width", _USUAL_WIDTH)
+    facets = len((spec.get("encoding", {}).get("column") or {}).get("sort") or [0])
+    return (width if isinstance(width, int | float) else _USUAL_WIDTH) * facets
+
+
+def _cut(text: Any, characters: float) -> list[str]:
+    lines = [text] if isinstance(text, str) else text
+    lines = list(filter(None, lines))
+    return [part for line in lines for part in textwrap.wrap(line, max(20, int(characters)))]
+
+
+# -- ticks of steps
+
+
+def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
+    """A definition in which each axis of steps has its ticks, and a logarithmic one no step 0."""
+    own = spec.get("width")
+    width = own if isinstance(own, int | float) else width
+    found = {key: [_with_ticks(one, width) for one in spec[key]] for key in _PARTS if key in spec}
+    spec = {**spec, **found}
+    x = spec.get("encoding", {}).get("x")
+    if isinstance(x, dict) and x.get("field") == "step" and x.get("type") == "quantitative":
+        spec["encoding"] = {**spec["encoding"], "x": _ticked(x, width)}
+    return spec
+
+
+def _ticked(x: dict[str, Any], width: float) -> dict[str, Any]:
+    scale, axis = x["scale"], x.get("axis") or {}
+    first, last = scale["domain"]
+    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width)
+    return {**x, "axis": {**axis, "values": values, "labelOverlap": False}}
+
+
+def ticks(
+    kind: str, first: float, last: float, marks: Sequence[float] = (), width: float = _USUAL_WIDTH
+) -> list[float]:
+    """Steps with a label, ascending: the last, the marks, the first, and round ones, as many as have room on `width` points."""
+    chosen: list[float] = []
+    for tick in (last, *marks, first, *_round_ones(kind, first, last, width)):
+        here = _place(kind, first, last, tick) * width
+        is_free = all(
+            abs(here - _place(kind, first, last, other) * width) >= (_long(tick) + _long(other)) / 2 + _APART
+            for other in chosen
+        )
+        if first <= tick <= last and is_free:
+            chosen.append(tick)
+    return sorted(chosen)
+
+
+def _long(tick: float) -> float:
+    return len(f"{tick:,.0f}") * _LABEL
+
+
+def _place(kind: str, first: float, last: float, step: float) -> float:
+    """Where on its axis a step is, from 0 to 1."""
+    here, start, end = (_scaled(kind, value) for value in (step, first, last))
+    return (here - start) / ((end - start) or 1)
+
+
+def _scaled(kind: str, step: float) -> float:
+    if kind == "log":
+        return log(max(step, 1))
+    return log1p(step) if kind == "symlog" else step
+
+
+def _round_ones(kind: str, first: float, last: float, width: float) -> list[float]:
+    """Round steps, those that are to be shown before others first."""
+    if kind == "linear":
+        most = max(2, width / (_long(last) + 3 * _APART))
+        size = next(
+            unit * 10**power for power in count() for unit in (1, 2, 5) if (last - first) / (unit * 10**power) <= most
+        )
+        return [size * place for place in range(int(first // size), int(last // size) + 1)]
+    powers = [10**power for power in range(len(str(int(last))))]
+    return [*powers, *(unit * power for unit in (2, 5) for power in powers)] if len(powers) < 4 else powers

@@ -1,0 +1,31 @@
+"""The queue under many workers: each shard is done once, and nobody waits for what another is being given."""
+
+from __future__ import annotations
+
+from benchmarks.parts.queue import _SHARD_SECONDS, Server, _many, _planned
+
+from seenat.memorization.jobs.shard_table import lease_next
+from seenat.registry.catalog.catalog import Catalog
+
+
+def test_each_shard_is_done_once_whatever_the_number_of_workers(catalog: Catalog) -> None:
+    url = catalog.database.url.render_as_string(hide_password=False)
+    busy = _many(Server(url, 0), 16, 1, 0.02)
+    assert busy.lost == 0
+    # They begin together, so the last of sixteen waits for what the server does for the others.
+    assert busy.overhead[15] > 16 * 0.02 > busy.overhead[0]
+    assert busy.lasted > 0.5 * _SHARD_SECONDS
+
+
+def test_what_another_is_being_given_is_passed_over(catalog: Catalog) -> None:
+    if catalog.database.is_sqlite:  # There one writes at a time.
+        return
+    job = _planned(catalog.database.url.render_as_string(hide_password=False), "two", 4)
+    first = catalog.model("two").checkpoints[0].id
+    with catalog.database.write_part(None) as one, catalog.database.write_part(None) as other:
+        other.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        leased = [
+            lease_next(connection, (job,), (first, -1), owner, "2030", failed=False)
+            for connection, owner in ((one, "a"), (other, "b"))
+        ]
+    assert [[lease.block for lease in leases] for leases in leased] == [[0], [1]]
