@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # pytest imports every file to find a mark: only those that have it are given to it.
 ALONE = $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
 
-.PHONY: help demo test test-without-torch check check-code check-types check-wheel coverage slowest mutants fuzz bench bench-gpu docs check-docs clean
+.PHONY: help demo test test-without-torch check check-code check-types check-wheel coverage slowest mutants fuzz faults bench bench-gpu docs check-docs clean
 
 help:
 	@echo "make demo    train a small suite, measure it, show when what was memorized (about 2 minutes)"
@@ -20,6 +20,7 @@ help:
 	@echo "make mutants   break the code in known ways, one at a time, and see the tests fail"
 	@echo "make fuzz    damage 100,000 inputs of every parser and see each read or refused (hours; python -m fuzz TARGET for one)"
 	@echo "make docs    write docs/commands.md and make a site of all pages, in .cache/site"
+	@echo "make faults  let 300 faults strike jobs at random and count lost, doubled and wrong cells (half an hour; python -m faults --seed N)"
 	@echo "make bench   speed and memory against the reference procedure, to docs/benchmarks.md (20 to 35 minutes)"
 	@echo "make bench-gpu   the same on an NVIDIA GPU, at Pythia's sizes (10 minutes)"
 
@@ -88,6 +89,9 @@ docs: $(VENV)/.for-docs
 check-docs: $(VENV)/.for-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs --doctree-dir .cache/site/.doctrees . .cache/site
 	cp .cache/site/README.html .cache/site/index.html
+
+faults: $(VENV)/.developing
+	PYTHONPATH=tests $(BIN)/python -m faults --faults 300
 
 # Its parts stand beside each other with --jobs.
 check: check-types check-wheel check-docs check-code

@@ -61,7 +61,7 @@ def section(page: Path) -> str:
     with _server() as server:
         pairs = _together(_finishing, server, _planned(server.url, "pairs", 2000), 400)
         commits = _together(_committing, server, _planned(server.url, "commits", 200), 60)
-        busy = _many(server, _WORKERS, _SHARDS_A_WORKER, commits.server_ms / 1e3)
+        busy = _many(server, _WORKERS, _SHARDS_A_WORKER, _Served.of(pairs, commits))
     text = _TEXT.format(
         block=_BLOCK, checkpoints=_CHECKPOINTS, connections=_CONNECTIONS, workers=_WORKERS, shard=_SHARD_SECONDS
     )
@@ -112,6 +112,11 @@ def _told(busy: Busy) -> list[Figure]:
             what="from one shard to the next, ms",
             value=float(np.median(overhead)),
             text=f"{np.median(overhead):.0f}, 99 % within {np.quantile(overhead, 0.99):,.0f}",
+        ),
+        Figure(
+            what="until the last of them has its first shard, s",
+            value=max(busy.starting),
+            text=f"{max(busy.starting):.1f}",
         ),
         Figure(what="the server is busy, of one core", value=at_work, text=f"{at_work:.0%}", most=1),
         Figure(what="questions for a shard in vain", value=busy.missed, text=f"{busy.missed:,} of {done:,}"),
@@ -282,6 +287,8 @@ class Busy:
 
     overhead: list[float] = field(default_factory=list)
     """Seconds from the end of a shard's values to the begin of the worker's next shard, waiting included."""
+    starting: list[float] = field(default_factory=list)
+    """Seconds until a worker had its first shard."""
     client: float = 0.0
     """CPU seconds of the workers."""
     served: float = 0.0
@@ -293,11 +300,25 @@ class Busy:
     """Shards that were not done, or not once."""
 
 
-def _many(server: Server, workers: int, shards_a_worker: int, served: float) -> Busy:
+@dataclass(frozen=True)
+class _Served:
+    """Seconds of the server."""
+
+    lease: float
+    commit: float
+
+    @classmethod
+    def of(cls, pairs: Pace, commits: Pace) -> _Served:
+        """A lease is half of what it takes with a shard recorded as done, and a commit what is left of the two."""
+        lease = pairs.server_ms / 2e3
+        return cls(lease, commits.server_ms / 1e3 - lease)
+
+
+def _many(server: Server, workers: int, shards_a_worker: int, served: _Served) -> Busy:
     """Workers that begin together, until all shards are done.
 
     Their leases and commits are made, one after the other, each at its simulated time. A worker takes the CPU time that its
-    code took, and the server `served` seconds for a lease and a commit, one after the other on one core.
+    code took, and the server what each lease and commit takes of it, one after the other on one core.
     """
     job = _planned(server.url, "many", -(-workers * shards_a_worker // _CHECKPOINTS))
     busy, free = Busy(), 0.0
@@ -307,14 +328,16 @@ def _many(server: Server, workers: int, shards_a_worker: int, served: float) -> 
         due = [(0.0, number) for number in range(workers)]
         while due:
             now, number = heappop(due)
-            began = time.process_time()
-            is_working = crew[number].commit_and_lease()
+            one, asked = crew[number], crew[number].leases.asked
+            commits, began = one.is_working, time.process_time()
+            one.commit_and_lease()
             spent = time.process_time() - began
-            free = max(now, free) + served
-            busy.client, busy.served, busy.lasted = busy.client + spent, busy.served + served, max(busy.lasted, now)
-            busy.overhead.append(free + spent - now)
-            if is_working:
-                heappush(due, (free + spent + crew[number].shard_seconds, number))
+            of_server = commits * served.commit + (one.leases.asked - asked) * served.lease
+            free = max(now, free) + of_server
+            busy.client, busy.served, busy.lasted = busy.client + spent, busy.served + of_server, max(busy.lasted, now)
+            (busy.overhead if commits else busy.starting).append(free + spent - now)
+            if one.is_working:
+                heappush(due, (free + spent + one.shard_seconds, number))
         busy.missed = sum(one.leases.missed for one in crew)
         progress = find_job(catalog, job).progress
     busy.lost = abs(progress.shards - sum(one.done for one in crew)) + progress.shards - progress.done
@@ -334,22 +357,28 @@ class _Simulated:
         self._shards = _shards(self.leases, list(committer.rows))
         self._held: ShardLease | None = None
 
-    def commit_and_lease(self) -> bool:
-        """Commit what it holds and take the next shard; whether there was one."""
+    @property
+    def is_working(self) -> bool:
+        """Whether it holds a shard."""
+        return self._held is not None
+
+    def commit_and_lease(self) -> None:
+        """Commit what it holds, and take the next shard if there is one."""
         if self._held is not None:
             self._commit(self._held)
             self.done += 1
         self._held = next(self._shards, None)
-        return self._held is not None
 
 
 class _Counting(ShardLeases):
-    """Leases that count what was asked for in vain."""
+    """Leases that count how often they are asked for, and how often in vain."""
 
+    asked = 0
     missed = 0
 
     def _lease(self, checkpoint_id: int, last: int, failed: bool) -> list[ShardLease]:
         found = super()._lease(checkpoint_id, last, failed)
+        self.asked += 1
         self.missed += not found
         return found
 
@@ -357,7 +386,7 @@ class _Counting(ShardLeases):
 def _main(arguments: list[str]) -> None:
     workers, shards = (int(text) for text in [*arguments, "64", "3"][:2])
     with _server() as server:
-        for figure in _told(_many(server, workers, shards, 0.005)):
+        for figure in _told(_many(server, workers, shards, _Served(0.001, 0.014))):
             print(" | ".join(figure.cells))
 
 

@@ -274,9 +274,9 @@ def quarantine_checkpoint(connection: Connection, job_id: int, checkpoint_id: in
 def finish_shard(
     connection: Connection, lease: ShardLease, *, measured: int, reused: int, seconds: float, done_at: str
 ) -> None:
-    """Record that a shard is done, by the lease under which it was measured."""
+    """Record that a shard is done, by the lease under which it was measured; why it was begun again stays written down."""
     counts = {"measured": measured, "reused": reused, "seconds": seconds}
-    values = {"state": "done", "done_at": done_at, "error": None, "failures": 0, **counts, **_NOBODY}
+    values = {"state": "done", "done_at": done_at, "failures": 0, **counts, **_NOBODY}
     connection.execute(update(shards).where(_is_of(lease)).values(**values))
 
 

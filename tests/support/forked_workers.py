@@ -46,6 +46,10 @@ def work(order):
     import threading
     if order.get("host"):
         socket.gethostname = lambda: order["host"]
+    if order.get("within"):
+        sys.path.insert(0, order["within"])
+        from faults.within import suffer
+        suffer(order)
     if order.get("args"):
         output = os.open(order["output"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         os.dup2(output, 1)
@@ -91,7 +95,7 @@ class ForkedWorkers:
 
         `host` is the machine on which it believes to be. With `pauses` it stops itself (SIGSTOP) when it has measured something
         and committed nothing of it; with `ends` it ends instead of waiting for what others hold. `args` is a command line that
-        is run instead, its output written to the file `output`.
+        is run instead, its output written to the file `output`. `within` is the folder of `faults.within`, which see for more.
         """
         url = catalog.database.url.render_as_string(hide_password=False)
         environment = {name: value for name, value in os.environ.items() if name.startswith("SEENAT_")}

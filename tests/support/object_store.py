@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 from seenat.registry.storage.stores.place import open_store
 
-__all__ = ["bucket_url", "new_place", "object_server", "store_url"]
+__all__ = ["bucket_url", "new_place", "object_server", "serving_objects", "store_url"]
 
 _numbers = count()
 
@@ -31,6 +32,13 @@ def _free_port() -> int:
 def object_server() -> Iterator[str]:
     """The address of moto's S3, with the bucket `seenat`."""
     pytest.importorskip("moto")
+    with serving_objects() as url:
+        yield url
+
+
+@contextmanager
+def serving_objects() -> Iterator[str]:
+    """Run it, and yield its address."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

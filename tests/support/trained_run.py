@@ -72,14 +72,16 @@ class Mine:
 @pytest.fixture(scope="session")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Mine:
     """A suite of its own vocabulary, batch and length, trained in some seconds until most of it is memorized."""
+    return Mine(made_once(tmp_path_factory, "mine", make_mine) / "SUITE.toml", _planted_rows())
+
+
+def make_mine(folder: Path) -> Mine:
+    """Train it into a folder."""
     rows = _planted_rows()
-
-    def make(folder: Path) -> None:
-        _write_tokens(folder, rows)
-        _train(folder / "models", rows)
-        (folder / "SUITE.toml").write_text(_manifest_text(len(rows), STEPS), encoding="utf-8")
-
-    return Mine(made_once(tmp_path_factory, "mine", make) / "SUITE.toml", rows)
+    _write_tokens(folder, rows)
+    _train(folder / "models", rows)
+    (folder / "SUITE.toml").write_text(_manifest_text(len(rows), STEPS), encoding="utf-8")
+    return Mine(folder / "SUITE.toml", rows)
 
 
 @pytest.fixture(scope="session")

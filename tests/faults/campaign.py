@@ -1,0 +1,117 @@
+"""Scenes until there were so many faults, and the tally of what became of cells."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.forked_workers import forked_workers
+from support.trained_run import Mine
+
+from faults.cells import Difference, Results, results_of
+from faults.kinds import ALL
+from faults.scene import Scene
+from faults.worlds import Grounds
+from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.status import find_job
+from seenat.registry.errors import SeenatError
+
+__all__ = ["Tally", "campaign"]
+
+_A_SCENE = 12
+"""Faults of one job, at most."""
+
+
+@dataclass
+class Tally:
+    """What came of faults."""
+
+    struck: Counter[str] = field(default_factory=Counter)
+    jobs: Counter[str] = field(default_factory=Counter)
+    """By world."""
+    cells: int = 0
+    difference: Difference = field(default_factory=Difference)
+    untold: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """Which scenes did not end well, and what happened in them."""
+    seconds: float = 0.0
+
+    @property
+    def faults(self) -> int:
+        """All of them."""
+        return sum(self.struck.values())
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled or wrong, and the catalog tells what happened."""
+        return not (self.difference or self.untold or self.failed)
+
+    def __str__(self) -> str:
+        lines = [f"{times:5} {name}" for name, times in sorted(self.struck.items())]
+        worlds = ", ".join(f"{jobs} {world}" for world, jobs in sorted(self.jobs.items()))
+        lines.append(f"{self.faults} faults in {sum(self.jobs.values())} jobs ({worlds}), {self.seconds:.0f} s")
+        wrong = self.difference
+        lines.append(f"{self.cells} cells: {wrong.lost} lost, {wrong.doubled} doubled, {wrong.wrong} wrong")
+        lines += [f"not told: {line}" for line in self.untold]
+        return "\n".join(lines + self.failed)
+
+
+def campaign(
+    folder: Path,
+    mine: Mine,
+    *,
+    faults: int,
+    seed: int,
+    worlds: Iterable[str],
+    told: Callable[[str], None] = lambda _: None,
+) -> Tally:
+    """Play scenes, one world after the other, until there were so many faults; every scene has a seed of its own."""
+    tally, began, worlds, number = Tally(), time.monotonic(), tuple(worlds), 0
+    grounds = Grounds(folder, mine)
+    try:
+        right = _undisturbed(grounds)
+        with forked_workers() as forked:
+            while tally.faults < faults:
+                world = worlds[number % len(worlds)]
+                with grounds.place(world) as place:
+                    scene = Scene(place, forked, random.Random(f"{seed}/{number}"))
+                    _play(scene, tally, right, min(_A_SCENE, faults - tally.faults), f"{seed}/{number} on {world}")
+                number += 1
+                told(
+                    f"{tally.faults} faults, {time.monotonic() - began:.0f} s, job {number} on {world}: {', '.join(scene.struck)}"
+                )
+    finally:
+        grounds.close()
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
+def _undisturbed(grounds: Grounds) -> Results:
+    with grounds.place("sqlite") as place:
+        run_job(place.catalog, find_job(place.catalog, place.job_id), device="cpu")
+        return results_of(place.catalog, place.job_id)
+
+
+def _play(scene: Scene, tally: Tally, right: Results, most: int, name: str) -> None:
+    kinds = [fault for fault in ALL if scene.place.world in fault.worlds]
+    try:
+        scene.play(kinds, most)
+        results = scene.finish()
+        difference, untold = results.difference(right), scene.untold()
+    except (SeenatError, AssertionError, OSError) as error:
+        difference, untold = Difference(), [f"{type(error).__name__}: {error}"]
+    finally:
+        scene.end()
+    tally.struck.update(scene.struck)
+    tally.jobs[scene.place.world] += 1
+    tally.cells += right.counted
+    tally.difference += difference
+    tally.untold += untold
+    if difference or untold:
+        output = scene.place.folder / "output"
+        said = output.read_text(errors="replace")[-2000:] if output.exists() else ""
+        tally.failed.append(f"scene {name}: {difference}; {'; '.join(scene.lines)}\n{said}")
