@@ -21,7 +21,16 @@ myst_heading_anchors = 4
 suppress_warnings = ["misc.highlighting_failure", "myst.xref_ambiguous"]
 
 CONTENTS = {
-    "Begin": ("install", "tutorial", "commands", "command-line", "environment", "troubleshooting", "glossary"),
+    "Begin": (
+        "install",
+        "tutorial",
+        "first-run",
+        "commands",
+        "command-line",
+        "environment",
+        "troubleshooting",
+        "glossary",
+    ),
     "The catalog": ("pythia", "questions", "suites", "suite-mistakes", "integrity", "evaluations"),
     "Measuring": ("memorization", "jobs", "adaptive", "scale", "results", "values", "studies", "exports"),
     "From a text": ("attribution", "trace", "influence", "duplicates", "exchange"),

@@ -8,6 +8,7 @@ axes         what charts share: step axes and their scales, axes from 0, for eac
 intervals    Wilson's intervals of shares, and how they are drawn
 charts       onset_chart, trajectory_chart
 studies      a chart for each study
+effects      the charts of what having been trained on did, and of steps beside labels
 exposures    the chart of exposures at onset
 runs         the learning rate of a run
 evaluations  the chart of benchmark results by step

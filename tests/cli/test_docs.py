@@ -35,7 +35,13 @@ PAGES = (
     "docs/tutorial.md",
     "docs/values.md",
 )
-TOP_TO_BOTTOM = ("docs/duplicates.md", "docs/exchange.md", "docs/keeping.md", "docs/results.md")
+TOP_TO_BOTTOM = (
+    "docs/duplicates.md",
+    "docs/exchange.md",
+    "docs/first-run.md",
+    "docs/keeping.md",
+    "docs/results.md",
+)
 """Pages whose commands and programs use what stands above them."""
 TOUR = "docs/python.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -155,6 +161,8 @@ def test_a_page_runs_from_top_to_bottom(
             for args in arguments(text.splitlines()) if kind == "sh" else []:
                 called = call(*args)
                 assert called.code == 0, (page, args, called.err)
+            if kind == "toml":
+                Path("SUITE.toml").write_text(text, encoding="utf-8")
             if kind == "python":
                 exec(compile(text, page, "exec"), names)  # noqa: S102 - our own documents, as their readers run them.
     finally:
