@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from support.forked_workers import ForkedWorkers
+from support.forked_workers import ForkedWorkers, eventually
 
 import seenat
 from faults.cells import Results, results_of
@@ -69,6 +69,18 @@ class Scene:
         """Raise `NotNow` while its catalog cannot be asked."""
         if not self.is_reachable:
             raise NotNow
+
+    def reach_again(self) -> None:
+        """Ask its catalog until it answers: connections of before are dead."""
+
+        def answers() -> bool:
+            with suppress(SeenatError):
+                find_job(self.place.catalog, self.place.job_id)
+                return True
+            return False
+
+        eventually(answers)
+        self.is_reachable = True
 
     def is_damaged(self, path: Path) -> bool:
         """Whether a file is damaged at the moment."""
@@ -157,7 +169,7 @@ class Scene:
         fault = self.random.choice(kinds)
         try:
             undo = fault.strike(self)
-        except NotNow:
+        except (NotNow, SeenatError):  # It may find the disk full, or the server away.
             return
         self.struck.append(fault.name)
         self.lines.append(fault.name)
