@@ -46,6 +46,8 @@ class Scene:
         self.interrupted: set[tuple[int, int]] = set()
         self.owners_gone: set[str] = set()
         """Names under which processes held shards that were killed since."""
+        self.slowness = 1.0
+        """How much longer everything takes here than where nobody else works: faults are to strike amid the work."""
         self.needs_repair = False
         self.damaged_files: set[Path] = set()
         self.is_reachable = True
@@ -122,7 +124,7 @@ class Scene:
         while len(self.struck) < most and not self._is_done():
             self._keep_up()
             self._strike(kinds)
-            time.sleep(self.random.uniform(0.02, 0.3))
+            time.sleep(self.random.uniform(0.02, 0.3) * self.slowness)
             self._undo(time.monotonic())
 
     def finish(self) -> Results:
