@@ -24,6 +24,8 @@ __all__ = ["Tally", "campaign"]
 
 _A_SCENE = 12
 """Faults of one job, at most."""
+_QUIET_SECONDS = 5.0
+"""Of an undisturbed job and what it stands on, where nothing else runs."""
 
 
 @dataclass
@@ -74,11 +76,13 @@ def campaign(
     grounds = Grounds(folder, mine)
     try:
         right = _undisturbed(grounds)
+        slowness = max(1.0, min(20.0, (time.monotonic() - began) / _QUIET_SECONDS))
         with forked_workers() as forked:
             while tally.faults < faults:
                 world = worlds[number % len(worlds)]
                 with grounds.place(world) as place:
                     scene = Scene(place, forked, random.Random(f"{seed}/{number}"))
+                    scene.slowness = slowness
                     _play(scene, tally, right, min(_A_SCENE, faults - tally.faults), f"{seed}/{number} on {world}")
                 number += 1
                 told(

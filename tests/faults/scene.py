@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from support.forked_workers import ForkedWorkers
+from support.forked_workers import ForkedWorkers, eventually
 
 import seenat
 from faults.cells import Results, results_of
@@ -46,6 +46,8 @@ class Scene:
         self.interrupted: set[tuple[int, int]] = set()
         self.owners_gone: set[str] = set()
         """Names under which processes held shards that were killed since."""
+        self.slowness = 1.0
+        """How much longer everything takes here than where nobody else works: faults are to strike amid the work."""
         self.needs_repair = False
         self.damaged_files: set[Path] = set()
         self.is_reachable = True
@@ -69,6 +71,18 @@ class Scene:
         """Raise `NotNow` while its catalog cannot be asked."""
         if not self.is_reachable:
             raise NotNow
+
+    def reach_again(self) -> None:
+        """Ask its catalog until it answers: connections of before are dead."""
+
+        def answers() -> bool:
+            with suppress(SeenatError):
+                find_job(self.place.catalog, self.place.job_id)
+                return True
+            return False
+
+        eventually(answers)
+        self.is_reachable = True
 
     def is_damaged(self, path: Path) -> bool:
         """Whether a file is damaged at the moment."""
@@ -110,7 +124,7 @@ class Scene:
         while len(self.struck) < most and not self._is_done():
             self._keep_up()
             self._strike(kinds)
-            time.sleep(self.random.uniform(0.02, 0.3))
+            time.sleep(self.random.uniform(0.02, 0.3) * self.slowness)
             self._undo(time.monotonic())
 
     def finish(self) -> Results:
@@ -157,7 +171,7 @@ class Scene:
         fault = self.random.choice(kinds)
         try:
             undo = fault.strike(self)
-        except NotNow:
+        except (NotNow, SeenatError):  # It may find the disk full, or the server away.
             return
         self.struck.append(fault.name)
         self.lines.append(fault.name)

@@ -30,7 +30,7 @@ def new_database(server: str, template: str = "template1") -> Iterator[str]:
     """The URL of a new database, empty or a copy of another to which nobody is connected; dropped at the end."""
     name = f"test_{uuid.uuid4().hex}"
     url = make_url(server).set(drivername="postgresql+psycopg")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield url.set(database=name).render_as_string(hide_password=False)

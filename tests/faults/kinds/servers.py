@@ -27,7 +27,7 @@ class KillPostgres(Fault):
 
         def begin() -> None:
             server.start()
-            scene.is_reachable = True
+            scene.reach_again()
 
         return begin
 
