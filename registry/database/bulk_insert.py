@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Float, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Float, Integer, String, Table, TypeDecorator
 from sqlalchemy.exc import DBAPIError
 
 from seenat.registry.database.generation import note_write
@@ -34,7 +34,7 @@ _BINARY_TYPES = (
 def bulk_insert(
     connection: Connection, table: Table[Any], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    """Insert rows of numbers, texts and None: values in the order of `columns`. Not all of them are in memory at once."""
+    """Insert rows of numbers, texts and None: values in the order of `columns`, as they are stored, not all in memory at once."""
     note_write(connection, table.name)
     quote = connection.dialect.identifier_preparer.quote
     target = f"{quote(table.name)} ({', '.join(map(quote, columns))})"
@@ -58,7 +58,8 @@ def _copy(driver: Any, target: str, types: list[str], rows: Iterable[tuple[Any, 
 
 def _binary_type(column: Column[Any]) -> str:
     """PostgreSQL's name of a column's type: in binary a value must be of it exactly."""
-    return next(name for of, name in _BINARY_TYPES if isinstance(column.type, of))
+    stored = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
+    return next(name for of, name in _BINARY_TYPES if isinstance(stored, of))
 
 
 def _insert_sqlite(driver: Any, target: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
