@@ -69,7 +69,7 @@ class SuffixIndex:
         wanted = query.astype(self._text.dtype.newbyteorder(">")).tobytes()
         first, last = self._bound(wanted, len(query), False), self._bound(wanted, len(query), True)
         places = np.sort(np.asarray(self._table[first:last]).astype(np.int64))
-        if len(places) and (places[0] < 0 or places[-1] + len(query) > len(self._text)):
+        if len(places) and (places[0] < 0 or places[-1] > len(self._text) - len(query)):
             raise CorruptFile(f"{self._name} is damaged: it names positions beyond its text; make it again.")
         places = places[places % width + len(query) <= width]
         # The table may not be sorted as it should be: what it finds is compared with the ids.

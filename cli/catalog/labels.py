@@ -37,8 +37,8 @@ def label(name: str, path: Path, columns: str | None, replace: bool, as_json: bo
 
     \b
     Examples:
-      seenat label pile subsets.parquet
-      seenat label pile pii.csv --columns has_email
+      seenat label pocket-order subsets.csv
+      seenat label pocket-order notes.csv --columns has_email
     """
     chosen = None if columns is None else [part.strip() for part in columns.split(",") if part.strip()]
     with open_catalog() as catalog:

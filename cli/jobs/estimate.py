@@ -67,7 +67,7 @@ def estimate(
     \b
     Examples:
       seenat estimate pythia-70m
-      seenat estimate pythia-1.4b --unseen --dtype bfloat16-rechecked --workers 1,8,64,512
+      seenat estimate pythia-1.4b --unseen --workers 1,8,64,512
       seenat estimate pythia-70m pythia-12b --gpu H200 --price-per-hour 3.5
       seenat estimate pocket-2m --adaptive --json
     """

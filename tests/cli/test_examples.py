@@ -80,6 +80,8 @@ def test_commands_are_listed_in_the_order_in_which_people_meet_them() -> None:
 def test_every_example_runs(pocket_home: Path, tmp_path: Path) -> None:
     (tmp_path / "my-run").symlink_to(next(pocket_home.glob("pocket-*")), target_is_directory=True)
     (tmp_path / "text.txt").write_text("torch.distributed needs a process group.\n", "utf-8")
+    (tmp_path / "subsets.csv").write_text("sequence,subset\n0,web\n1,code\n", "utf-8")
+    (tmp_path / "notes.csv").write_text("sequence,has_email,note\n0,true,seen\n1,false,new\n", "utf-8")
     lines = [args for path, command in ALL for args in examples(help_of(path, command))]
     assert len(lines) > 30
     for args in lines:
