@@ -44,6 +44,7 @@ _NOT_COUNTED = 20
 _WORKERS = 512
 _SHARD_SECONDS = 10.0
 _SHARDS_A_WORKER = 3
+_SERVER_CORES = 4
 _BLOCK = 1 << 16
 _TEXT = """## The queue
 
@@ -51,7 +52,7 @@ Leases and commits by the code that jobs run, on PostgreSQL; nothing is computed
 recorded as done, each a transaction. A *whole commit* also writes a block of {block:,} values to its file and derives onsets and
 counts, at up to {checkpoints} checkpoints. By CPU time, each of {connections} clients has a core, and the server those of this
 machine. {workers} workers are simulated: they begin together, a shard takes {shard:g} s, half as long for some and half as long
-again for others, and leases and commits take the CPU time that they took here, the server's on one core after the other.
+again for others, and leases and commits take the CPU time that they took here, the server's on {cores} cores.
 
 """
 
@@ -63,7 +64,12 @@ def section(page: Path) -> str:
         commits = _together(_committing, server, _planned(server.url, "commits", 200), 60)
         busy = _many(server, _WORKERS, _SHARDS_A_WORKER, _Served.of(pairs, commits))
     text = _TEXT.format(
-        block=_BLOCK, checkpoints=_CHECKPOINTS, connections=_CONNECTIONS, workers=_WORKERS, shard=_SHARD_SECONDS
+        block=_BLOCK,
+        checkpoints=_CHECKPOINTS,
+        connections=_CONNECTIONS,
+        workers=_WORKERS,
+        shard=_SHARD_SECONDS,
+        cores=_SERVER_CORES,
     )
     return text + figures([*pairs.figures("lease and finish", 1000), *commits.figures("whole commit"), *_told(busy)])
 
@@ -176,7 +182,7 @@ def _home(folder: str) -> Iterator[None]:
             os.environ["SEENAT_HOME"] = before
 
 
-def _planned(url: str, name: str, blocks: int) -> int:
+def _planned(url: str, name: str, blocks: int, steps: tuple[int, ...] = _STEPS) -> int:
     """A job of a model over so many blocks at each of its checkpoints."""
     sequences = blocks * _BLOCK
     order = synthetic_order(f"{name}-order", sequences, BATCH, vocab_size=50_304)
@@ -184,7 +190,7 @@ def _planned(url: str, name: str, blocks: int) -> int:
     with open_catalog(url) as catalog:
         write_synthetic_suite(catalog, name, order, model)
         found = catalog.model(name)
-        selection = Selection(steps=_STEPS, sequences=found.order.sequences, unseen=True)
+        selection = Selection(steps=steps, sequences=found.order.sequences, unseen=True)
         return plan_job(catalog, found, Protocol(), selection).id
 
 
@@ -318,10 +324,10 @@ def _many(server: Server, workers: int, shards_a_worker: int, served: _Served) -
     """Workers that begin together, until all shards are done.
 
     Their leases and commits are made, one after the other, each at its simulated time. A worker takes the CPU time that its
-    code took, and the server what each lease and commit takes of it, one after the other on one core.
+    code took, and the server what each lease and commit takes of it, one after the other on each of its cores.
     """
-    job = _planned(server.url, "many", -(-workers * shards_a_worker // _CHECKPOINTS))
-    busy, free = Busy(), 0.0
+    job = _planned(server.url, "many", workers * shards_a_worker, _STEPS[:1])
+    busy, free = Busy(), [0.0] * _SERVER_CORES
     with open_catalog(server.url) as catalog:
         committer = _Committer(catalog, job)
         crew = [_Simulated(catalog, job, committer) for _ in range(workers)]
@@ -333,11 +339,12 @@ def _many(server: Server, workers: int, shards_a_worker: int, served: _Served) -
             one.commit_and_lease()
             spent = time.process_time() - began
             of_server = commits * served.commit + (one.leases.asked - asked) * served.lease
-            free = max(now, free) + of_server
+            ready = max(now, heappop(free)) + of_server
+            heappush(free, ready)
             busy.client, busy.served, busy.lasted = busy.client + spent, busy.served + of_server, max(busy.lasted, now)
-            (busy.overhead if commits else busy.starting).append(free + spent - now)
+            (busy.overhead if commits else busy.starting).append(ready + spent - now)
             if one.is_working:
-                heappush(due, (free + spent + one.shard_seconds, number))
+                heappush(due, (ready + spent + one.shard_seconds, number))
         busy.missed = sum(one.leases.missed for one in crew)
         progress = find_job(catalog, job).progress
     busy.lost = abs(progress.shards - sum(one.done for one in crew)) + progress.shards - progress.done

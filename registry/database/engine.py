@@ -286,6 +286,7 @@ def _postgresql_engine(url: URL, threads: int) -> Engine:
         engine = _created(url, **postgresql.engine_settings(url, threads))
     except ModuleNotFoundError as error:
         raise MissingExtra("A PostgreSQL catalog needs psycopg; run `pip install 'seenat[postgres]'`.") from error
+    postgresql.ping_when_idle(engine)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

@@ -7,11 +7,12 @@ disk that takes 4 ms to sync makes 240 commits a second.
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 __all__ = [
     "Part",
@@ -20,10 +21,14 @@ __all__ = [
     "begin_writing_part",
     "engine_settings",
     "is_passing",
+    "ping_when_idle",
     "try_begin",
 ]
 
 _EVERYTHING = "hashtext('seenat')"
+_USED = "seenat_used"
+# Seconds. To ask each time is a sixth of what a lease costs.
+_SURELY_THERE = 1.0
 
 # A server that is gone without a word, with its network, is noticed within about a minute instead of hours.
 _SETTINGS = {
@@ -50,7 +55,25 @@ class Part(NamedTuple):
 def engine_settings(url: URL, threads: int) -> dict[str, Any]:
     """How SQLAlchemy connects: a connection a thread is kept open, and no thread waits for another's."""
     told = {name: value for name, value in _SETTINGS.items() if name not in url.query}
-    return {"pool_pre_ping": True, "pool_size": threads, "max_overflow": -1, "connect_args": told}
+    return {"pool_size": threads, "max_overflow": -1, "connect_args": told}
+
+
+def ping_when_idle(engine: Engine) -> None:
+    """Replace connections that are gone before they are used, as `pool_pre_ping` does, but for those used a moment ago."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        used = record.info.get(_USED)  # None of one that was made just now.
+        if used is None or time.monotonic() - used < _SURELY_THERE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception as error:
+            raise InvalidatePoolError from error  # The pool makes another, and drops all that are as old.
 
 
 def begin_reading(connection: Connection) -> None:
