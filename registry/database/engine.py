@@ -180,11 +180,13 @@ class Database:
         """The error that a user sees for a driver's error; None when it is a mistake of the program."""
         if isinstance(error, DataError):
             return InvalidValue(f"The catalog at {self} cannot hold a value: {_cause(error)}; write a smaller one.")
+        passes = not self.is_sqlite and postgresql.is_passing(error)
         # Without a statement no query was sent yet; SQLite calls a damaged or foreign file a plain DatabaseError.
-        if not isinstance(error, OperationalError) and type(error) is not SqlDatabaseError and error.statement:
+        is_of_database = isinstance(error, OperationalError) or type(error) is SqlDatabaseError
+        if not passes and not is_of_database and error.statement:
             return None
         unavailable = self._unavailable(_cause(error), self._advice(error))
-        unavailable.passes = not self.is_sqlite and postgresql.is_passing(error)
+        unavailable.passes = passes
         return unavailable
 
     def _unavailable(self, cause: str, advice: str) -> DatabaseUnavailable:

@@ -37,7 +37,13 @@ def catalog_generation(connection: Connection) -> int:
 def watch_writes(engine: Engine) -> None:
     """Notice each statement of this engine that writes to a counted table."""
     event.listen(engine, "before_cursor_execute", _notice)
-    event.listen(engine, "rollback", lambda connection: connection.info.pop(_CHANGED, None))
+    event.listen(engine, "rollback", _forget)
+
+
+def _forget(connection: Connection) -> None:
+    # What is known of a connection that was lost goes with it; to ask for it would hide why it was lost.
+    if not connection.invalidated:
+        connection.info.pop(_CHANGED, None)
 
 
 def _notice(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:

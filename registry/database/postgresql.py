@@ -26,6 +26,8 @@ __all__ = [
 ]
 
 _EVERYTHING = "hashtext('seenat')"
+# A process that is stopped while it writes keeps all that write waiting: the server ends its transaction after a minute.
+_NOT_ASLEEP = "set_config('idle_in_transaction_session_timeout', '60s', true)"
 _USED = "seenat_used"
 # Seconds. To ask each time is a sixth of what a lease costs.
 _SURELY_THERE = 1.0
@@ -39,6 +41,8 @@ _SETTINGS = {
     "tcp_user_timeout": 60_000,
 }
 _SERIALIZATION, _DEADLOCK, _TOO_MANY_CONNECTIONS, _CONNECTION = "40001", "40P01", "53300", "08"
+_SLEPT = "25P03"
+"""Nothing was said for too long within a transaction."""
 _STOPPING = ("57P01", "57P02", "57P03")
 """It is being shut down, another of its processes has crashed, or it has not started yet."""
 
@@ -85,12 +89,12 @@ def begin_writing(connection: Connection) -> None:
     """Wait until nobody else writes."""
     # A commit derives onset rows from what other commits have left. What others wrote while it waited for the lock is
     # seen by a writer, since it has no snapshot yet; a reader keeps its first.
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_EVERYTHING})")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_EVERYTHING}), {_NOT_ASLEEP}")
 
 
 def begin_writing_part(connection: Connection, part: Part) -> None:
     """Wait until nobody writes to this part or to everything."""
-    statement = f"SELECT pg_advisory_xact_lock_shared({_EVERYTHING})"
+    statement = f"SELECT pg_advisory_xact_lock_shared({_EVERYTHING}), {_NOT_ASLEEP}"
     if part.name is not None:
         statement += f", pg_advisory_xact_lock({_EVERYTHING}, hashtext(%(part)s))"
     if not part.durable:
@@ -100,14 +104,14 @@ def begin_writing_part(connection: Connection, part: Part) -> None:
 
 def try_begin(connection: Connection) -> bool:
     """Begin to write if nobody else does; whether that is so."""
-    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_EVERYTHING})").scalar())
+    return bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_EVERYTHING}), {_NOT_ASLEEP}").scalar())
 
 
 def is_passing(error: DBAPIError) -> bool:
     """Whether the same transaction, run again as a whole, may well succeed: its connection was lost, or others were in its way."""
-    if not isinstance(error, OperationalError):
-        return False
     code = getattr(error.orig, "sqlstate", None)
+    if not isinstance(error, OperationalError):
+        return code == _SLEPT
     # Without a code nothing was answered: the connection could not be made, or was lost.
     return (
         code is None

@@ -112,6 +112,28 @@ def test_a_transaction_that_was_in_the_way_of_another_is_run_again(server_databa
     assert len(tries) == 2
 
 
+def test_who_is_stopped_within_a_transaction_keeps_nobody_waiting(server_database: Database) -> None:
+    limit = "idle_in_transaction_session_timeout"
+
+    def stop_within(stopped: Database) -> None:
+        with stopped.write() as connection:
+            assert connection.execute(text(f"SHOW {limit}")).scalar() == "1min"
+            connection.execute(text(f"SET LOCAL {limit} = '200ms'"))
+            connection.execute(text("CREATE TABLE of_the_stopped (id INTEGER)"))
+            with server_database.write() as other:  # Waits for it, and for nobody else.
+                other.execute(text("CREATE TABLE of_the_other (id INTEGER)"))
+            connection.execute(text("SELECT 1"))
+
+    with closing(Database(server_database.url)) as stopped, pytest.raises(DatabaseUnavailable) as ended:
+        stop_within(stopped)
+    assert ended.value.passes
+    with server_database.read() as connection:
+        made = set(
+            connection.execute(text("SELECT tablename FROM pg_tables WHERE tablename LIKE 'of_the_%'")).scalars()
+        )
+    assert made == {"of_the_other"}
+
+
 def test_a_server_is_waited_for_as_long_as_that_is_wanted() -> None:
     tries = []
 
