@@ -47,6 +47,7 @@ TORCH = {"torch", "transformers"}
 LIGHT = {
     "seenat.memorization.jobs.runners.worker_observer",
     "seenat.memorize",
+    "seenat.preflight",
     "seenat.registry.answer",
     "seenat.registry.errors",
     "seenat.registry.printable",

@@ -24,6 +24,7 @@ __all__ = [
     "Place",
     "StoredResult",
     "TextPoint",
+    "ValueExposures",
 ]
 
 

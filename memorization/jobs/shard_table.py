@@ -110,13 +110,7 @@ def failed_come_first(connection: Connection, job_ids: tuple[int, ...], checkpoi
 
 
 def lease_next(
-    connection: Connection,
-    job_ids: tuple[int, ...],
-    place: tuple[int, int],
-    owner: str,
-    until: str,
-    *,
-    failed: bool,
+    connection: Connection, job_ids: tuple[int, ...], place: tuple[int, int], owner: str, until: str, *, failed: bool
 ) -> list[ShardLease]:
     """Give an owner what is open in the first such block of a checkpoint id behind another block; returns what it got.
 
@@ -134,11 +128,7 @@ def lease_next(
         update(shards)
         .where(is_wanted, shards.c.block == block)
         .values(
-            state="running",
-            owner=owner,
-            lease_until=until,
-            attempts=shards.c.attempts + 1,
-            fence=shards.c.fence + 1,
+            state="running", owner=owner, lease_until=until, attempts=shards.c.attempts + 1, fence=shards.c.fence + 1
         )
         .returning(shards.c.job_id, shards.c.block, shards.c.fence)
     )

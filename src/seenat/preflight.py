@@ -16,6 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, TypedDict
 
 from seenat.registry.answer import Answers
+from seenat.registry.errors import InvalidValue
 from seenat.registry.units import SequenceRange, parse_count
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ def slow_type(chosen: Chosen) -> str | None:
 def _chosen(model: Model, given: EstimateOptions) -> Chosen:
     allow_suspect = given.get("allow_suspect", False)
     steps, left_out = chosen_steps(model, given.get("steps", "all"), allow_suspect=allow_suspect)
+    if not given.get("adaptive") and (given.get("coarse"), given.get("audit")) != (None, None):
+        raise InvalidValue("coarse and audit need an adaptive job; ask for one with adaptive=True.")
     adaptive = adaptive_request(model, given.get("coarse"), given.get("audit")) if given.get("adaptive") else None
     chosen = Chosen(
         selection=chosen_selection(

@@ -167,6 +167,6 @@ def test_doctor_tells_a_problem(call: Call, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_demo_of_a_measured_suite(call: Call, home: Path) -> None:
     """The only command that takes long at first; here only that its answer is one document with its keys."""
-    called = run_process(home, ["demo", "--plot", "demo.pdf", "--json"])
+    called = run_process(home, ["demo", "--plot", "demo.gif", "--json"])
     assert (called.returncode, called.stdout) == (2, "")
     assert ".svg" in called.stderr

@@ -79,6 +79,8 @@ def test_methods_take_what_the_library_takes(remote: seenat.RemoteCatalog) -> No
     with pytest.raises(TypeError, match="unexpected keyword"):
         remote.step("pythia-70m", 3000, nonsense=1)
     with pytest.raises(TypeError, match="missing"):
+        remote.batch("pythia-70m")
+    with pytest.raises(seenat.InvalidValue, match="Name step"):
         remote.step("pythia-70m")
     with pytest.raises(AttributeError, match=r"seenat\.open"):
         remote.memorize("pocket-230k")

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from seenat.registry.errors import CorruptFile, InvalidValue
 
-__all__ = ["LARGEST", "Listed", "NameTaken", "Store", "check_object_name"]
+__all__ = ["LARGEST", "Listed", "NameTaken", "Store", "check_object_name", "check_taken", "too_large"]
 
 LARGEST = 1 << 30
 """Bytes of an object that are read into memory at most."""

@@ -173,7 +173,9 @@ def _address(routes: list[Route], arguments: Mapping[str, Any]) -> str:
         if arguments.keys() <= keys.keys() and path_names <= arguments.keys():
             return route.address({keys[name]: value for name, value in arguments.items()})
     known = sorted({_name(route, key) for route in routes for key in route.parameters})
-    unknown = ", ".join(sorted(arguments.keys() - set(known))) or "this"
+    unknown = ", ".join(sorted(arguments.keys() - set(known)))
+    if not unknown:
+        raise InvalidValue(f"Name {', '.join(sorted(set(known) - arguments.keys()))} too, to ask a service.")
     raise InvalidValue(f"{unknown} cannot be asked of a service; it takes {', '.join(known)}.")
 
 

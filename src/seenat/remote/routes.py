@@ -137,12 +137,7 @@ _CATALOG = (
         example={"subject": "pythia-70m"},
     ),
     Route(path="/audits", method="findings", query=("models",), star="models", example={"models": "pythia-70m"}),
-    Route(
-        path="/models/{model}/evaluations",
-        method="evaluations",
-        query=("task", "metric", "shots"),
-        example=_PYTHIA,
-    ),
+    Route(path="/models/{model}/evaluations", method="evaluations", query=("task", "metric", "shots"), example=_PYTHIA),
 )
 
 _RESULTS = (

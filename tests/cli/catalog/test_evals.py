@@ -147,7 +147,7 @@ def test_plots(run: Run, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match="A plot of 30 tasks and metrics cannot be read"):
         run("evals", "pythia-70m", "--plot", "all.svg")
     with pytest.raises(click.UsageError, match="does not end in"):
-        run("evals", "nobody", "--plot", "all.pdf")
+        run("evals", "nobody", "--plot", "all.gif")
 
 
 def test_importing_memorized_sequences(run: Run) -> None:

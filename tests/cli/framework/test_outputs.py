@@ -24,7 +24,7 @@ from seenat.cli.main import seenat
 from seenat.memorization.plots.metadata import described
 
 READ = {
-    "find --file", "import evals folder", "import scores folder", "import scores --rows", "register path",
+    "attach folder", "find --file", "label path", "import evals folder", "import scores folder", "import scores --rows", "register path",
     "db restore folder", "serve --config", "serve --withheld", "trace file",
 }  # fmt: skip
 """Files and folders that commands read. Whoever adds one that is written gives it `OutputType`."""

@@ -103,7 +103,7 @@ def test_steps_end_at_the_last_one(charts: dict[str, Any], mine_loss: SequenceTr
         (trajectory_chart(mine_loss), 0, 200),
     ):
         for encoding in encodings(chart):
-            assert encoding["x"]["scale"] == {"type": "linear", "domain": [first, last], "nice": False}
+            assert (encoding["x"]["scale"]["domain"], encoding["x"]["scale"]["nice"]) == ([first, last], False)
             assert encoding["x"]["axis"]["labelFlush"] is False
     save(charts["onset"], tmp_path / "chart.svg")
     assert ">384<" in (tmp_path / "chart.svg").read_text()
@@ -123,7 +123,7 @@ def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket: Catalog,
     names = [f"a-model-with-a-rather-long-name-{place}" for place in range(11)]
     for number, dashed in ((10, False), (11, True)):
         chart = onset_chart([replace(found, model=name) for name in names[:number]])
-        assert all(("strokeDash" in encoding) == dashed for encoding in encodings(chart))
+        assert any("strokeDash" in encoding for encoding in encodings(chart)) == dashed
         save(chart, tmp_path / "chart.svg", force=True)
         assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
 

@@ -114,7 +114,7 @@ def test_the_client_has_the_methods_of_the_local_catalog() -> None:
 
 def test_a_body_takes_what_submit_takes() -> None:
     assert SUBMISSION.keys() == {"model", *seenat.SubmitOptions.__annotations__}
-    of_the_run = {"device", "keep_checkpoints", "runner", "script", "submit", "workers"}
+    of_the_run = {"address", "device", "faster", "force", "keep_checkpoints", "runner", "script", "submit", "workers"}
     of_adaptive_jobs = {"adaptive", "audit", "coarse"}
     assert seenat.MemorizeOptions.__annotations__.keys() - SUBMISSION.keys() == of_the_run | of_adaptive_jobs
 
