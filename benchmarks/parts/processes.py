@@ -19,10 +19,10 @@ from seenat.memorization.pocket import build_pocket_suite, pocket_folder
 
 __all__ = ["section"]
 
-_MODEL, _ROUNDS = "pocket-2m", 3
+_MODEL, _STEPS, _ROUNDS = "pocket-2m", [64, 128, 192, 256, 320, 384], 3
 _TEXT = """## A second process
 
-One job over {cells:,} prefixes of {model}, SQLite, by one `seenat worker` and by two, {rounds} times in turn; the median with the
+One job over {cells:,} scores of {model}, SQLite, by one `seenat worker` and by two, {rounds} times in turn; the median with the
 least and the largest. By CPU time: twice the time of one, divided by that of both together.
 
 """
@@ -48,7 +48,7 @@ def _spent(processes: int) -> tuple[int, float]:
         url = str(Path(folder, "catalog.sqlite"))
         with seenat.open(url) as catalog:
             catalog.register(build_pocket_suite(pocket_folder(CACHE)))
-            catalog.submit(_MODEL, unseen=True)
+            catalog.submit(_MODEL, steps=_STEPS, measure="score", unseen=True)
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
             done = [pool.submit(_work, url, folder, processes) for _ in range(processes)]
             counts, spent = zip(*(one.result() for one in done), strict=True)

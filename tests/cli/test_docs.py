@@ -201,7 +201,7 @@ def test_no_page_teaches_a_path_below_seenat() -> None:
 def test_the_pages_are_all_run_by_some_test() -> None:
     run_elsewhere = {
         f"docs/{name}.md"
-        for name in ("questions", "evaluations", "integrity", "service", "studies", "suites", "suite-mistakes")
+        for name in ("questions", "evaluations", "integrity", "scale", "service", "studies", "suites", "suite-mistakes")
     }
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
     measured_by_hand = {"docs/benchmarks.md", "docs/benchmarks-zen4.md"}
