@@ -13,19 +13,25 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, select
 
 from seenat.memorization.jobs.job_table import finished_over_block, set_unfinished
-from seenat.memorization.jobs.shard_table import committed_shards, reopen_shards
+from seenat.memorization.jobs.shard_table import reopen_shards
 from seenat.memorization.jobs.status import Job
 from seenat.memorization.protocol.selection import Selection
 from seenat.memorization.results.commit import MeasurementStore
+from seenat.memorization.results.files.block_array import BlockFile
 from seenat.memorization.results.measurements import lists_folder
 from seenat.memorization.results.recovery import recover
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint
+from seenat.registry.database.tables.catalog import checkpoints
+from seenat.registry.database.tables.jobs import measurement_rows, shards
+from seenat.registry.database.tables.results import blocks
 
 __all__ = ["reopen_lost", "sequences_to_remeasure"]
+
+_ROWS_AT_ONCE = 5000
 
 
 def reopen_lost(catalog: Catalog, job: Job) -> int:
@@ -75,6 +81,37 @@ def _reopen(connection: Connection, job_id: int, places: list[tuple[int, int]]) 
 
 def _lost(store: MeasurementStore, connection: Connection, job_id: int) -> Iterator[tuple[int, int]]:
     """Checkpoint and block of every finished shard whose values were committed and are not there."""
-    for checkpoint_id, block, row, file in committed_shards(connection, job_id, store.measurement.id):
+    for checkpoint_id, block, row, file in _committed_shards(connection, job_id, store.measurement.id):
         if not store.array.holds(row, block, file):
             yield checkpoint_id, block
+
+
+def _committed_shards(
+    connection: Connection, job_id: int, measurement_id: int
+) -> Iterator[tuple[int, int, int, BlockFile]]:
+    """Every finished shard in which something is committed: checkpoint id, block, the array's row, and the file.
+
+    Only of the checkpoints' present contents.
+    """
+    is_present = and_(
+        measurement_rows.c.checkpoint_id == checkpoints.c.id,
+        measurement_rows.c.checkpoint_digest == checkpoints.c.digest,
+    )
+    is_block = and_(
+        blocks.c.measurement_id == measurement_rows.c.measurement_id,
+        blocks.c.array_row == measurement_rows.c.array_row,
+        blocks.c.block == shards.c.block,
+    )
+    query = (
+        select(
+            shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest, blocks.c.object
+        )
+        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
+        .join(measurement_rows, is_present)
+        .join(blocks, is_block)
+        .where(shards.c.state == "done", shards.c.job_id == job_id)
+        .where(measurement_rows.c.measurement_id == measurement_id)
+    )
+    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
+        for checkpoint_id, block, row, bytes_, digest, object_ in rows:
+            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest, object=object_)

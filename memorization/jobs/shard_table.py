@@ -7,14 +7,13 @@ asks for it by name (`reopen_failed`). Shards that never failed are taken before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
 from seenat.memorization.jobs.job_table import LIVE
-from seenat.memorization.results.files.block_array import BlockFile
 from seenat.registry.database.bulk_insert import bulk_insert
 from seenat.registry.database.rows import AnyRow, now
 from seenat.registry.database.tables.catalog import checkpoints
@@ -26,7 +25,6 @@ __all__ = [
     "ShardLease",
     "ShardPlace",
     "committed_only_by",
-    "committed_shards",
     "delete_shards",
     "fail_shards",
     "failed_come_first",
@@ -303,37 +301,6 @@ def shards_of_block(
     is_held = and_(shards.c.start <= sequence, shards.c.stop > sequence)
     found = query.where(jobs.c.measurement_id == measurement_id, is_shard, is_held).order_by(jobs.c.id)
     return list(connection.execute(found))
-
-
-def committed_shards(
-    connection: Connection, job_id: int, measurement_id: int
-) -> Iterator[tuple[int, int, int, BlockFile]]:
-    """Every finished shard in which something is committed: checkpoint id, block, the array's row, and the file.
-
-    Only of the checkpoints' present contents.
-    """
-    is_present = and_(
-        measurement_rows.c.checkpoint_id == checkpoints.c.id,
-        measurement_rows.c.checkpoint_digest == checkpoints.c.digest,
-    )
-    is_block = and_(
-        blocks.c.measurement_id == measurement_rows.c.measurement_id,
-        blocks.c.array_row == measurement_rows.c.array_row,
-        blocks.c.block == shards.c.block,
-    )
-    query = (
-        select(
-            shards.c.checkpoint_id, shards.c.block, blocks.c.array_row, blocks.c.bytes, blocks.c.digest, blocks.c.object
-        )
-        .join(checkpoints, checkpoints.c.id == shards.c.checkpoint_id)
-        .join(measurement_rows, is_present)
-        .join(blocks, is_block)
-        .where(shards.c.state == "done", shards.c.job_id == job_id)
-        .where(measurement_rows.c.measurement_id == measurement_id)
-    )
-    with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as rows:
-        for checkpoint_id, block, row, bytes_, digest, object_ in rows:
-            yield checkpoint_id, block, row, BlockFile(bytes=bytes_, digest=digest, object=object_)
 
 
 def committed_only_by(

@@ -69,7 +69,9 @@ def test_what_is_repeated_more_is_memorized_more_and_earlier(found):
 
 def test_the_chart_has_a_panel_a_model_and_a_line_a_class(found, tmp_path):
     chart = demo_chart(found)
-    drawn = chart.to_dict()["data"]["values"]
+    panels = chart.to_dict()["hconcat"]
+    assert len(panels) == len(MODELS)
+    drawn = [row for panel in panels for row in panel["data"]["values"]]
     assert len(drawn) == 3 * 6 * 13
     assert {row["repeated"] for row in drawn} == {"64x", "32x", "16x", "8x", "4x", "1x"}
     assert all(0 <= row["share"] <= 1 for row in drawn)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seenat.registry.printable import duration_words
 from seenat.service.pages.questions.jobs import Cell, JobView
 from seenat.service.pages.questions.search import coverage_sentences
 from seenat.service.pages.questions.texts import Piece, context_pieces, cut_by_spans
@@ -52,13 +53,10 @@ def test_a_cell_tells_the_state_that_matters_most(counts: tuple[int, ...], state
     assert Cell(step=1, counts=dict(zip(("pending", "running", "done", "failed"), counts, strict=True))).state == state
 
 
-def test_the_time_left_is_that_of_the_shards_left_by_those_who_work() -> None:
-    progress = {"shards": 10, "done": 4, "failed": 1, "seconds": 400.0}
-    workers = [{"alive": True}, {"alive": True}, {"alive": False}]
-    job = {"state": "running", "progress": progress, "workers": workers}
-    assert JobView(job=job, cells=()).time_left == "about 4 min"  # 5 shards of 100 s, by two.
-    assert JobView(job={**job, "state": "stalled"}, cells=()).time_left is None
-    assert JobView(job={**job, "progress": {**progress, "done": 0, "seconds": 0.0}}, cells=()).time_left is None
+def test_the_time_left_is_that_of_the_pace() -> None:
+    job = {"state": "running", "pace": {"seconds_left": 250.0}}
+    assert JobView(job=job, cells=()).time_left == duration_words(250.0)
+    assert JobView(job={**job, "pace": None}, cells=()).time_left is None
 
 
 def test_what_was_not_searched_makes_counts_lower_bounds() -> None:
