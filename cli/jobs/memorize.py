@@ -84,19 +84,23 @@ def memorize(
     check_adaptive(adaptive, (coarse, audit), len(prompt) * len(continuation))
     out, ways = Output(as_json), {"adaptive": adaptive, "prompt": prompt, "continuation": continuation, "audit": audit}
     script, chosen = options.pop("script"), dict[str, Any](ways | {"coarse": coarse} | options)
-    with open_catalog() as catalog:
-        if dry_run:
-            found = catalog.estimate(name, check=True, **{key: chosen[key] for key in ASKED})
-        else:
-            talk = MemorizeTalk(out, yes=yes)
-            answer = catalog.memorize(
-                name, name=label, faster=not as_asked, observer=talk, **written(script, "script"), **chosen
-            )
     if dry_run:
-        show_estimates(out, found)
-        out.talk("Nothing was planned; without --dry-run it is measured.")
-    elif not out.data(answer):
+        _tell_cost(out, name, chosen)
+        return
+    with open_catalog() as catalog:
+        talk = MemorizeTalk(out, yes=yes)
+        answer = catalog.memorize(
+            name, name=label, faster=not as_asked, observer=talk, **written(script, "script"), **chosen
+        )
+    if not out.data(answer):
         _show(out, answer)
+
+
+def _tell_cost(out: Output, name: str, chosen: dict[str, Any]) -> None:
+    with open_catalog() as catalog:
+        found = catalog.estimate(name, check=True, **{key: chosen[key] for key in ASKED})
+    show_estimates(out, found)
+    out.talk("Nothing was planned; without --dry-run it is measured.")
 
 
 def _show(out: Output, answer: MemorizeAnswer) -> None:

@@ -61,6 +61,10 @@ def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
     return chart
 
 
+_SHAPES = {"domain": ["consistent", "undecided", "inconsistent"], "range": ["circle", "triangle-up", "cross"]}
+"""Of verdicts."""
+
+
 def labels_chart(answer: StepLabels) -> Any:
     """The gap of every checkpoint at every step, and the steps at which it may be; the labels are the diagonal."""
     altair = altair_or_refuse()
@@ -95,13 +99,7 @@ def labels_chart(answer: StepLabels) -> Any:
         .encode(
             x=x,
             y=y,
-            shape=altair.Shape(
-                "verdict:N",
-                title="possible steps, label is",
-                scale=altair.Scale(
-                    domain=["consistent", "undecided", "inconsistent"], range=["circle", "triangle-up", "cross"]
-                ),
-            ),
+            shape=altair.Shape("verdict:N", title="possible steps, label is", scale=altair.Scale(**_SHAPES)),
             color=altair.value("black"),
             tooltip=["label:O", "step:O", "verdict:N"],
         )

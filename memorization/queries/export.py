@@ -91,13 +91,9 @@ def export_results(
     format_ = format_of(path, format_, force=force)
     _check_columns(columns)
     several = isinstance(models, Sequence) and len(models) > 1
-    chosen = list(models) if isinstance(models, Sequence) else [models]
+    chosen, asked = list(models) if isinstance(models, Sequence) else [models], (protocol, all_protocols, sequences)
     with catalog.database.read() as connection:
-        sources = [
-            source
-            for model in chosen
-            for source in _sources(catalog, connection, model, protocol, all_protocols, sequences)
-        ]
+        sources = [source for model in chosen for source in _sources(catalog, connection, model, *asked)]
     sources = [_labelled(catalog, source, labels, where) for source in sources]
     more = {"model", "protocol"} if several or all_protocols else set()
     wanted = [name for name in MORE_COLUMNS if name in more | set(columns)]

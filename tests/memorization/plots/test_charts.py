@@ -123,7 +123,7 @@ def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket: Catalog,
     names = [f"a-model-with-a-rather-long-name-{place}" for place in range(11)]
     for number, dashed in ((10, False), (11, True)):
         chart = onset_chart([replace(found, model=name) for name in names[:number]])
-        assert any("strokeDash" in encoding for encoding in encodings(chart)) == dashed
+        assert any(encoding.get("strokeDash", {}).get("field") == "model" for encoding in encodings(chart)) == dashed
         save(chart, tmp_path / "chart.svg", force=True)
         assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
 
