@@ -57,7 +57,9 @@ class Grounds:
         self._proxy: Proxy | None = None
         self._store_url = ""
         self.mine = mine.copied(folder / "suite", _STEPS)
-        self._template = folder / "template.sqlite"
+        # In a folder of its own: paths below a catalog's are kept relative to it, and copies of this one lie elsewhere.
+        (folder / "template").mkdir()
+        self._template = folder / "template" / "catalog.sqlite"
         with open_catalog(str(self._template)) as catalog:
             self._register(catalog)
 
