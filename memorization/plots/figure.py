@@ -192,7 +192,8 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
     found = {key: [_with_ticks(one, width) for one in spec[key]] for key in _PARTS if key in spec}
     spec = {**spec, **found}
     x = spec.get("encoding", {}).get("x")
-    if isinstance(x, dict) and x.get("field") == "step" and "domain" in x.get("scale", {}):
+    is_of_steps = isinstance(x, dict) and x.get("field") == "step" and x.get("type") == "quantitative"
+    if is_of_steps and "domain" in x.get("scale", {}):
         spec["encoding"] = {**spec["encoding"], "x": _ticked(x, width)}
     return spec
 
