@@ -76,7 +76,8 @@ def anchors_of(text: Text, minimum: int, most: int | None, shards: _Flags, left_
     chosen = where[np.arange(len(where)), best]
     asked = ~left_out & (reads[chosen] > 0)
     frequent = asked & (certain[chosen] > (_NEVER if most is None else most))
-    kept = np.unique(chosen[asked & ~frequent])
+    # As `np.unique`, which imports numpy.ma.
+    kept = np.flatnonzero(np.bincount(chosen[asked & ~frequent], minlength=len(pairs)))
     return Anchors(places[kept], depths[kept], reads[kept], frequent)
 
 

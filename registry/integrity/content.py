@@ -18,7 +18,6 @@ from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
-from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
@@ -26,6 +25,7 @@ from seenat.registry.storage.file_state import FileState, state_of
 from seenat.registry.storage.moved import proven_state
 
 if TYPE_CHECKING:
+    from seenat.registry.hub.download import DownloadObserver
     from seenat.registry.orders.source import TokenSource
 
 __all__ = [
