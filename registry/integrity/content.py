@@ -18,7 +18,6 @@ from seenat.registry.catalog.status import Evidence
 from seenat.registry.checkpoints.files import FileRecord, checkpoint_digest, weight_and_config_files
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
-from seenat.registry.hub.location import CheckpointLocation
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
 from seenat.registry.storage.file_state import FileState, state_of
@@ -26,6 +25,7 @@ from seenat.registry.storage.moved import proven_state
 
 if TYPE_CHECKING:
     from seenat.registry.hub.download import DownloadObserver
+    from seenat.registry.hub.location import CheckpointLocation
     from seenat.registry.orders.source import TokenSource
 
 __all__ = [
@@ -46,6 +46,9 @@ _READ = Evidence(
 
 def location_of(model: Model, checkpoint: Checkpoint) -> CheckpointLocation:
     """Where a checkpoint's files are: in the model's folder or on the hub."""
+    # Its imports are a tenth of a search, which asks this module whether files have changed.
+    from seenat.registry.hub.location import CheckpointLocation
+
     if model.folder is not None:
         return CheckpointLocation.local(Path(model.schedule.expand(model.folder, checkpoint.step)))
     assert model.repository is not None  # A model has a folder or a repository.
