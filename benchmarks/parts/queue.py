@@ -1,7 +1,7 @@
 """Part `queue`: whether the catalog keeps up with many workers: leases and commits by the code that jobs run, on PostgreSQL.
 
 Nothing is computed: values are drawn from a law, and a shard takes as long as a worker sleeps. `python -m benchmarks.parts.queue
-[WORKERS [SECONDS]]` runs the many workers alone.
+[WORKERS [SHARDS]]` runs the many workers alone.
 """
 
 from __future__ import annotations
@@ -207,8 +207,7 @@ def _together(
         began, before = time.time(), server.cpu_seconds()
         client = sum(future.result() for future in futures)
         lasted, of_server = time.time() - began, server.cpu_seconds() - before
-    done = count * _CONNECTIONS
-    say(f"{work.__name__}: {done:,} in {lasted:.1f} s")
+    say(f"{work.__name__}: {(done := count * _CONNECTIONS):,} in {lasted:.1f} s")
     return Pace(done / lasted, client / done * 1e3, of_server / done * 1e3)
 
 
