@@ -11,7 +11,7 @@ from typing import Any
 
 from seenat.memorization.plots.figure import look
 
-__all__ = ["COLOURS", "by_model", "from_zero", "in_place", "step_axis", "step_scale", "whole_numbers"]
+__all__ = ["COLOURS", "by_model", "from_zero", "in_place", "step_axis", "step_scale", "undashed", "whole_numbers"]
 
 _STEP = "step (optimizer updates)"
 
@@ -106,6 +106,13 @@ def by_model(altair: Any, names: Iterable[str], *, legend: bool = True) -> dict[
         dashes = altair.Scale(domain=names, range=[_DASHES[dash] for _, dash in looks.values()])
         encodings["strokeDash"] = altair.StrokeDash("model:N", title="model", sort=names, scale=dashes, legend=key)
     return encodings
+
+
+def undashed(altair: Any, chart: Any) -> Any:
+    """The chart without its lines' dashes: for areas, which have none, and for bars."""
+    chart = chart.copy(deep=["encoding"])  # What is drawn stays the same object, so that layers share it.
+    chart.encoding.strokeDash = altair.Undefined
+    return chart
 
 
 def _legend(altair: Any, names: int, *, is_dashed: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seenat.memorization.plots.axes import by_model, step_axis
+from seenat.memorization.plots.axes import by_model, step_axis, undashed
 from seenat.memorization.plots.figure import captioned
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.registry.errors import InvalidValue
@@ -57,9 +57,7 @@ def _panel(altair: Any, key: tuple[str, str, int], rows: list[dict[str, Any]], n
     base = altair.Chart(altair.Data(values=rows), title=f"{task}, {shots} examples").encode(
         x=step_axis(altair, [row["step"] for row in rows]), **by_model(altair, names)
     )
-    band = base.mark_area(opacity=0.2).encode(
-        strokeDash=altair.value([1, 0]), y=altair.Y("low:Q", title=metric), y2="high:Q"
-    )
+    band = undashed(altair, base).mark_area(opacity=0.2).encode(y=altair.Y("low:Q", title=metric), y2="high:Q")
     tooltip = ["model:N", "step:Q", altair.Tooltip("value:Q", format=".4f"), "stderr:Q"]
     return band + base.mark_line(point={"size": 24}).encode(y=y, tooltip=tooltip)
 

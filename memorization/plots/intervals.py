@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any
 
+from seenat.memorization.plots.axes import undashed
+
 __all__ = ["INTERVALS", "interval_marks", "share_row", "shares_scale", "wilson"]
 
 _Z = 1.959963984540054
@@ -50,7 +52,7 @@ def shares_scale(altair: Any, rows: Sequence[Mapping[str, Any]], field: str, suf
 def interval_marks(altair: Any, base: Any, rows: Sequence[Mapping[str, Any]], y: Any, suffix: str = "") -> Any:
     """Bars from `low` to `high`, or a band where steps are many; points without an interval have none."""
     low, high = f"low{suffix}", f"high{suffix}"
-    drawn = base.transform_filter(f"isValid(datum.{low})")
+    drawn = undashed(altair, base).transform_filter(f"isValid(datum.{low})")
     is_many = len({row["step"] for row in rows}) > _MOST_BARS
     marks = drawn.mark_area(opacity=0.15, clip=True) if is_many else drawn.mark_rule(strokeWidth=1.5, clip=True)
-    return marks.encode(y=altair.Y(f"{low}:Q", **y), y2=f"{high}:Q", strokeDash=altair.value([1, 0]))
+    return marks.encode(y=altair.Y(f"{low}:Q", **y), y2=f"{high}:Q")

@@ -66,7 +66,9 @@ def _contents(title: str, names: list[str], listed: dict[str, LazyCommand]) -> s
 
 
 def _section(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=f"seenat {name}", terminal_width=_WIDTH, max_content_width=_WIDTH)
+    # Below the main command's context, whose settings commands inherit: click keeps the help option that it makes first.
+    parent = click.Context(seenat, info_name="seenat", **seenat.context_settings)
+    context = click.Context(command, parent, name, terminal_width=_WIDTH, max_content_width=_WIDTH)
     text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     return f"## seenat {name}\n\n```text\n{text}\n```\n"
 
