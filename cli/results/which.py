@@ -83,9 +83,18 @@ def first(
 @click.argument("other", metavar="OTHER", type=MODEL)
 @_limit
 @_after
+@where_option
 @protocol_option
 @json_option
-def earlier(name: str, other: str, limit: int, after: int | None, protocol: str | None, as_json: bool) -> None:
+def earlier(
+    name: str,
+    other: str,
+    limit: int,
+    after: int | None,
+    protocol: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show which sequences MODEL memorized before OTHER, with both steps, and by how much.
 
     Both were trained on one order. Time is counted in sequences seen, so models of other batch sizes compare too.
@@ -95,7 +104,7 @@ def earlier(name: str, other: str, limit: int, after: int | None, protocol: str 
       seenat which earlier pocket-2m pocket-230k --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.earlier(name, other, limit=limit, after=after, protocol=protocol)
+        answer = catalog.which.earlier(name, other, limit=limit, after=after, protocol=protocol, where=where)
     out = Output(as_json)
     if not out.data(answer):
         _show_earlier(out, answer)
@@ -208,9 +217,12 @@ def changed(
 @_model
 @click.option("--step", type=STEP, metavar="STEP", required=True, help="A measured step.")
 @click.option("--batches", metavar="START:STOP", help="Only this half-open range of batches.")
+@where_option
 @protocol_option
 @json_option
-def batches(name: str, step: str, batches: str | None, protocol: str | None, as_json: bool) -> None:
+def batches(
+    name: str, step: str, batches: str | None, protocol: str | None, where: tuple[str, ...], as_json: bool
+) -> None:
     """Show how many of the measured sequences of each batch a checkpoint had memorized.
 
     \b
@@ -218,7 +230,7 @@ def batches(name: str, step: str, batches: str | None, protocol: str | None, as_
       seenat which batches pocket-230k --step 384 --batches 100:110
     """
     with open_catalog() as catalog:
-        answer = catalog.which.batches(name, step, batches, protocol=protocol)
+        answer = catalog.which.batches(name, step, batches, protocol=protocol, where=where)
     out = Output(as_json)
     if not out.data(answer):
         _show_batches(out, answer)
