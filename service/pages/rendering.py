@@ -57,7 +57,7 @@ def environment() -> Environment:
         "visible": _visible,
     }
     files = static_files()
-    # Named in the page, all modules are fetched at once, not when the first one, which names them, has come.
+    # Named in the page, all modules are fetched at once, not when `app.js`, which uses them, has come.
     made.globals |= {"static": files.address, "modules": [name for name in files.files if name.endswith(".js")]}
     return made
 
