@@ -142,7 +142,7 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _refuse(error, error.exit_code, _usage(error))
+        return _refuse(error, error.exit_code, one_line(_usage(error)))
     except (click.Abort, KeyboardInterrupt) as error:
         return exit_code(error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one sentence and no traceback.
@@ -154,11 +154,11 @@ def _run() -> int:
 
 def _refuse_any(error: Exception) -> int:
     if isinstance(error, SeenatError):
-        return _refuse(error, error.exit_code, str(error))
+        return _refuse(error, error.exit_code, str(error) if error.has_lines else one_line(str(error)))
     if isinstance(error, OSError):
-        return _refuse(error, 1, _culprit(error))
+        return _refuse(error, 1, one_line(_culprit(error)))
     text = f"{type(error).__name__}: {error}. This is a fault in seenat; SEENAT_DEBUG=1 shows where."
-    return _refuse(error, 1, text)
+    return _refuse(error, 1, one_line(text))
 
 
 def _refuse(error: Exception, code: int, text: str) -> int:
@@ -169,7 +169,7 @@ def _refuse(error: Exception, code: int, text: str) -> int:
 
         write("".join(traceback.format_exception(error)), err=True)
         return code
-    say(one_line(f"Error: {text}"), color="red", colored=len("Error:"))
+    say(f"Error: {text}", color="red", colored=len("Error:"))
     return code
 
 

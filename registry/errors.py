@@ -56,7 +56,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from seenat.registry.printable import shorten
+from seenat.registry.printable import one_line, shorten
 
 __all__ = [
     "CorruptFile",
@@ -115,8 +115,10 @@ class SeenatError(Exception):
     http_status: ClassVar[int] = 500
     """Status of the HTTP answer."""
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(shorten(message))
+    def __init__(self, message: str = "", *lines: str) -> None:
+        """A sentence, and lines below it; a line end within one of them is one of a value, and is escaped."""
+        super().__init__(shorten("\n".join(map(one_line, (message, *lines))) if lines else message))
+        self.has_lines = bool(lines)
 
 
 class InvalidValue(SeenatError):
@@ -127,7 +129,7 @@ class InvalidValue(SeenatError):
 
 
 class InvalidManifest(InvalidValue):
-    """A SUITE.toml says something that cannot be registered."""
+    """A SUITE.toml says something that cannot be registered; a line each, where it is several things."""
 
 
 class UnknownParameter(InvalidValue):
@@ -225,7 +227,7 @@ class CorruptFile(SeenatError):
 
 
 class SuiteChanged(SeenatError):
-    """A suite registered before has other files or facts now; nothing was written."""
+    """A suite registered before has other files or facts now, a line each; nothing was written."""
 
     http_status = 409
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from seenat.registry.checkpoints.files import FileRecord
-from seenat.registry.errors import CorruptFile, UnknownBatch, UnknownOrder
+from seenat.registry.errors import CorruptFile, InvalidValue, UnknownBatch, UnknownOrder
 from seenat.registry.orders.extents import Extent, ExtentMap, HubPath
 from seenat.registry.orders.geometry import Geometry
 from seenat.registry.orders.order_files import FLAT_FORMATS, PACKED, OrderFiles
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from seenat.registry.orders.source import Tokens, TokenSource
 
-__all__ = ["Batch", "Order", "OrderSequence", "cut_batch"]
+__all__ = ["Batch", "Order", "OrderSequence", "Sequences", "cut_batch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,14 @@ class Order:
     def __iter__(self) -> Iterator[OrderSequence]:
         return (OrderSequence(order=self, index=index) for index in self.sequences)
 
-    def __getitem__(self, index: SupportsIndex) -> OrderSequence:
-        return OrderSequence(order=self, index=range(len(self))[index])
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> OrderSequence: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequences: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> OrderSequence | Sequences:
+        return Sequences(order=self, sequences=self.sequences)[index]
 
     @property
     def is_local(self) -> bool:
@@ -220,15 +226,14 @@ def _state_of(path: Path, file: FileRecord) -> FileState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
-    """A batch of an order, as some schedule cuts it: a row of sequences, and an array of ids for `numpy.asarray`."""
+class Sequences:
+    """Consecutive sequences of an order: a row of them, and an array of ids for `numpy.asarray`."""
 
     order: Order
-    index: int
     sequences: SequenceRange
 
     def __repr__(self) -> str:
-        return f"<Batch {self.index} of {self.order.name}: sequences {self.sequences}>"
+        return f"<Sequences {self.sequences} of {self.order.name}>"
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -236,8 +241,22 @@ class Batch:
     def __iter__(self) -> Iterator[OrderSequence]:
         return (OrderSequence(order=self.order, index=index) for index in self.sequences)
 
-    def __getitem__(self, position: SupportsIndex) -> OrderSequence:
-        return OrderSequence(order=self.order, index=range(self.sequences.start, self.sequences.stop)[position])
+    @overload
+    def __getitem__(self, position: SupportsIndex) -> OrderSequence: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequences: ...
+
+    def __getitem__(self, position: SupportsIndex | slice) -> OrderSequence | Sequences:
+        indices = range(self.sequences.start, self.sequences.stop)
+        if isinstance(position, slice):
+            chosen = _consecutive(indices, position)
+            return Sequences(order=self.order, sequences=SequenceRange(chosen.start, max(chosen.start, chosen.stop)))
+        place = whole_number(position, "place of a sequence")
+        try:
+            return OrderSequence(order=self.order, index=indices[place])
+        except IndexError:  # Which ends whatever walks by index.
+            raise IndexError(f"There is no sequence at place {place}; there are {len(self):,}, from 0 on.") from None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return _array(self.tokens(), dtype, copy)
@@ -253,6 +272,16 @@ class Batch:
     def text(self) -> tuple[str, ...]:
         """The text of each of its sequences; raises `InvalidValue` for an order without a tokenizer."""
         return self.order.texts(self.sequences)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Sequences):
+    """A batch of an order, as some schedule cuts it."""
+
+    index: int
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.index} of {self.order.name}: sequences {self.sequences}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +313,16 @@ class OrderSequence:
     def text(self) -> str:
         """Its text; raises `InvalidValue` for an order without a tokenizer."""
         return self.order.texts(SequenceRange(self.index, self.index + 1))[0]
+
+
+def _consecutive(indices: range, places: slice) -> range:
+    """The indices at some places, one after the other."""
+    bounds = (None if end is None else whole_number(end, "place of a sequence") for end in (places.start, places.stop))
+    if places.step not in (None, 1):
+        raise InvalidValue(
+            f"Sequences are taken one after the other, not by steps of {places.step!r}; leave out the step."
+        )
+    return indices[slice(*bounds)]
 
 
 def _array(ids: Tokens, dtype: Any, copy: bool | None) -> Any:

@@ -7,7 +7,7 @@ its suite says. Only in the fields of `STATED_BY_NONE` is None itself a statemen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from seenat.registry.catalog.models import AliasSpec
@@ -120,7 +120,10 @@ def _in_words(aliases: Iterable[AliasSpec]) -> str:
 
 
 def _change(what: str, before: Any, after: Any) -> Iterator[str]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if is_dataclass(before) and is_dataclass(after):
+        for field in fields(before):
+            yield from _change(f"{what}.{field.name}", getattr(before, field.name), getattr(after, field.name, None))
+    elif isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted(before.keys() | after.keys()):
             yield from _change(f"{what}.{key}", before.get(key), after.get(key))
     elif before != after:

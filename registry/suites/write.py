@@ -49,7 +49,7 @@ def write_suite(connection: Connection, suite: SuiteSpec, *, replace: bool = Fal
     stored = stored_suite(connection, suite.name)
     changes = diff_suites(stored, suite) if stored else ()
     if changes and not replace:
-        raise SuiteChanged(_refusal(suite.name, changes))
+        raise SuiteChanged(_refusal(suite.name, changes), *(f"  {change}" for change in changes))
     additions = tuple(_additions(stored, suite))
     if not changes and not additions:
         if stored is not None and stored.origin != suite.origin:
@@ -79,11 +79,10 @@ def delete_suite(connection: Connection, suite_id: int) -> None:
 
 
 def _refusal(name: str, changes: tuple[str, ...]) -> str:
-    listed = "\n".join(f"  {change}" for change in changes)
     return (
         f"The suite {name} is registered already and {len(changes)} thing{'s' * (len(changes) > 1)} changed since; "
         f"nothing was written. To record the change and keep earlier results under the earlier content, "
-        f"register again with --replace.\n{listed}"
+        f"register again with --replace."
     )
 
 

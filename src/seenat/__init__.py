@@ -201,7 +201,7 @@ if TYPE_CHECKING:
     from seenat.registry.access.tokens import AccessToken, CreatedToken
     from seenat.registry.answer import Answer, Answers, TableAnswer
     from seenat.registry.catalog.models import Checkpoint, Model
-    from seenat.registry.catalog.orders import Batch, Order, OrderSequence
+    from seenat.registry.catalog.orders import Batch, Order, OrderSequence, Sequences
     from seenat.registry.catalog.status import Evidence
     from seenat.registry.columns import Columns
     from seenat.registry.errors import (
@@ -300,15 +300,15 @@ __all__ = [
     "Recital", "Refused", "Registered", "Relearned", "RemoteAnswer", "RemoteCatalog", "RemovedSet", "Repeat", "Repeats",
     "Restored", "ResultFault", "Said", "ScheduleAnswer", "SchemaAnswer", "ScoredSequence", "SearchOptions",
     "SeenatError", "Selection", "SequenceAnswer", "SequenceExposures", "SequenceRange", "SequenceTrajectory",
-    "SequenceValues", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema", "StepAnswer",
-    "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions", "SuffixIndex",
-    "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts", "TokenFile",
-    "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan", "Tracing",
-    "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownLabel", "UnknownModel",
-    "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite", "UnknownToken",
-    "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Volumes", "Which", "Withheld", "Worked",
-    "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest", "restore",
-    "upgrade", "write_table",
+    "SequenceValues", "Sequences", "SetDifference", "ShardRecord", "SlowRequest", "StaleResults", "StaleSchema",
+    "StepAnswer", "StepLabels", "StillNeeded", "StoreUnavailable", "StoredResult", "Studies", "SubmitOptions",
+    "SuffixIndex", "SuiteAnswer", "SuiteChanged", "SuiteManifest", "SyncAnswer", "TableAnswer", "TextPoint", "Texts",
+    "TokenFile", "TooLarge", "TooManyRequests", "TooSlow", "TraceOptions", "Traced", "TracedExposure", "TracedSpan",
+    "Tracing", "Trajectory", "Unauthenticated", "UnknownBatch", "UnknownCheckpoint", "UnknownJob", "UnknownLabel",
+    "UnknownModel", "UnknownOrder", "UnknownParameter", "UnknownRoute", "UnknownSequence", "UnknownSuite",
+    "UnknownToken", "Unreachable", "UpgradeAnswer", "ValueExposures", "Verification", "Volumes", "Which", "Withheld",
+    "Worked", "WorkerObserver", "WrongMediaType", "__version__", "check_schema", "connect", "open", "read_manifest",
+    "restore", "upgrade", "write_table",
 ]
 # fmt: on
 

@@ -78,7 +78,7 @@ _NAMES = {
     "registry.columns": "Columns",
     "registry.answer": "Answer Answers TableAnswer",
     "registry.catalog.models": "Checkpoint Model",
-    "registry.catalog.orders": "Batch Order OrderSequence",
+    "registry.catalog.orders": "Batch Order OrderSequence Sequences",
     "registry.catalog.status": "Evidence",
     "registry.errors": "CorruptFile CrossSite DatabaseUnavailable HubUnavailable InvalidManifest InvalidValue JobFailed MethodNotAllowed MissingExtra NoRoom NotFound NotIndexed NotMeasured NotPermitted NotServed NothingToDraw OutOfMemory OutOfScope PlanChanged Refused SeenatError SlowRequest StaleResults StaleSchema StillNeeded StoreUnavailable SuiteChanged TooLarge TooManyRequests TooSlow Unauthenticated UnknownBatch UnknownCheckpoint UnknownJob UnknownLabel UnknownModel UnknownOrder UnknownParameter UnknownRoute UnknownSequence UnknownSuite UnknownToken Unreachable Withheld WrongMediaType",
     "registry.evaluations.importer": "EvaluationImport",

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, SupportsIndex, TypedDict
 
 from seenat.registry.answer import Answers
 from seenat.registry.errors import InvalidValue
@@ -168,7 +168,9 @@ def _coarse(model: Model, coarse: int | str | Iterable[int | str] | None) -> int
 
 def _named_steps(model: Model, steps: str | Iterable[int | str]) -> tuple[int, ...]:
     """Saved steps as they are typed, `1,2,64:128,last`, or one by one; ascending."""
-    named = model.schedule.parse_saved(steps) if isinstance(steps, str) else steps
+    if isinstance(steps, str):
+        steps = model.schedule.parse_saved(steps)
+    named = (steps,) if isinstance(steps, SupportsIndex) else steps
     return tuple(sorted({model.checkpoint(step).step for step in named}))
 
 

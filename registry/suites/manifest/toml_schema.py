@@ -91,7 +91,7 @@ class Mistakes:
         """Raise `InvalidManifest` with every mistake, one a line, if there is any."""
         if self._found:
             in_order = sorted(self._found, key=lambda mistake: mistake[0])
-            raise InvalidManifest("\n".join(f"{self._path}:{line}: {sentence}" for line, sentence in in_order))
+            raise InvalidManifest(*(f"{self._path}:{line}: {sentence}" for line, sentence in in_order))
 
 
 class Table:
