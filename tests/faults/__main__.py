@@ -18,13 +18,15 @@ from faults.kinds import ALL
 from faults.worlds import may_mount
 
 WORLDS = sorted({world for fault in ALL for world in fault.worlds})
+KINDS = sorted(fault.name for fault in ALL)
 
 
 @click.command()
 @click.option("--faults", default=300, show_default=True, help="How many.")
 @click.option("--seed", default=1, show_default=True, help="Of everything that is random but the system itself.")
 @click.option("--world", "worlds", multiple=True, type=click.Choice(WORLDS), help="Where; all by default.")
-def main(faults: int, seed: int, worlds: tuple[str, ...]) -> None:
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Which; all by default.")
+def main(faults: int, seed: int, worlds: tuple[str, ...], kinds: tuple[str, ...]) -> None:
     """Let faults strike jobs, and count what became of cells."""
     with tempfile.TemporaryDirectory(prefix="seenat-faults-") as folder:
         os.environ["SEENAT_HOME"] = str(Path(folder, "home"))
@@ -38,6 +40,7 @@ def main(faults: int, seed: int, worlds: tuple[str, ...]) -> None:
             faults=faults,
             seed=seed,
             worlds=worlds or _possible(),
+            kinds=[fault for fault in ALL if not kinds or fault.name in kinds],
             told=lambda line: click.echo(line, err=True),
         )
     click.echo(str(tally))

@@ -8,7 +8,7 @@ import numpy as np
 from support.trained_run import Mine
 
 from faults.campaign import campaign
-from faults.cells import Difference, Results
+from support.cells import Difference, Results
 
 FAULTS = 30
 
