@@ -122,10 +122,12 @@ def verify(order: str, repair: bool, as_json: bool) -> None:
         for shard in answer.damaged:
             out.line(f"{shard.file}: {shard.fault}.")
         ending = " and were built again" if answer.repaired else ""
-        out.line(f"{len(answer.damaged)} of {plural(answer.shards, 'shard')} are damaged{ending}.")
+        out.line(
+            f"Of {plural(answer.shards, 'shard')} and their ranks of ids, {len(answer.damaged)} are damaged{ending}."
+        )
     if answer.damaged and not answer.repaired:
         raise CorruptFile(
-            f"{plural(len(answer.damaged), 'shard')} of the index of {order} cannot be used; build them again with `seenat index "
+            f"{plural(len(answer.damaged), 'file')} of the index of {order} cannot be used; make them again with `seenat index "
             f"verify {order} --repair`."
         )
 

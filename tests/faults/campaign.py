@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.cells import Difference, Results, results_of
 from support.forked_workers import forked_workers
 from support.trained_run import Mine
 
-from support.cells import Difference, Results, results_of
 from faults.kinds import ALL
 from faults.kinds.fault import Fault
 from faults.scene import Scene

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from support.cells import Results, results_of
 from support.forked_workers import ForkedWorkers, eventually
 
 import seenat
-from support.cells import Results, results_of
 from faults.history import ShardKey, held_by, standing, untold
 from faults.kinds.fault import Fault, NotNow, Undo
 from faults.searches import check_index

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from support.cells import Difference, Results
 from support.trained_run import Mine
 
 from faults.campaign import campaign
-from support.cells import Difference, Results
 
 FAULTS = 30
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.kinds.fault import Fault, NotNow, Undo, nothing
+import seenat
+from faults.kinds.fault import Fault, NotNow, Undo
 from faults.kinds.files import damaged
 from faults.searches import search
+from faults.worlds import ORDER
+from seenat.registry.errors import SeenatError
 
 if TYPE_CHECKING:
     from faults.scene import Scene
@@ -19,7 +23,7 @@ __all__ = ["DamagedIndex"]
 class DamagedIndex(Fault):
     """Any file of it: a shard, the ranks, what is derived of them; `seenat db verify --repair` mends all of it."""
 
-    name, worlds = "index damaged", Fault.worlds | {"ray"}
+    name, worlds, lasts = "index damaged", Fault.worlds | {"ray"}, (0.0, 2.0)
 
     def strike(self, scene: Scene) -> Undo:
         """Damage it where it lies; a search at once is right or refused."""
@@ -32,7 +36,13 @@ class DamagedIndex(Fault):
         how = _damage(path, other, scene.random)
         refused = search(scene.place, scene.random)
         scene.lines.append(f"{path.name} {how}, and {'searches are refused' if refused else 'is still searched'}")
-        return nothing
+
+        def repair() -> None:
+            with suppress(SeenatError):  # While the order itself is damaged, or the server away, nothing can be built.
+                seenat.Catalog(scene.place.catalog).index.verify(ORDER, repair=True)
+                search(scene.place, scene.random)
+
+        return repair
 
 
 def _damage(path: Path, other: Path, generator: random.Random) -> str:
