@@ -23,7 +23,7 @@ __all__ = ["DamagedIndex"]
 class DamagedIndex(Fault):
     """Any file of it: a shard, the ranks, what is derived of them; `seenat db verify --repair` mends all of it."""
 
-    name, worlds, lasts = "index damaged", Fault.worlds | {"ray"}, (0.0, 2.0)
+    name, lasts = "index damaged", (0.0, 2.0)
 
     def strike(self, scene: Scene) -> Undo:
         """Damage it where it lies; a search at once is right or refused."""

@@ -61,7 +61,7 @@ class PauseWorker(_Pause):
 class PauseDriver(_Pause):
     """A `seenat memorize` sleeps."""
 
-    name, role, worlds = "driver stopped", "driver", Fault.worlds | {"ray"}
+    name, role = "driver stopped", "driver"
 
 
 class SecondDriver(Fault):
