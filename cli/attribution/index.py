@@ -103,10 +103,10 @@ def status(order: str | None, as_json: bool) -> None:
 
 @index.command(short_help="See whether the files of an index are whole.")
 @_ORDER
-@click.option("--repair", is_flag=True, help="Build damaged shards again.")
+@click.option("--repair", is_flag=True, help="Make damaged files again.")
 @json_option
 def verify(order: str, repair: bool, as_json: bool) -> None:
-    """Read every shard of an order's indexes and compare it with its digest; the exit code is 1 where one is damaged.
+    """Read every file of an order's indexes and compare it with its digest; the exit code is 1 where one is damaged.
 
     \b
     Examples:
