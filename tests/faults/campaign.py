@@ -108,7 +108,8 @@ def campaign(
 
 def _turns(worlds: Iterable[str]) -> tuple[str, ...]:
     chosen = tuple(worlds)
-    return tuple(world for world in chosen if world not in _SLOW) * 2 + tuple(_SLOW.intersection(chosen))
+    quick = tuple(world for world in chosen if world not in _SLOW)
+    return (*chosen, *quick)
 
 
 def _undisturbed(grounds: Grounds) -> Results:
