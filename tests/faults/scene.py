@@ -18,7 +18,7 @@ import seenat
 from faults.history import ShardKey, held_by, standing, untold
 from faults.kinds.fault import Fault, NotNow, Undo
 from faults.searches import check_index
-from faults.worlds import Place
+from faults.worlds import ORDER, Place
 from seenat.memorization.jobs.changes import retry_job
 from seenat.memorization.jobs.status import find_job
 from seenat.registry.errors import SeenatError
@@ -184,6 +184,7 @@ class Scene:
                 retry_job(self.place.catalog, self.place.job_id)
             self.begin_worker()
         if self.needs_search:
+            seenat.Catalog(self.place.catalog).index.verify(ORDER, repair=True)
             check_index(self.place, self.random)
         return results_of(self.place.catalog, self.place.job_id)
 

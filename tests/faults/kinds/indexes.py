@@ -21,7 +21,7 @@ __all__ = ["DamagedIndex"]
 
 
 class DamagedIndex(Fault):
-    """Any file of it: a shard, the ranks, what is derived of them; `seenat db verify --repair` mends all of it."""
+    """Any file of it: a shard, the ranks, what is derived of them; `seenat index verify --repair` mends all of it."""
 
     name, lasts = "index damaged", (0.0, 2.0)
 
@@ -32,7 +32,7 @@ class DamagedIndex(Fault):
         if len(files) < 2:
             raise NotNow
         path, other = scene.random.sample(files, 2)
-        scene.needs_repair = scene.needs_search = True
+        scene.needs_search = True
         how = _damage(path, other, scene.random)
         refused = search(scene.place, scene.random)
         scene.lines.append(f"{path.name} {how}, and {'searches are refused' if refused else 'is still searched'}")
