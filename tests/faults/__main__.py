@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -48,8 +49,9 @@ def main(faults: int, seed: int, worlds: tuple[str, ...], kinds: tuple[str, ...]
 
 
 def _possible() -> list[str]:
-    """The worlds that can be made here: a disk of its own takes root."""
-    return [world for world in WORLDS if world != "disk" or may_mount()]
+    """The worlds that can be made here: a disk of its own takes root, and a cluster the extra `ray`."""
+    is_possible = {"disk": may_mount, "ray": lambda: find_spec("ray") is not None}
+    return [world for world in WORLDS if is_possible.get(world, lambda: True)()]
 
 
 if __name__ == "__main__":

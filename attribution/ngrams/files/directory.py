@@ -29,7 +29,7 @@ from seenat.attribution.ngrams.codes import CODES
 from seenat.attribution.ngrams.files.shard_file import ShardLayout
 from seenat.registry.errors import NoRoom
 from seenat.registry.storage.file_state import FileState, state_of
-from seenat.registry.storage.local import PARTIAL, full_disk_told, write_atomic_unsynced
+from seenat.registry.storage.local import PARTIAL, full_disk_told, write_atomic
 from seenat.registry.storage.moved import proven_state
 
 __all__ = ["Directory", "IndexedShard", "is_derived", "open_directory", "write_directory"]
@@ -102,10 +102,14 @@ def is_derived(path: Path) -> bool:
 def _is_kept(path: Path) -> bool:
     """Whether a directory's file is the one that was written; reads it where it was copied."""
     try:
-        digest, *state = json.loads(_record_path(path).read_bytes()[:_LONGEST_RECORD])
-        return proven_state(path, FileState(*state), digest) is not None
+        digest, *numbers = json.loads(_record_path(path).read_bytes()[:_LONGEST_RECORD])
+        state = proven_state(path, recorded := FileState(*numbers), digest)
     except (OSError, ValueError, TypeError):
         return False
+    if state is not None and state != recorded:
+        with suppress(OSError, NoRoom):  # In a folder that may not be written it is read each time.
+            _record(path, digest, state)
+    return state is not None
 
 
 def _write(path: Path, parts: Iterable[npt.NDArray[Any]]) -> None:
@@ -123,8 +127,11 @@ def _write(path: Path, parts: Iterable[npt.NDArray[Any]]) -> None:
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-    record = json.dumps([f"sha256:{hasher.hexdigest()}", *state_of(path)])
-    write_atomic_unsynced(_record_path(path), record.encode())
+    _record(path, f"sha256:{hasher.hexdigest()}", state_of(path))
+
+
+def _record(path: Path, digest: str, state: FileState) -> None:
+    write_atomic(_record_path(path), json.dumps([digest, *state]).encode())
 
 
 def _record_path(path: Path) -> Path:
