@@ -20,7 +20,7 @@ import seenat
 from benchmarks.material.full_catalog import Filled
 from seenat.memorization.results.block_table import committed_files, counts_by_batch, counts_of_batches
 from seenat.memorization.results.measurements import current_rows
-from seenat.memorization.results.onset_rows import Scaled, count_onsets, earlier_onsets, onset_page
+from seenat.memorization.results.onset_rows import Scaled, count_onsets, earlier_columns, onset_page
 from seenat.registry.database.engine import Database
 from seenat.registry.units import BatchRange
 
@@ -97,7 +97,9 @@ def result_questions(database: Database, filled: Sequence[Filled]) -> Iterator[Q
         "onsets of a model, a page in the middle": lambda link: onset_page(
             link, first, by=last, limit=20, after=middle
         ),
-        "which one model memorized before another, the first page": lambda link: earlier_onsets(link, *pair, -1, 20),
+        "which one model memorized before another, the first page": lambda link: earlier_columns(
+            link, *pair, -1, 20
+        ).tolist(),
         "counts of 20 batches at a checkpoint": lambda link: counts_by_batch(link, counted, 1, BatchRange(1000, 1020)),
         "counts of a batch at every checkpoint": lambda link: counts_of_batches(link, counted, BatchRange(1000, 1001)),
         "files that hold a sequence at every checkpoint": lambda link: committed_files(

@@ -245,8 +245,8 @@ def _committing(catalog: Catalog, job: int) -> Callable[[ShardLease], None]:
 
 
 def _finish(catalog: Catalog, lease: ShardLease) -> None:
-    """What a commit does in the queue."""
-    with catalog.database.write() as connection:
+    """What a commit does in the queue, beside commits of other blocks."""
+    with catalog.database.write_part(f"block {lease.block}") as connection:
         assert is_held(connection, lease)
         done_at = stamp(database_time(connection))
         finish_shard(connection, lease, measured=_BLOCK, reused=0, seconds=_SHARD_SECONDS, done_at=done_at)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,22 @@ _limit = click.option(
     "--limit", type=Count("number of sequences"), metavar="N", default=20, show_default=True, help="Sequences to list."
 )
 _after = click.option("--after", type=Count("sequence"), metavar="SEQUENCE", help="Continue after this sequence.")
+
+
+def _page(after: Callable[[Any], Any] = _after) -> Callable[[Any], Any]:
+    """Add what a list takes: how much of it, behind what, of which sequences, by what protocol; and `--json`."""
+
+    def add(command: Any) -> Any:
+        return _limit(after(where_option(protocol_option(json_option(command)))))
+
+    return add
+
+
+def _show(as_json: bool, answer: Any, show: Callable[[Output, Any], None]) -> None:
+    out = Output(as_json)
+    if not out.data(answer):
+        show(out, answer)
+        out.talk_all(basis_words([answer]))
 
 
 class _InWrittenOrder(click.Group):
@@ -44,25 +61,15 @@ def which() -> None:
 @which.command(short_help="Sequences first memorized by a step.")
 @_model
 @click.option("--by", type=STEP, metavar="STEP", required=True, help="First memorized at this step or before.")
-@_limit
-@click.option(
-    "--after",
-    type=(Count("step"), Count("sequence")),
-    metavar="STEP SEQUENCE",
-    help="Continue after this onset and sequence.",
+@_page(
+    click.option(
+        "--after",
+        type=(Count("step"), Count("sequence")),
+        metavar="STEP SEQUENCE",
+        help="Continue after this onset and sequence.",
+    )
 )
-@where_option
-@protocol_option
-@json_option
-def first(
-    name: str,
-    by: str,
-    limit: int,
-    after: tuple[int, int] | None,
-    protocol: str | None,
-    where: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def first(name: str, by: str, as_json: bool, **page: Any) -> None:
     """Show which sequences a model had memorized for the first time by a step, by onset and sequence, and how many.
 
     \b
@@ -71,21 +78,15 @@ def first(
       seenat which first pocket-230k --by 384 --limit 5 --after 128 80
     """
     with open_catalog() as catalog:
-        answer = catalog.which.first(name, by, limit=limit, after=after, protocol=protocol, where=where)
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_first(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.first(name, by, **page)
+    _show(as_json, answer, _show_first)
 
 
 @which.command(short_help="Sequences that a model memorized before another.")
 @_model
 @click.argument("other", metavar="OTHER", type=MODEL)
-@_limit
-@_after
-@protocol_option
-@json_option
-def earlier(name: str, other: str, limit: int, after: int | None, protocol: str | None, as_json: bool) -> None:
+@_page()
+def earlier(name: str, other: str, as_json: bool, **page: Any) -> None:
     """Show which sequences MODEL memorized before OTHER, with both steps, and by how much.
 
     Both were trained on one order. Time is counted in sequences seen, so models of other batch sizes compare too.
@@ -95,11 +96,8 @@ def earlier(name: str, other: str, limit: int, after: int | None, protocol: str 
       seenat which earlier pocket-2m pocket-230k --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.earlier(name, other, limit=limit, after=after, protocol=protocol)
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_earlier(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.earlier(name, other, **page)
+    _show(as_json, answer, _show_earlier)
 
 
 @which.command(short_help="Sequences memorized at a step and ever since.")
@@ -108,21 +106,8 @@ def earlier(name: str, other: str, limit: int, after: int | None, protocol: str 
     "--since", type=STEP, metavar="STEP", required=True, help="The measured step at which they were memorized."
 )
 @click.option("--until", type=STEP, metavar="STEP", help="The last step to look at. Default: the last measured one.")
-@_limit
-@_after
-@where_option
-@protocol_option
-@json_option
-def kept(
-    name: str,
-    since: str,
-    until: str | None,
-    limit: int,
-    after: int | None,
-    protocol: str | None,
-    where: tuple[str, ...],
-    as_json: bool,
-) -> None:
+@_page()
+def kept(name: str, since: str, until: str | None, as_json: bool, **page: Any) -> None:
     """Show which of the sequences memorized at a step were memorized at every later one that was measured.
 
     \b
@@ -131,23 +116,14 @@ def kept(
       seenat which kept pocket-230k --since 128 --until 256 --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.kept(name, since, until, limit=limit, after=after, protocol=protocol, where=where)
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_kept(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.kept(name, since, until, **page)
+    _show(as_json, answer, _show_kept)
 
 
 @which.command(short_help="Sequences forgotten and learned again.")
 @_model
-@_limit
-@_after
-@where_option
-@protocol_option
-@json_option
-def relearned(
-    name: str, limit: int, after: int | None, protocol: str | None, where: tuple[str, ...], as_json: bool
-) -> None:
+@_page()
+def relearned(name: str, as_json: bool, **page: Any) -> None:
     """Show how many sequences a model forgot, which of them it learned again, and at which steps.
 
     \b
@@ -155,11 +131,8 @@ def relearned(
       seenat which relearned pocket-230k --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.relearned(name, limit=limit, after=after, protocol=protocol, where=where)
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_relearned(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.relearned(name, **page)
+    _show(as_json, answer, _show_relearned)
 
 
 @which.command(short_help="What changed from one checkpoint to another.")
@@ -170,23 +143,8 @@ def relearned(
 @click.option(
     "--change", type=click.Choice(("gained", "forgotten", "relearned")), help="Only the sequences that became this."
 )
-@_limit
-@_after
-@where_option
-@protocol_option
-@json_option
-def changed(
-    name: str,
-    since: str,
-    until: str | None,
-    other: str | None,
-    change: str | None,
-    where: tuple[str, ...],
-    limit: int,
-    after: int | None,
-    protocol: str | None,
-    as_json: bool,
-) -> None:
+@_page()
+def changed(name: str, since: str, until: str | None, as_json: bool, **asked: Any) -> None:
     """Show what changed from one checkpoint to another: sequences gained, forgotten and learned again.
 
     \b
@@ -195,22 +153,20 @@ def changed(
       seenat which changed pocket-230k --since 384 --other pocket-660k --limit 5
     """
     with open_catalog() as catalog:
-        answer = catalog.which.changed(
-            name, since, until, other=other, change=change, limit=limit, after=after, protocol=protocol, where=where
-        )
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_changed(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.changed(name, since, until, **asked)
+    _show(as_json, answer, _show_changed)
 
 
 @which.command(short_help="Memorized sequences of each batch, at a step.")
 @_model
 @click.option("--step", type=STEP, metavar="STEP", required=True, help="A measured step.")
 @click.option("--batches", metavar="START:STOP", help="Only this half-open range of batches.")
+@where_option
 @protocol_option
 @json_option
-def batches(name: str, step: str, batches: str | None, protocol: str | None, as_json: bool) -> None:
+def batches(
+    name: str, step: str, batches: str | None, protocol: str | None, where: tuple[str, ...], as_json: bool
+) -> None:
     """Show how many of the measured sequences of each batch a checkpoint had memorized.
 
     \b
@@ -218,11 +174,8 @@ def batches(name: str, step: str, batches: str | None, protocol: str | None, as_
       seenat which batches pocket-230k --step 384 --batches 100:110
     """
     with open_catalog() as catalog:
-        answer = catalog.which.batches(name, step, batches, protocol=protocol)
-    out = Output(as_json)
-    if not out.data(answer):
-        _show_batches(out, answer)
-        out.talk_all(basis_words([answer]))
+        answer = catalog.which.batches(name, step, batches, protocol=protocol, where=where)
+    _show(as_json, answer, _show_batches)
 
 
 @click.command()

@@ -11,18 +11,26 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from seenat.memorization.labels.choose import Chosen
-from seenat.memorization.protocol.protocol import NOT_MEASURED
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import Measurement
-from seenat.memorization.results.onset_rows import OnsetCount, onset_page
+from seenat.memorization.results.onset_rows import OnsetCount, PairedCounts, Scaled, onset_page, onsets_between
 from seenat.memorization.results.read import read_values
 from seenat.registry.database.rows import AnyRow
 from seenat.registry.schedule import Schedule
-from seenat.registry.units import SequenceRange
+from seenat.registry.units import BatchRange, SequenceRange
 
-__all__ = ["ChosenCounts", "ChosenOnsets", "chosen_onsets", "counts_of_chosen"]
+__all__ = [
+    "ChosenCounts",
+    "ChosenOnsets",
+    "ChosenPairs",
+    "batch_counts_of_chosen",
+    "chosen_onsets",
+    "chosen_pairs",
+    "counts_of_chosen",
+]
 
 _ROWS_AT_ONCE = 20_000
+_SEQUENCES_AT_ONCE = 1 << 17
 
 
 class ChosenOnsets(NamedTuple):
@@ -32,6 +40,16 @@ class ChosenOnsets(NamedTuple):
     """By step."""
     page: list[AnyRow]
     """One row more than was asked for, where there is one."""
+
+
+class ChosenPairs(NamedTuple):
+    """The onsets of chosen sequences by two measurements."""
+
+    counts: PairedCounts
+    only_first: int
+    only_second: int
+    page: npt.NDArray[np.int64]
+    """As `earlier_columns` has it, one row more than was asked for, where there is one."""
 
 
 class ChosenCounts(NamedTuple):
@@ -78,6 +96,54 @@ def _pages(connection: Connection, measurement: Measurement, by: int) -> Iterato
         after = (rows[-1].first_step, rows[-1].sequence)
 
 
+def chosen_pairs(
+    connection: Connection,
+    first: tuple[Measurement, Scaled],
+    second: tuple[Measurement, Scaled],
+    sequences: SequenceRange,
+    chosen: Chosen,
+    *,
+    limit: int,
+    after: int,
+) -> ChosenPairs:
+    """Both onsets of chosen sequences of an order: all counted, and the first `limit` earlier ones above `after`, and one more."""
+    counts, listed, found = np.zeros(5, np.int64), 0, [np.empty((5, 0), np.int64)]
+    for start in range(sequences.start, sequences.stop, _SEQUENCES_AT_ONCE):
+        stop = min(start + _SEQUENCES_AT_ONCE, sequences.stop)
+        tables = [onsets_between(connection, measurement, start, stop) for measurement, _ in (first, second)]
+        here, there = (table[:, chosen.among(table[0])] for table in tables)
+        _, in_here, in_there = np.intersect1d(here[0], there[0], assume_unique=True, return_indices=True)
+        pairs = np.concatenate([here[:, in_here], there[1:, in_there]])
+        sooner = pairs[3] * second[1].scale - pairs[1] * first[1].scale
+        both = len(in_here)
+        alone = here.shape[1] - both, there.shape[1] - both
+        counts += [(sooner > 0).sum(), (sooner == 0).sum(), (sooner < 0).sum(), *alone]
+        wanted = pairs[:, (sooner > 0) & (pairs[0] > after)][:, : limit + 1 - listed]
+        listed += wanted.shape[1]
+        found.append(wanted)
+    earlier, same, later, only_first, only_second = counts.tolist()
+    return ChosenPairs(PairedCounts(earlier, same, later), only_first, only_second, np.concatenate(found, axis=1))
+
+
+def batch_counts_of_chosen(
+    store: MeasurementStore, connection: Connection, row: int, batches: BatchRange, chosen: Chosen
+) -> Iterator[tuple[int, int, int]]:
+    """Of each batch with measured chosen sequences at a row of an array: the batch, how many, and how many were memorized."""
+    size, end = store.model.schedule.sequences_per_batch, store.model.order.sequences.stop
+    at_once, protocol = max(1, _SEQUENCES_AT_ONCE // size), store.measurement.protocol
+    for first in range(batches.start, batches.stop, at_once):
+        span = SequenceRange(first * size, min(min(first + at_once, batches.stop) * size, end))
+        flags = chosen.in_range(span)
+        if not flags.any():
+            continue
+        values = read_values(store, connection, [row], span.start, span.stop)
+        batch, length = np.arange(len(span)) // size, -(-len(span) // size)
+        measured = np.bincount(batch[flags & protocol.value_type.measured(values)[0]], minlength=length)
+        memorized = np.bincount(batch[flags & protocol.memorized(values)[0]], minlength=length)
+        for place in np.flatnonzero(measured).tolist():
+            yield first + place, int(measured[place]), int(memorized[place])
+
+
 def counts_of_chosen(
     store: MeasurementStore, connection: Connection, rows: list[tuple[int, int]], chosen: Chosen
 ) -> list[ChosenCounts]:
@@ -101,6 +167,7 @@ def _counts(
     measurement: Measurement,
 ) -> npt.NDArray[np.int64]:
     """`[checkpoints, 5]`, in the order of `ChosenCounts`."""
-    measured, memorized = (values != NOT_MEASURED) & chosen, (values == measurement.protocol.continuation) & chosen
+    protocol = measurement.protocol
+    measured, memorized = protocol.value_type.measured(values) & chosen, protocol.memorized(values) & chosen
     flags = (measured & seen, memorized & seen, measured & ~seen, memorized & ~seen, seen & chosen)
     return np.stack([np.count_nonzero(each, axis=1) for each in flags], axis=1).astype(np.int64)

@@ -7,21 +7,23 @@ sequence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
+from seenat.memorization.labels.choose import Where, open_chosen
+from seenat.memorization.labels.onsets import ChosenPairs, chosen_pairs
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.results.measurements import Measurement, ProtocolName, find_measurement, find_with_others
-from seenat.memorization.results.onset_rows import Scaled, count_onsets, earlier_onsets, paired_counts
+from seenat.memorization.results.onset_rows import Scaled, count_onsets, earlier_columns, paired_counts
 from seenat.memorization.results.refresh import check_onsets
 from seenat.memorization.results.trajectory import Onset
 from seenat.registry.answer import Answer, TableAnswer
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
-from seenat.registry.database.rows import AnyRow
 from seenat.registry.errors import InvalidValue
 
 __all__ = ["Earlier", "EarlierSequence", "check_same_order", "memorized_earlier"]
@@ -78,7 +80,10 @@ class Earlier(TableAnswer):
     """The adaptive jobs that it rests on."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the first model has results."""
+    where: tuple[str, ...] | None = None
+    """The labels that chose the sequences, as LABEL=VALUE; None for all."""
 
+    json_only_with: ClassVar[Mapping[str, str]] = {"where": "where"}
     table_field = "sequences"
 
 
@@ -92,7 +97,14 @@ def check_same_order(model: Model, other: Model) -> None:
 
 
 def memorized_earlier(
-    catalog: Catalog, model: Model, other: Model, *, protocol: str | None = None, limit: int = 20, after: int = -1
+    catalog: Catalog,
+    model: Model,
+    other: Model,
+    *,
+    protocol: str | None = None,
+    limit: int = 20,
+    after: int = -1,
+    where: Where = None,
 ) -> Earlier:
     """What `model` memorized before `other`, by the same protocol: counts, and the first `limit` sequences above `after`.
 
@@ -103,28 +115,47 @@ def memorized_earlier(
     with catalog.database.read() as connection:
         first, others = find_with_others(connection, model, protocol)
         second = find_measurement(connection, other, first.protocol.id)
-        pair = (_scaled(first, model), _scaled(second, other))
-        totals = [_total(connection, *each) for each in ((first, model), (second, other))]
-        counts = paired_counts(connection, *pair)
-        rows = earlier_onsets(connection, *pair, after, limit + 1)
-        plans = [
-            read_coverage(catalog.database, connection, of, measured)
-            for of, measured in ((model, first), (other, second))
-        ]
-    both = sum(counts)
+        sides = ((first, model), (second, other))
+        for measurement, of in sides:
+            check_onsets(connection, of, measurement)
+        chosen = open_chosen(catalog.database, model.order, where)
+        if chosen is None:
+            found = _all_pairs(connection, *sides, limit=limit, after=after)
+        else:
+            here, there = (_scaled(measurement, of) for measurement, of in sides)
+            span = model.order.sequences
+            found = chosen_pairs(connection, (first, here), (second, there), span, chosen, limit=limit, after=after)
+        plans = [read_coverage(catalog.database, connection, of, measured) for measured, of in sides]
+    rows = [_earlier(model, other, *row) for row in found.page.T.tolist()]
     return Earlier(
         model=model.name,
         other=other.name,
         order=model.order.name,
         protocol=first.protocol,
-        **counts._asdict(),
-        only_model=totals[0] - both,
-        only_other=totals[1] - both,
-        sequences=tuple(_earlier(model, other, row) for row in rows[:limit]),
+        **found.counts._asdict(),
+        only_model=found.only_first,
+        only_other=found.only_second,
+        sequences=tuple(rows[:limit]),
         next=rows[limit - 1].sequence if 0 < limit < len(rows) else None,
         adaptive=tuple(plan for coverage in plans for plan in coverage.adaptive),
         other_protocols=others,
+        where=None if chosen is None else chosen.words,
     )
+
+
+def _all_pairs(
+    connection: Connection,
+    first: tuple[Measurement, Model],
+    second: tuple[Measurement, Model],
+    *,
+    limit: int,
+    after: int,
+) -> ChosenPairs:
+    """What `chosen_pairs` would say of all sequences, from what is counted already."""
+    pair = _scaled(*first), _scaled(*second)
+    counts = paired_counts(connection, *pair)
+    only_first, only_second = (_total(connection, *side) - sum(counts) for side in (first, second))
+    return ChosenPairs(counts, only_first, only_second, earlier_columns(connection, *pair, after, limit + 1))
 
 
 def _scaled(measurement: Measurement, model: Model) -> Scaled:
@@ -132,17 +163,22 @@ def _scaled(measurement: Measurement, model: Model) -> Scaled:
 
 
 def _total(connection: Connection, measurement: Measurement, model: Model) -> int:
-    check_onsets(connection, model, measurement)
     return sum(count.sequences for count in count_onsets(connection, measurement, model.schedule).values())
 
 
-def _earlier(model: Model, other: Model, row: AnyRow) -> EarlierSequence:
+def _earlier(
+    model: Model, other: Model, sequence: int, step: int, low: int, other_step: int, other_low: int
+) -> EarlierSequence:
     here, there = model.schedule.sequences_per_batch, other.schedule.sequences_per_batch
     return EarlierSequence(
-        sequence=row.sequence,
-        onset=Onset(bracket_low=row.bracket_low, step=row.first_step),
-        other_onset=Onset(bracket_low=row.other_low, step=row.other_step),
-        steps=row.other_step - row.first_step if here == there else None,
-        sequences=row.other_step * there - row.first_step * here,
-        surely=row.other_low is not None and row.first_step * here <= row.other_low * there,
+        sequence=sequence,
+        onset=_onset(step, low),
+        other_onset=_onset(other_step, other_low),
+        steps=other_step - step if here == there else None,
+        sequences=other_step * there - step * here,
+        surely=other_low >= 0 and step * here <= other_low * there,
     )
+
+
+def _onset(step: int, low: int) -> Onset:
+    return Onset(bracket_low=None if low < 0 else low, step=step)

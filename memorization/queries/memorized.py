@@ -6,16 +6,17 @@ time, each page by where the one before ended, so that the millionth costs what 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.labels.choose import Where, open_chosen
-from seenat.memorization.labels.onsets import chosen_onsets
+from seenat.memorization.labels.onsets import batch_counts_of_chosen, chosen_onsets
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
 from seenat.memorization.results.block_table import counts_by_batch
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import (
     Measurement,
     ProtocolName,
@@ -106,7 +107,10 @@ class MemorizedByBatch(TableAnswer):
     """The adaptive jobs that it rests on."""
     other_protocols: tuple[ProtocolName, ...] = ()
     """Other protocols by which the model has results."""
+    where: tuple[str, ...] | None = None
+    """The labels that chose the sequences, as LABEL=VALUE; None for all."""
 
+    json_only_with: ClassVar[Mapping[str, str]] = {"where": "where"}
     table_field = "counts"
     json_names = (
         "model",
@@ -119,6 +123,7 @@ class MemorizedByBatch(TableAnswer):
         "counts",
         "adaptive",
         "other_protocols",
+        "where",
     )
 
     @property
@@ -177,7 +182,12 @@ def first_memorized(
 
 
 def memorized_by_batch(
-    catalog: Catalog, model: Model, step: int, batches: BatchRange, protocol: str | None = None
+    catalog: Catalog,
+    model: Model,
+    step: int,
+    batches: BatchRange,
+    protocol: str | None = None,
+    where: Where = None,
 ) -> MemorizedByBatch:
     """How many sequences of each batch of a range a checkpoint had memorized.
 
@@ -187,7 +197,11 @@ def memorized_by_batch(
         measurement, others = find_with_others(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         check_measured(model, measurement.protocol, step, rows)
-        counts = counts_by_batch(connection, measurement, rows[step], batches)
+        chosen = open_chosen(catalog.database, model.order, where)
+        counts: Iterable[tuple[int, int, int]] = counts_by_batch(connection, measurement, rows[step], batches)
+        if chosen is not None:
+            store = MeasurementStore(catalog.database, model, measurement)
+            counts = list(batch_counts_of_chosen(store, connection, rows[step], batches, chosen))
         coverage = read_coverage(catalog.database, connection, model, measurement)
     return MemorizedByBatch(
         model=model.name,
@@ -201,6 +215,7 @@ def memorized_by_batch(
         ),
         adaptive=tuple(plan for plan in coverage.adaptive if step in plan.refined),
         other_protocols=others,
+        where=None if chosen is None else chosen.words,
     )
 
 

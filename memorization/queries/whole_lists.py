@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.labels.choose import Where, open_chosen
+from seenat.memorization.labels.onsets import batch_counts_of_chosen
 from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.queries.memorized import check_measured, check_measured_by
 from seenat.memorization.results.block_table import counts_by_batch
+from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import current_rows, find_measurement
 from seenat.memorization.results.onset_rows import Scaled, earlier_columns, onset_columns, onset_runs
 from seenat.memorization.results.refresh import check_onsets
@@ -84,9 +86,10 @@ def all_earlier(
     protocol: str | None = None,
     limit: int | None = None,
     after: int | None = None,
+    where: Where = None,
     rows: int = BLOCK_ROWS,
 ) -> Iterator[Columns]:
-    """Every row of `memorized_earlier` above `after`, at most `limit`, so many `rows` a block; raises what that raises."""
+    """Every row of `memorized_earlier` above `after` that `where` chooses, at most `limit`, so many `rows` a block; raises what that raises."""
     check_same_order(model, other)
     with catalog.database.read() as connection:
         first = find_measurement(connection, model, protocol)
@@ -95,6 +98,7 @@ def all_earlier(
             check_onsets(connection, of, measurement)
     here = Scaled(first.id, model.schedule.sequences_per_batch)
     there = Scaled(second.id, other.schedule.sequences_per_batch)
+    chosen = open_chosen(catalog.database, model.order, where)
 
     def blocks() -> Iterator[Columns]:
         start = -1 if after is None else after
@@ -103,8 +107,8 @@ def all_earlier(
                 table = earlier_columns(connection, here, there, start, rows)
             if not table.shape[1]:
                 return
-            yield _earlier(model, other, *table)
             start = int(table[0, -1])
+            yield _earlier(model, other, *(table if chosen is None else table[:, chosen.among(table[0])]))
 
     return limited(blocks(), limit)
 
@@ -129,19 +133,31 @@ def _earlier(
 
 
 def all_batches(
-    catalog: Catalog, model: Model, step: int, batches: BatchRange, *, protocol: str | None = None
+    catalog: Catalog,
+    model: Model,
+    step: int,
+    batches: BatchRange,
+    *,
+    protocol: str | None = None,
+    where: Where = None,
 ) -> Iterator[Columns]:
     """Every row of `memorized_by_batch`; raises what that raises."""
     with catalog.database.read() as connection:
         measurement = find_measurement(connection, model, protocol)
         rows = {step: row for row, step in current_rows(connection, measurement)}
         check_measured(model, measurement.protocol, step, rows)
+    store = MeasurementStore(catalog.database, model, measurement)
+    chosen = open_chosen(catalog.database, model.order, where)
 
     def blocks() -> Iterator[Columns]:
         for start in range(batches.start, batches.stop, BLOCK_ROWS):
             part = BatchRange(start, min(start + BLOCK_ROWS, batches.stop))
             with catalog.database.read() as connection:
-                counts = counts_by_batch(connection, measurement, rows[step], part)
+                counts = (
+                    list(batch_counts_of_chosen(store, connection, rows[step], part, chosen))
+                    if chosen is not None
+                    else counts_by_batch(connection, measurement, rows[step], part)
+                )
             batch, measured, memorized = np.array(counts, np.int64).reshape(-1, 3).T
             yield Columns(
                 {("batch",): batch, ("seen",): batch < step, ("measured",): measured, ("memorized",): memorized}

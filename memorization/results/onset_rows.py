@@ -46,11 +46,11 @@ __all__ = [
     "count_onsets",
     "delete_onsets",
     "earlier_columns",
-    "earlier_onsets",
     "onset_columns",
     "onset_page",
     "onset_rows_of",
     "onset_runs",
+    "onsets_between",
     "paired_counts",
     "replace_onsets",
 ]
@@ -85,6 +85,21 @@ _OF_RUN = (
         memorized_sequences.c.times_lost,
     )
     .where(_IN_PLACE)
+    .order_by(memorized_sequences.c.sequence)
+)
+
+
+_BETWEEN = (
+    select(
+        memorized_sequences.c.sequence,
+        memorized_sequences.c.first_step,
+        _known(memorized_sequences.c.bracket_low),
+    )
+    .where(
+        memorized_sequences.c.measurement_id == bindparam("measurement"),
+        memorized_sequences.c.sequence >= bindparam("start"),
+        memorized_sequences.c.sequence < bindparam("stop"),
+    )
     .order_by(memorized_sequences.c.sequence)
 )
 
@@ -238,6 +253,11 @@ def onset_columns(connection: Connection, measurement: Measurement, run: OnsetRu
     return read_numbers(connection, _OF_RUN, place)
 
 
+def onsets_between(connection: Connection, measurement: Measurement, start: int, stop: int) -> npt.NDArray[np.int64]:
+    """The rows of consecutive sequences, `[3, rows]`: sequence, onset, low end of its bracket or -1; by sequence."""
+    return read_numbers(connection, _BETWEEN, {"measurement": measurement.id, "start": start, "stop": stop})
+
+
 class PairedCounts(NamedTuple):
     """The sequences that two measurements have an onset of, by which of the two is earlier."""
 
@@ -258,37 +278,27 @@ def paired_counts(connection: Connection, first: Scaled, second: Scaled) -> Pair
     return PairedCounts(*(int(count or 0) for count in connection.execute(query).one()))
 
 
-def earlier_onsets(connection: Connection, first: Scaled, second: Scaled, after: int, limit: int) -> list[AnyRow]:
-    """The first `limit` sequences above `after` of which the first measurement has the earlier onset, with both onsets."""
-    here, there = memorized_sequences.c, _THERE.c
-    return list(connection.execute(_earlier(here.bracket_low, there.bracket_low, first, second, after, limit)))
-
-
 def earlier_columns(
     connection: Connection, first: Scaled, second: Scaled, after: int, limit: int
 ) -> npt.NDArray[np.int64]:
-    """The same, `[5, rows]`: sequence, onset and low end of its bracket or -1, both of the second measurement."""
-    lows = _known(memorized_sequences.c.bracket_low), _known(_THERE.c.bracket_low)
-    return read_numbers(connection, _earlier(*lows, first, second, after, limit))
+    """The first `limit` sequences above `after` of which the first measurement has the earlier onset.
 
-
-def _earlier(
-    low: ColumnElement[Any], other_low: ColumnElement[Any], first: Scaled, second: Scaled, after: int, limit: int
-) -> Select[*tuple[Any, ...]]:
+    `[5, rows]`: sequence, onset and low end of its bracket or -1, both of the second measurement.
+    """
     here, there = memorized_sequences.c, _THERE.c
     query = (
         select(
             here.sequence,
             here.first_step,
-            low.label("bracket_low"),
-            there.first_step.label("other_step"),
-            other_low.label("other_low"),
+            _known(here.bracket_low),
+            there.first_step,
+            _known(there.bracket_low),
         )
         .select_from(memorized_sequences.join(_THERE, here.sequence == there.sequence))
         .where(here.measurement_id == first.id, there.measurement_id == second.id, here.sequence > after)
         .where(_seen(here.first_step, first) < _seen(there.first_step, second))
     )
-    return query.order_by(here.sequence).limit(limit)
+    return read_numbers(connection, query.order_by(here.sequence).limit(limit))
 
 
 def _seen(step: Column[int], measured: Scaled) -> ColumnElement[int]:

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: they are submitted, cancelled and watched here, and run by workers, never within the server.
+"""Jobs over HTTP: they are submitted, changed and watched here, and run by workers, never within the server.
 
 acting   from a request that writes to its answer: the token, the body, the call, the log
 bodies   the body of a request, read within bounds

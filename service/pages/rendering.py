@@ -56,7 +56,9 @@ def environment() -> Environment:
         "value": _value,
         "visible": _visible,
     }
-    made.globals |= {"static": static_files().address}
+    files = static_files()
+    # Named in the page, all modules are fetched at once, not when `app.js`, which uses them, has come.
+    made.globals |= {"static": files.address, "modules": [name for name in files.files if name.endswith(".js")]}
     return made
 
 

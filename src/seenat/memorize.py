@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from seenat.preflight import (
     Chosen,
+    MeasureOptions,
+    WayOptions,
     adaptive_request,
     check_ready,
     chosen_selection,
@@ -89,35 +91,18 @@ class MemorizeObserver:
         yield self.progress
 
 
-class SubmitOptions(TypedDict, total=False):
+class SubmitOptions(MeasureOptions, total=False):
     """The options of `Catalog.submit`: those of `Catalog.memorize`, which describes each, that say what is measured."""
 
-    steps: str | Iterable[int | str]
-    sequences: SequenceRange | str | None
-    sample: int | None
-    seed: int
-    unseen: bool
-    measure: str
-    prompt: int | Iterable[int]
-    continuation: int | Iterable[int]
-    offset: int
-    eos: str | None
-    dtype: str
-    allow_suspect: bool
     name: str | None
     note: str | None
     priority: int | None
     same_device: bool
 
 
-class MemorizeOptions(SubmitOptions, total=False):
+class MemorizeOptions(SubmitOptions, WayOptions, total=False):
     """The options of `Catalog.memorize`, for programs that pass them on."""
 
-    adaptive: bool
-    coarse: int | str | Iterable[int | str] | None
-    audit: int | None
-    device: str | None
-    keep_checkpoints: int | None
     faster: bool
     submit: bool
     runner: str | None

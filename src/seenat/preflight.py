@@ -1,5 +1,7 @@
 """Before a job exists: what is asked for, what it will cost, what is missing for it, and whether another way is faster.
 
+MeasureOptions   options that say what is measured
+WayOptions       options that say how
 EstimateOptions  the options of `Catalog.estimate`
 Chosen           checkpoints, sequences and protocols that are asked for of a model
 choose           Chosen, by the words of a request
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Chosen",
     "EstimateOptions",
+    "MeasureOptions",
+    "WayOptions",
     "adaptive_request",
     "check_ready",
     "chosen_selection",
@@ -42,8 +46,8 @@ __all__ = [
 ]
 
 
-class EstimateOptions(TypedDict, total=False):
-    """The options of `Catalog.estimate`, which describes each."""
+class MeasureOptions(TypedDict, total=False):
+    """Which checkpoints measure what of which sequences: the options that `Catalog.memorize`, `submit` and `estimate` share."""
 
     steps: str | Iterable[int | str]
     sequences: SequenceRange | str | None
@@ -56,12 +60,22 @@ class EstimateOptions(TypedDict, total=False):
     offset: int
     eos: str | None
     dtype: str
+    allow_suspect: bool
+
+
+class WayOptions(TypedDict, total=False):
+    """How it is measured: the options that `Catalog.memorize` and `estimate` share, and `submit` lacks."""
+
     adaptive: bool
     coarse: int | str | Iterable[int | str] | None
     audit: int | None
-    allow_suspect: bool
     device: str | None
     keep_checkpoints: int | None
+
+
+class EstimateOptions(MeasureOptions, WayOptions, total=False):
+    """The options of `Catalog.estimate`, which describes each."""
+
     gpus: Iterable[str]
     workers: int | Iterable[int]
     share_of_peak: float

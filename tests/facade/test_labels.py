@@ -46,6 +46,7 @@ def catalog(pocket: seenat.Catalog, file: Path, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("labelled") / "home"
     shutil.copytree(Path(str(pocket._registry.database)).parent, folder)
     with seenat.open(folder) as opened:
+        opened.memorize("pocket-660k", steps=[64, 256], sequences="0:1024", unseen=True)
         opened.label(ORDER, file)
         yield opened
 
@@ -124,14 +125,52 @@ def test_a_measured_share_counts_only_what_was_chosen(catalog: seenat.Catalog) -
     assert all(row.sequence % 5 == 0 for row in changed)
 
 
+def test_pairs_are_counted_of_what_has_the_value(catalog: seenat.Catalog) -> None:
+    where = {"subset": "Github"}
+    pair = ("pocket-660k", MODEL)
+    whole = catalog.which.earlier(*pair, limit=None)
+    onsets = [
+        {row.sequence: row.onset.step for row in catalog.onsets(model, limit=None, where=where)} for model in pair
+    ]
+    both = [here - onsets[1][sequence] for sequence, here in onsets[0].items() if sequence in onsets[1]]
+    some = catalog.which.earlier(*pair, limit=3, where=where)
+    assert list(some) == [row for row in whole if subset(row.sequence) == "Github"][:3] != []
+    assert (some.earlier, some.same, some.later) == (
+        sum(gap < 0 for gap in both),
+        both.count(0),
+        sum(gap > 0 for gap in both),
+    )
+    assert (some.only_model, some.only_other) == tuple(len(each) - len(both) for each in onsets)
+    rest = catalog.which.earlier(*pair, limit=None, after=some.next, where=where)
+    assert len(rest) == some.earlier - 3
+
+
+def test_batches_are_counted_of_what_has_the_value(catalog: seenat.Catalog) -> None:
+    whole = catalog.which.batches(MODEL, 384)
+    last = catalog.onsets(MODEL, limit=None, where="subset=Github").steps[-1]
+    github = catalog.which.batches(MODEL, 384, where="subset=Github")
+    assert (github.measured, github.where) == (last.measured + last.unseen_measured, ("subset=Github",))
+    assert github.memorized == last.memorized + last.unseen_memorized > 0
+    of_batch = {count.batch: count for count in whole}
+    assert all(0 < count.measured < of_batch[count.batch].measured for count in github)
+    assert catalog.which.batches(MODEL, 384, "3:5", where="subset=Github").counts == github.counts[3:5]
+
+
 def test_columns_are_of_the_same_sequences(catalog: seenat.Catalog) -> None:
     where = {"subset": "Github", "repeated": "true"}
-    asked: tuple[tuple[str, tuple[int, ...]], ...] = (("first", (384,)), ("changed", (128,)), ("relearned", ()))
+    asked: tuple[tuple[str, tuple[int | str, ...]], ...] = (
+        ("first", (384,)),
+        ("earlier", ("pocket-660k",)),
+        ("changed", (128,)),
+        ("relearned", ()),
+        ("batches", (384,)),
+    )
     for name, steps in asked:
-        listed = getattr(catalog.which, name)(MODEL, *steps, limit=None, where=where)
+        page = {} if name == "batches" else {"limit": None}
+        listed = getattr(catalog.which, name)(MODEL, *steps, where=where, **page)
         blocks = getattr(catalog.which, f"{name}_columns")(MODEL, *steps, where=where)
-        assert [row for block in blocks for row in block.rows()] == listed.to_json()["sequences"], name
-        assert name == "relearned" or len(listed)
+        assert [row for block in blocks for row in block.rows()] == listed.to_json()[listed.table_field], name
+        assert name in {"relearned", "earlier"} or len(listed)
 
 
 def test_exposures_of_a_text_are_counted_by_value(catalog: seenat.Catalog) -> None:

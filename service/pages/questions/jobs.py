@@ -12,9 +12,11 @@ from seenat.remote.routes import PREFIX
 from seenat.service.pages.asking import Asked
 from seenat.service.pages.page import Page
 
-__all__ = ["JOBS_PAGE", "JOB_PAGE", "Cell", "JobView", "JobsView"]
+__all__ = ["JOBS_PAGE", "JOB_PAGE", "Cell", "Change", "JobView", "JobsView"]
 
-_CANCEL = next(action.path for action in ACTIONS if action.method == "cancel")
+_PATHS = {action.method: action.path for action in ACTIONS}
+_CHANGES = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel"}
+"""What may be done to a job that has not ended, in whatever state: that may change while its page is looked at."""
 _STATES = {
     "done": "all its shards are measured",
     "running": "a live process works at it",
@@ -62,6 +64,16 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Something that may be done to a job."""
+
+    word: str
+    command: str
+    address: str
+    """Where the service takes it, with a token."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as its page shows it."""
 
@@ -84,9 +96,15 @@ class JobView:
         return f"{PREFIX}{EVENTS.format(job=self.job['job'])}"
 
     @property
-    def cancellation(self) -> str:
-        """Where it is cancelled, with a token."""
-        return f"{PREFIX}{_CANCEL.format(job=self.job['job'])}"
+    def changes(self) -> tuple[Change, ...]:
+        """What may be done to it now."""
+        number, found = self.job["job"], dict(_CHANGES) if self.is_open else {}
+        if self.job.get("failures"):
+            found["retry"] = "Try failed shards again"
+        return tuple(
+            Change(word=word, command=f"seenat {way} {number}", address=f"{PREFIX}{_PATHS[way].format(job=number)}")
+            for way, word in found.items()
+        )
 
     @property
     def pace(self) -> Mapping[str, Any] | None:

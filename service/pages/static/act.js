@@ -1,16 +1,16 @@
-// Forms that write, with a token in a header: `form[data-act]` names the address. Without JavaScript they are not shown.
+// Forms that write, with a token in a header: each button of `form[data-act]` names its address. Without JavaScript they are not shown.
 
 /** Show each form, and send it when it is sent. */
 export function begin(root) {
   for (const form of root.querySelectorAll("form[data-act]")) {
     form.hidden = false;
-    const [token, button, said] = [form.querySelector("input"), form.querySelector("button"), form.querySelector("output")];
-    const allow = () => { button.disabled = !token.value.trim(); };
+    const [token, buttons, said] = [form.querySelector("input"), form.querySelectorAll("button"), form.querySelector("output")];
+    const allow = () => { for (const button of buttons) button.disabled = !token.value.trim(); };
     token.addEventListener("input", allow);
     allow();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      send(form.dataset.act, token.value.trim(), said);
+      send(event.submitter.value, token.value.trim(), said);
     });
   }
 }

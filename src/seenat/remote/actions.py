@@ -2,6 +2,10 @@
 
     POST /jobs                     catalog.submit(**body)
     POST /jobs/{job}/cancellation  catalog.cancel(job)
+    POST /jobs/{job}/pause         catalog.pause(job)
+    POST /jobs/{job}/resumption    catalog.resume(job)
+    POST /jobs/{job}/retrial       catalog.retry(job)
+    POST /jobs/{job}/priority      catalog.prioritize(job, **body)
     GET  /jobs/{job}/events        catalog.watch(job)
 
 An action is asked for by POST, with a token that has one of its scopes.
@@ -12,9 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from seenat.remote.bodies import SUBMISSION, Field
+from seenat.remote.bodies import PRIORITY, SUBMISSION, Field
 from seenat.remote.parameters import PARAMETERS, Parameter
 
 __all__ = ["ACTIONS", "EVENTS", "EVENT_STREAM", "Action", "names_in_path"]
@@ -59,6 +64,20 @@ class Action:
         return {key: PARAMETERS[key] for key in names_in_path(self.path)}
 
 
+def _change(noun: str, method: str, *scopes: str, body: Mapping[str, Field] = MappingProxyType({})) -> Action:
+    """Something that is done to a job, which is the answer."""
+    return Action(
+        path=f"/jobs/{{job}}/{noun}",
+        method=method,
+        scopes=("jobs:write", *scopes),
+        status=200,
+        renamed={"job": "id_"},
+        body=body,
+        required=tuple(body),
+        example=dict.fromkeys(body, 1),
+    )
+
+
 ACTIONS: tuple[Action, ...] = (
     Action(
         path="/jobs",
@@ -69,12 +88,10 @@ ACTIONS: tuple[Action, ...] = (
         required=("model",),
         example={"model": "pocket-230k", "steps": [64, 128], "sequences": "0:256", "name": "first look"},
     ),
-    Action(
-        path="/jobs/{job}/cancellation",
-        method="cancel",
-        scopes=("jobs:write", "jobs:cancel"),
-        status=200,
-        renamed={"job": "id_"},
-    ),
+    _change("cancellation", "cancel", "jobs:cancel"),
+    _change("pause", "pause"),
+    _change("resumption", "resume"),
+    _change("retrial", "retry"),
+    _change("priority", "prioritize", body=PRIORITY),
 )
 """Every action."""

@@ -15,7 +15,7 @@ from typing import Any
 from seenat.registry.errors import InvalidValue, UnknownParameter
 from seenat.registry.units import HalfOpenRange
 
-__all__ = ["SUBMISSION", "Field", "body_value", "read_body"]
+__all__ = ["PRIORITY", "SUBMISSION", "Field", "body_value", "read_body"]
 
 _MOST = 10**18 - 1
 _KINDS: dict[str, type[Any]] = {"string": str, "integer": int, "boolean": bool, "array": list}
@@ -147,6 +147,8 @@ _STEP = {
     ]
 }
 
+PRIORITY: Mapping[str, Field] = {"priority": _number("Workers take jobs of a greater priority first.", -1000, 1000)}
+"""What `Catalog.prioritize` takes."""
 SUBMISSION: Mapping[str, Field] = {
     "model": _text("A model by its name, an alias or its hub repository.", 300),
     "steps": Field(
@@ -170,7 +172,7 @@ SUBMISSION: Mapping[str, Field] = {
     "dtype": _choice("Type of weights and arithmetic.", "float32", "bfloat16", "float16", "bfloat16-rechecked"),
     "allow_suspect": _flag("Also measure checkpoints that may hold other weights."),
     "name": _text("What the job is called.", 200),
-    "priority": _number("Workers take jobs of a greater priority first.", -1000, 1000),
+    **PRIORITY,
     "same_device": _flag("Measure all of it on one kind of device, and refuse others."),
     "note": _text("What else there is to say of the job.", 4000),
 }

@@ -5,7 +5,7 @@
         catalog.which.first("pocket-2m", by=128).sequences
 
 The methods are those of the table of routes; each takes what the local method takes, and is checked by its signature before
-anything is sent. Of what writes only `submit` and `cancel` are here (`jobs`), and nothing that computes from checkpoints.
+anything is sent. Of what writes only what changes jobs is here (`jobs`), and nothing that computes from checkpoints.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import httpx2
 from seenat.registry.closing import ClosesOnExit
 from seenat.registry.errors import InvalidValue, NotServed, Unreachable
 from seenat.registry.printable import in_a_sentence
+from seenat.remote.actions import ACTIONS
 from seenat.remote.jobs import RemoteJobs
 from seenat.remote.methods import SECTIONS, method_of
 from seenat.remote.parameters import MOST_ROWS
@@ -85,7 +86,7 @@ class RemoteCatalog(RemoteJobs, _Section, ClosesOnExit):
         return f"<seenat catalog {self.url}>"
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *SECTIONS, "cancel", "close", "submit", "url", "watch"]
+        return [*super().__dir__(), *SECTIONS, "close", "url", "watch", *(action.method for action in ACTIONS)]
 
     def __getattr__(self, name: str) -> Any:
         if name in SECTIONS:

@@ -1,4 +1,4 @@
-"""Jobs of a service's catalog: submitted, cancelled and watched as those of the local one."""
+"""Jobs of a service's catalog: submitted, changed and watched as those of the local one."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ class RemoteJobs:
     def cancel(self, id_: int) -> Any:
         """Cancel a job and return it; needs a token. Raises `UnknownJob`."""
         return self._act("cancel", {"job": id_}, {})
+
+    def pause(self, id_: int) -> Any:
+        """Pause a job and return it; needs a token. Raises `UnknownJob`."""
+        return self._act("pause", {"job": id_}, {})
+
+    def resume(self, id_: int) -> Any:
+        """Let workers take shards of a paused job again, and return it; needs a token. Raises `UnknownJob`."""
+        return self._act("resume", {"job": id_}, {})
+
+    def prioritize(self, id_: int, priority: int) -> Any:
+        """Let workers take a job before those of a smaller priority, and return it; needs a token. Raises `UnknownJob`."""
+        return self._act("prioritize", {"job": id_}, {"priority": priority})
+
+    def retry(self, id_: int) -> Any:
+        """Let the failed shards of a job be tried again, and return it; needs a token. Raises `UnknownJob`."""
+        return self._act("retry", {"job": id_}, {})
 
     def watch(self, id_: int, *, seconds: float = 1.0) -> Iterator[Any]:
         """A job as it stands, and again whenever that has changed, until it is done, cancelled or failed.

@@ -189,7 +189,7 @@ _RESULTS = (
     Route(
         path="/models/{model}/which/earlier",
         method="which.earlier",
-        query=("other", *_PAGE),
+        query=("other", *_PAGE, "where"),
         required=("other",),
         example={**_POCKET, "other": "pocket-660k"},
         pages=1,
@@ -220,7 +220,7 @@ _RESULTS = (
     Route(
         path="/models/{model}/which/batches",
         method="which.batches",
-        query=("measured_step", "batches", "protocol"),
+        query=("measured_step", "batches", "protocol", "where"),
         required=("measured_step",),
         renamed={"measured_step": "step"},
         example={**_POCKET, "measured_step": "384", "batches": "0:8"},

@@ -18,20 +18,15 @@ if TYPE_CHECKING:
     from seenat.registry.catalog.models import Checkpoint, Model
     from seenat.registry.columns import Columns
 
-__all__ = ["ChosenColumnsOptions", "ColumnsOptions", "Which"]
+__all__ = ["ColumnsOptions", "Which"]
 
 
 class ColumnsOptions(TypedDict, total=False):
-    """Which rows are wanted: at most `limit`, those above the sequence `after`, by what protocol."""
+    """Which rows are wanted: at most `limit`, those above the sequence `after`, by what protocol, of sequences with these labels."""
 
     limit: int | None
     after: int | None
     protocol: str | None
-
-
-class ChosenColumnsOptions(ColumnsOptions, total=False):
-    """The same, and only of sequences with these labels."""
-
     where: Where
 
 
@@ -78,6 +73,7 @@ class Which(CatalogSection):
         limit: int | None = 20,
         after: int | None = None,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Earlier:
         """What `model` memorized before `other`, both of one order: both onsets of each sequence, and by how much.
 
@@ -87,7 +83,8 @@ class Which(CatalogSection):
 
         first, second = self._model(model), self._model(other)
         start = -1 if after is None else after
-        return memorized_earlier(self._registry, first, second, protocol=protocol, limit=at_most(limit), after=start)
+        page = {"limit": at_most(limit), "after": start}
+        return memorized_earlier(self._registry, first, second, protocol=protocol, where=where, **page)
 
     def kept(
         self,
@@ -169,12 +166,14 @@ class Which(CatalogSection):
         batches: BatchRange | str | None = None,
         *,
         protocol: str | None = None,
+        where: Where = None,
     ) -> MemorizedByBatch:
         """How many sequences of each batch the checkpoint at `step` had memorized, of all batches or of a range."""
         from seenat.memorization.queries.memorized import memorized_by_batch
 
         chosen = self._model(model)
-        return memorized_by_batch(self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol)
+        asked = chosen.step_number(step), _batches(chosen, batches)
+        return memorized_by_batch(self._registry, chosen, *asked, protocol=protocol, where=where)
 
     # -- all rows, as columns
 
@@ -218,7 +217,7 @@ class Which(CatalogSection):
         *,
         other: str | Model | None = None,
         change: str | None = None,
-        **page: Unpack[ChosenColumnsOptions],
+        **page: Unpack[ColumnsOptions],
     ) -> Iterator[Columns]:
         """Every row of `changed`."""
         from seenat.memorization.studies.changes import all_changed
@@ -227,7 +226,7 @@ class Which(CatalogSection):
         steps = first.step_number(since), self._step(second or first, until)
         return all_changed(self._registry, first, *steps, other=second, change=change, **page)
 
-    def relearned_columns(self, model: str | Model, **page: Unpack[ChosenColumnsOptions]) -> Iterator[Columns]:
+    def relearned_columns(self, model: str | Model, **page: Unpack[ColumnsOptions]) -> Iterator[Columns]:
         """Every row of `relearned`."""
         from seenat.memorization.studies.retention import all_relearned
 
@@ -240,14 +239,14 @@ class Which(CatalogSection):
         batches: BatchRange | str | None = None,
         *,
         protocol: str | None = None,
+        where: Where = None,
     ) -> Iterator[Columns]:
         """Every row of `batches`."""
         from seenat.memorization.queries.whole_lists import all_batches
 
         chosen = self._model(model)
-        return all_batches(
-            self._registry, chosen, chosen.step_number(step), _batches(chosen, batches), protocol=protocol
-        )
+        asked = chosen.step_number(step), _batches(chosen, batches)
+        return all_batches(self._registry, chosen, *asked, protocol=protocol, where=where)
 
 
 def _batches(model: Model, batches: BatchRange | str | None) -> BatchRange:

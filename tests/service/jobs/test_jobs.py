@@ -22,6 +22,7 @@ from seenat.remote.bodies import SUBMISSION
 from seenat.remote.events import read_events
 from seenat.service.settings import Limits
 
+CHANGES = ("cancel", "pause", "prioritize", "resume", "retry")
 ASKED: dict[str, Any] = {"model": "pocket-230k", "steps": [320], "sequences": "0:64"}
 
 
@@ -67,6 +68,20 @@ def test_a_cancelled_job_is_continued_by_asking_again(writable: Writable, remote
     assert remote.cancel(job) == writable.served.catalog.cancel(job)
 
 
+def test_a_job_is_paused_preferred_and_resumed(writable: Writable, remote: seenat.RemoteCatalog) -> None:
+    job, local = planned(writable, sequences="280:288"), writable.served.catalog
+    assert writable.act(f"/api/v1/jobs/{job}/pause").json()["state"] == "paused"
+    assert local.pause(job) == remote.pause(job)
+    refused = writable.act(f"/api/v1/jobs/{job}/resumption", "jobs:cancel")
+    assert (refused.status_code, local.job(job).job.state) == (403, "paused")
+    assert remote.prioritize(job, -7).priority == local.job(job).job.priority == -7
+    assert remote.resume(job).state == "pending"
+    assert remote.retry(job) == local.retry(job)
+    for body in ({}, {"priority": 1001}, {"priority": True}):
+        assert writable.act(f"/api/v1/jobs/{job}/priority", json=body).status_code == 422
+    assert remote.cancel(job).state == "cancelled"
+
+
 def test_errors_are_those_of_the_library(writable: Writable, remote: seenat.RemoteCatalog) -> None:
     local = writable.served.catalog
     questions: list[Any] = [
@@ -75,6 +90,8 @@ def test_errors_are_those_of_the_library(writable: Writable, remote: seenat.Remo
         lambda catalog: catalog.submit("pocket-230k", sequences="0:99999"),
         lambda catalog: catalog.submit("pythia-70m-seed1"),
         lambda catalog: catalog.cancel(999),
+        lambda catalog: catalog.pause(999),
+        lambda catalog: catalog.prioritize(999, 1),
         lambda catalog: next(catalog.watch(999)),
     ]
     for question in questions:
@@ -104,12 +121,12 @@ def test_the_token_of_the_environment_is_used(writable: Writable, monkeypatch: p
 
 
 def test_the_client_has_the_methods_of_the_local_catalog() -> None:
-    for name in ("submit", "cancel", "watch"):
+    for name in ("watch", *CHANGES, "submit"):
         local, remote = (
             list(inspect.signature(getattr(kind, name)).parameters) for kind in (seenat.Catalog, seenat.RemoteCatalog)
         )
         assert local == remote
-    assert {action.method for action in ACTIONS} == {"submit", "cancel"}
+    assert {action.method for action in ACTIONS} == {"submit", *CHANGES}
 
 
 def test_a_body_takes_what_submit_takes() -> None:

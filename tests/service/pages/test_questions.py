@@ -204,18 +204,18 @@ def test_a_job_is_watched_to_its_end(planned: Served, visit_at: Callable[..., Vi
     assert page.get_by_role("heading", level=1).inner_text() == f"Job {job.id}: later"
 
 
-def test_a_job_is_cancelled_with_a_token_and_only_with_one(planned: Served, visit_at: Callable[..., Visit]) -> None:
+def test_a_job_is_changed_with_a_token_and_only_with_one(planned: Served, visit_at: Callable[..., Visit]) -> None:
     job = planned.catalog.jobs()[0]
-    text = planned.catalog.access.create_token("jobs:cancel").text
+    text = planned.catalog.access.create_token("jobs:write").text
     assert not visit_at(planned, f"/jobs/{job.id}", script=False).page.get_by_label("token").is_visible()
     page = visit_at(planned, f"/jobs/{job.id}").page
-    button = page.get_by_role("button", name="Cancel this job")
-    assert button.is_disabled()
+    assert page.get_by_role("button", name="Cancel", exact=True).is_disabled()
     page.get_by_label("token").fill(text)
-    button.click()
-    page.get_by_text("Done: it is cancelled.").wait_for(timeout=10_000)
-    page.locator(".big .j-cancelled").wait_for(timeout=10_000)
-    assert planned.catalog.job(job.id).job.state == "cancelled"
+    for name, state in (("Pause", "paused"), ("Resume", "pending"), ("Cancel", "cancelled")):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_text(f"Done: it is {state}.").wait_for(timeout=10_000)
+        page.locator(f".big .j-{state}").wait_for(timeout=10_000)
+        assert planned.catalog.job(job.id).job.state == state
 
 
 def test_training_data_that_is_not_shown_is_on_no_page(serve: Serve, tmp_path: Path) -> None:
