@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +27,7 @@ from seenat.attribution.ngrams.codes import CODES
 from seenat.attribution.ngrams.files.shard_file import ShardLayout
 from seenat.registry.errors import NoRoom
 from seenat.registry.storage.file_state import FileState, state_of
-from seenat.registry.storage.local import PARTIAL, full_disk_told, write_atomic
+from seenat.registry.storage.local import full_disk_told, write_atomic, written_atomically
 from seenat.registry.storage.moved import proven_state
 
 __all__ = ["Directory", "IndexedShard", "is_derived", "open_directory", "write_directory"]
@@ -114,19 +112,11 @@ def _is_kept(path: Path) -> bool:
 
 def _write(path: Path, parts: Iterable[npt.NDArray[Any]]) -> None:
     """Write a directory, and then the state and the digest by which it is known again."""
-    partial, hasher = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"), hashlib.sha256()
-    with full_disk_told(path):
-        try:
-            with partial.open("wb") as file:
-                for part in parts:
-                    file.write(part.data)
-                    hasher.update(part.data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+    hasher = hashlib.sha256()
+    with full_disk_told(path), written_atomically(path) as file:
+        for part in parts:
+            file.write(part.data)
+            hasher.update(part.data)
     _record(path, f"sha256:{hasher.hexdigest()}", state_of(path))
 
 
