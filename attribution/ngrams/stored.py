@@ -33,8 +33,8 @@ _LARGEST_RANKS = 1 << 20
 
 
 def put_ranks(store: str, folder: Path, digest: str) -> None:
-    """Put the ranks of an index that begins, whose folder on this machine this is."""
-    open_store(store).put_new(_name(folder.name, "ranks", digest), ranks_path(folder, digest).read_bytes())
+    """Put the ranks of an index that begins or is mended, whose folder on this machine this is."""
+    open_store(store).put_file(_name(folder.name, "ranks", digest), ranks_path(folder, digest))
 
 
 def put_shard(index: IndexRecord, built: BuiltShard, file: Path) -> None:

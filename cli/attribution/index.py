@@ -103,10 +103,10 @@ def status(order: str | None, as_json: bool) -> None:
 
 @index.command(short_help="See whether the files of an index are whole.")
 @_ORDER
-@click.option("--repair", is_flag=True, help="Build damaged shards again.")
+@click.option("--repair", is_flag=True, help="Make damaged files again.")
 @json_option
 def verify(order: str, repair: bool, as_json: bool) -> None:
-    """Read every shard of an order's indexes and compare it with its digest; the exit code is 1 where one is damaged.
+    """Read every file of an order's indexes and compare it with its digest; the exit code is 1 where one is damaged.
 
     \b
     Examples:
@@ -122,10 +122,12 @@ def verify(order: str, repair: bool, as_json: bool) -> None:
         for shard in answer.damaged:
             out.line(f"{shard.file}: {shard.fault}.")
         ending = " and were built again" if answer.repaired else ""
-        out.line(f"{len(answer.damaged)} of {plural(answer.shards, 'shard')} are damaged{ending}.")
+        out.line(
+            f"Of {plural(answer.shards, 'shard')} and their ranks of ids, {len(answer.damaged)} are damaged{ending}."
+        )
     if answer.damaged and not answer.repaired:
         raise CorruptFile(
-            f"{plural(len(answer.damaged), 'shard')} of the index of {order} cannot be used; build them again with `seenat index "
+            f"{plural(len(answer.damaged), 'file')} of the index of {order} cannot be used; make them again with `seenat index "
             f"verify {order} --repair`."
         )
 

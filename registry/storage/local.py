@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from seenat.registry.errors import NoRoom
 
-__all__ = ["PARTIAL", "full_disk_told", "sync_folder", "write_atomic", "write_atomic_unsynced"]
+__all__ = ["PARTIAL", "full_disk_told", "sync_folder", "write_atomic", "write_atomic_unsynced", "written_atomically"]
 
 PARTIAL = ".partial"
 """Suffix of a file that is still being written; anything with this suffix may be deleted."""
@@ -25,21 +27,28 @@ def write_atomic(path: Path, data: bytes) -> None:
     The data reach the disk before the name does, and the name before this returns. Raises `NoRoom` where the disk is full;
     then nothing of `data` is left.
     """
-    # Two processes that write one file must not share the partial one.
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     with full_disk_told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            with suppress(OSError):  # The first error is the one to report.
-                partial.unlink(missing_ok=True)
-            raise
+        with written_atomically(path) as file:
+            file.write(data)
         sync_folder(path.parent)
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path`, on the disk, once all of it is written; nothing of it is left where that fails."""
+    # Two that write one file must not share the partial one, be they processes or threads.
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}")
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):  # The first error is the one to report.
+            partial.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

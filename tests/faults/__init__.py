@@ -5,8 +5,8 @@ scenes, and a tally. `make faults` runs hundreds of faults, `test_faults.py` som
 
 campaign     scenes until there were so many faults, and the tally of what became of cells
 scene        one job, its processes, and the faults that strike it and are undone
-worlds       where a job's rows and values lie: SQLite or PostgreSQL, a folder, a small disk or a bucket
-cells        what is committed of a job, and how that differs from another run: lost, doubled and wrong cells
+worlds       where a job's rows and values lie: SQLite or PostgreSQL, a folder, a small disk or a bucket; and who works, Ray included
+searches     searches of the order's index, and whether they are right
 history      what the catalog says of what happened: attempts, fences, reasons
 within       what a process does to itself before it works: a wrong clock, no room, messages sent twice
 proxy        an object store that answers wrongly, late or in part

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.cells import Difference, Results, results_of
 from support.forked_workers import forked_workers
 from support.trained_run import Mine
 
-from faults.cells import Difference, Results, results_of
 from faults.kinds import ALL
+from faults.kinds.fault import Fault
 from faults.scene import Scene
 from faults.worlds import Grounds
 from seenat.memorization.jobs.runners.local import run_job
@@ -24,6 +25,10 @@ __all__ = ["Tally", "campaign"]
 
 _A_SCENE = 12
 """Faults of one job, at most."""
+_SLOW = frozenset({"ray"})
+"""Worlds that have half as many scenes as the others: each takes a minute."""
+_MOST_FAILED = 10
+"""Scenes that did not end well, after which there are no more."""
 _QUIET_SECONDS = 5.0
 """Of an undisturbed job and what it stands on, where nothing else runs."""
 
@@ -33,6 +38,8 @@ class Tally:
     """What came of faults."""
 
     struck: Counter[str] = field(default_factory=Counter)
+    not_struck: Counter[str] = field(default_factory=Counter)
+    """Those that found the catalog full, away or taken; by their names, as the others."""
     jobs: Counter[str] = field(default_factory=Counter)
     """By world."""
     cells: int = 0
@@ -56,6 +63,8 @@ class Tally:
         lines = [f"{times:5} {name}" for name, times in sorted(self.struck.items())]
         worlds = ", ".join(f"{jobs} {world}" for world, jobs in sorted(self.jobs.items()))
         lines.append(f"{self.faults} faults in {sum(self.jobs.values())} jobs ({worlds}), {self.seconds:.0f} s")
+        could_not = ", ".join(f"{times} {name}" for name, times in sorted(self.not_struck.items()))
+        lines.append(f"could not strike: {self.not_struck.total()}" + (f" ({could_not})" if could_not else ""))
         wrong = self.difference
         lines.append(f"{self.cells} cells: {wrong.lost} lost, {wrong.doubled} doubled, {wrong.wrong} wrong")
         lines += [f"not told: {line}" for line in self.untold]
@@ -69,21 +78,24 @@ def campaign(
     faults: int,
     seed: int,
     worlds: Iterable[str],
+    kinds: Iterable[Fault] = ALL,
     told: Callable[[str], None] = lambda _: None,
 ) -> Tally:
     """Play scenes, one world after the other, until there were so many faults; every scene has a seed of its own."""
-    tally, began, worlds, number = Tally(), time.monotonic(), tuple(worlds), 0
+    tally, began, turns, number = Tally(), time.monotonic(), _turns(worlds), 0
     grounds = Grounds(folder, mine)
     try:
         right = _undisturbed(grounds)
         slowness = max(1.0, min(20.0, (time.monotonic() - began) / _QUIET_SECONDS))
         with forked_workers() as forked:
-            while tally.faults < faults:
-                world = worlds[number % len(worlds)]
+            while tally.faults < faults and len(tally.failed) < _MOST_FAILED:
+                world = turns[number % len(turns)]
                 with grounds.place(world) as place:
                     scene = Scene(place, forked, random.Random(f"{seed}/{number}"))
                     scene.slowness = slowness
-                    _play(scene, tally, right, min(_A_SCENE, faults - tally.faults), f"{seed}/{number} on {world}")
+                    may = [kind for kind in kinds if world in kind.worlds]
+                    most = min(_A_SCENE, faults - tally.faults)
+                    _play(scene, may, tally, right, most, f"{seed}/{number} on {world}")
                 number += 1
                 told(
                     f"{tally.faults} faults, {time.monotonic() - began:.0f} s, job {number} on {world}: {', '.join(scene.struck)}"
@@ -94,14 +106,19 @@ def campaign(
     return tally
 
 
+def _turns(worlds: Iterable[str]) -> tuple[str, ...]:
+    chosen = tuple(worlds)
+    quick = tuple(world for world in chosen if world not in _SLOW)
+    return (*chosen, *quick)
+
+
 def _undisturbed(grounds: Grounds) -> Results:
     with grounds.place("sqlite") as place:
         run_job(place.catalog, find_job(place.catalog, place.job_id), device="cpu")
         return results_of(place.catalog, place.job_id)
 
 
-def _play(scene: Scene, tally: Tally, right: Results, most: int, name: str) -> None:
-    kinds = [fault for fault in ALL if scene.place.world in fault.worlds]
+def _play(scene: Scene, kinds: list[Fault], tally: Tally, right: Results, most: int, name: str) -> None:
     try:
         scene.play(kinds, most)
         results = scene.finish()
@@ -111,6 +128,7 @@ def _play(scene: Scene, tally: Tally, right: Results, most: int, name: str) -> N
     finally:
         scene.end()
     tally.struck.update(scene.struck)
+    tally.not_struck.update(scene.not_struck)
     tally.jobs[scene.place.world] += 1
     tally.cells += right.counted
     tally.difference += difference

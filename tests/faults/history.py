@@ -8,7 +8,7 @@ from faults.worlds import Place
 from seenat.memorization.jobs.leasing.owners import Owner
 from seenat.registry.database.tables.jobs import job_workers, shards
 
-__all__ = ["held_by", "untold"]
+__all__ = ["ShardKey", "held_by", "standing", "untold"]
 
 ShardKey = tuple[int, int]
 
@@ -21,6 +21,12 @@ def held_by(place: Place, pid: int) -> dict[ShardKey, str]:
     return {
         (row.checkpoint_id, row.block): row.owner for row in rows if row.owner and Owner.parse(row.owner).pid == pid
     }
+
+
+def standing(place: Place) -> list[Owner]:
+    """Who works at the job, as the catalog has it."""
+    with place.catalog.database.read() as connection:
+        return [Owner.parse(name) for name in connection.execute(select(job_workers.c.owner)).scalars()]
 
 
 def untold(place: Place, interrupted: set[ShardKey]) -> list[str]:

@@ -6,24 +6,28 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from support.cells import Results, results_of
 from support.forked_workers import ForkedWorkers, eventually
 
 import seenat
-from faults.cells import Results, results_of
-from faults.history import held_by, untold
+from faults.history import ShardKey, held_by, standing, untold
 from faults.kinds.fault import Fault, NotNow, Undo
-from faults.worlds import Place
+from faults.searches import check_index
+from faults.worlds import ORDER, Place
 from seenat.memorization.jobs.changes import retry_job
 from seenat.memorization.jobs.status import find_job
 from seenat.registry.errors import SeenatError
 
 __all__ = ["Scene"]
 
-_FINISHED_WITHIN = 180.0
+_PLAYED_WITHIN, _FINISHED_WITHIN = 300.0, 180.0
+_MAY_BE_LOST_SECONDS = 1.0
+"""Leases that PostgreSQL gave so short a time before it is killed may never have been."""
 _TRIES = 8
 _TESTS = str(Path(__file__).parents[1])
 _DRIVER = ["memorize", "mine-a", "--prompt", "8", "--continuation", "8", "--unseen", "--device", "cpu"]
@@ -43,12 +47,17 @@ class Scene:
         """What each process is, `driver` or `worker`."""
         self.struck: list[str] = []
         """The names of the faults that there were."""
-        self.interrupted: set[tuple[int, int]] = set()
+        self.not_struck: Counter[str] = Counter()
+        """How often each could not be, since the catalog was full, away or taken."""
+        self.interrupted: dict[ShardKey, float] = {}
+        """Shards whose workers were killed, and when."""
         self.owners_gone: set[str] = set()
         """Names under which processes held shards that were killed since."""
         self.slowness = 1.0
         """How much longer everything takes here than where nobody else works: faults are to strike amid the work."""
         self.needs_repair = False
+        self.needs_search = False
+        """Whether the index has to be searched once it is repaired."""
         self.damaged_files: set[Path] = set()
         self.is_reachable = True
         """Whether its catalog can be asked."""
@@ -67,6 +76,16 @@ class Scene:
             raise NotNow
         return self.random.choice(pids)
 
+    def any_actor(self) -> tuple[int, str]:
+        """An actor of Ray that works at the job: its process, and its name as an owner; raises `NotNow`."""
+        self.check_reachable()
+        cluster = self.place.cluster
+        pids = set() if cluster is None else cluster.actors()
+        found = [(owner.pid, str(owner)) for owner in standing(self.place) if owner.pid in pids]
+        if not found:
+            raise NotNow
+        return self.random.choice(sorted(found))
+
     def check_reachable(self) -> None:
         """Raise `NotNow` while its catalog cannot be asked."""
         if not self.is_reachable:
@@ -84,6 +103,11 @@ class Scene:
         eventually(answers)
         self.is_reachable = True
 
+    def forget_late_leases(self) -> None:
+        """Expect nothing of shards that were leased just now: the server is killed, and need not know of them."""
+        early = time.monotonic() - _MAY_BE_LOST_SECONDS
+        self.interrupted = {key: moment for key, moment in self.interrupted.items() if moment < early}
+
     def is_damaged(self, path: Path) -> bool:
         """Whether a file is damaged at the moment."""
         return path in self.damaged_files
@@ -91,24 +115,39 @@ class Scene:
     def kill(self, pid: int) -> None:
         """Kill a process, and keep in mind what it held."""
         os.kill(pid, signal.SIGKILL)
+        self._keep_in_mind(pid)
+        self._forked.wait(pid)
+        self.running.pop(pid)
+
+    def kill_actor(self, pid: int) -> None:
+        """The same of an actor, which is no child of ours."""
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            raise NotNow from None
+        eventually(lambda: _has_ended(pid))
+        self._keep_in_mind(pid)
+
+    def _keep_in_mind(self, pid: int) -> None:
         held = {}
         if self.is_reachable:
             with suppress(SeenatError):
                 held = held_by(self.place, pid)
-        self._forked.wait(pid)
-        self.interrupted.update(held)
+        self.interrupted.update(dict.fromkeys(held, time.monotonic()))
         self.owners_gone.update(held.values())
-        self.running.pop(pid)
 
     def begin_worker(self, **order: Any) -> int:
         """Begin a worker of this machine or, so that only its lease can tell that it is gone, of one of its own."""
         self._numbers += 1
-        host = {"host": f"machine-{self._numbers}"} if self.random.random() < 0.5 else {}
+        is_elsewhere = self.place.cluster is None and self.random.random() < 0.5
+        host = {"host": f"machine-{self._numbers}"} if is_elsewhere else {}
         return self._begin("worker", lease=self.lease_seconds, **host, **order)
 
     def begin_driver(self) -> int:
         """Begin `seenat memorize`."""
-        return self._begin("driver", args=_DRIVER)
+        cluster = self.place.cluster
+        by_ray = [] if cluster is None else ["--runner", "ray", "--address", cluster.address, "--workers", "2"]
+        return self._begin("driver", args=[*_DRIVER, *by_ray])
 
     def _begin(self, role: str, **order: Any) -> int:
         order = {"output": str(self.place.folder / "output"), "environment": self.place.environment, **order}
@@ -121,7 +160,9 @@ class Scene:
     def play(self, kinds: list[Fault], most: int) -> None:
         """Let faults strike until the job is done, or there were so many."""
         self.begin_driver()
+        deadline = time.monotonic() + _PLAYED_WITHIN
         while len(self.struck) < most and not self._is_done():
+            assert time.monotonic() < deadline, "nothing works at the job"
             self._keep_up()
             self._strike(kinds)
             time.sleep(self.random.uniform(0.02, 0.3) * self.slowness)
@@ -142,17 +183,26 @@ class Scene:
                 self.lines.append("shards that failed are tried again")
                 retry_job(self.place.catalog, self.place.job_id)
             self.begin_worker()
+        if self.needs_search:
+            seenat.Catalog(self.place.catalog).index.verify(ORDER, repair=True)
+            check_index(self.place, self.random)
         return results_of(self.place.catalog, self.place.job_id)
 
     def untold(self) -> list[str]:
         """What the catalog should say of what happened, and does not."""
-        return untold(self.place, self.interrupted)
+        return untold(self.place, set(self.interrupted))
 
     def end(self) -> None:
         """Whatever happened: nothing goes on, and everything is as it was."""
-        self._undo(float("inf"))
+        while self._undos:
+            with suppress(
+                AssertionError, SeenatError, OSError
+            ):  # Where one could not be undone, the scene has failed already.
+                self._undo(float("inf"))
         for pid in list(self.running):
             self._forked.kill(pid)
+        if (cluster := self.place.cluster) is not None:  # Ray ends those of a driver that is gone.
+            eventually(lambda: not cluster.actors())
 
     def reap(self) -> None:
         """Forget the processes that have ended."""
@@ -164,25 +214,29 @@ class Scene:
         self.reap()
         if "driver" not in self.running.values() and self.random.random() < 0.5:
             self.begin_driver()
-        elif len(self.running) < self.most_running:
+        elif self.place.cluster is None and len(self.running) < self.most_running:
             self.begin_worker()
 
     def _strike(self, kinds: list[Fault]) -> None:
         fault = self.random.choice(kinds)
         try:
+            if self.place.cluster is not None:  # Actors take seconds to begin, and faults are to strike amid the work.
+                self.any_actor()
             undo = fault.strike(self)
-        except (NotNow, SeenatError):  # It may find the disk full, or the server away.
+        except NotNow:
+            return
+        except SeenatError:  # It may find the disk full, or the server away.
+            self.not_struck[fault.name] += 1
             return
         self.struck.append(fault.name)
         self.lines.append(fault.name)
         self._undos.append((time.monotonic() + self.random.uniform(*fault.lasts), fault.name, undo))
 
     def _undo(self, now: float) -> None:
-        due = [one for one in self._undos if one[0] <= now]
-        self._undos = [one for one in self._undos if one[0] > now]
-        for _, name, undo in due:
-            self.lines.append(f"undone: {name}")
-            undo()
+        for one in [one for one in self._undos if one[0] <= now]:
+            self._undos.remove(one)  # Before it is tried: what cannot be undone is not tried again.
+            self.lines.append(f"undone: {one[1]}")
+            one[2]()
 
     def _is_done(self) -> bool:
         try:

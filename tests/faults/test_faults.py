@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from support.cells import Difference, Results
 from support.trained_run import Mine
 
-from faults.campaign import campaign
-from faults.cells import Difference, Results
+from faults.campaign import Tally, campaign
 
 FAULTS = 30
 
@@ -31,3 +32,9 @@ def test_what_differs_is_counted() -> None:
         Difference(doubled=1),
         Difference(wrong=2),
     ]
+
+
+def test_what_could_not_strike_is_told() -> None:
+    tally = Tally(struck=Counter({"worker killed": 3}), not_struck=Counter({"old fence": 2, "late heartbeat": 1}))
+    assert "could not strike: 3 (1 late heartbeat, 2 old fence)" in str(tally).splitlines()
+    assert "could not strike: 0" in str(Tally()).splitlines()

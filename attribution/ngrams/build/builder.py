@@ -17,7 +17,7 @@ from seenat.attribution.ngrams.build.sort_setting import worker_environment
 from seenat.attribution.ngrams.build.workers import ShardRequest, build_shards
 from seenat.attribution.ngrams.codes import Codes, code_ranks, codes_of
 from seenat.attribution.ngrams.files.directory import write_directory
-from seenat.attribution.ngrams.files.ranks_file import read_ranks, write_ranks
+from seenat.attribution.ngrams.files.ranks_file import digest_of_ranks, ranks_path, read_ranks, write_ranks
 from seenat.attribution.ngrams.index_table import (
     IndexRecord,
     add_index,
@@ -33,16 +33,16 @@ from seenat.attribution.ngrams.stored import bring_ranks, put_ranks, put_shard
 from seenat.registry import settings
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
-from seenat.registry.errors import InvalidValue, UnknownOrder
+from seenat.registry.errors import CorruptFile, InvalidValue, UnknownOrder
 from seenat.registry.integrity.content import check_unchanged
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
-from seenat.registry.storage.regular import is_regular
+from seenat.registry.storage.regular import is_regular, remove_regular
 from seenat.registry.storage.stores.place import check_store_url
 from seenat.registry.units import BatchRange, SequenceRange, uncovered
 
-__all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "rebuild"]
+__all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "mend"]
 
 WINDOW = 8
 """The usual index window: queries of 11 ids or more are found at once, of 8 exactly, and an id takes one byte."""
@@ -90,10 +90,46 @@ def build_index(
     return index
 
 
-def rebuild(database: Database, order: Order, index: IndexRecord, shards: Sequence[SequenceRange]) -> None:
-    """Build some shards of an index again, which are recorded and damaged."""
+def mend(database: Database, order: Order, index: IndexRecord, shards: Sequence[SequenceRange]) -> None:
+    """Build some shards of an index again, which are recorded and damaged, and make its ranks and directory where they are.
+
+    Raises `CorruptFile` for ranks that no indexed batch gives.
+    """
     with exclusive(indexes_folder(database)):
+        _mend_ranks(database, order, index)
         _build(database, order, index, shards, None, lambda count: None)
+
+
+def _mend_ranks(database: Database, order: Order, index: IndexRecord) -> None:
+    """Ranks are those of the first batch that was indexed: it is looked for where shards begin."""
+    folder = indexes_folder(database) / index.folder
+    if _has_ranks(index, folder):
+        return
+    remove_regular(path := ranks_path(folder, index.ranks_digest))
+    if _has_ranks(index, folder):
+        return
+    with database.read() as connection:
+        starts = [shard.sequences.start for shard in shards_of(connection, index)]
+    for start in starts:
+        ranks = _ranks(order, SequenceRange(start, order.geometry.sequences))
+        if digest_of_ranks(ranks) == index.ranks_digest:
+            write_ranks(folder, ranks)
+            if index.store is not None:
+                put_ranks(index.store, folder, index.ranks_digest)
+            return
+    raise CorruptFile(
+        f"{path} is gone or damaged, and no batch of {order.name} that is indexed gives it; remove the index with `seenat index "
+        "remove` and build it again."
+    )
+
+
+def _has_ranks(index: IndexRecord, folder: Path) -> bool:
+    try:
+        bring_ranks(index, folder)
+        read_ranks(folder, index.ranks_digest)
+    except CorruptFile:
+        return False
+    return True
 
 
 def _build(

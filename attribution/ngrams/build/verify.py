@@ -1,13 +1,18 @@
-"""Whether the files of an index are as they were built, by reading all of them; and building damaged ones again."""
+"""Whether the files of an index are as they were built, by reading all of them; and building damaged ones again.
+
+The ranks of ids are found again in the order, where its first indexed batch is still indexed. What is derived of the shards, the
+directory, is no loss where it is gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from seenat.attribution.ngrams.build.builder import rebuild
+from seenat.attribution.ngrams.build.builder import mend
+from seenat.attribution.ngrams.files.ranks_file import ranks_path, read_ranks
 from seenat.attribution.ngrams.index_table import (
     IndexRecord,
     ShardRecord,
@@ -17,7 +22,7 @@ from seenat.attribution.ngrams.index_table import (
     shard_name,
     shards_of,
 )
-from seenat.attribution.ngrams.stored import held_shard
+from seenat.attribution.ngrams.stored import bring_ranks, held_shard
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
@@ -31,7 +36,7 @@ __all__ = ["DamagedShard", "verify_indexes"]
 
 @dataclass(frozen=True, kw_only=True)
 class DamagedShard:
-    """A shard whose file is not the one that was built."""
+    """A shard whose file is not the one that was built, or ranks without which all shards are of no use."""
 
     window: int
     sequences: SequenceRange
@@ -42,33 +47,50 @@ class DamagedShard:
 def verify_indexes(
     database: Database, order: Order, repair: bool, progress: Callable[[int, int], None]
 ) -> tuple[DamagedShard, ...]:
-    """Read every shard of an order's indexes; `progress` gets (shards read, all). With `repair`, build damaged ones again."""
+    """Read all files of an order's indexes; `progress` gets (shards read, all). With `repair`, make damaged ones again."""
     with database.read() as connection:
-        pairs = [
-            (index, shard) for index in indexes_of(connection, order.digest) for shard in shards_of(connection, index)
-        ]
+        found = [(index, shards_of(connection, index)) for index in indexes_of(connection, order.digest)]
+    ranks = [(index, part) for index, shards in found for part in _damaged_ranks(database, index, shards)]
+    pairs = [(index, shard) for index, shards in found for shard in shards]
     damaged: list[tuple[IndexRecord, DamagedShard]] = []
     for done, (index, shard) in enumerate(pairs):
         progress(done, len(pairs))
-        path = indexes_folder(database) / index.folder / shard_name(shard.sequences)
-        if index.store is not None and not is_regular(path):
-            fault, state = _fetched(index, shard, path), None
-        else:
-            fault, state = _read(path, shard)
-        if fault is not None:
-            damaged.append((index, _described(index, shard, path, fault)))
-        elif state is not None and state != shard.state:
-            with database.write() as connection:
-                record_state(connection, index, shard.sequences, state)
+        if (fault := _fault(database, index, shard)) is not None:
+            path = indexes_folder(database) / index.folder / shard_name(shard.sequences)
+            damaged.append((index, _described(index, shard.sequences, path, fault)))
     progress(len(pairs), len(pairs))
-    if repair:
-        for index in {index.id: index for index, _ in damaged}.values():
-            rebuild(database, order, index, [shard.sequences for owner, shard in damaged if owner.id == index.id])
-    return tuple(shard for _, shard in damaged)
+    for index in {index.id: index for index, _ in (*ranks, *damaged) if repair}.values():
+        mend(database, order, index, [shard.sequences for owner, shard in damaged if owner.id == index.id])
+    return tuple(part for _, part in (*ranks, *damaged))
 
 
-def _described(index: IndexRecord, shard: ShardRecord, path: Path, fault: str) -> DamagedShard:
-    return DamagedShard(window=index.window, sequences=shard.sequences, file=str(path), fault=fault)
+def _damaged_ranks(database: Database, index: IndexRecord, shards: tuple[ShardRecord, ...]) -> Iterator[DamagedShard]:
+    """The ranks of an index, where they are gone or damaged: then none of its shards is of use."""
+    folder = indexes_folder(database) / index.folder
+    try:
+        bring_ranks(index, folder)
+        read_ranks(folder, index.ranks_digest)
+    except CorruptFile:
+        if shards:
+            all_ = SequenceRange(shards[0].sequences.start, shards[-1].sequences.stop)
+            path = ranks_path(folder, index.ranks_digest)
+            yield _described(index, all_, path, "the ranks of ids are gone or damaged")
+
+
+def _fault(database: Database, index: IndexRecord, shard: ShardRecord) -> str | None:
+    """What is wrong with a shard; where nothing is, the catalog keeps the state of its file."""
+    path = indexes_folder(database) / index.folder / shard_name(shard.sequences)
+    if index.store is not None and not is_regular(path):
+        return _fetched(index, shard, path)
+    fault, state = _read(path, shard)
+    if state is not None and state != shard.state:
+        with database.write() as connection:
+            record_state(connection, index, shard.sequences, state)
+    return fault
+
+
+def _described(index: IndexRecord, sequences: SequenceRange, path: Path, fault: str) -> DamagedShard:
+    return DamagedShard(window=index.window, sequences=sequences, file=str(path), fault=fault)
 
 
 def _fetched(index: IndexRecord, shard: ShardRecord, path: Path) -> str | None:

@@ -11,15 +11,19 @@ from seenat.registry.errors import CorruptFile
 from seenat.registry.storage.digests import sha256_of_bytes
 from seenat.registry.storage.local import write_atomic
 
-__all__ = ["ranks_path", "read_ranks", "write_ranks"]
+__all__ = ["digest_of_ranks", "ranks_path", "read_ranks", "write_ranks"]
 
 
 def write_ranks(folder: Path, ranks: Codes) -> str:
     """Write the ranks into a folder; returns their digest."""
-    data = ranks.astype("<u2").tobytes()
-    digest = sha256_of_bytes(data)
-    write_atomic(ranks_path(folder, digest), data)
+    digest = digest_of_ranks(ranks)
+    write_atomic(ranks_path(folder, digest), ranks.astype("<u2").tobytes())
     return digest
+
+
+def digest_of_ranks(ranks: Codes) -> str:
+    """The digest of their file."""
+    return sha256_of_bytes(ranks.astype("<u2").tobytes())
 
 
 def read_ranks(folder: Path, digest: str) -> Codes:
@@ -35,7 +39,7 @@ def read_ranks(folder: Path, digest: str) -> Codes:
     return np.frombuffer(data, "<u2")
 
 
-_AGAIN = "remove the index with `seenat index remove` and build it again."
+_AGAIN = "run `seenat index verify --repair` to make it again."
 
 
 def ranks_path(folder: Path, digest: str) -> Path:

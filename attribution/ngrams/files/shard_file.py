@@ -26,7 +26,7 @@ import numpy as np
 from seenat.attribution.ngrams.codes import CODES
 from seenat.attribution.ngrams.keys import Keys, fingerprints_of, middles_of, positions_of
 from seenat.registry.errors import CorruptFile
-from seenat.registry.storage.local import PARTIAL, full_disk_told, sync_folder
+from seenat.registry.storage.local import full_disk_told, sync_folder, written_atomically
 from seenat.registry.units import SequenceRange
 
 __all__ = ["BuiltShard", "ShardLayout", "write_shard"]
@@ -118,18 +118,10 @@ _REPAIR = "run `seenat index verify --repair` to build it again."
 
 def write_shard(path: Path, layout: ShardLayout, keys: Keys) -> str:
     """Write a shard from its sorted keys, so that it is whole or absent; returns its digest."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     with full_disk_told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                digest = _write_parts(file, _parts(layout, keys))
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
+        with written_atomically(path) as file:
+            digest = _write_parts(file, _parts(layout, keys))
         sync_folder(path.parent)
     return digest
 

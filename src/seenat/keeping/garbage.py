@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from seenat.registry.answer import Answer, TableAnswer
-from seenat.registry.storage.local import PARTIAL
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -68,6 +67,7 @@ def _abandoned(catalog: RegistryCatalog, connection: Connection) -> Iterator[Pat
 
 
 def _abandoned_indexes(database: Database, connection: Connection) -> Iterator[Path]:
+    from seenat.attribution.ngrams.files.directory import is_derived
     from seenat.attribution.ngrams.index_table import indexes_folder
     from seenat.attribution.ngrams.inventory import index_files
     from seenat.memorization.upkeep.abandoned import files_below
@@ -75,8 +75,8 @@ def _abandoned_indexes(database: Database, connection: Connection) -> Iterator[P
     named = {place for file in index_files(database, connection) for place in file.places if isinstance(place, Path)}
     folders = {path.parent for path in named}
     for path in files_below(indexes_folder(database)):
-        is_derived = path.parent in folders and path.suffix == ".directory"
-        if path not in named and (path.name.endswith(PARTIAL) or not is_derived):
+        is_kept = path.parent in folders and is_derived(path)
+        if path not in named and not is_kept:
             yield path
 
 

@@ -71,7 +71,8 @@ def catalog(home: Path) -> Iterator[seenat.Catalog]:
 def files(home: Path) -> dict[str, str]:
     """The digest of every file of the indexes."""
     folder = home / "catalog.sqlite.indexes"
-    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.*")}
+    paths = (path for path in folder.rglob("*.*") if path.suffix != ".directory-record")  # That says when and where.
+    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def test_an_index_of_a_store_is_searched_by_machines_that_did_not_build_it(
@@ -230,17 +231,46 @@ def test_a_shard_that_is_gone_or_was_only_touched(catalog: seenat.Catalog, home:
     catalog.find([1] * 8, order="made-up-order")
 
 
-def test_a_directory_that_is_gone_is_no_loss_and_a_short_one_is_refused(catalog: seenat.Catalog, home: Path) -> None:
+def test_a_directory_that_is_gone_is_no_loss_and_a_damaged_one_is_written_again(
+    catalog: seenat.Catalog, home: Path
+) -> None:
     catalog.index.build("made-up-order", shard_batches=100)
-    ids = [1, 2, 3, 4, 5, 6, 7, 8]
+    ids = catalog.order("made-up-order").batch(7).tokens()[3, 20:30].tolist()
     found = catalog.find(ids, order="made-up-order")
+    assert found.count
     directory = next(home.rglob("*.directory"))
     data = directory.read_bytes()
+    # No code has a sample any more, and nothing would be found; the ends of all; another record; none.
+    for damaged in (bytes(len(data)), data[:-4]):
+        directory.write_bytes(damaged)
+        assert catalog.find(ids, order="made-up-order") == found
+        assert directory.read_bytes() == data
+    record = directory.with_suffix(".directory-record")
+    record.write_text("[1]")
+    assert catalog.find(ids, order="made-up-order") == found
+    record.unlink()
+    directory.write_bytes(bytes(len(data)))
+    assert catalog.find(ids, order="made-up-order") == found
+    assert record.exists()
     directory.unlink()
     assert catalog.find(ids, order="made-up-order") == found
-    directory.write_bytes(data[:-4])
-    with pytest.raises(seenat.CorruptFile, match=r"is damaged: it has .* delete it"):
+
+
+def test_ranks_that_are_damaged_are_found_again_in_the_order(catalog: seenat.Catalog, home: Path) -> None:
+    catalog.index.build("made-up-order", batches="5:10", shard_batches=5)
+    catalog.index.build("made-up-order", batches="0:5")
+    ids = catalog.order("made-up-order").batch(7).tokens()[3, 20:30].tolist()
+    found, before = catalog.find(ids, order="made-up-order"), files(home)
+    ranks = next(home.rglob("*.ranks"))
+    ranks.write_bytes(bytes(len(ranks.read_bytes())))
+    with pytest.raises(seenat.CorruptFile, match=r"\.ranks is damaged; run `seenat index verify --repair`"):
         catalog.find(ids, order="made-up-order")
+    assert [shard.fault for shard in catalog.index.verify("made-up-order").damaged] == [
+        "the ranks of ids are gone or damaged"
+    ]
+    assert catalog.index.verify("made-up-order", repair=True).repaired
+    assert files(home) == before
+    assert catalog.find(ids, order="made-up-order") == found
 
 
 def test_settings_that_cannot_be(catalog: seenat.Catalog) -> None:

@@ -115,7 +115,7 @@ def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: P
 def test_an_index_is_listed_verified_and_removed(call: Call, home: Path) -> None:
     (status,) = answer(call, "index", "status", "pocket-order")
     assert (status["window"], status["whole"], status["shards"]) == (8, True, 3)
-    assert "0 of 3 shards are damaged." in call("index", "verify", "pocket-order").out
+    assert "Of 3 shards and their ranks of ids, 0 are damaged." in call("index", "verify", "pocket-order").out
     assert answer(call, "index", "build", "pocket-order", "--dense", "--batches", "0:10")["window"] == 1
     victim = next(home.glob("catalog.sqlite.indexes/*-w1/*.ngrams"))
     victim.write_bytes(victim.read_bytes()[:-1])

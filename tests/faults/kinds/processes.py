@@ -31,9 +31,9 @@ class KillWorker(_Kill):
 
 
 class KillDriver(_Kill):
-    """A `seenat memorize` is killed."""
+    """A `seenat memorize` is killed; its actors, where it has some, work on until Ray ends them."""
 
-    name, role = "driver killed", "driver"
+    name, role, worlds = "driver killed", "driver", Fault.worlds | {"ray"}
 
 
 class _Pause(Fault):
@@ -67,7 +67,7 @@ class PauseDriver(_Pause):
 class SecondDriver(Fault):
     """Somebody runs the same command once more, while it runs."""
 
-    name = "second driver"
+    name, worlds = "second driver", Fault.worlds | {"ray"}
 
     def strike(self, scene: Scene) -> Undo:
         """Begin it; both then work at the one job."""

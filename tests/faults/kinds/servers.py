@@ -15,7 +15,7 @@ __all__ = ["KillPostgres", "StoreAnswers500", "StoreCuts", "StoreForgets", "Stor
 class KillPostgres(Fault):
     """Its server is killed, with all connections."""
 
-    name, worlds, lasts = "PostgreSQL killed", frozenset({"postgres"}), (0.0, 1.5)
+    name, worlds, lasts = "PostgreSQL killed", frozenset({"postgres", "ray"}), (0.0, 1.5)
 
     def strike(self, scene: Scene) -> Undo:
         """Kill it; it is begun again."""
@@ -24,6 +24,7 @@ class KillPostgres(Fault):
             raise NotNow
         scene.is_reachable = False
         server.kill()
+        scene.forget_late_leases()
 
         def begin() -> None:
             server.start()

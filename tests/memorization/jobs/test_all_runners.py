@@ -1,25 +1,24 @@
-"""One job over the pocket suite by every runner, each alone and all at once: identical arrays and rows, as by one process."""
+"""One job by every runner, each alone, and all at once on one PostgreSQL and one bucket: arrays and rows as by one process."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
+from support.cells import Results, results_of
 from support.forked_workers import eventually
 from support.postgres import new_database
+from support.ray_cluster import asking_for_tokens, ray_cluster
 
 from seenat.memorization.jobs.plan import plan_jobs
 from seenat.memorization.jobs.runners.local import run_jobs
@@ -42,6 +41,7 @@ RUNNERS = {
     "ray": ["--runner", "ray", "--workers", "2", "--device", "cpu"],
     "slurm": ["--runner", "slurm", "--workers", "1", "--device", "cpu"],
 }
+Committed = Callable[..., dict[str, Any]]
 SBATCH = """#!/bin/bash
 # Begins the tasks of an array here.
 [ "$1" = --parsable ] || exit 2
@@ -54,8 +54,8 @@ echo "77;cluster"
 
 
 @pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Of processes that have a stand-in for Slurm, and whose Ray asks for a token."""
+def environment(tmp_path: Path, bucket_url: str) -> dict[str, str]:
+    """Of processes that have a stand-in for Slurm, whose Ray asks for a token, and that reach the bucket."""
     program = tmp_path / "bin" / "sbatch"
     program.parent.mkdir()
     program.write_text(SBATCH)
@@ -63,11 +63,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     return {
         **os.environ,
         "PATH": f"{program.parent}:{os.environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+        **asking_for_tokens(),
     }
 
 
@@ -95,31 +91,6 @@ def end(catalog: Catalog, *processes: subprocess.Popen[str]) -> None:
     eventually(lambda: all(job.state == "done" and not job.workers for job in list_jobs(catalog)), 240)
 
 
-@contextmanager
-def cluster(environment: dict[str, str]) -> Iterator[str]:
-    """The address of a cluster of Ray, of two cores and little memory."""
-    # A socket's path is short.
-    with TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield from begun_cluster(environment, folder)
-
-
-def begun_cluster(environment: dict[str, str], folder: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ray = Path(sys.executable).with_name("ray")
-    asked = ["--port", str(port), "--num-cpus", "2", "--object-store-memory", str(80 << 20), "--memory", str(4 << 30)]
-    command = [str(ray), "start", "--head", "--block", "--include-dashboard=false", "--temp-dir", folder, *asked]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    address = next(found[1].strip("'\" \n") for line in process.stdout if len(found := line.split("--address=")) == 2)
-    try:
-        yield address
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
-
-
 def hold_all(catalog: Catalog, until: str) -> None:
     """Let a worker of another machine hold every shard until then."""
     with catalog.database.write() as connection:
@@ -140,22 +111,27 @@ def test_every_runner_and_all_at_once_give_what_one_process_gives(
     catalog_database: str,
     postgres: str,
     environment: dict[str, str],
-    committed,
+    bucket_url: str,
+    committed: Committed,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = None
+    expected, cells = None, []
     for runner in ("alone", *RUNNERS):
         with open_catalog(str(shutil.copy(pocket_file, tmp_path / f"{runner}.sqlite"))) as catalog:
             if runner == "alone":
                 measure_alone(catalog)
-                expected = results(catalog, committed)
+                expected, cells = results(catalog, committed), cells_of(catalog)
                 continue
             end(catalog, begin(catalog, runner, environment, tmp_path))
             assert results(catalog, committed) == expected, runner
     with new_database(postgres, catalog_database) as url, open_catalog(url) as catalog:
         register_suite(catalog, pocket_manifest)
-        all_at_once(catalog, environment, tmp_path / "all")
-        assert results(catalog, committed) == expected
+        monkeypatch.setenv("SEENAT_RESULTS", bucket_url)
+        all_at_once(catalog, environment | {"SEENAT_RESULTS": bucket_url}, tmp_path / "all")
+        assert all((job.measurement.store or "").startswith(f"{bucket_url}/") for job in list_jobs(catalog))
+        for found, right in zip(cells_of(catalog), cells, strict=True):
+            assert not found.difference(right)
 
 
 def measure_alone(catalog: Catalog) -> None:
@@ -169,9 +145,9 @@ def all_at_once(catalog: Catalog, environment: dict[str, str], folder: Path) -> 
     plan_jobs(catalog, catalog.model(NAME), PROTOCOLS, asked)
     # Not for ever: should this test fail, what it has begun ends by itself.
     hold_all(catalog, stamp(datetime.now(UTC) + timedelta(minutes=5)))
-    with cluster(environment) as address:
+    with ray_cluster(environment) as cluster:
         running = [
-            begin(catalog, runner, environment, folder, *(["--address", address] if runner == "ray" else []))
+            begin(catalog, runner, environment, folder, *(["--address", cluster.address] if runner == "ray" else []))
             for runner in RUNNERS
         ]
         eventually(lambda: connected(catalog) >= 7, 240)  # Five workers, and who watches those of two runners.
@@ -186,7 +162,15 @@ def all_at_once(catalog: Catalog, environment: dict[str, str], folder: Path) -> 
     assert len(seen) > 2
 
 
-def results(catalog: Catalog, committed):
+def cells_of(catalog: Catalog) -> list[Results]:
+    """Of each job, wherever its arrays lie."""
+    return [
+        results_of(catalog, job.id) for job in sorted(list_jobs(catalog), key=lambda job: job.protocol.continuation)
+    ]
+
+
+def results(catalog: Catalog, committed: Committed) -> tuple[Any, ...]:
+    """What each job has measured, and all that is committed of it, byte for byte."""
     assert [job.state for job in list_jobs(catalog)] == ["done", "done"]
     with catalog.database.read() as connection:
         measured = connection.execute(select(func.sum(shards.c.measured), func.sum(shards.c.reused))).one()
