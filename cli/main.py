@@ -186,6 +186,8 @@ def _usage(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return f"{text}."
+    if context.parent is not None and isinstance(context.command, click.Group) and not text.endswith("?"):
+        text = f"{text}: there are {', '.join(context.command.list_commands(context))}"
     return f"{text}{' See' if text.endswith('?') else '; see'} `{context.command_path} --help`."
 
 

@@ -52,7 +52,7 @@ def check_consumed(model: Model, sequences: Indices) -> Indices:
     _check_count(len(sequences))
     for sequence in (int(sequences[0]), int(sequences[-1])):
         if sequence not in order.sequences:
-            raise order.geometry.unknown(sequence)
+            raise order.geometry.unknown(sequence, f"The order {order.name}")
         if not schedule.is_trained_on(sequence):
             consumed = schedule.steps * schedule.sequences_per_batch
             raise UnknownSequence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from seenat.cli.framework.output import Output
 from seenat.cli.framework.params import Count, chosen_catalog
-from seenat.cli.framework.terminal import say
+from seenat.cli.framework.terminal import is_terminal, say
 from seenat.cli.service.configuration import PREFIX, config_option, origins
 
 if TYPE_CHECKING:
@@ -87,7 +88,12 @@ def serve(
         from seenat.cli.service.demo import open_when_ready, prepare_demo
 
         prepare_demo()
-    run(settings, open_when_ready if demo and not no_open else None)
+    run(settings, open_when_ready if demo and not no_open else _tell)
+
+
+def _tell(address: str) -> None:
+    if is_terminal(sys.stderr):
+        say(f"Open {address} in a browser; Ctrl-C ends the service.")
 
 
 def _settings(known_as: tuple[str, ...], rate: float, seconds: float, **options: Any) -> ServiceSettings:

@@ -89,7 +89,7 @@ class Order:
         """One sequence; raises `UnknownSequence` beyond the order."""
         number = whole_number(index, "sequence")
         if number not in self.sequences:
-            raise self.geometry.unknown(number)
+            raise self.geometry.unknown(number, f"The order {self.name}")
         return OrderSequence(order=self, index=number)
 
     def texts(self, sequences: SequenceRange) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Order:
     def batch_of(self, sequence: int) -> int:
         """The batch that holds a sequence; raises `UnknownSequence` beyond the order."""
         if sequence not in self.sequences:
-            raise self.geometry.unknown(sequence)
+            raise self.geometry.unknown(sequence, f"The order {self.name}")
         return sequence // self.sequences_per_batch
 
     def extents(self, sequences: SequenceRange) -> tuple[Extent, ...]:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalErro
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.pool import NullPool
 
+from seenat.registry import settings
 from seenat.registry.database import postgresql
 from seenat.registry.database.commits import Commits
 from seenat.registry.database.generation import raise_generation, watch_writes
@@ -293,15 +294,23 @@ def _postgresql_engine(url: URL, threads: int) -> Engine:
     return engine
 
 
+def _make_folder(path: Path) -> None:
+    """Make seenat's own folder for its catalog; a folder that somebody names must be there, for it may be mistyped."""
+    folder = path.parent
+    if folder != settings.home() and not folder.exists():
+        raise InvalidValue(f"There is no folder {folder} for the catalog {path.name}; make it, or correct the path.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"The catalog's folder {folder} cannot be made: {error.strerror}; "
+            "set SEENAT_HOME or SEENAT_DATABASE_URL to a place that can be written."
+        ) from error
+
+
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and is_file(url):
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailable(
-                f"The catalog's folder {Path(url.database).parent} cannot be made: {error.strerror}; "
-                "set SEENAT_HOME or SEENAT_DATABASE_URL to a place that can be written."
-            ) from error
+        _make_folder(Path(url.database))
     if is_writable_catalog(url.database):
         engine = _created(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
         event.listen(engine, "connect", _configure_sqlite)

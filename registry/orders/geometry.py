@@ -75,10 +75,10 @@ class Geometry:
             raise self.unknown(max(sequences.start, sequences.stop - 1))
         return ByteRange(sequences.start * self.sequence_bytes, sequences.stop * self.sequence_bytes)
 
-    def unknown(self, sequence: int) -> UnknownSequence:
-        """The error for a sequence that the order does not have."""
+    def unknown(self, sequence: int, order: str = "This order") -> UnknownSequence:
+        """The error for a sequence that the order, called so, does not have."""
         last = self.sequences - 1
         return UnknownSequence(
-            f"This order has no sequence {sequence}: it holds sequences 0 to {last}.",
+            f"{order} has no sequence {sequence}: it holds sequences 0 to {last}.",
             nearest=[0 if sequence < 0 else last],
         )

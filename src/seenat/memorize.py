@@ -116,7 +116,7 @@ class MemorizeOptions(SubmitOptions, WayOptions, total=False):
 class MemorizeRequest:
     """What to measure of a model: the options of `Catalog.memorize`, with their defaults."""
 
-    steps: str | Iterable[int | str] = "all"
+    steps: str | int | Iterable[int | str] = "all"
     sequences: SequenceRange | str | None = None
     sample: int | None = None
     seed: int = 0

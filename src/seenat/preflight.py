@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, SupportsIndex, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from seenat.registry.answer import Answers
 from seenat.registry.errors import InvalidValue
@@ -49,7 +49,7 @@ __all__ = [
 class MeasureOptions(TypedDict, total=False):
     """Which checkpoints measure what of which sequences: the options that `Catalog.memorize`, `submit` and `estimate` share."""
 
-    steps: str | Iterable[int | str]
+    steps: str | int | Iterable[int | str]
     sequences: SequenceRange | str | None
     sample: int | None
     seed: int
@@ -102,7 +102,7 @@ class Chosen:
 
 
 def chosen_steps(
-    model: Model, steps: str | Iterable[int | str], *, allow_suspect: bool
+    model: Model, steps: str | int | Iterable[int | str], *, allow_suspect: bool
 ) -> tuple[tuple[int, ...], tuple[Checkpoint, ...]]:
     """The steps that are named, ascending; `all` are those whose checkpoints can be trusted, and behind them the others."""
     from seenat.memorization.jobs.plan_checks import runnable_steps
@@ -166,11 +166,11 @@ def _coarse(model: Model, coarse: int | str | Iterable[int | str] | None) -> int
     return _named_steps(model, coarse)
 
 
-def _named_steps(model: Model, steps: str | Iterable[int | str]) -> tuple[int, ...]:
+def _named_steps(model: Model, steps: str | int | Iterable[int | str]) -> tuple[int, ...]:
     """Saved steps as they are typed, `1,2,64:128,last`, or one by one; ascending."""
     if isinstance(steps, str):
         steps = model.schedule.parse_saved(steps)
-    named = (steps,) if isinstance(steps, SupportsIndex) else steps
+    named = (steps,) if isinstance(steps, int) else steps
     return tuple(sorted({model.checkpoint(step).step for step in named}))
 
 

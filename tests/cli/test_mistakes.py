@@ -129,6 +129,16 @@ def test_mistake(call: Call, line: str, code: int, parts: list[str], tmp_path: P
     assert_one_sentence(call(*shlex.split(line.replace("{broken}", str(broken)))), code, parts)
 
 
+def test_several_mistakes_of_a_manifest_are_a_line_each(call: Call, tmp_path: Path) -> None:
+    manifest = tmp_path / "SUITE.toml"
+    manifest.write_text('[suite]\nname = "a\\nb"\nlicense = 3\n')
+    done = call("register", str(manifest))
+    lines = done.err.rstrip("\n").split("\n")
+    assert done.code == USAGE
+    assert len(lines) > 1
+    assert all(str(manifest) in line for line in lines)
+
+
 def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:
     before = call("jobs", "--json").out
     call("memorize", "pythia-70m-seed1")

@@ -55,6 +55,12 @@ def test_an_order_and_a_batch_are_rows_of_ids(pocket: seenat.Catalog) -> None:
             beyond()
     with pytest.raises(IndexError):
         order[3584]
+    assert np.array_equal(np.asarray(order[16:24]), np.asarray(batch))
+    assert (order[3580:], len(order[3580:]), order[5:2].tokens().shape) == (order[-4:], 4, (0, 65))
+    assert batch[2:4].text() == batch.text()[2:4]
+    for wrong in ("a", slice(0, 8, 2), slice("a", None)):
+        with pytest.raises(seenat.InvalidValue):
+            order[wrong]  # type: ignore[call-overload]
 
 
 def test_a_table_has_a_length_and_gives_its_rows(pocket: seenat.Catalog) -> None:

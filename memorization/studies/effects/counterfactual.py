@@ -308,6 +308,11 @@ def _nothing(data: StudyData, means: Means, control: str, least: int) -> NotMeas
     controls = int(means.controls.max(initial=0))
     if controls < least:
         other = ", or take --control not-yet" if control == "never" else ""
+        seen = data.model.schedule.sequences_seen(data.model.schedule.steps)
+        if control == "never" and seen.stop >= data.model.order.sequences.stop:
+            return NotMeasured(
+                f"{name} was trained on every sequence of its order, so none is a control that it never saw; take --control not-yet."
+            )
         return NotMeasured(
             f"Only {controls:,} control sequences of {name} that take part have been measured, and {least} are needed; run "
             f"`{again}`{other}."

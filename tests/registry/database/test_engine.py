@@ -256,13 +256,16 @@ def powerless(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX's")
-def test_an_unwritable_folder(tmp_path: Path) -> None:
+def test_an_unwritable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
+    monkeypatch.setenv("SEENAT_HOME", str(folder / "deeper"))
     with powerless(folder), pytest.raises(DatabaseUnavailable, match="may write to it and its folder"):
         open_catalog(str(folder / "catalog.sqlite"))
     with powerless(folder), pytest.raises(DatabaseUnavailable, match="Permission denied"):
-        open_catalog(str(folder / "deeper" / "catalog.sqlite"))
+        open_catalog()
+    with pytest.raises(InvalidValue, match=r"There is no folder .*mistyped for the catalog mine\.sqlite"):
+        open_catalog(str(folder / "mistyped" / "mine.sqlite"))
     assert list(folder.iterdir()) == []
 
 

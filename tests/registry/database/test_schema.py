@@ -349,7 +349,7 @@ with open_catalog(sys.argv[1]) as catalog:
 
 
 def test_four_processes_make_one_catalog(tmp_path: Path, sqlite_catalog: Catalog, dump: Dump) -> None:
-    path, start = tmp_path / "new" / "catalog.sqlite", tmp_path / "start"
+    path, start = tmp_path / "catalog.sqlite", tmp_path / "start"
     ready = [tmp_path / f"ready{number}" for number in range(4)]
     processes = [
         subprocess.Popen(
