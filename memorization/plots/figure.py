@@ -2,9 +2,11 @@
 
 * `Look`: the scale of steps, the width and the title that a user asks for, and the place of each model in the catalog, from which
   its colour follows. It holds in the thread that draws, for as long as the `with` lasts.
-* `captioned` gives a chart its title and caption: sentences by which it can be read alone.
+* `captioned` gives a chart its title and caption: sentences by which it can be read alone. `protocol_words` says for it what was
+  measured, and of which sequences; `panel_title` is the title of a panel.
 * `laid_out` finishes a definition: ticks at the last step and where something happens, none over each other; titles and captions
   cut at the width; the theme.
+* `scaled` and `stacked` make a definition narrower: the one its panels, the other by fewer of them in a row.
 """
 
 from __future__ import annotations
@@ -22,15 +24,20 @@ from seenat.registry.errors import InvalidValue
 
 __all__ = [
     "MUTED",
+    "READABLE_WIDTH",
     "SCALES",
     "Look",
     "captioned",
     "drawn_as",
     "laid_out",
     "look",
+    "narrowest",
+    "panel_title",
     "panels_width",
     "places_of",
+    "protocol_words",
     "scaled",
+    "stacked",
     "ticks",
 ]
 
@@ -52,6 +59,10 @@ _BESIDE = 70
 _NO_ZERO = "Step 0 has no logarithm and is not drawn."
 _USUAL_WIDTH = 200
 _LEAST_WIDTH = 60
+READABLE_WIDTH = 130
+"""Points of a panel that can be read; where panels beside each other would be narrower, they stand below each other."""
+# A last line of a caption that is shorter than this part of the others is made longer.
+_WIDOW = 0.3
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,25 @@ def captioned(altair: Any, chart: Any, title: str | Sequence[str], *sentences: s
     return chart.properties(title=altair.TitleParams(lines, subtitle=list(filter(None, sentences))))
 
 
+def protocol_words(protocol: Any, where: Sequence[str] | None = None) -> str:
+    """What was measured, for a reader who knows no protocol, and of which sequences if not of all."""
+    start, middle = protocol.offset, protocol.offset + protocol.prompt
+    given = f"first {protocol.prompt:,} ids" if not start else f"ids {start:,} to {middle - 1:,}"
+    if protocol.value_type.decodes:
+        words = f"Memorized: from its {given}, greedy decoding gives a sequence's next {protocol.continuation:,}"
+        more = [f"EOS {protocol.eos}"]
+    else:
+        words, more = f"Loss of a sequence's {given} and of its next {protocol.continuation:,}", []
+    more += [] if protocol.dtype == "float32" else [f"in {protocol.dtype}"]
+    about = f"{words} ({', '.join(more)})." if more else f"{words}."
+    return f"{about} Only sequences with {' and '.join(where)}." if where else about
+
+
+def panel_title(altair: Any, text: str) -> Any:
+    """The title of a panel, at its left edge."""
+    return altair.TitleParams(text, anchor="start", frame="group", fontSize=12)
+
+
 def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
     """A definition with ticks, lines of text and the theme; see above."""
     width = panels_width(definition, _BESIDE) + _BESIDE
@@ -138,6 +168,21 @@ def _positive(spec: dict[str, Any]) -> dict[str, Any]:
     if "data" in spec:
         parts["data"] = {**spec["data"], "values": [row for row in spec["data"]["values"] if row.get("step") != 0]}
     return {**spec, **parts}
+
+
+def stacked(definition: dict[str, Any]) -> dict[str, Any] | None:
+    """A definition with a panel less in its longest row; None where no row has two."""
+    if "vconcat" in definition:
+        parts = [stacked(one) for one in definition["vconcat"]]
+        kept = [part or one for part, one in zip(parts, definition["vconcat"], strict=True)]
+        return {**definition, "vconcat": kept} if any(parts) else None
+    side = "hconcat" if "hconcat" in definition else "concat"
+    panels = definition.get(side, ())
+    columns = min(len(panels), definition.get("columns", len(panels))) - 1
+    if columns < 1:
+        return None
+    rest = {key: value for key, value in definition.items() if key != side}
+    return {**rest, "concat": panels, "columns": columns}
 
 
 def scaled(definition: Any, factor: float) -> Any:
@@ -176,10 +221,27 @@ def panels_width(spec: Mapping[str, Any], beside: float = 0) -> float:
     return (width if isinstance(width, int | float) else _USUAL_WIDTH) * facets
 
 
+def narrowest(definition: Mapping[str, Any]) -> float:
+    """The width of the narrowest panel."""
+    parts = [one for key in _PARTS if key != "layer" for one in definition.get(key, ())]
+    return min(map(narrowest, parts)) if parts else panels_width(definition)
+
+
 def _cut(text: Any, characters: float) -> list[str]:
     lines = [text] if isinstance(text, str) else text
     lines = list(filter(None, lines))
-    return [part for line in lines for part in textwrap.wrap(line, max(20, int(characters)))]
+    return [part for line in lines for part in _wrapped(line, max(20, int(characters)))]
+
+
+def _wrapped(line: str, characters: int) -> list[str]:
+    """A line's parts, the last of which is no single word: then all are a little shorter."""
+    parts = textwrap.wrap(line, characters, break_on_hyphens=False)
+    for shorter in range(characters - 1, characters // 2, -1):
+        again = textwrap.wrap(line, shorter, break_on_hyphens=False)
+        if len(parts) < 2 or len(parts[-1]) >= _WIDOW * characters or len(again) > len(parts):
+            break
+        parts = again
+    return parts
 
 
 # -- ticks of steps
@@ -201,21 +263,27 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
 def _ticked(x: dict[str, Any], width: float) -> dict[str, Any]:
     scale, axis = x["scale"], x.get("axis") or {}
     first, last = scale["domain"]
-    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width)
+    constant = scale.get("constant", 1)
+    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width, constant=constant)
     return {**x, "axis": {**axis, "values": values, "labelOverlap": False}}
 
 
 def ticks(
-    kind: str, first: float, last: float, marks: Sequence[float] = (), width: float = _USUAL_WIDTH
+    kind: str,
+    first: float,
+    last: float,
+    marks: Sequence[float] = (),
+    width: float = _USUAL_WIDTH,
+    *,
+    constant: float = 1,
 ) -> list[float]:
     """Steps with a label, ascending: the last, the marks, the first, and round ones, as many as have room on `width` points."""
     chosen: list[float] = []
+    start, end = (_scaled(kind, step, constant) for step in (first, last))
+    places = {}
     for tick in (last, *marks, first, *_round_ones(kind, first, last, width)):
-        here = _place(kind, first, last, tick) * width
-        is_free = all(
-            abs(here - _place(kind, first, last, other) * width) >= (_long(tick) + _long(other)) / 2 + _APART
-            for other in chosen
-        )
+        here = places[tick] = (_scaled(kind, tick, constant) - start) / ((end - start) or 1) * width
+        is_free = all(abs(here - places[other]) >= (_long(tick) + _long(other)) / 2 + _APART for other in chosen)
         if first <= tick <= last and is_free:
             chosen.append(tick)
     return sorted(chosen)
@@ -225,16 +293,11 @@ def _long(tick: float) -> float:
     return len(f"{tick:,.0f}") * _LABEL
 
 
-def _place(kind: str, first: float, last: float, step: float) -> float:
-    """Where on its axis a step is, from 0 to 1."""
-    here, start, end = (_scaled(kind, value) for value in (step, first, last))
-    return (here - start) / ((end - start) or 1)
-
-
-def _scaled(kind: str, step: float) -> float:
+def _scaled(kind: str, step: float, constant: float) -> float:
+    """Where on its axis a step is; a symlog one is linear up to about its constant."""
     if kind == "log":
         return log(max(step, 1))
-    return log1p(step) if kind == "symlog" else step
+    return log1p(step / constant) if kind == "symlog" else step
 
 
 def _round_ones(kind: str, first: float, last: float, width: float) -> list[float]:
