@@ -25,7 +25,7 @@ def curve_chart(curve: ExposureCurve) -> Any:
     altair = altair_or_refuse()
     if not curve.count:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
-    chart = _exposures(altair, curve, [point.step for point in curve.points])
+    chart = _exposures(altair, curve, _own_steps(curve))
     return captioned(altair, chart, _title(curve), _counted(curve))
 
 
@@ -34,12 +34,17 @@ def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
     altair = altair_or_refuse()
     if measured is None:
         return curve_chart(curve)
-    every = [*(point.step for point in curve.points), *(point.step for point in measured.points)]
+    every = [*_own_steps(curve), *(point.step for point in measured.points)]
     chart = altair.vconcat(
         _exposures(altair, curve, every), _reproduced(altair, measured, _steps(altair, curve, every)), spacing=12
     )
     given = f"Below: of the text alone, its first {measured.prompt} ids given, the other {measured.continuation} by greedy decoding."
     return captioned(altair, chart, _title(curve), _counted(curve), given)
+
+
+def _own_steps(curve: ExposureCurve) -> list[int]:
+    """From the beginning of the run to the last exposure, or to the checkpoint that was asked for."""
+    return [0, *(point.step for point in curve.points), curve.step or 0]
 
 
 def _counted(curve: ExposureCurve) -> str:

@@ -203,7 +203,7 @@ def learning_rate_chart(model: Any) -> Any:
         .encode(
             **by_model(altair, [model.name], legend=False),
             x=step_axis(altair, [row["step"] for row in rows]),
-            y=altair.Y("rate:Q", title="learning rate", axis=altair.Axis(format=".0e")),
+            y=altair.Y("rate:Q", title="learning rate", axis=altair.Axis(format="~e")),
             tooltip=[altair.Tooltip("step:Q", format=","), altair.Tooltip("rate:Q", format=".3e")],
         )
     )

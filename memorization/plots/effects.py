@@ -35,6 +35,9 @@ _ROOM = 16
 # Of more points a line than this, intervals are bands.
 _MOST_BARS = 40
 
+# Of cells without a value; no number has this colour, on light or dark ground.
+_NO_VALUE = "#f3e3ae"
+
 # Points of a cell in which a mark can still be told from others.
 _CELL = 8
 
@@ -66,7 +69,8 @@ def counterfactual_chart(profiles: Sequence[CounterfactualProfile]) -> Any:
         "Difference in differences, compared with sequences that the run "
         f"{'never reads' if first.control == 'never' else 'has not read yet'}.",
         "Above: means over cohorts, with intervals that hold for all points of a model at once with 95 %; 0 by definition at -1.",
-        "Below: each cohort, by the first checkpoint that had seen it, at each checkpoint.",
+        "Below: each cohort, by the first checkpoint that had seen it, at each checkpoint; yellow where there is no effect: at the one "
+        "before.",
     )
     if any(profile.parallel is False for profile in profiles):
         chart.title.color = _WARNING
@@ -109,12 +113,13 @@ def labels_chart(answer: StepLabels) -> Any:
     found = Counter(label.verdict for label in answer.labels)
     return captioned(
         altair,
-        gaps + _possible(marks, x, y, size / len(steps)),
+        (gaps + _possible(marks, x, y, size / len(steps))).properties(view=altair.ViewBackground(fill=_NO_VALUE)),
         f"{answer.model}: is each checkpoint what its label says?",
         protocol_words(answer.protocol, answer.where),
         f"Gap: {answer.quantity.words} of what was trained on just before a step, less that of what was just after it.",
         f"{'Grey' if is_small else 'Marked'} are the steps at which a checkpoint may be: those that intervals do not exclude which "
         f"hold for all at once with {LABEL_CONFIDENCE:.0%}. One that is what its label says has the diagonal alone.",
+        "Yellow: too few sequences beside the step." if len(rows) < len(steps) ** 2 else "",
         f"Of {len(steps):,} labels, {', '.join(f'{found[verdict]:,} {verdict}' for verdict in _SHAPES['domain'])}.",
     )
 
@@ -125,7 +130,12 @@ def _possible(marks: list[dict[str, Any]], x: Any, y: Any, cell: float) -> Any:
     base = altair.Chart(altair.Data(values=marks)).encode(x=x, y=y, tooltip=["label:O", "step:O", "verdict:N"])
     if cell < _CELL:
         return base.mark_rect(color="black", opacity=0.25)
-    shape = altair.Shape("verdict:N", title="possible steps, label is", scale=altair.Scale(**_SHAPES))
+    shape = altair.Shape(
+        "verdict:N",
+        title="possible steps, label is",
+        scale=altair.Scale(**_SHAPES),
+        legend=altair.Legend(symbolStrokeColor=MUTED),
+    )
     points = base.mark_point(size=min(70, cell**2 * 0.3), strokeWidth=min(2, cell / 8), opacity=1)
     return points.encode(shape=shape, color=altair.value("black"))
 
@@ -195,6 +205,7 @@ def _effects_map(profile: CounterfactualProfile, largest: float, called: str, wi
     height = min(round(_HEIGHT * 0.7), _FEW + 2 * _ROOM * len(cohorts))
     return (
         altair.Chart(altair.Data(values=rows), title=panel_title(altair, profile.model), width=width, height=height)
+        .properties(view=altair.ViewBackground(fill=_NO_VALUE))
         .mark_rect()
         .encode(
             x=_discrete(altair, altair.X, "step", "checkpoint (step)", steps, width),
@@ -209,7 +220,7 @@ def _effects_map(profile: CounterfactualProfile, largest: float, called: str, wi
 
 def _discrete(altair: Any, channel: Any, field: str, title: str, values: Sequence[int], points: float) -> Any:
     """An axis with a cell for each value, and labels at as many as have room."""
-    axis = altair.Axis(values=_some(values, points / _ROOM), format=",d", labelOverlap=False)
+    axis = altair.Axis(values=_some(values, points / _ROOM), format=",d", labelOverlap=True, labelSeparation=1)
     return channel(f"{field}:O", title=title, sort=list(values), scale=altair.Scale(domain=list(values)), axis=axis)
 
 

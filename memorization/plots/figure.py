@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
-from math import log, log1p
+from math import inf, log, log1p
 from typing import Any
 
 from seenat.registry.errors import InvalidValue
@@ -30,6 +30,7 @@ __all__ = [
     "captioned",
     "drawn_as",
     "laid_out",
+    "longest_row",
     "look",
     "narrowest",
     "panel_title",
@@ -56,11 +57,16 @@ _THEME: dict[str, Any] = {
 _CAPTION, _TITLE, _LABEL, _APART = 5.3, 7.2, 6.2, 8
 # Points beside the panels of a figure: an axis and some of a legend.
 _BESIDE = 70
+# Points around a figure.
+_PADDING = 10
 _NO_ZERO = "Step 0 has no logarithm and is not drawn."
 _USUAL_WIDTH = 200
 _LEAST_WIDTH = 60
 READABLE_WIDTH = 130
 """Points of a panel that can be read; where panels beside each other would be narrower, they stand below each other."""
+# In narrower figures legends stand below the panels.
+_LEGEND_BELOW = 380
+_BENEATH = {"bottom": {"direction": "vertical", "anchor": "start"}}
 # A last line of a caption that is shorter than this part of the others is made longer.
 _WIDOW = 0.3
 
@@ -139,7 +145,7 @@ def panel_title(altair: Any, text: str) -> Any:
 
 def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
     """A definition with ticks, lines of text and the theme; see above."""
-    width = panels_width(definition, _BESIDE) + _BESIDE
+    width = min(panels_width(definition, _BESIDE) + _BESIDE, (look().width or inf) - _PADDING)
     spec = _with_ticks(definition, _USUAL_WIDTH)
     shown = _positive(spec) if _has_logarithm(spec) else spec
     left_out = "" if shown == spec else _NO_ZERO
@@ -150,7 +156,13 @@ def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
         lines = {"text": _cut(title["text"], width / _TITLE), "subtitle": _cut(sentences, width / _CAPTION)}
         spec["title"] = {**title, **{key: value for key, value in lines.items() if value}}
     own = spec.get("config", {})
-    theme = {key: {**value, **own.get(key, {})} for key, value in _THEME.items()}
+    beneath = (
+        {"orient": "bottom", "columns": 2, "layout": _BENEATH}
+        if (look().width or _LEGEND_BELOW) < _LEGEND_BELOW
+        else {}
+    )
+    parts = {**_THEME, "legend": {**_THEME["legend"], **beneath}}
+    theme = {key: {**value, **own.get(key, {})} for key, value in parts.items()}
     return {**spec, "config": {**own, **theme}}
 
 
@@ -178,15 +190,16 @@ def stacked(definition: dict[str, Any]) -> dict[str, Any] | None:
         return {**definition, "vconcat": kept} if any(parts) else None
     side = "hconcat" if "hconcat" in definition else "concat"
     panels = definition.get(side, ())
-    columns = min(len(panels), definition.get("columns", len(panels))) - 1
+    columns = longest_row(definition) - 1
     if columns < 1:
         return None
     rest = {key: value for key, value in definition.items() if key != side}
-    return {**rest, "concat": panels, "columns": columns}
+    wider = [scaled(one, (columns + 1) / columns) for one in panels]  # As wide as what stands above or below them.
+    return {**rest, "concat": wider, "columns": columns}
 
 
 def scaled(definition: Any, factor: float) -> Any:
-    """A definition whose panels are wider by a factor; nothing else changes."""
+    """A definition whose panels are wider by a factor; squares stay squares, and nothing else changes."""
     if not isinstance(definition, dict):
         return definition
     parts: dict[str, Any] = {
@@ -199,6 +212,8 @@ def scaled(definition: Any, factor: float) -> Any:
                 f"A picture of {look().width} points is too narrow for its panels; choose a larger --width."
             )
         parts["width"] = width * factor
+        if definition.get("height") == width:
+            parts["height"] = parts["width"]
     if "spec" in definition:
         parts["spec"] = scaled(definition["spec"], factor)
     return {**definition, **parts}
@@ -219,6 +234,14 @@ def panels_width(spec: Mapping[str, Any], beside: float = 0) -> float:
     width = spec.get("width", _USUAL_WIDTH)
     facets = len((spec.get("encoding", {}).get("column") or {}).get("sort") or [0])
     return (width if isinstance(width, int | float) else _USUAL_WIDTH) * facets
+
+
+def longest_row(definition: Mapping[str, Any]) -> int:
+    """How many panels stand beside each other at most."""
+    if "vconcat" in definition:
+        return max(map(longest_row, definition["vconcat"]))
+    panels = definition.get("hconcat", definition.get("concat", (None,)))
+    return min(len(panels), definition.get("columns", len(panels)))
 
 
 def narrowest(definition: Mapping[str, Any]) -> float:

@@ -10,13 +10,14 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 __all__ = ["described"]
 
+_LEVEL = 7
 _SIGNATURE_AND_HEADER = 8 + 25
 """Bytes of a PNG before the place where texts may stand: its signature, and the chunk IHDR."""
 
@@ -25,9 +26,8 @@ def described(picture: bytes, ending: str, source: Mapping[str, Any]) -> bytes:
     """A picture with a description of what it was drawn from."""
     text = json.dumps({"seenat": _version(), **source}, ensure_ascii=True)
     if ending == ".png":
-        return (
-            picture[:_SIGNATURE_AND_HEADER] + _chunk(b"Description\0" + text.encode()) + picture[_SIGNATURE_AND_HEADER:]
-        )
+        description = _chunk(b"tEXt", b"Description\0" + text.encode())
+        return picture[:_SIGNATURE_AND_HEADER] + description + _compressed(picture[_SIGNATURE_AND_HEADER:])
     if ending == ".pdf":
         return _updated(picture, text)
     if ending == ".svg":
@@ -35,8 +35,25 @@ def described(picture: bytes, ending: str, source: Mapping[str, Any]) -> bytes:
     return _behind(picture, b"<head", f'<meta name="description" content="{escape(text)}">')
 
 
-def _chunk(content: bytes) -> bytes:
-    kind = b"tEXt"
+def _compressed(chunks: bytes) -> bytes:
+    """The chunks of a PNG behind its header with its pixels in one: the renderer leaves them three times as long as need be."""
+    found = list(_chunks(chunks))
+    first = next(place for place, (kind, _) in enumerate(found) if kind == b"IDAT")
+    pixels = zlib.compress(zlib.decompress(b"".join(content for kind, content in found if kind == b"IDAT")), _LEVEL)
+    others = [(kind, content) for kind, content in found if kind != b"IDAT"]
+    return b"".join(_chunk(*one) for one in [*others[:first], (b"IDAT", pixels), *others[first:]])
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and the content of each chunk."""
+    place = 0
+    while place < len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        yield kind, data[place + 8 : place + 8 + length]
+        place += 12 + length
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from seenat.memorization.plots.figure import (
     READABLE_WIDTH,
     laid_out,
+    longest_row,
     look,
     narrowest,
     panels_width,
@@ -30,6 +31,9 @@ PLOT_ENDINGS = (".svg", ".png", ".pdf", ".html")
 # PNG pixels for each unit of the chart. At 1 the text of a chart is blurred on screens of today, which have two or more
 # pixels a point; at 2 it is sharp.
 _PIXELS_PER_POINT = 2
+
+# Points beside a panel, about, and the least with which looking for its width begins.
+_BESIDE, _BEGIN = 70, 100
 
 # Pictures are drawn so often to find the width that was asked for.
 _ROUNDS = 4
@@ -66,6 +70,8 @@ def _fitted(plain: Any, width: float) -> str:
     Where they could not be read any more, fewer of them stand in a row.
     """
     fewer = stacked(plain)
+    if fewer is not None and width / longest_row(plain) < READABLE_WIDTH:
+        return _fitted(fewer, width)  # Without drawing it first.
     try:
         found, narrowest_ = _narrowed(plain, width)
     except InvalidValue:
@@ -77,7 +83,8 @@ def _fitted(plain: Any, width: float) -> str:
 
 def _narrowed(plain: Any, width: float) -> tuple[str, float]:
     """A definition scaled to a width, and that of its narrowest panel."""
-    factor, found = 1.0, json.dumps(laid_out(plain))
+    factor = max(_BEGIN, width / longest_row(plain) - _BESIDE) / (panels_width(plain) / longest_row(plain))
+    found = json.dumps(laid_out(scaled(plain, factor)))
     for _ in range(_ROUNDS):
         (drawn,) = map(float, re.findall(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ', svg_of(found)[:1000]))
         if abs(drawn - width) <= 1:

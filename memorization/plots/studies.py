@@ -218,10 +218,10 @@ def dispersion_chart(answer: BatchDispersion) -> Any:
 def sets_chart(answer: SetDifference) -> Any:
     """What the other model made of the sequences that the first memorized: a bar a case, and its number."""
     altair = altair_or_refuse()
-    cases = {"never": answer.never, "also memorized": answer.also, "not measured": answer.not_measured}
+    cases = {"never memorized": answer.never, "also memorized": answer.also, "not measured": answer.not_measured}
     rows = [
         {
-            "case": f"{case} by {answer.other}",
+            "case": case,
             "sequences": number,
             "label": _set_words(answer, number, known=case != "not measured"),
             "model": answer.other,
