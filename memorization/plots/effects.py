@@ -8,7 +8,7 @@ from math import ceil, floor, log10
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, in_place, undashed
-from seenat.memorization.plots.figure import MUTED, captioned, panel_title, protocol_words
+from seenat.memorization.plots.figure import MUTED, captioned, panel_title, protocol_words, thinned
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.effects.counterfactual import CounterfactualProfile, effect_words
 from seenat.memorization.studies.effects.step_labels import LABEL_CONFIDENCE, StepLabels
@@ -220,14 +220,8 @@ def _effects_map(profile: CounterfactualProfile, largest: float, called: str, wi
 
 def _discrete(altair: Any, channel: Any, field: str, title: str, values: Sequence[int], points: float) -> Any:
     """An axis with a cell for each value, and labels at as many as have room."""
-    axis = altair.Axis(values=_some(values, points / _ROOM), format=",d", labelOverlap=True, labelSeparation=1)
+    axis = altair.Axis(values=thinned(values, points), format=",d", labelOverlap=False)
     return channel(f"{field}:O", title=title, sort=list(values), scale=altair.Scale(domain=list(values)), axis=axis)
-
-
-def _some(values: Sequence[int], most: float) -> list[int]:
-    """Ascending values at equal distances, at most so many, the last among them."""
-    every = max(1, -(-len(values) // max(1, int(most))))
-    return list(values[::-1][::every])[::-1]
 
 
 def _round(values: Sequence[int], most: float) -> list[int]:

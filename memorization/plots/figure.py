@@ -39,6 +39,7 @@ __all__ = [
     "protocol_words",
     "scaled",
     "stacked",
+    "thinned",
     "ticks",
 ]
 
@@ -55,6 +56,8 @@ _THEME: dict[str, Any] = {
 }
 # Points that a character takes of a caption, a title and a tick's label, and those between two labels.
 _CAPTION, _TITLE, _LABEL, _APART = 5.3, 7.2, 6.2, 8
+# Points that a label takes across.
+_UPRIGHT = 12
 # Points beside the panels of a figure: an axis and some of a legend.
 _BESIDE = 70
 # Points around a figure.
@@ -241,7 +244,8 @@ def longest_row(definition: Mapping[str, Any]) -> int:
     if "vconcat" in definition:
         return max(map(longest_row, definition["vconcat"]))
     panels = definition.get("hconcat", definition.get("concat", (None,)))
-    return min(len(panels), definition.get("columns", len(panels)))
+    columns: int = definition.get("columns", len(panels))
+    return min(len(panels), columns)
 
 
 def narrowest(definition: Mapping[str, Any]) -> float:
@@ -277,6 +281,9 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
     found = {key: [_with_ticks(one, width) for one in spec[key]] for key in _PARTS if key in spec}
     spec = {**spec, **found}
     x = spec.get("encoding", {}).get("x")
+    if isinstance(x, dict) and x.get("type") == "ordinal" and (x.get("axis") or {}).get("values"):
+        axis = {**x["axis"], "values": thinned(x["axis"]["values"], width)}
+        spec["encoding"] = {**spec["encoding"], "x": {**x, "axis": axis}}
     is_of_steps = isinstance(x, dict) and x.get("field") == "step" and x.get("type") == "quantitative"
     if is_of_steps and "domain" in x.get("scale", {}):
         spec["encoding"] = {**spec["encoding"], "x": _ticked(x, width)}
@@ -289,6 +296,12 @@ def _ticked(x: dict[str, Any], width: float) -> dict[str, Any]:
     constant = scale.get("constant", 1)
     values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width, constant=constant)
     return {**x, "axis": {**axis, "values": values, "labelOverlap": False}}
+
+
+def thinned(values: Sequence[Any], points: float) -> list[Any]:
+    """Values at equal distances, as many as have room for their labels beside each other, upright, the last among them."""
+    every = max(1, -(-len(values) // max(1, int(points / _UPRIGHT))))
+    return list(values[::-1][::every])[::-1]
 
 
 def ticks(
