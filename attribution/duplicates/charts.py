@@ -8,7 +8,7 @@ from typing import Any
 
 from seenat.attribution.duplicates.answers import Duplicates, Repeats
 from seenat.attribution.duplicates.exposure_answers import MemorizedExposures
-from seenat.memorization.plots.axes import by_model
+from seenat.memorization.plots.axes import COLOURS, by_model
 from seenat.memorization.plots.figure import captioned
 from seenat.memorization.plots.intervals import INTERVALS, wilson
 from seenat.memorization.plots.optional import altair_or_refuse
@@ -17,6 +17,8 @@ from seenat.registry.errors import NothingToDraw
 __all__ = ["chart_of"]
 
 _WIDTH, _HEIGHT = 360, 240
+# A power of 2 has a tick where the last tick is so many times as far.
+_APART = 1.3
 
 
 @singledispatch
@@ -34,7 +36,8 @@ def _duplicates(answer: Duplicates) -> Any:
     altair = altair_or_refuse()
     x = _logarithmic(altair, altair.X, "times", "sequences that hold a content", [row["times"] for row in rows])
     y = _logarithmic(altair, altair.Y, "contents", "contents", [row["contents"] for row in rows])
-    points = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT).mark_point(filled=True, size=40)
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
+    points = base.mark_point(filled=True, size=40, opacity=1, color=COLOURS[0])
     chart = points.encode(x=x, y=y, tooltip=["times:Q", "contents:Q"])
     words = f"Contents by how many of {len(answer.sequences):,} sequences hold them, at positions {answer.window}."
     return captioned(altair, chart, f"Repeated contents of {answer.order}", words)
@@ -57,7 +60,9 @@ def _repeats(answer: Repeats) -> Any:
         altair, altair.Y, "repeats", "maximal repeats of at least so many ids", [row["repeats"] for row in rows]
     )
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
-    lines = base.mark_line(interpolate="step-before").encode(x=x, y=y, tooltip=["length:Q", "repeats:Q"])
+    lines = base.mark_line(interpolate="step-before", color=COLOURS[0]).encode(
+        x=x, y=y, tooltip=["length:Q", "repeats:Q"]
+    )
     words = f"Maximal repeats at any offset of {len(answer.sequences):,} sequences, by their least length."
     return captioned(altair, lines, f"Repeats of {answer.order}", words)
 
@@ -87,7 +92,7 @@ def _exposures(answer: MemorizedExposures) -> Any:
         title="exposures of the measured window",
         # 0 has no logarithm; this scale is linear up to 1.
         scale=altair.Scale(type="symlog", constant=1, domain=[0, max(1, largest)], nice=False),
-        axis=altair.Axis(values=[0, *_octaves([1, largest])], format=",d", labelOverlap=True, labelFlush=False),
+        axis=altair.Axis(values=_to_the_last(largest), format=",d", labelOverlap=True, labelFlush=False),
     )
     share = {"axis": altair.Axis(format="%"), "scale": altair.Scale(domain=[0, 1])}
     words = {"title": "share of memorized sequences", **share}
@@ -114,6 +119,11 @@ def _logarithmic(altair: Any, channel: Any, field: str, title: str, values: Sequ
         scale=altair.Scale(type="log", base=2, domain=[octaves[0] / 1.3, octaves[-1] * 1.3], nice=False),
         axis=altair.Axis(values=octaves, format=",d", labelOverlap=True, labelFlush=False),
     )
+
+
+def _to_the_last(largest: int) -> list[int]:
+    """0, the powers of 2 that are well below the largest value, and it."""
+    return [0, *(octave for octave in _octaves([1, max(2, largest)]) if octave * _APART <= largest), max(1, largest)]
 
 
 def _octaves(values: Sequence[int]) -> list[int]:

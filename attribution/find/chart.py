@@ -16,6 +16,8 @@ __all__ = ["curve_chart", "found_chart"]
 
 _WIDTH, _HEIGHT = 560, 170
 _LONGEST_TITLE = 60
+# Of more checkpoints than this the points are small, or they cover each other.
+_MANY = 40
 
 
 def curve_chart(curve: ExposureCurve) -> Any:
@@ -23,7 +25,7 @@ def curve_chart(curve: ExposureCurve) -> Any:
     altair = altair_or_refuse()
     if not curve.count:
         raise NothingToDraw("The text stands nowhere in what was searched, so a chart of its exposures would be empty.")
-    chart = _exposures(altair, curve, [point.step for point in curve.points])
+    chart = _exposures(altair, curve, _own_steps(curve))
     return captioned(altair, chart, _title(curve), _counted(curve))
 
 
@@ -32,10 +34,17 @@ def found_chart(curve: ExposureCurve, measured: MeasuredText | None) -> Any:
     altair = altair_or_refuse()
     if measured is None:
         return curve_chart(curve)
-    every = [*(point.step for point in curve.points), *(point.step for point in measured.points)]
-    chart = altair.vconcat(_exposures(altair, curve, every), _reproduced(altair, measured, every), spacing=12)
+    every = [*_own_steps(curve), *(point.step for point in measured.points)]
+    chart = altair.vconcat(
+        _exposures(altair, curve, every), _reproduced(altair, measured, _steps(altair, curve, every)), spacing=12
+    )
     given = f"Below: of the text alone, its first {measured.prompt} ids given, the other {measured.continuation} by greedy decoding."
     return captioned(altair, chart, _title(curve), _counted(curve), given)
+
+
+def _own_steps(curve: ExposureCurve) -> list[int]:
+    """From the beginning of the run to the last exposure, or to the checkpoint that was asked for."""
+    return [0, *(point.step for point in curve.points), curve.step or 0]
 
 
 def _counted(curve: ExposureCurve) -> str:
@@ -57,16 +66,21 @@ def _exposures(altair: Any, curve: ExposureCurve, every: Sequence[int]) -> Any:
         axis=whole_numbers(altair, curve.count),
     )
     return base.mark_line(interpolate="step-after", color="#1f77b4").encode(
-        x=step_axis(altair, every), y=y, tooltip=["step:Q", "exposures:Q"]
+        x=_steps(altair, curve, every), y=y, tooltip=["step:Q", "exposures:Q"]
     )
 
 
-def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> Any:
+def _steps(altair: Any, curve: ExposureCurve, every: Sequence[int]) -> Any:
+    """The steps of both panels; where the text comes late, they are not spaced by their logarithm."""
+    return step_axis(altair, every, telling=[point.step for point in curve.points])
+
+
+def _reproduced(altair: Any, measured: MeasuredText, x: Any) -> Any:
     rows = [
         {**point.to_json(), "state": "memorized" if point.memorized else "not memorized"} for point in measured.points
     ]
     base = altair.Chart(altair.Data(values=rows), width=_WIDTH, height=_HEIGHT)
-    x, whole = step_axis(altair, every), measured.continuation
+    whole = measured.continuation
     y = altair.Y(
         "prefix:Q",
         title=f"ids reproduced, of {whole}",
@@ -79,7 +93,7 @@ def _reproduced(altair: Any, measured: MeasuredText, every: Sequence[int]) -> An
         legend=altair.Legend(orient="bottom"),
         scale=altair.Scale(domain=["memorized", "not memorized"], range=["#c0392b", "#1f77b4"]),
     )
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(
+    points = base.mark_point(filled=True, size=70 if len(rows) <= _MANY else 16, opacity=1).encode(
         x=x,
         y=y,
         color=colour,

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.labels.codes import CodeFile, Codes, Indices
-from seenat.memorization.labels.table import open_codes
+from seenat.memorization.labels.table import label_names, open_codes
 from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import InvalidValue, UnknownLabel
 from seenat.registry.units import SequenceRange
 
-__all__ = ["Chosen", "Grouping", "Where", "open_chosen", "open_grouping", "parse_where"]
+__all__ = ["Chosen", "Grouping", "Where", "open_chosen", "open_grouping", "parse_where", "values_among"]
 
 Where = Mapping[str, str] | Iterable[str] | str | None
 """`"subset=Github"`, several of such, or `{"subset": "Github"}`."""
@@ -116,6 +116,19 @@ def _code(order: Order, label: str, value: str, known: tuple[str, ...]) -> int:
             order=order.name,
         )
     return known.index(value) + 1
+
+
+def values_among(database: Database, order: Order, sequences: Iterable[int]) -> list[dict[str, str]]:
+    """Of each of some sequences, the value of every label by which it has one."""
+    places = np.fromiter(sequences, np.int64)
+    found: list[dict[str, str]] = [{} for _ in places]
+    with database.read() as connection:
+        opened = {name: open_codes(database, connection, order, name) for name in label_names(connection, order)}
+    for name, (file, values) in opened.items():
+        for of_sequence, code in zip(found, file.of(places).tolist(), strict=True):
+            if code:
+                of_sequence[name] = values[code - 1]
+    return found
 
 
 def open_grouping(database: Database, order: Order, label: str) -> Grouping:

@@ -26,6 +26,7 @@ __all__ = [
     "digest_of",
     "drop_labels",
     "label_files",
+    "label_names",
     "labels_folder",
     "labels_of",
     "open_codes",
@@ -74,6 +75,12 @@ def digest_of(order: Order) -> str:
             order=order.name,
         )
     return order.digest
+
+
+def label_names(connection: Connection, order: Order) -> list[str]:
+    """The names of the labels of an order's present content."""
+    query = select(labels.c.name).where(labels.c.order_digest == order.digest).order_by(labels.c.name)
+    return list(connection.scalars(query))
 
 
 def labels_of(connection: Connection, order: Order) -> tuple[Label, ...]:

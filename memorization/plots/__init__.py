@@ -6,10 +6,9 @@ optional     the optional packages altair and vl-convert-python
 figure       how charts are asked to look; titles, captions, ticks and the theme, the same for all
 axes         what charts share: step axes and their scales, axes from 0, for each model its colour and place
 intervals    Wilson's intervals of shares, and how they are drawn
-charts       onset_chart, trajectory_chart
+charts       onset_chart, trajectory_chart, learning_rate_chart
 studies      a chart for each study
 effects      the charts of what having been trained on did, and of steps beside labels
 exposures    the chart of exposures at onset
-runs         the learning rate of a run
 evaluations  the chart of benchmark results by step
 """

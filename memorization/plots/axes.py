@@ -43,7 +43,8 @@ def step_axis(altair: Any, steps: Iterable[Any], marks: Iterable[Any] = (), tell
     """
     steps = [*steps, *marks]
     kind, first, last = step_scale(steps, telling)
-    more = {"constant": 1} if kind == "symlog" else {}
+    # From 0 to the first step after it there is nothing to see: that part is short.
+    more = {"constant": min(step for step in [*steps, last] if step > 0)} if kind == "symlog" else {}
     return altair.X(
         "step:Q",
         title=_STEP,

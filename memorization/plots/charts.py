@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, step_axis
-from seenat.memorization.plots.figure import MUTED, captioned
-from seenat.memorization.plots.intervals import INTERVALS, interval_marks, share_row, shares_scale
+from seenat.memorization.plots.figure import MUTED, captioned, protocol_words
+from seenat.memorization.plots.intervals import interval_marks, interval_words, share_row, shares_scale
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.queries.onsets import Onsets
 from seenat.memorization.queries.trajectories import SequenceTrajectory
@@ -52,14 +52,16 @@ def onset_chart(models: Sequence[Onsets]) -> Any:
         scale=altair.Scale(domain=["exact", "at least"], range=["circle", "triangle-up"]),
         legend=altair.Legend() if any(row["known"] != "exact" for row in rows) else None,
     )
-    points = base.mark_point(filled=True, opacity=1, size=24).encode(
+    size = 24 if len(rows) <= _MANY * len(names) else 4
+    points = base.mark_point(filled=True, opacity=1, size=size).encode(
         y=share,
         shape=shape,
         tooltip=["model:N", "step:Q", altair.Tooltip("share:Q", format=".3%"), "known:N", "memorized:Q", "measured:Q"],
     )
     chart = interval_marks(altair, base, rows, y) + base.mark_line().encode(y=share) + points
     title = f"Memorized of what was seen, {models[0].order}"
-    return captioned(altair, chart, title, f"By {models[0].protocol.words}.", *share_words(rows))
+    words = protocol_words(models[0].protocol, models[0].where)
+    return captioned(altair, chart, title, words, *share_words(rows, y["scale"]))
 
 
 def _share_row(model: str, count: Any) -> dict[str, Any]:
@@ -75,13 +77,13 @@ def _share_row(model: str, count: Any) -> dict[str, Any]:
     }
 
 
-def share_words(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """What a caption says of shares: of how many sequences each is, and what surrounds it."""
+def share_words(rows: Iterable[dict[str, Any]], scale: Any, suffix: str = "") -> list[str]:
+    """What a caption says of shares on a scale: of how many sequences each is, and what surrounds it."""
     rows = list(rows)
     counts = [row["measured"] for row in rows]
     least, most = min(counts), max(counts)
     sequences = f"{most:,}" if least == most else f"{least:,} to {most:,}"
-    words = [f"n = {sequences} sequences a point, with {INTERVALS}."]
+    words = [f"n = {sequences} sequences a point, with {interval_words(rows, scale, suffix)}."]
     if any(row["known"] != "exact" for row in rows):
         words.append("Triangles are lower bounds, without intervals: adaptive jobs left sequences out.")
     return words
@@ -98,8 +100,9 @@ def trajectory_chart(answer: SequenceTrajectory) -> Any:
         "It is not part of the run." if seen is None else f"Seen by checkpoint {seen:,} and later ones (dashed line)."
     )
     points = len(answer.trajectory.points)
-    words = f"By {answer.protocol.words}, at {points} checkpoint{'s' * (points != 1)}."
-    return captioned(altair, chart, f"Sequence {answer.sequence:,} in {answer.model}", words, when)
+    number = f"Measured at {points} checkpoint{'s' * (points != 1)}."
+    title = f"Sequence {answer.sequence:,} in {answer.model}"
+    return captioned(altair, chart, title, protocol_words(answer.protocol), number, when)
 
 
 def _reproduced(answer: SequenceTrajectory) -> list[Any]:
@@ -140,18 +143,20 @@ def _surprisals(answer: SequenceTrajectory) -> list[Any]:
     """Of the prompt, the continuation and the least likely fifth: a line each, in nats an id."""
     altair = altair_or_refuse()
     ids = {"prompt": max(1, answer.protocol.prompt - 1), "continuation": answer.protocol.continuation, "min_k": 1}
+    names = dict(zip(ids, ("prompt", "continuation", "least likely fifth"), strict=True))
     rows = [
-        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / count}
+        {"step": point.step, "seen": point.seen, "of": names[name], "surprisal": point.values[name] / count}
         for point in answer.trajectory.points
         for name, count in ids.items()
     ]
+    colours = altair.Scale(domain=[*names.values()], range=_OF)
     line = (
         _of_sequence(rows)
-        .mark_line(point=True)
+        .mark_line(point=len(rows) <= _MANY * len(ids))
         .encode(
             x=_steps(answer),
-            y=altair.Y("surprisal:Q", title="surprisal of an id (nats)", scale=altair.Scale(zero=True)),
-            color=altair.Color("of:N", title=None, sort=list(ids), scale=altair.Scale(domain=list(ids), range=_OF)),
+            y=altair.Y("surprisal:Q", title="mean surprisal of an id (nats)", scale=altair.Scale(zero=True)),
+            color=altair.Color("of:N", title=None, sort=[*names.values()], scale=colours),
             tooltip=["step:Q", "of:N", altair.Tooltip("surprisal:Q", format=".4f"), "seen:N"],
         )
     )
@@ -198,7 +203,7 @@ def learning_rate_chart(model: Any) -> Any:
         .encode(
             **by_model(altair, [model.name], legend=False),
             x=step_axis(altair, [row["step"] for row in rows]),
-            y=altair.Y("rate:Q", title="learning rate", axis=altair.Axis(format=".0e")),
+            y=altair.Y("rate:Q", title="learning rate", axis=altair.Axis(format="~e")),
             tooltip=[altair.Tooltip("step:Q", format=","), altair.Tooltip("rate:Q", format=".3e")],
         )
     )

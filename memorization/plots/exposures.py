@@ -13,7 +13,7 @@ from math import ceil, floor, log2
 from typing import Any
 
 from seenat.memorization.plots.axes import by_model, in_place
-from seenat.memorization.plots.figure import MUTED, captioned
+from seenat.memorization.plots.figure import MUTED, captioned, panel_title, protocol_words
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.exposures import ExposureClass, ExposureOnsets, quantile
 from seenat.registry.errors import NothingToDraw
@@ -30,6 +30,9 @@ _AREAS = [15, 220]
 # More classes than this are drawn by octaves of their occurrences.
 _MOST_CLASSES = 12
 _BINNED = "Contents are grouped by how often they occur: from a power of 2 to below the next."
+
+# Points of a character of a label.
+_LABEL = 5.2
 
 # Octaves between the outermost points and the frame.
 _ROOM = 0.4
@@ -49,24 +52,27 @@ def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
     names = in_place(answer.model for answer in models)
     colours = by_model(altair, names, legend=False)["color"]
     models = sorted(models, key=lambda answer: names.index(answer.model))
+    room = _LABEL * max(len(words) for answer in models for words in _counted(answer).values())
     chart = altair.concat(
-        *(_panel(altair, answer, times, exposures, colours) for answer in models), columns=_PANELS_A_ROW
+        *(_panel(altair, answer, times, exposures, colours, room) for answer in models), columns=_PANELS_A_ROW
     )
     return captioned(
         altair,
         chart,
         "Exposures of a content when it was memorized first",
-        f"By {models[0].protocol.words}.",
+        protocol_words(models[0].protocol, models[0].where),
         "Points: medians over the contents that were memorized, as large as their share; bars: quartiles. A class of which none was "
         "memorized has no point.",
         _BINNED if any(len(answer.classes) > _MOST_CLASSES for answer in models) else "",
     )
 
 
-def _panel(altair: Any, answer: ExposureOnsets, times: list[int], exposures: list[int], colours: Any) -> Any:
+def _panel(
+    altair: Any, answer: ExposureOnsets, times: list[int], exposures: list[int], colours: Any, room: float
+) -> Any:
     title = f"occurrences in what was read, up to step {answer.until:,}"
     below = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_ticks(altair, times))
-    above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, answer))
+    above = altair.X("times:Q", title=title, scale=_scale(altair, times), axis=_counts(altair, answer, room))
     y, x = {"title": "exposures at onset", "scale": _scale(altair, exposures), "axis": _ticks(altair, exposures)}, below
     base = altair.Chart().encode(
         color=colours,
@@ -86,7 +92,7 @@ def _panel(altair: Any, answer: ExposureOnsets, times: list[int], exposures: lis
     return (
         altair.layer(rules, points, data=altair.Data(values=rows))
         .resolve_axis(x="independent")
-        .properties(width=_WIDTH, height=_HEIGHT, title=altair.TitleParams(answer.model, anchor="start", fontSize=12))
+        .properties(width=_WIDTH, height=_HEIGHT, title=panel_title(altair, answer.model))
     )
 
 
@@ -146,18 +152,24 @@ def _ticks(altair: Any, octaves: list[int]) -> Any:
     return altair.Axis(values=octaves, format=",d", labelFlush=False, labelOverlap="greedy", labelSeparation=4)
 
 
-def _counts(altair: Any, answer: ExposureOnsets) -> Any:
-    """Above the panel, for each class: how many contents were memorized, of how many; no two over each other."""
-    words = {str(group.times): f"{group.memorized:,} of {group.contents:,}" for group in _binned(answer.classes)}
+def _counted(answer: ExposureOnsets) -> dict[int, str]:
+    """By the occurrences of each class, how many of its contents were memorized, of how many."""
+    return {group.times: f"{group.memorized:,} of {group.contents:,}" for group in _binned(answer.classes)}
+
+
+def _counts(altair: Any, answer: ExposureOnsets, room: float) -> Any:
+    """Above the panel, for each class: how many contents were memorized; no two over each other, and as high in every panel."""
+    words = _counted(answer)
     return altair.Axis(
         orient="top",
         title="contents memorized, of those measured",
         titleFontWeight="normal",
-        values=[group.times for group in _binned(answer.classes)],
+        values=list(words),
         labelExpr=f"{json.dumps(words)}[datum.value]",
         labelAngle=-90,
         labelOverlap="greedy",
         labelFlush=False,
+        minExtent=room,
         grid=False,
     )
 

@@ -2,9 +2,11 @@
 
 * `Look`: the scale of steps, the width and the title that a user asks for, and the place of each model in the catalog, from which
   its colour follows. It holds in the thread that draws, for as long as the `with` lasts.
-* `captioned` gives a chart its title and caption: sentences by which it can be read alone.
+* `captioned` gives a chart its title and caption: sentences by which it can be read alone. `protocol_words` says for it what was
+  measured, and of which sequences; `panel_title` is the title of a panel.
 * `laid_out` finishes a definition: ticks at the last step and where something happens, none over each other; titles and captions
   cut at the width; the theme.
+* `scaled` and `stacked` make a definition narrower: the one its panels, the other by fewer of them in a row.
 """
 
 from __future__ import annotations
@@ -15,22 +17,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import count
-from math import log, log1p
+from math import inf, log, log1p
 from typing import Any
 
 from seenat.registry.errors import InvalidValue
 
 __all__ = [
     "MUTED",
+    "READABLE_WIDTH",
     "SCALES",
     "Look",
     "captioned",
     "drawn_as",
     "laid_out",
+    "longest_row",
     "look",
+    "narrowest",
+    "panel_title",
     "panels_width",
     "places_of",
+    "protocol_words",
     "scaled",
+    "stacked",
+    "thinned",
     "ticks",
 ]
 
@@ -47,11 +56,22 @@ _THEME: dict[str, Any] = {
 }
 # Points that a character takes of a caption, a title and a tick's label, and those between two labels.
 _CAPTION, _TITLE, _LABEL, _APART = 5.3, 7.2, 6.2, 8
+# Points that a label takes across.
+_UPRIGHT = 12
 # Points beside the panels of a figure: an axis and some of a legend.
 _BESIDE = 70
+# Points around a figure.
+_PADDING = 10
 _NO_ZERO = "Step 0 has no logarithm and is not drawn."
 _USUAL_WIDTH = 200
 _LEAST_WIDTH = 60
+READABLE_WIDTH = 130
+"""Points of a panel that can be read; where panels beside each other would be narrower, they stand below each other."""
+# In narrower figures legends stand below the panels.
+_LEGEND_BELOW = 380
+_BENEATH = {"bottom": {"direction": "vertical", "anchor": "start"}}
+# A last line of a caption that is shorter than this part of the others is made longer.
+_WIDOW = 0.3
 
 
 @dataclass(frozen=True)
@@ -107,9 +127,28 @@ def captioned(altair: Any, chart: Any, title: str | Sequence[str], *sentences: s
     return chart.properties(title=altair.TitleParams(lines, subtitle=list(filter(None, sentences))))
 
 
+def protocol_words(protocol: Any, where: Sequence[str] | None = None) -> str:
+    """What was measured, for a reader who knows no protocol, and of which sequences if not of all."""
+    start, middle = protocol.offset, protocol.offset + protocol.prompt
+    given = f"first {protocol.prompt:,} ids" if not start else f"ids {start:,} to {middle - 1:,}"
+    if protocol.value_type.decodes:
+        words = f"Memorized: from its {given}, greedy decoding gives a sequence's next {protocol.continuation:,}"
+        more = [f"EOS {protocol.eos}"]
+    else:
+        words, more = f"Loss of a sequence's {given} and of its next {protocol.continuation:,}", []
+    more += [] if protocol.dtype == "float32" else [f"in {protocol.dtype}"]
+    about = f"{words} ({', '.join(more)})." if more else f"{words}."
+    return f"{about} Only sequences with {' and '.join(where)}." if where else about
+
+
+def panel_title(altair: Any, text: str) -> Any:
+    """The title of a panel, at its left edge."""
+    return altair.TitleParams(text, anchor="start", frame="group", fontSize=12)
+
+
 def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
     """A definition with ticks, lines of text and the theme; see above."""
-    width = panels_width(definition, _BESIDE) + _BESIDE
+    width = min(panels_width(definition, _BESIDE) + _BESIDE, (look().width or inf) - _PADDING)
     spec = _with_ticks(definition, _USUAL_WIDTH)
     shown = _positive(spec) if _has_logarithm(spec) else spec
     left_out = "" if shown == spec else _NO_ZERO
@@ -120,7 +159,13 @@ def laid_out(definition: dict[str, Any]) -> dict[str, Any]:
         lines = {"text": _cut(title["text"], width / _TITLE), "subtitle": _cut(sentences, width / _CAPTION)}
         spec["title"] = {**title, **{key: value for key, value in lines.items() if value}}
     own = spec.get("config", {})
-    theme = {key: {**value, **own.get(key, {})} for key, value in _THEME.items()}
+    beneath = (
+        {"orient": "bottom", "columns": 2, "layout": _BENEATH}
+        if (look().width or _LEGEND_BELOW) < _LEGEND_BELOW
+        else {}
+    )
+    parts = {**_THEME, "legend": {**_THEME["legend"], **beneath}}
+    theme = {key: {**value, **own.get(key, {})} for key, value in parts.items()}
     return {**spec, "config": {**own, **theme}}
 
 
@@ -140,8 +185,24 @@ def _positive(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, **parts}
 
 
+def stacked(definition: dict[str, Any]) -> dict[str, Any] | None:
+    """A definition with a panel less in its longest row; None where no row has two."""
+    if "vconcat" in definition:
+        parts = [stacked(one) for one in definition["vconcat"]]
+        kept = [part or one for part, one in zip(parts, definition["vconcat"], strict=True)]
+        return {**definition, "vconcat": kept} if any(parts) else None
+    side = "hconcat" if "hconcat" in definition else "concat"
+    panels = definition.get(side, ())
+    columns = longest_row(definition) - 1
+    if columns < 1:
+        return None
+    rest = {key: value for key, value in definition.items() if key != side}
+    wider = [scaled(one, (columns + 1) / columns) for one in panels]  # As wide as what stands above or below them.
+    return {**rest, "concat": wider, "columns": columns}
+
+
 def scaled(definition: Any, factor: float) -> Any:
-    """A definition whose panels are wider by a factor; nothing else changes."""
+    """A definition whose panels are wider by a factor; squares stay squares, and nothing else changes."""
     if not isinstance(definition, dict):
         return definition
     parts: dict[str, Any] = {
@@ -154,6 +215,8 @@ def scaled(definition: Any, factor: float) -> Any:
                 f"A picture of {look().width} points is too narrow for its panels; choose a larger --width."
             )
         parts["width"] = width * factor
+        if definition.get("height") == width:
+            parts["height"] = parts["width"]
     if "spec" in definition:
         parts["spec"] = scaled(definition["spec"], factor)
     return {**definition, **parts}
@@ -176,10 +239,36 @@ def panels_width(spec: Mapping[str, Any], beside: float = 0) -> float:
     return (width if isinstance(width, int | float) else _USUAL_WIDTH) * facets
 
 
+def longest_row(definition: Mapping[str, Any]) -> int:
+    """How many panels stand beside each other at most."""
+    if "vconcat" in definition:
+        return max(map(longest_row, definition["vconcat"]))
+    panels = definition.get("hconcat", definition.get("concat", (None,)))
+    columns: int = definition.get("columns", len(panels))
+    return min(len(panels), columns)
+
+
+def narrowest(definition: Mapping[str, Any]) -> float:
+    """The width of the narrowest panel."""
+    parts = [one for key in _PARTS if key != "layer" for one in definition.get(key, ())]
+    return min(map(narrowest, parts)) if parts else panels_width(definition)
+
+
 def _cut(text: Any, characters: float) -> list[str]:
     lines = [text] if isinstance(text, str) else text
     lines = list(filter(None, lines))
-    return [part for line in lines for part in textwrap.wrap(line, max(20, int(characters)))]
+    return [part for line in lines for part in _wrapped(line, max(20, int(characters)))]
+
+
+def _wrapped(line: str, characters: int) -> list[str]:
+    """A line's parts, the last of which is no single word: then all are a little shorter."""
+    parts = textwrap.wrap(line, characters, break_on_hyphens=False)
+    for shorter in range(characters - 1, characters // 2, -1):
+        again = textwrap.wrap(line, shorter, break_on_hyphens=False)
+        if len(parts) < 2 or len(parts[-1]) >= _WIDOW * characters or len(again) > len(parts):
+            break
+        parts = again
+    return parts
 
 
 # -- ticks of steps
@@ -192,6 +281,9 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
     found = {key: [_with_ticks(one, width) for one in spec[key]] for key in _PARTS if key in spec}
     spec = {**spec, **found}
     x = spec.get("encoding", {}).get("x")
+    if isinstance(x, dict) and x.get("type") == "ordinal" and (x.get("axis") or {}).get("values"):
+        axis = {**x["axis"], "values": thinned(x["axis"]["values"], width)}
+        spec["encoding"] = {**spec["encoding"], "x": {**x, "axis": axis}}
     is_of_steps = isinstance(x, dict) and x.get("field") == "step" and x.get("type") == "quantitative"
     if is_of_steps and "domain" in x.get("scale", {}):
         spec["encoding"] = {**spec["encoding"], "x": _ticked(x, width)}
@@ -201,21 +293,33 @@ def _with_ticks(spec: dict[str, Any], width: float) -> dict[str, Any]:
 def _ticked(x: dict[str, Any], width: float) -> dict[str, Any]:
     scale, axis = x["scale"], x.get("axis") or {}
     first, last = scale["domain"]
-    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width)
+    constant = scale.get("constant", 1)
+    values = ticks(scale.get("type", "linear"), first, last, axis.get("values", ()), width, constant=constant)
     return {**x, "axis": {**axis, "values": values, "labelOverlap": False}}
 
 
+def thinned(values: Sequence[Any], points: float) -> list[Any]:
+    """Values at equal distances, as many as have room for their labels beside each other, upright, the last among them."""
+    every = max(1, -(-len(values) // max(1, int(points / _UPRIGHT))))
+    return list(values[::-1][::every])[::-1]
+
+
 def ticks(
-    kind: str, first: float, last: float, marks: Sequence[float] = (), width: float = _USUAL_WIDTH
+    kind: str,
+    first: float,
+    last: float,
+    marks: Sequence[float] = (),
+    width: float = _USUAL_WIDTH,
+    *,
+    constant: float = 1,
 ) -> list[float]:
     """Steps with a label, ascending: the last, the marks, the first, and round ones, as many as have room on `width` points."""
     chosen: list[float] = []
+    start, end = (_scaled(kind, step, constant) for step in (first, last))
+    places = {}
     for tick in (last, *marks, first, *_round_ones(kind, first, last, width)):
-        here = _place(kind, first, last, tick) * width
-        is_free = all(
-            abs(here - _place(kind, first, last, other) * width) >= (_long(tick) + _long(other)) / 2 + _APART
-            for other in chosen
-        )
+        here = places[tick] = (_scaled(kind, tick, constant) - start) / ((end - start) or 1) * width
+        is_free = all(abs(here - places[other]) >= (_long(tick) + _long(other)) / 2 + _APART for other in chosen)
         if first <= tick <= last and is_free:
             chosen.append(tick)
     return sorted(chosen)
@@ -225,16 +329,11 @@ def _long(tick: float) -> float:
     return len(f"{tick:,.0f}") * _LABEL
 
 
-def _place(kind: str, first: float, last: float, step: float) -> float:
-    """Where on its axis a step is, from 0 to 1."""
-    here, start, end = (_scaled(kind, value) for value in (step, first, last))
-    return (here - start) / ((end - start) or 1)
-
-
-def _scaled(kind: str, step: float) -> float:
+def _scaled(kind: str, step: float, constant: float) -> float:
+    """Where on its axis a step is; a symlog one is linear up to about its constant."""
     if kind == "log":
         return log(max(step, 1))
-    return log1p(step) if kind == "symlog" else step
+    return log1p(step / constant) if kind == "symlog" else step
 
 
 def _round_ones(kind: str, first: float, last: float, width: float) -> list[float]:

@@ -6,20 +6,25 @@ one lies within z standard errors of p. With 95 %, z = 1.96.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from typing import Any
 
-from seenat.memorization.plots.axes import undashed
+from seenat.memorization.plots.axes import in_place, undashed
 
-__all__ = ["INTERVALS", "interval_marks", "share_row", "shares_scale", "wilson"]
+__all__ = ["INTERVALS", "interval_marks", "interval_words", "share_row", "shares_scale", "wilson"]
 
 _Z = 1.959963984540054
 INTERVALS = "95 % Wilson intervals"
 """What captions call them."""
 
-# At a single step intervals are bars; over more, the bars of several lines would cover each other, and they are bands.
-_MOST_BARS = 1
+# At so few steps intervals are bars beside their points; over more they are bands.
+_MOST_BARS = 4
+# Points between the bars of two models.
+_ASIDE = 3
+
+# Intervals from 0 to above this part of the axis are left out: they say nothing but that few were counted, and hide all else.
+_WIDE = 0.5
 
 
 def wilson(successes: int, of: int) -> tuple[float, float]:
@@ -49,10 +54,27 @@ def shares_scale(altair: Any, rows: Sequence[Mapping[str, Any]], field: str, suf
     return altair.Scale(domain=[0, min(1.0, max([*ends, *(row[field] for row in rows)]) or 1.0)], nice=True)
 
 
+def interval_words(rows: Iterable[Mapping[str, Any]], scale: Any, suffix: str = "") -> str:
+    """What a caption says of intervals on a scale of shares: what they are, and where none is drawn."""
+    most = _WIDE * scale.to_dict()["domain"][1]
+    hides = any(row.get(f"low{suffix}") == 0 and row[f"high{suffix}"] > most for row in rows)
+    return f"{INTERVALS} (none where so few were counted that it would hide all else)" if hides else INTERVALS
+
+
 def interval_marks(altair: Any, base: Any, rows: Sequence[Mapping[str, Any]], y: Any, suffix: str = "") -> Any:
     """Bars from `low` to `high`, or a band where steps are many; points without an interval have none."""
     low, high = f"low{suffix}", f"high{suffix}"
-    drawn = undashed(altair, base).transform_filter(f"isValid(datum.{low})")
-    is_many = len({row["step"] for row in rows}) > _MOST_BARS
-    marks = drawn.mark_area(opacity=0.15, clip=True) if is_many else drawn.mark_rule(strokeWidth=1.5, clip=True)
-    return marks.encode(y=altair.Y(f"{low}:Q", **y), y2=f"{high}:Q")
+    end = y["scale"].to_dict()["domain"][1]
+    is_drawn = f"isValid(datum.{low}) && (datum.{low} > 0 || datum.{high} <= {_WIDE * end})"
+    drawn = undashed(altair, base).transform_filter(is_drawn)
+    ends = {"y": altair.Y(f"{low}:Q", **y), "y2": f"{high}:Q"}
+    if len({row["step"] for row in rows}) > _MOST_BARS:
+        return drawn.mark_area(opacity=0.15, clip=True).encode(**ends)
+    names = in_place(row["model"] for row in rows)
+    bars = (
+        drawn.transform_filter(altair.datum.model == name)
+        .mark_rule(strokeWidth=1.5, clip=True, xOffset=(place - (len(names) - 1) / 2) * _ASIDE)
+        .encode(**ends)
+        for place, name in enumerate(names)
+    )
+    return altair.layer(*bars)

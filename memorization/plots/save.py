@@ -8,9 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seenat.memorization.plots.figure import laid_out, look, panels_width, scaled
+from seenat.memorization.plots.figure import (
+    READABLE_WIDTH,
+    laid_out,
+    longest_row,
+    look,
+    narrowest,
+    panels_width,
+    scaled,
+    stacked,
+)
 from seenat.memorization.plots.metadata import described
 from seenat.memorization.plots.optional import vl_convert_or_refuse
+from seenat.registry.errors import InvalidValue
 from seenat.registry.printable import printable
 from seenat.registry.storage.outputs import check_output, ending_of, write_output
 
@@ -21,6 +31,9 @@ PLOT_ENDINGS = (".svg", ".png", ".pdf", ".html")
 # PNG pixels for each unit of the chart. At 1 the text of a chart is blurred on screens of today, which have two or more
 # pixels a point; at 2 it is sharp.
 _PIXELS_PER_POINT = 2
+
+# Points beside a panel, about, and the least with which looking for its width begins.
+_BESIDE, _BEGIN = 70, 100
 
 # Pictures are drawn so often to find the width that was asked for.
 _ROUNDS = 4
@@ -52,15 +65,33 @@ def definition_of(chart: Any) -> str:
 
 
 def _fitted(plain: Any, width: float) -> str:
-    """A definition whose whole picture has a width: panels give what labels and legends, which keep their size, leave."""
-    factor, found = 1.0, json.dumps(laid_out(plain))
+    """A definition whose whole picture has a width: panels give what labels and legends, which keep their size, leave.
+
+    Where they could not be read any more, fewer of them stand in a row.
+    """
+    fewer = stacked(plain)
+    if fewer is not None and width / longest_row(plain) < READABLE_WIDTH:
+        return _fitted(fewer, width)  # Without drawing it first.
+    try:
+        found, narrowest_ = _narrowed(plain, width)
+    except InvalidValue:
+        if fewer is None:
+            raise
+        return _fitted(fewer, width)
+    return found if fewer is None or narrowest_ >= READABLE_WIDTH else _fitted(fewer, width)
+
+
+def _narrowed(plain: Any, width: float) -> tuple[str, float]:
+    """A definition scaled to a width, and that of its narrowest panel."""
+    factor = max(_BEGIN, width / longest_row(plain) - _BESIDE) / (panels_width(plain) / longest_row(plain))
+    found = json.dumps(laid_out(scaled(plain, factor)))
     for _ in range(_ROUNDS):
         (drawn,) = map(float, re.findall(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ', svg_of(found)[:1000]))
         if abs(drawn - width) <= 1:
             break
         factor *= 1 + (width - drawn) / max(1.0, panels_width(scaled(plain, factor)))
         found = json.dumps(laid_out(scaled(plain, factor)))
-    return found
+    return found, narrowest(scaled(plain, factor))
 
 
 def svg_of(definition: str) -> bytes:

@@ -10,8 +10,15 @@ from seenat.memorization.plots.axes import by_model, from_zero, step_axis, whole
 from seenat.memorization.plots.charts import share_words
 from seenat.memorization.plots.effects import counterfactual_chart, labels_chart
 from seenat.memorization.plots.exposures import exposures_chart
-from seenat.memorization.plots.figure import MUTED, captioned
-from seenat.memorization.plots.intervals import INTERVALS, interval_marks, share_row, shares_scale, wilson
+from seenat.memorization.plots.figure import MUTED, captioned, protocol_words
+from seenat.memorization.plots.intervals import (
+    INTERVALS,
+    interval_marks,
+    interval_words,
+    share_row,
+    shares_scale,
+    wilson,
+)
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.studies.dispersion import BatchDispersion
 from seenat.memorization.studies.forgetting import Curve
@@ -32,11 +39,18 @@ __all__ = [
 
 _WIDTH, _HEIGHT = 320, 240
 
-# Square pixels of a point of no slices and of the largest one: a single slice is still visible beside hundreds.
-_AREAS = [10, 360]
+# Square pixels of a point of no slices and of the largest one, of so many points at most: a single slice is still visible beside
+# hundreds. More points are smaller.
+_AREAS, _APART = [10, 360], 16
+
+# Where more than this part of a Q-Q plot would lie before its first point, its axes begin there.
+_EMPTY = 3
 
 # Pixels that keep the largest point, at 0, off the labels.
 _BESIDE = 10
+
+# So much wider than the longest bar is the panel: words stand behind it.
+_BESIDE_BARS = 1.5
 
 # Sizes that a legend shows, at most.
 _SIZES = 5
@@ -72,15 +86,15 @@ def onsets_chart(curves: Sequence[Curve]) -> Any:
             ("onsets_so_far", "onsets so far (sequences)", ",d"),
         ),
     )
-    first = curves[0]
-    words = "Right: sequences memorized at this checkpoint or one before, each counted once."
+    first, altair = curves[0], altair_or_refuse()
+    scale = shares_scale(altair, rows, "share_at_least", "_share_at_least")
     return captioned(
-        altair_or_refuse(),
+        altair,
         chart,
         f"Memorized of {first.order}",
-        f"By {first.protocol.words}.",
-        *share_words(rows),
-        words,
+        protocol_words(first.protocol, first.where),
+        *share_words(rows, scale, "_share_at_least"),
+        "Onsets: sequences memorized at this checkpoint or one before, each counted once.",
     )
 
 
@@ -104,8 +118,9 @@ def forgetting_chart(curves: Sequence[Curve]) -> Any:
         altair_or_refuse(),
         chart,
         f"Forgotten and learned again, {first.order}",
-        f"By {first.protocol.words}.",
-        "Counts at each checkpoint since the measured one before: memorized there and no more, and forgotten earlier and memorized again.",
+        protocol_words(first.protocol, first.where),
+        "Forgotten: memorized at the measured checkpoint before, and not at this one. Relearned: forgotten at an earlier one, and "
+        "memorized again at this one, not at the one before.",
     )
 
 
@@ -126,14 +141,16 @@ def predictions_chart(answer: Predictions) -> Any:
     known = tuple(panel for panel in panels if any(row[panel[0]] is not None for row in rows))
     missing = [title for field, title, _ in panels if all(row[field] is None for row in rows)]
     most = max(prediction.memorized_in_all for prediction in answer.predictions)
+    altair = altair_or_refuse()
     return captioned(
-        altair_or_refuse(),
+        altair,
         _lines(rows, [row["model"] for row in rows], known, shares=True),
         title,
-        f"By {answer.protocol.words}.",
+        protocol_words(answer.protocol, answer.where),
         f"Of what each earlier checkpoint or smaller model has memorized, the share that {answer.model} has too (precision);",
         f"of its {most:,} memorized sequences, the share that the predictor has (recall).",
-        f"With {INTERVALS}; no precision where a predictor has memorized nothing.",
+        f"With {max((_words_of(altair, rows, field) for field, _, _ in known), key=len)}; no precision where a predictor has memorized "
+        "nothing.",
         f"Not known at any step: {' and '.join(missing)}." if missing else "",
     )
 
@@ -156,10 +173,12 @@ def dispersion_chart(answer: BatchDispersion) -> Any:
     altair = altair_or_refuse()
     rows = [{"model": answer.model, **quantile.to_json()} for quantile in answer.dispersion.quantiles]
     largest = max(max(row["poisson"], row["observed"]) for row in rows)
-    line = [{"poisson": end, "observed": end} for end in (0, largest)]
+    least = min(min(row["poisson"], row["observed"]) for row in rows)
+    least = least if least * _EMPTY > largest else 0
+    line = [{"poisson": end, "observed": end} for end in (least, largest)]
     same = {
-        "scale": altair.Scale(domain=[0, largest or 1], nice=True),
-        "axis": whole_numbers(altair, largest, labelPadding=_BESIDE),
+        "scale": altair.Scale(domain=[least, largest or 1], nice=True, zero=False),
+        "axis": whole_numbers(altair, largest, tickCount=8, **({} if least else {"labelPadding": _BESIDE})),
     }
     x = altair.X("poisson:Q", title="Poisson quantile (memorized sequences a slice)", **same)
     y = altair.Y("observed:Q", title="observed quantile", **same)
@@ -168,7 +187,7 @@ def dispersion_chart(answer: BatchDispersion) -> Any:
     size = altair.Size(
         "slices:Q",
         title="slices",
-        scale=altair.Scale(domain=[0, slices[-1]], range=_AREAS),
+        scale=altair.Scale(domain=[0, slices[-1]], range=[_AREAS[0], _AREAS[1] * min(1, _APART / len(rows))]),
         legend=altair.Legend(
             values=_some(slices), format=",d", offset=24, symbolFillColor=MUTED, symbolStrokeColor=MUTED
         ),
@@ -187,9 +206,9 @@ def dispersion_chart(answer: BatchDispersion) -> Any:
     found = answer.dispersion
     return captioned(
         altair,
-        (diagonal + points).properties(width=_WIDTH * 1.1, height=_WIDTH * 0.9),
+        (diagonal + points).properties(width=_WIDTH, height=_WIDTH),
         f"{answer.model} at step {answer.step:,}: memorized in a slice",
-        f"By {answer.protocol.words}.",
+        protocol_words(answer.protocol, answer.where),
         f"n = {found.slices:,} slices of {answer.slice_sequences:,} sequences; "
         f"variance over mean {'not known' if found.index is None else f'{found.index:,.3g}'}.",
         "On the dashed line the counts are those of a Poisson process of the same mean.",
@@ -199,22 +218,23 @@ def dispersion_chart(answer: BatchDispersion) -> Any:
 def sets_chart(answer: SetDifference) -> Any:
     """What the other model made of the sequences that the first memorized: a bar a case, and its number."""
     altair = altair_or_refuse()
-    cases = {"never": answer.never, "also memorized": answer.also, "not measured": answer.not_measured}
+    cases = {"never memorized": answer.never, "also memorized": answer.also, "not measured": answer.not_measured}
     rows = [
         {
-            "case": f"{case} by {answer.other}",
+            "case": case,
             "sequences": number,
             "label": _set_words(answer, number, known=case != "not measured"),
             "model": answer.other,
         }
         for case, number in cases.items()
     ]
-    base = altair.Chart(altair.Data(values=rows), width=_WIDTH).encode(
+    largest = max(1, *cases.values())
+    base = altair.Chart(altair.Data(values=rows), width=_WIDTH * _BESIDE_BARS).encode(
         x=altair.X(
             "sequences:Q",
             title="sequences",
             axis=whole_numbers(altair, max(cases.values()), grid=False),
-            scale=from_zero(altair, [row["sequences"] for row in rows]),
+            scale=altair.Scale(domain=[0, largest * _BESIDE_BARS], nice=False),
         ),
         y=altair.Y("case:N", title=None, sort=None, axis=altair.Axis(labelLimit=0)),
         tooltip=["case:N", "sequences:Q"],
@@ -225,8 +245,8 @@ def sets_chart(answer: SetDifference) -> Any:
         altair,
         (bars + numbers).configure_view(stroke=None),
         f"Memorized by {answer.soon}",
-        f"What {answer.other} made of the {answer.memorized:,} sequences, by {answer.protocol.words};",
-        f"shares of those measured for both, with {INTERVALS}.",
+        f"What {answer.other} made of the {answer.memorized:,} sequences; shares of those measured for both, with {INTERVALS}.",
+        protocol_words(answer.protocol, answer.where),
     )
 
 
@@ -310,6 +330,12 @@ def _panel(rows: list[dict[str, Any]], encodings: dict[str, Any], panel: tuple[s
         y=altair.Y(f"{field}:Q", **y), tooltip=["model:N", "step:Q", f"{field}:Q"]
     )
     return interval_marks(altair, base, rows, y, f"_{field}") + lines if form == "%" else lines
+
+
+def _words_of(altair: Any, rows: list[dict[str, Any]], field: str) -> str:
+    """What is said of the intervals of one of several panels."""
+    known = [row for row in rows if row[field] is not None]
+    return interval_words(known, _shares(altair, known, field), f"_{field}")
 
 
 def _shares(altair: Any, rows: list[dict[str, Any]], field: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seenat.memorization.plots.axes import step_axis
-from seenat.memorization.plots.figure import captioned
+from seenat.memorization.plots.figure import captioned, panel_title
 from seenat.memorization.plots.intervals import INTERVALS, interval_marks, share_row
 from seenat.memorization.plots.optional import altair_or_refuse
 from seenat.memorization.pocket.text.order import repetitions
@@ -118,9 +118,9 @@ def _demo_panel(altair: Any, rows: list[dict[str, Any]], classes: list[str]) -> 
         "repeated:N", title="repeated", sort=classes, scale=altair.Scale(domain=classes, range=list(_COLOURS))
     )
     x = step_axis(altair, [row["step"] for row in rows], telling=[row["step"] for row in rows if row["share"]])
-    base = altair.Chart(altair.Data(values=rows), width=220, height=260, title=rows[0]["model"]).encode(
-        x=x, color=colour
-    )
+    base = altair.Chart(
+        altair.Data(values=rows), width=220, height=260, title=panel_title(altair, rows[0]["model"])
+    ).encode(x=x, color=colour)
     lines = base.mark_line(point={"size": 24}, strokeWidth=2).encode(
         y=altair.Y("share:Q", **y),
         tooltip=["model:N", "repeated:N", "step:Q", altair.Tooltip("share:Q", format=".1%")],

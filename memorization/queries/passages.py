@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from seenat.memorization.labels.choose import values_among
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import current_rows, find_measurement
@@ -40,6 +41,8 @@ class Passage(Answer):
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     """The text of each id: empty where its bytes end within a character, which then stands with the next."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The values of the order's labels that it has, by label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,7 @@ def passages(
     used, values = _values(catalog, model, sequences, at, protocol)
     ids = model.order.source().take(np.array(sequences, np.int64), *used.window)
     pieces = _pieces(model.order.tokenizer, model.order.name, ids)
+    labels = values_among(catalog.database, model.order, sequences)
     seen = None if at is None else model.schedule.sequences_seen(at)
     return Passages(
         model=model.name,
@@ -86,8 +90,9 @@ def passages(
                 reproduced=value,
                 ids=tuple(row.tolist()),
                 pieces=texts,
+                labels=labelled,
             )
-            for sequence, value, row, texts in zip(sequences, values, ids, pieces, strict=True)
+            for sequence, value, row, texts, labelled in zip(sequences, values, ids, pieces, labels, strict=True)
         ),
     )
 

@@ -57,6 +57,7 @@ class Policy:
             for passage in document["passages"]:
                 if self.hides(document["order"], passage["sequence"]):
                     passage["ids"] = passage["pieces"] = None
+                    passage["labels"] = {}
         elif method == "find":
             for exposure in document["exposures"]:
                 if exposure.get("context") is not None and self.hides(document["order"], exposure["sequence"]):

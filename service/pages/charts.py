@@ -1,6 +1,6 @@
 """The library's charts, as pictures that the server draws and as definitions that Vega draws in the browser.
 
-A chart stands at `/charts/NAME/MODE` and the path of the API's route whose answer it draws, so that it takes what that route takes.
+A chart stands at `/charts/NAME/LOOK` and the path of the API's route whose answer it draws, so that it takes what that route takes.
 Without the extra `plot` there are none, and pages show their tables alone.
 """
 
@@ -13,7 +13,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import blake2b
 from html import escape
@@ -39,12 +39,17 @@ from seenat.service.api.answering import Answering
 from seenat.service.api.reading import read_values
 from seenat.service.pages.palette import PALETTE
 
-__all__ = ["CHARTS", "Chart", "Charts", "Drawn", "drawn", "prepare_bundle"]
+__all__ = ["CHARTS", "LOOKS", "Chart", "Charts", "Drawn", "drawn", "prepare_bundle"]
 
 _ROUTES = {route.path: route for route in ROUTES}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _SECONDS = 120
 _MODES = ("light", "dark")
+_NARROW = "-narrow"
+LOOKS = (*_MODES, *(mode + _NARROW for mode in _MODES))
+"""How a chart may look: on light or dark ground, and so narrow that a phone shows it whole."""
+# Points; what a window of 375 leaves.
+_NARROW_WIDTH = 340
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,10 @@ class Chart:
 class Drawn:
     """Where a chart is to be had."""
 
-    svg: str
-    dark_svg: str
-    spec: str
-    dark_spec: str
+    svg: dict[str, str]
+    """Its picture by look, of `LOOKS`."""
+    spec: dict[str, str]
+    """Its definition by look."""
     bundle: str
 
 
@@ -106,11 +111,11 @@ def drawn(name: str, **values: Any) -> Drawn | None:
         return None
     given = {key: value for key, value in values.items() if value is not None}
     path, mark, query = CHARTS[name].route.address(given).partition("?")
-    svg, dark_svg, spec, dark_spec = (
-        f"/charts/{name}/{mode}{path}{ending}{mark}{query}" for ending in (".svg", ".vega.json") for mode in _MODES
+    svg, spec = (
+        {look: f"/charts/{name}/{look}{path}{ending}{mark}{query}" for look in LOOKS}
+        for ending in (".svg", ".vega.json")
     )
-    bundle = f"/vega/{_bundle_key()}.js"
-    return Drawn(svg=svg, dark_svg=dark_svg, spec=spec, dark_spec=dark_spec, bundle=bundle)
+    return Drawn(svg=svg, spec=spec, bundle=f"/vega/{_bundle_key()}.js")
 
 
 # -- what answers
@@ -127,15 +132,15 @@ class Charts:
 
         async def answer(request: Request) -> Response:
             in_path = dict(request.path_params)
-            mode = in_path.pop("mode")
-            if mode not in _MODES:
-                raise InvalidValue(f"A chart is drawn {' or '.join(_MODES)}, not {mode!r}.")
+            look = in_path.pop("mode")
+            if look not in LOOKS:
+                raise InvalidValue(f"A chart is drawn {' or '.join(LOOKS)}, not {look!r}.")
             values = read_values(chart.route, in_path, request.scope["query_string"])
             try:
-                body = await self.answering.run(partial(self._body, chart, values, mode, as_svg), is_slow=True)
+                body = await self.answering.run(partial(self._body, chart, values, look, as_svg), is_slow=True)
             except NothingToDraw as error:
                 # A picture that says so: a page can only know by drawing it.
-                body = _told(str(error), mode) if as_svg else b"null"
+                body = _told(str(error), _mode(look)) if as_svg else b"null"
             kind = "image/svg+xml" if as_svg else "application/json"
             # The picture's styles stand within it.
             policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -152,14 +157,30 @@ class Charts:
         body = await self.answering.run(_bundle, is_slow=True)
         return Response(body, headers={"cache-control": _FOR_EVER}, media_type="text/javascript; charset=utf-8")
 
-    def _body(self, chart: Chart, values: dict[str, Any], mode: str, as_svg: bool) -> bytes:
+    def _body(self, chart: Chart, values: dict[str, Any], look: str, as_svg: bool) -> bytes:
         if not _can_draw():
             raise MissingExtra("Plots need altair and vl-convert-python; run `pip install 'seenat[plot]'`.")
         models = self.answering.answer(_ROUTES["/models"], {})
-        with drawn_as(Look(places=places_of((model.name, model.suite) for model in models))):
-            definition = definition_of(chart.draw(self.answering.answer(chart.route, values)))
-        definition = _coloured(definition, mode)
+        places = places_of((model.name, model.suite) for model in models)
+        width = _NARROW_WIDTH if look.endswith(_NARROW) else None
+        definition = _definition(chart, self.answering.answer(chart.route, values), Look(width=width, places=places))
+        definition = _coloured(definition, _mode(look))
         return svg_of(definition) if as_svg else definition.encode()
+
+
+def _definition(chart: Chart, answer: Any, look: Look) -> str:
+    """A chart's definition; as wide as it is by itself where it cannot be drawn narrower."""
+    with drawn_as(look):
+        try:
+            return definition_of(chart.draw(answer))
+        except InvalidValue:
+            if look.width is None:
+                raise
+    return _definition(chart, answer, replace(look, width=None))
+
+
+def _mode(look: str) -> str:
+    return look.removesuffix(_NARROW)
 
 
 def _coloured(definition: str, mode: str) -> str:

@@ -185,6 +185,13 @@ def test_exposures_of_a_text_are_counted_by_value(catalog: seenat.Catalog) -> No
     assert len(catalog.exposure_steps("process group", order=ORDER, where="subset=Github")) == len(github)
 
 
+def test_a_passage_has_the_labels_of_its_sequence(catalog: seenat.Catalog) -> None:
+    for passage in catalog.passages(MODEL, "2990:3010").passages:
+        number = passage.sequence
+        row = {} if number >= 3000 else {"repeated": str(number % 5 == 0).lower(), "subset": subset(number)}
+        assert passage.labels == {name: value for name, value in row.items() if value is not None}
+
+
 def test_an_export_has_labels_as_columns(catalog: seenat.Catalog, tmp_path: Path) -> None:
     catalog.export(MODEL, tmp_path / "all.parquet", labels=["subset"], where="repeated=true")
     table = pq.read_table(tmp_path / "all.parquet")

@@ -44,6 +44,7 @@ from seenat.registry.errors import InvalidValue, NotMeasured
 from seenat.registry.orders.duplicate_sequences import MOST_SEQUENCES, Contents, order_contents
 
 __all__ = [
+    "PARALLEL_P_VALUE",
     "CohortEffect",
     "CounterfactualProfile",
     "ProfilePoint",
@@ -55,8 +56,8 @@ __all__ = [
 
 # Of all intervals of a profile at once.
 _PROFILE_CONFIDENCE = 0.95
-# Of the test of trends: where chance gives as much less often than this, they differ.
-_PARALLEL_P_VALUE = 0.01
+PARALLEL_P_VALUE = 0.01
+"""Of the test of trends: where chance gives as much less often than this, they differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ class CounterfactualProfile(StudyAnswer, TableAnswer):
     @property
     def parallel(self) -> bool | None:
         """Whether cohorts and controls changed alike before, so that the effects are effects; None where it is not known."""
-        return None if self.parallel_trends is None else self.parallel_trends.p_value >= _PARALLEL_P_VALUE
+        return None if self.parallel_trends is None else self.parallel_trends.p_value >= PARALLEL_P_VALUE
 
     @property
     def instantaneous(self) -> ProfilePoint | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from seenat.memorization.studies.effects.counterfactual import PARALLEL_P_VALUE
+
 __all__ = ["Column", "Table", "tables_of"]
 
 Document = Any
@@ -143,8 +145,8 @@ def _sets(answer: Document) -> Iterator[Table]:
     rows = [
         (f"memorized by {answer['model']}{within}", answer["memorized"]),
         (f"never by {other}", answer["never"]),
-        (f"also by {other}", answer["also"]),
-        (f"not measured at {other}", answer["not_measured"]),
+        (f"also memorized by {other}", answer["also"]),
+        (f"not measured by {other}", answer["not_measured"]),
     ]
     yield Table.of("What became of them", "<case;sequences", iter(rows))
 
@@ -164,7 +166,11 @@ def _counterfactual(profiles: Document) -> Iterator[Table]:
         for row in profile["profile"]
     )
     heads = "<model;checkpoints since;steps since;cohorts;sequences;effect;interval"
-    yield Table.of(f"Effect on {profiles[0]['quantity']}, in {profiles[0]['unit']}", heads, rows)
+    trends = [profile["parallel_trends"] for profile in profiles if profile["parallel_trends"] is not None]
+    is_effect = all(trend["p_value"] >= PARALLEL_P_VALUE for trend in trends)
+    called = "Effect on" if is_effect else "No effect, as trends are not parallel: difference in"
+    quantity, unit = profiles[0]["quantity"].replace("_", "-"), profiles[0]["unit"]
+    yield Table.of(f"{called} {quantity}, in {unit}", heads, rows)
 
 
 def _between(ends: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 let loading;
 
-/** Draw each `[data-vega]` once it comes into view; its picture stays where that fails. */
+/** Draw each `[data-bundle]` once it comes into view; its picture stays where that fails. */
 export function begin(root) {
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((found) => found.isIntersecting)) {
@@ -10,15 +10,16 @@ export function begin(root) {
       draw(entry.target);
     }
   }, { rootMargin: "200px" });
-  for (const figure of root.querySelectorAll("[data-vega]")) watch.observe(figure);
+  for (const figure of root.querySelectorAll("[data-bundle]")) watch.observe(figure);
 }
 
 async function draw(figure) {
   const picture = figure.querySelector("img");
   try {
     loading ??= import(figure.dataset.bundle);
-    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const [answer] = await Promise.all([fetch(isDark ? figure.dataset.vegaDark : figure.dataset.vega), loading]);
+    const mode = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const look = matchMedia("(max-width: 40rem)").matches ? `${mode}Narrow` : mode;
+    const [answer] = await Promise.all([fetch(figure.dataset[look]), loading]);
     if (!answer.ok) return;
     const place = document.createElement("div");
     const spec = await answer.json();

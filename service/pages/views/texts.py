@@ -24,6 +24,7 @@ class Line:
     missed: str
     rest: str
     is_withheld: bool
+    labels: Mapping[str, str]
 
     @property
     def is_memorized(self) -> bool:
@@ -50,4 +51,5 @@ def line_of(passage: Mapping[str, Any], protocol: Mapping[str, Any]) -> Line:
         missed="".join(pieces[end : end + 1]) if is_known else "",
         rest="".join(pieces[end + 1 :] if is_known else pieces[end:]),
         is_withheld=passage["pieces"] is None,
+        labels=passage["labels"],
     )

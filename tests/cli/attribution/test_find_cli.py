@@ -108,6 +108,9 @@ def test_the_chart_counts_every_exposure_and_ends_at_the_last_checkpoint(home: P
     for step, exposures in curve[1:-1]:
         assert np.searchsorted(steps, step, "left") < exposures <= np.searchsorted(steps, step, "right")
     assert {row["step"] for row in lower["data"]["values"]} == {0, 384}
+    alone = found_chart(drawn, None).to_dict()
+    first, last = alone["encoding"]["x"]["scale"]["domain"]
+    assert {first, last} == {alone["data"]["values"][0]["step"], alone["data"]["values"][-1]["step"]}
     with pytest.raises(seenat.NothingToDraw):
         found_chart(nowhere, None)
 

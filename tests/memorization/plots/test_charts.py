@@ -60,9 +60,13 @@ def test_the_chart_of_a_loss_shows_surprisal_per_id(mine_loss: SequenceTrajector
     drawn = trajectory_chart(mine_loss).to_dict()
     line = next(layer for layer in drawn["layer"] if layer["mark"]["type"] == "line")
     expected = [
-        {"step": point.step, "seen": point.seen, "of": name, "surprisal": point.values[name] / ids}
+        {"step": point.step, "seen": point.seen, "of": words, "surprisal": point.values[name] / ids}
         for point in mine_loss.trajectory.points
-        for name, ids in (("prompt", 8), ("continuation", 4), ("min_k", 1))
+        for name, words, ids in (
+            ("prompt", "prompt", 8),
+            ("continuation", "continuation", 4),
+            ("min_k", "least likely fifth", 1),
+        )
     ]
     assert line["data"]["values"] == expected
     assert [row["seen"] for row in expected[::3]] == [False, True, True]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import struct
+import zlib
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import altair
+import numpy as np
 import pytest
+import vl_convert
 
 from seenat.memorization.plots.axes import COLOURS, by_model, step_axis, step_scale
-from seenat.memorization.plots.figure import Look, captioned, drawn_as, places_of, ticks
-from seenat.memorization.plots.intervals import share_row, wilson
-from seenat.memorization.plots.save import save
+from seenat.memorization.plots.figure import READABLE_WIDTH, Look, captioned, drawn_as, laid_out, places_of, ticks
+from seenat.memorization.plots.intervals import INTERVALS, interval_marks, interval_words, share_row, wilson
+from seenat.memorization.plots.metadata import described
+from seenat.memorization.plots.save import definition_of, save
 from seenat.registry.errors import InvalidValue
 
 PYTHIA = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 143_001, 1000))
@@ -62,6 +68,13 @@ def test_the_scale_suits_the_steps(steps: Any, telling: Any, asked: str | None, 
         assert step_scale(list(steps), telling) == expected
 
 
+def test_no_part_of_an_axis_is_empty_before_the_first_step_after_0() -> None:
+    scale = step_axis(altair, (0, 1000, 143_000)).to_dict()["scale"]
+    assert (scale["type"], scale["constant"]) == ("symlog", 1000)
+    assert ticks("symlog", 0, 143_000, (), 240, constant=1000)[:2] == [0, 1000]
+    assert step_axis(altair, PYTHIA).to_dict()["scale"]["constant"] == 1
+
+
 def test_another_scale_is_refused() -> None:
     with pytest.raises(InvalidValue, match="log, symlog, linear, not 'cubic'"):
         Look(x="cubic")
@@ -92,18 +105,46 @@ def test_wilson_is_where_the_share_lies_at_the_end_of_its_own_error() -> None:
     assert share_row(0, 10, "_x") == {"low_x": 0.0, "high_x": pytest.approx(0.2775, abs=1e-4)}
 
 
+@pytest.mark.parametrize(("steps", "mark"), [((1, 9), "rule"), (range(1, 9), "area")])
+def test_intervals_of_few_steps_are_bars_beside_each_other(steps: Any, mark: str) -> None:
+    rows = [{"model": name, "step": step, **share_row(5, 100)} for name in ("a-0", "a-1") for step in steps]
+    base = altair.Chart(altair.Data(values=rows)).encode(x="step:Q")
+    y = {"scale": altair.Scale(domain=[0, 1])}
+    drawn = interval_marks(altair, base, rows, y).to_dict()
+    marks = [layer["mark"] for layer in drawn.get("layer", [drawn])]
+    assert {one["type"] for one in marks} == {mark}
+    assert len({one.get("xOffset") for one in marks}) == len(marks)
+
+
+def test_an_interval_that_would_hide_all_else_is_left_out_and_the_caption_says_so() -> None:
+    rows = [{"model": "a-0", "step": step, **share_row(found, of)} for step, found, of in ((1, 0, 1), (2, 5, 100))]
+    base, wide, narrow = (
+        altair.Chart(altair.Data(values=rows)),
+        altair.Scale(domain=[0, 1]),
+        altair.Scale(domain=[0, 0.1]),
+    )
+    assert "none where so few were counted" in interval_words(rows, narrow)
+    assert interval_words(rows[1:], narrow) == interval_words(rows[1:], wide) == INTERVALS
+    drawn = interval_marks(altair, base, rows, {"scale": narrow}).to_dict()
+    kept = drawn["layer"][0]["transform"][0]["filter"]
+    assert "datum.low > 0 || datum.high <= 0.05" in kept
+
+
 @pytest.fixture
 def chart() -> Any:
     return drawing()
 
 
-def drawing() -> Any:
+def panel() -> Any:
     rows = [{"model": "a-1", "step": step, "value": step % 7} for step in PYTHIA]
     base = altair.Chart(altair.Data(values=rows), width=300, height=200).mark_line()
-    base = base.encode(x=step_axis(altair, PYTHIA), y="value:Q", **by_model(altair, ["a-1"]))
+    return base.encode(x=step_axis(altair, PYTHIA), y="value:Q", **by_model(altair, ["a-1"]))
+
+
+def drawing() -> Any:
     return captioned(
         altair,
-        base,
+        panel(),
         "Seven",
         "A first sentence that goes on and on, for much longer than the whole chart with its legend is wide.",
         "",
@@ -128,6 +169,28 @@ def test_width_title_and_scale_are_as_asked_for(tmp_path: Path) -> None:
         save(drawing(), tmp_path / "narrow.svg")
 
 
+def test_panels_that_could_not_be_read_beside_each_other_stand_below_each_other(tmp_path: Path) -> None:
+    three = captioned(altair, altair.hconcat(panel(), panel(), panel()), "Three")
+    widths, heights = [], []
+    for width in (1200, 340):
+        with drawn_as(Look(width=width, places=PLACES)):
+            save(three, tmp_path / f"{width}.svg")
+        drawn = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg(tmp_path / f"{width}.svg"))[0]
+        widths.append(float(drawn[0]))
+        heights.append(float(drawn[1]))
+    assert widths == pytest.approx([1200, 340], abs=3)
+    assert heights[1] > 2 * heights[0]
+    assert READABLE_WIDTH < 340
+
+
+@pytest.mark.parametrize("words", range(20, 60))
+def test_the_last_line_of_a_caption_is_no_single_word(words: int) -> None:
+    caption = captioned(altair, panel(), "Seven", " ".join(["word"] * words) + ".").to_dict()
+    lines = laid_out(caption)["title"]["subtitle"]
+    assert " ".join(lines) == " ".join(["word"] * words) + "."
+    assert len(lines) == 1 or len(lines[-1]) >= 0.25 * max(map(len, lines))
+
+
 def test_a_caption_is_cut_into_lines_within_the_figure(chart: Any, tmp_path: Path) -> None:
     save(chart, tmp_path / "chart.svg")
     lines = re.findall(r">([^<>]+)<", svg(tmp_path / "chart.svg"))
@@ -136,6 +199,33 @@ def test_a_caption_is_cut_into_lines_within_the_figure(chart: Any, tmp_path: Pat
     assert words in " ".join(lines)
     assert words not in lines
     assert ">143,000<" in svg(tmp_path / "chart.svg")
+
+
+def pixels(png: bytes) -> Any:
+    """The colours of a picture, `[height, width, 3]`, by the chunks of its file: rows as they are, or less the pixel on the left."""
+    place, found = 8, b""
+    while place < len(png):
+        length, kind = struct.unpack_from(">I4s", png, place)
+        content = png[place + 8 : place + 8 + length]
+        assert zlib.crc32(kind + content) == struct.unpack_from(">I", png, place + 8 + length)[0]
+        found += content if kind == b"IDAT" else b""
+        place += 12 + length
+    assert png[-8:-4] == b"IEND"
+    width, height, _, kind = struct.unpack_from(">IIBB", png, 16)
+    rows = np.frombuffer(zlib.decompress(found), np.uint8).reshape(height, -1)
+    colours = rows[:, 1:].reshape(height, width, {2: 3, 6: 4}[kind])
+    return (colours if rows[0, 0] == 0 else colours.cumsum(axis=1, dtype=np.uint8))[..., :3]
+
+
+def test_a_png_has_the_pixels_that_were_drawn_in_less_than_half_the_bytes(chart: Any) -> None:
+    for more in ({}, {"background": "#ff000080"}):
+        definition = json.dumps({**json.loads(definition_of(chart)), **more})
+        drawn = vl_convert.vegalite_to_png(definition, scale=2)
+        saved = described(drawn, ".png", {"command": "seenat x"})
+        assert (pixels(saved) == pixels(drawn)).all()
+        assert len(saved) < len(drawn) / 2
+        assert saved[25] == (6 if more else 2)  # Colours, with or without how opaque they are.
+        assert b"tEXtDescription\0{" in saved
 
 
 def test_a_pdf_says_what_it_was_drawn_from(chart: Any, tmp_path: Path) -> None:

@@ -117,6 +117,8 @@ def test_exposures_tell_how_many_of_each_class_were_memorized(
         assert all(row["median"] is None for row in rows if not row["share"])
         assert all(f">{each.memorized} of {each.contents}<" in svg for each in one.classes)
     assert "occurrences in what was read, up to step 384" in svg
+    tops = [layer["encoding"]["x"]["axis"] for panel in chart["concat"] for layer in panel["layer"]]
+    assert len({axis["minExtent"] for axis in tops if axis.get("orient") == "top"}) == 1
     assert svg.count(">share memorized<") == 1
 
 
@@ -217,6 +219,22 @@ def test_words_are_said_once_and_in_the_singular(
         "Memorized by pocket-2m within 1 step",
         "Memorized by pocket-2m within 2,000 steps",
     ]
+
+
+def test_marks_of_many_labels_are_a_shade_and_their_number_is_told(found: dict[str, Any]) -> None:
+    few = found["labels"]
+    many = replace(
+        few, labels=tuple(replace(label, step=1000 * k + label.step) for k in range(6) for label in few.labels)
+    )
+    for answer, mark in ((few, "point"), (many, "rect")):
+        drawn = charts.labels_chart(answer).to_dict()
+        assert drawn["layer"][1]["mark"]["type"] == mark
+        said = sum(label.verdict == "consistent" for label in answer.labels)
+        assert f"Of {len(answer.labels)} labels, {said} consistent" in drawn["title"]["subtitle"][-1]
+        low, high = drawn["layer"][0]["encoding"]["color"]["scale"]["domain"]
+        largest = max(abs(boundary.gap) for label in answer.labels for boundary in label.boundaries)
+        assert largest <= high == -low < 1.6 * largest
+        assert f"{high:.2g}" == f"{high:g}"
 
 
 def test_what_is_no_effect_is_not_called_one(found: dict[str, Any], tmp_path: Path) -> None:

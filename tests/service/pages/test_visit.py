@@ -91,6 +91,16 @@ def test_a_chart_is_drawn_in_the_browser(visit: Open) -> None:
     assert points.count() == 4  # At step 0 it had seen nothing, so there is no share.
 
 
+def test_a_chart_is_seen_whole_on_a_phone(visit: Open) -> None:
+    page = visit("/models/pocket-230k", width=375, script=False).page
+    picture = page.locator("figure.chart img").first
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("complete", True)
+    room = page.locator("figure.chart .scroll").first
+    assert room.evaluate("region => region.scrollWidth - region.clientWidth") == 0
+    assert picture.evaluate("image => image.naturalWidth") > 300
+
+
 def test_texts_of_others_are_inert(visit: Open) -> None:
     page = visit("/models/pocket-230k/batches/2?step=%3Cscript%3Ealert(1)%3C/script%3E")
     page.faults.clear()  # A refused page is told in the console.
