@@ -23,6 +23,9 @@ _MOST_BARS = 4
 # Points between the bars of two models.
 _ASIDE = 3
 
+# Of all bands together: where they lie on each other, what is behind them is still seen.
+_OPACITY = 0.5
+
 # Intervals from 0 to above this part of the axis are left out: they say nothing but that few were counted, and hide all else.
 _WIDE = 0.5
 
@@ -68,9 +71,9 @@ def interval_marks(altair: Any, base: Any, rows: Sequence[Mapping[str, Any]], y:
     is_drawn = f"isValid(datum.{low}) && (datum.{low} > 0 || datum.{high} <= {_WIDE * end})"
     drawn = undashed(altair, base).transform_filter(is_drawn)
     ends = {"y": altair.Y(f"{low}:Q", **y), "y2": f"{high}:Q"}
-    if len({row["step"] for row in rows}) > _MOST_BARS:
-        return drawn.mark_area(opacity=0.15, clip=True).encode(**ends)
     names = in_place(row["model"] for row in rows)
+    if len({row["step"] for row in rows}) > _MOST_BARS:
+        return drawn.mark_area(opacity=min(0.15, _OPACITY / len(names)), clip=True).encode(**ends)
     bars = (
         drawn.transform_filter(altair.datum.model == name)
         .mark_rule(strokeWidth=1.5, clip=True, xOffset=(place - (len(names) - 1) / 2) * _ASIDE)
