@@ -91,9 +91,10 @@ def demo(plot: Target | None, as_json: bool) -> None:
     plot = plot or Target(settings.home() / "demo.png", force=True)  # Its own, made anew each time.
     with open_catalog() as catalog:
         outcomes = run_demo(out, catalog)
+        sentence = _sentence(catalog, outcomes[-1].model)
     _draw(out, outcomes, plot)
     if not out.data({"outcomes": outcomes, "plot": plot.path}):
-        _show_demo(out, outcomes, plot)
+        _show_demo(out, outcomes, plot, sentence)
 
 
 def run_demo(out: Output, catalog: Catalog) -> Sequence[ClassOutcome]:
@@ -128,13 +129,19 @@ def _register(catalog: Catalog, path: Path, *, replace: bool) -> Registered:
         )
 
 
+def _sentence(catalog: Catalog, model: str) -> str | None:
+    from seenat.memorization.pocket.demo import often_seen
+
+    return often_seen(catalog.model(model))
+
+
 def _draw(out: Output, outcomes: Sequence[ClassOutcome], plot: Target) -> None:
     from seenat.memorization.pocket.demo import demo_chart
 
     draw(out, plot, lambda: demo_chart(tuple(outcomes)))
 
 
-def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Target) -> None:
+def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Target, sentence: str | None) -> None:
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     cells = {(outcome.times, outcome.model): outcome for outcome in outcomes}
     out.line("Sequences memorized at the last checkpoint, and the median of the steps by which these first were:")
@@ -155,6 +162,9 @@ def _show_demo(out: Output, outcomes: Sequence[ClassOutcome], plot: Target) -> N
     out.line("Next:")
     for command, meaning in _next_commands(names[-1]).items():
         out.line(f"  {command:<40}{meaning}")
+    if sentence is not None:
+        out.line(f'  seenat find "{sentence}" --model {names[-1]} --measure')
+        out.line(f"{'':<42}a sentence's exposures, and when it was memorized")
 
 
 def _next_commands(model: str) -> dict[str, str]:

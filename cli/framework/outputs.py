@@ -177,7 +177,10 @@ _LOOKS: tuple[tuple[tuple[str, str], Mapping[str, Any]], ...] = (
         ("--width", "look_width"),
         {"type": click.IntRange(_NARROWEST, _WIDEST), "metavar": "POINTS", "help": "The width of the whole chart."},
     ),
-    (("--title", "look_title"), {"metavar": "TEXT", "help": "The chart's title, instead of its own."}),
+    (
+        ("--title", "look_title"),
+        {"metavar": "TEXT", "help": "The chart's title, instead of its own; '' leaves out the caption too."},
+    ),
 )
 
 

@@ -125,11 +125,13 @@ def _looks(names: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Of each name, in its place: the colour and the dashes.
 
     Both follow from the model's place in its suite. Where two lines would look alike, of two suites or of one model, the later one
-    has the next dashes.
+    has the next dashes. Lines of one model alone have colours of their own.
     """
-    places, unknown = look().places, 0
+    places, unknown, names = look().places, 0, in_place(names)
+    if len(names) > 1 and len({_model(name) for name in names}) == 1:
+        return {name: (place % len(COLOURS), place // len(COLOURS) % len(_DASHES)) for place, name in enumerate(names)}
     found: dict[str, tuple[int, int]] = {}
-    for name in in_place(names):
+    for name in names:
         place = places.get(_model(name))
         if place is None:
             place, unknown = unknown, unknown + 1

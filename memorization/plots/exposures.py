@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, floor, log2
 from typing import Any
 
@@ -29,7 +30,9 @@ _AREAS = [15, 220]
 
 # More classes than this are drawn by octaves of their occurrences.
 _MOST_CLASSES = 12
-_BINNED = "Contents are grouped by how often they occur: from a power of 2 to below the next."
+# Of classes nearer to each other than this, the labels would lie over each other, and one would be taken for the other's.
+_APART = 1.3
+_BINNED = "Contents are grouped by how often they occur, each with the nearest power of 2."
 
 # Points of a character of a label.
 _LABEL = 5.2
@@ -63,7 +66,7 @@ def exposures_chart(models: Sequence[ExposureOnsets]) -> Any:
         protocol_words(models[0].protocol, models[0].where),
         "Points: medians over the contents that were memorized, as large as their share; bars: quartiles. A class of which none was "
         "memorized has no point.",
-        _BINNED if any(len(answer.classes) > _MOST_CLASSES for answer in models) else "",
+        _BINNED if any(_is_crowded(answer.classes) for answer in models) else "",
     )
 
 
@@ -97,13 +100,18 @@ def _panel(
 
 
 def _binned(classes: Sequence[ExposureClass]) -> list[ExposureClass]:
-    """The classes; where they are many, those of an octave of occurrences as one, at the mean occurrences of its contents."""
-    if len(classes) <= _MOST_CLASSES:
+    """The classes; where they are many, those about a power of 2 as one, at the mean occurrences of its contents."""
+    if not _is_crowded(classes):
         return list(classes)
     octaves: dict[int, list[ExposureClass]] = {}
     for group in classes:
-        octaves.setdefault(group.times.bit_length(), []).append(group)
+        octaves.setdefault(round(log2(group.times)), []).append(group)
     return [_together(groups) for groups in octaves.values()]
+
+
+def _is_crowded(classes: Sequence[ExposureClass]) -> bool:
+    times = sorted(group.times for group in classes)
+    return len(times) > _MOST_CLASSES or any(later < _APART * one for one, later in pairwise(times))
 
 
 def _together(groups: Sequence[ExposureClass]) -> ExposureClass:

@@ -120,8 +120,10 @@ def drawn_as(asked: Look) -> Iterator[None]:
 
 
 def captioned(altair: Any, chart: Any, title: str | Sequence[str], *sentences: str) -> Any:
-    """A chart with a title and a caption, both cut into lines as its width asks."""
+    """A chart with a title and a caption, both cut into lines as its width asks; with neither where "" is asked for."""
     asked = look().title
+    if asked == "":
+        return chart
     text = title if asked is None else asked
     lines = [text] if isinstance(text, str) else list(text)
     return chart.properties(title=altair.TitleParams(lines, subtitle=list(filter(None, sentences))))

@@ -7,6 +7,7 @@ repeated more is memorized earlier.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,10 @@ from seenat.memorization.queries.trajectories import measured_values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Model
 
-__all__ = ["ClassOutcome", "demo_chart", "outcomes"]
+__all__ = ["ClassOutcome", "demo_chart", "often_seen", "outcomes"]
 
+# Whole words on one line, not the first of the sequence, which may be half of one.
+_WORDS = re.compile(r"\b\W+\b([A-Za-z]+(?: [A-Za-z]+){6,10})\b")
 # From the most repeated to what occurs once; each is seen on light and on dark ground.
 _COLOURS = ("#7b3294", "#3f62b0", "#17869e", "#3d9a50", "#a58a1a", "#d0762a")
 
@@ -83,6 +86,16 @@ def _outcomes(catalog: Catalog, model: Model) -> Iterator[ClassOutcome]:
             memorized=tuple(chosen.sum(axis=1).tolist()),
             onset_steps=tuple(sorted(found.steps[place] for place in chosen[:, last].argmax(axis=0).tolist())),
         )
+
+
+def often_seen(model: Model, times: int = 8) -> str | None:
+    """Some words of a sequence that occurs so often in what a model was trained on; None where none has enough."""
+    trained = model.schedule.sequences_seen(model.schedule.steps)
+    repeated = repetitions(model.order.source().tokens(trained).astype(np.uint16), len(trained))
+    for index in np.flatnonzero(repeated == times).tolist():
+        if (words := _WORDS.search(model.order[index].text())) is not None:
+            return words[1]
+    return None
 
 
 def demo_chart(found: tuple[ClassOutcome, ...]) -> Any:

@@ -97,7 +97,7 @@ def curves(
 ) -> tuple[Curve, ...]:
     """The curve of each model, as given, of the sequences that `where` chooses; with `by`, one a value of that label.
 
-    Values come as their most frequent first, and of which nothing was measured are left out. Raises `NotMeasured` for a model
+    Whole numbers come ascending, other values the most frequent first; those of which nothing was measured are left out. Raises `NotMeasured` for a model
     without results, `UnknownLabel`.
     """
     found: list[Curve] = []
@@ -122,6 +122,9 @@ def _by_value(data: StudyData, grouping: Grouping) -> list[Curve]:
             counts[:, :, place] += np.stack([grouping.counts(sequences, each) for each in flags], axis=1)
     measured = counts[:, 0, :].max(axis=1)
     chosen = [code for code in np.argsort(-measured, kind="stable").tolist() if measured[code]]
+    names = {code: value for code in chosen if (value := grouping.values[code]) is not None}
+    if all(value.isdecimal() for value in names.values()):
+        chosen.sort(key=lambda code: int(names.get(code, -1)))
     return [
         replace(
             _curve(replace(data, chosen=grouping.of_code(code, data.chosen)), counts[code]),

@@ -83,7 +83,11 @@ def test_a_long_page_begins_with_its_contents(page: Path) -> None:
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
     # In a process of its own: a command keeps the help option of the first context that asked, whose names it may lack.
     code = "import sys; from support.commands_page import render; sys.stdout.write(render())"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *sys.path]), "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), *sys.path]),
+        "PYTHONIOENCODING": "utf-8",
+    }
     said = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, encoding="utf-8", check=True
     )

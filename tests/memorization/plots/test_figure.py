@@ -42,6 +42,8 @@ def test_a_model_has_one_colour_and_one_place_whatever_else_is_drawn() -> None:
     assert list(among) == ["a-0", "a-3", "a-7", "unknown"]
     assert looks("b-0")["b-0"] == (COLOURS[0], (1, 0))
     assert looks("a-2, earlier")["a-2, earlier"] == (COLOURS[2], (1, 0))
+    values = looks("a-3, x", "a-3, y", "a-3, z")  # Of one model alone each line has a colour.
+    assert list(values.values()) == [(colour, (1, 0)) for colour in COLOURS[:3]]
     both = looks("b-0", "a-0", "a-10")
     assert [colour for colour, _ in both.values()] == [COLOURS[0]] * 3
     assert len({dashes for _, dashes in both.values()}) == 3
@@ -165,6 +167,9 @@ def test_width_title_and_scale_are_as_asked_for(tmp_path: Path) -> None:
     assert ">Seven<" not in text
     assert "Step 0 has no logarithm" in " ".join(re.findall(r">([^<>]+)<", text))
     assert COLOURS[1] in text
+    with drawn_as(Look(title="")):
+        save(drawing(), tmp_path / "bare.svg")
+    assert ">Seven<" not in svg(tmp_path / "bare.svg")
     with drawn_as(Look(width=40)), pytest.raises(InvalidValue, match="40 points is too narrow"):
         save(drawing(), tmp_path / "narrow.svg")
 

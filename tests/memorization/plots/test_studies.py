@@ -11,6 +11,7 @@ import pytest
 
 from seenat.memorization.plots import studies as charts
 from seenat.memorization.plots.axes import COLOURS
+from seenat.memorization.plots.exposures import exposures_chart
 from seenat.memorization.plots.save import save
 from seenat.memorization.studies.dispersion import batch_dispersion
 from seenat.memorization.studies.effects.counterfactual import TrendTest, counterfactual_profiles
@@ -120,6 +121,17 @@ def test_exposures_tell_how_many_of_each_class_were_memorized(
     tops = [layer["encoding"]["x"]["axis"] for panel in chart["concat"] for layer in panel["layer"]]
     assert len({axis["minExtent"] for axis in tops if axis.get("orient") == "top"}) == 1
     assert svg.count(">share memorized<") == 1
+
+
+def test_classes_whose_labels_would_lie_over_each_other_are_one(found: dict[str, Any]) -> None:
+    one = found["exposures"][0]
+    group = next(group for group in one.classes if group.times == 16)
+    beside = replace(group, times=15, contents=2, memorized=0, steps=(), exposures=(), exposures_before=())
+    crowded = replace(one, classes=(*one.classes, beside))
+    chart = exposures_chart([crowded, *found["exposures"][1:]]).to_dict()
+    rows = {row["times"]: row["contents"] for row in chart["concat"][0]["data"]["values"]}
+    assert rows == {each.times: each.contents + 2 * (each is group) for each in one.classes}
+    assert "nearest power of 2" in " ".join(chart["title"]["subtitle"])
 
 
 def test_axes_of_exposures_have_powers_of_two_only(measured_pocket: Catalog, tmp_path: Path) -> None:

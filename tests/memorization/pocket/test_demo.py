@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seenat.memorization.plots.save import save
-from seenat.memorization.pocket.demo import ClassOutcome, demo_chart, outcomes
+from seenat.memorization.pocket.demo import ClassOutcome, demo_chart, often_seen, outcomes
 from seenat.memorization.queries.trajectories import measured_values
 
 MODELS = ("pocket-230k", "pocket-660k", "pocket-2m")
@@ -37,6 +37,15 @@ def test_outcomes_are_what_counting_finds(found, measured_pocket):
             assert list(one.onset_steps) == steps
             assert len(steps) == one.memorized[-1]
             assert one.median_onset == (median_low(steps) if steps else None)
+
+
+def test_what_the_demo_names_is_seen_so_often(measured_pocket):
+    model = measured_pocket.model("pocket-2m")
+    words = often_seen(model)
+    assert len(words.split()) >= 7
+    trained = model.schedule.sequences_seen(384)
+    assert sum(words in text for text in model.order.texts(trained)) >= 8
+    assert often_seen(model, times=7) is None
 
 
 def test_of_two_middle_onsets_the_lower_is_the_median():
