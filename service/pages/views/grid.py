@@ -143,8 +143,15 @@ def heads_of(steps: Sequence[int]) -> list[tuple[str, int]]:
     """Labels of columns: of each where there are few, else of some, each over the columns up to the next."""
     if len(steps) <= _LABELLED:
         return [(f"{step:,}", 1) for step in steps]
-    places = [round(place * len(steps) / _LABELS) for place in range(_LABELS + 1)]
-    return [(f"{steps[place]:,}", after - place) for place, after in pairwise(places)]
+    places = [_roundest(steps, round(place * len(steps) / _LABELS)) for place in range(1, _LABELS)]
+    return [(f"{steps[place]:,}", after - place) for place, after in pairwise([0, *places, len(steps)])]
+
+
+def _roundest(steps: Sequence[int], place: int) -> int:
+    """The place of the step with the most zeros at its end among those near a place, or the nearest of them."""
+    around = len(steps) // (4 * _LABELS)
+    near = range(place - around, min(place + around + 1, len(steps)))
+    return max(near, key=lambda one: (len(f"{steps[one]}") - len(f"{steps[one]}".rstrip("0")), -abs(one - place)))
 
 
 def _shares(asked: Asked, model: str) -> dict[int, Any]:
