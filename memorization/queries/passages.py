@@ -64,7 +64,7 @@ def passages(
     """The ids and texts of some sequences; with a step, how many ids the checkpoint there reproduced.
 
     A model of which nothing was measured is read by the default protocol. Raises `UnknownSequence` beyond the order,
-    `InvalidValue` for more than 1,024 sequences or an order without a tokenizer, `UnknownCheckpoint`.
+    `InvalidValue` for more than 1,024 sequences, `UnknownCheckpoint`. Where the order has no tokenizer, ids stand for their texts.
     """
     if not 0 < len(chosen) <= _MOST:
         raise InvalidValue(f"{len(chosen):,} sequences cannot be shown at once; ask for 1 to {_MOST:,}.")
@@ -120,7 +120,9 @@ def _values(
 
 
 def _pieces(tokenizer: str | None, order: str, ids: Tokens) -> list[tuple[str, ...]]:
-    """The text of each id of each row: what the text grows by when the id comes."""
+    """The text of each id of each row: what the text grows by when the id comes; without a tokenizer the id itself."""
+    if tokenizer is None:
+        return [tuple(f" {id_}" for id_ in row) for row in ids.tolist()]
     loaded = load_tokenizer(tokenizer, order=order)
     length = ids.shape[1]
     grown = decode_ids(loaded, [row[: end + 1] for row in ids for end in range(length)])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from seenat.registry.answer import Answer, Answers
 from seenat.registry.catalog.models import Checkpoint, Model
+from seenat.registry.catalog.status import NO_LONGER_STATED
 from seenat.registry.checkpoints.files import FileRecord
 from seenat.registry.checkpoints.parameters import ParameterCount
 from seenat.registry.errors import InvalidValue
@@ -107,7 +108,7 @@ def broken_checkpoints(models: Iterable[Model]) -> Answers[BrokenCheckpoints]:
     groups: dict[tuple[str, str | None], list[tuple[Model, Checkpoint]]] = {}
     for model in models:
         for checkpoint in model.checkpoints:
-            if checkpoint.status in _BROKEN:
+            if checkpoint.status in _BROKEN and checkpoint.reason != NO_LONGER_STATED:
                 groups.setdefault((checkpoint.status, checkpoint.reason), []).append((model, checkpoint))
     ordered = sorted(groups.items(), key=lambda group: _BROKEN.index(group[0][0]))  # Within a status as they were met.
     return Answers(_broken(*key, found) for key, found in ordered)

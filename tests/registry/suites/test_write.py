@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from seenat.checkpoints import broken_checkpoints
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import AliasSpec
 from seenat.registry.catalog.specs import BatchContent, CheckpointSpec, ModelSpec, OrderSpec, SuiteSpec
@@ -404,6 +405,7 @@ def test_a_step_that_goes_and_comes_back(bare_catalog: Catalog, model: ModelSpec
     without = bare_catalog.model("tiny")
     assert (without.schedule.saved, without.schedule.steps) == ((0, 1), 1)
     assert (without.checkpoint(2).status, without.checkpoint(2).reason) == ("missing", "no longer in its suite")
+    assert not broken_checkpoints([without])  # Nothing is wrong with it.
     with pytest.raises(UnknownCheckpoint, match="nearest is 1"):
         without.checkpoint(3)
     assert record(bare_catalog, fewer) == ()
