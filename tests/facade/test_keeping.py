@@ -168,6 +168,7 @@ def backup(whole_backup: Path, tmp_path: Path) -> Iterator[Path]:
     yield shutil.copytree(whole_backup, tmp_path / "copy")
     assert not (tmp_path / "outside").exists()
     assert not [path for path in (tmp_path / "new").rglob("*") if path.is_dir()]
+    (tmp_path / "new").mkdir(exist_ok=True)
     with (
         closing(Database(parse_url(str(tmp_path / "new" / "catalog.sqlite")))) as database,
         database.read() as connection,

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from seenat.keeping.backup_folder import CATALOG, INDEXES, RESULTS, read_description, read_sums
 from seenat.registry.answer import Answer
 from seenat.registry.database.engine import Database, parse_url
+from seenat.registry.database.url import is_file
 from seenat.registry.errors import CorruptFile, InvalidValue
 from seenat.registry.storage.stores.stored_file import StoredFile, copy_stored
 
@@ -48,7 +49,10 @@ def restore(
     """
     folder = Path(folder)
     facts, digests = read_description(folder), read_sums(folder)
-    with closing(Database(parse_url(url))) as database:
+    place = parse_url(url)
+    if is_file(place):
+        Path(str(place.database)).parent.mkdir(parents=True, exist_ok=True)
+    with closing(Database(place)) as database:
         _check_new(database)
         files = {name: digest for name, digest in digests.items() if name != CATALOG}
         with _cleared_if_it_fails(database):
