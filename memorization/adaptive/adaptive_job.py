@@ -28,7 +28,7 @@ import numpy as np
 from seenat.memorization.adaptive.coverage import GRID, REFINEMENT, AdaptivePlan, read_plan
 from seenat.memorization.adaptive.miss_rate import count_missed, memorized_cells
 from seenat.memorization.jobs.job_table import add_to_specification
-from seenat.memorization.jobs.plan import plan_job
+from seenat.memorization.jobs.plan import are_planned, plan_job
 from seenat.memorization.jobs.plan_checks import check_plan
 from seenat.memorization.jobs.status import Job, find_job
 from seenat.memorization.protocol.protocol import Protocol
@@ -49,6 +49,7 @@ __all__ = [
     "coarse_steps",
     "find_adaptive",
     "grid_steps",
+    "is_planned_adaptively",
     "plan_adaptive",
     "run_adaptive",
 ]
@@ -168,10 +169,38 @@ def plan_adaptive(
         raise InvalidValue(f"By {protocol.measure} nothing is memorized that a grid could find; go without --adaptive.")
     check_plan(model, protocol, selection, allow_suspect=allow_suspect)
     grid = replace(selection, steps=grid_steps(selection.steps, coarse))
-    drawn = selection.draw(model.schedule, audit_size(selection, model.schedule, audit), seed)
-    audited = SequenceList.keep(lists_folder(catalog.database), drawn)
-    part = {"role": GRID, "steps": list(selection.steps), "audit": audited.to_json(), "seed": seed}
+    drawn = _audited(model, selection, audit, seed)
+    part = _part(selection, SequenceList.keep(lists_folder(catalog.database), drawn), seed)
     return _of_grid(catalog, plan_job(catalog, model, protocol, grid, allow_suspect=allow_suspect, part=part))
+
+
+def is_planned_adaptively(
+    catalog: Catalog,
+    model: Model,
+    protocol: Protocol,
+    selection: Selection,
+    *,
+    coarse: int | tuple[int, ...] | None,
+    audit: int | None,
+    seed: int,
+    allow_suspect: bool,
+) -> bool:
+    """Whether `plan_adaptive` would find a job that was planned before; raises as `check_plan` does."""
+    if not protocol.value_type.decodes:
+        return False
+    check_plan(model, protocol, selection, allow_suspect=allow_suspect)
+    grid = replace(selection, steps=grid_steps(selection.steps, coarse))
+    drawn = SequenceList.of(lists_folder(catalog.database), _audited(model, selection, audit, seed))
+    part = _part(selection, drawn, seed)
+    return are_planned(catalog, model, [protocol], grid, allow_suspect=allow_suspect, part=part)
+
+
+def _audited(model: Model, selection: Selection, audit: int | None, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return selection.draw(model.schedule, audit_size(selection, model.schedule, audit), seed)
+
+
+def _part(selection: Selection, audited: SequenceList, seed: int) -> dict[str, Any]:
+    return {"role": GRID, "steps": list(selection.steps), "audit": audited.to_json(), "seed": seed}
 
 
 def run_adaptive(

@@ -65,14 +65,20 @@ def plan_jobs(
 
 
 def are_planned(
-    catalog: Catalog, model: Model, protocols: Sequence[Protocol], selection: Selection, *, allow_suspect: bool = False
+    catalog: Catalog,
+    model: Model,
+    protocols: Sequence[Protocol],
+    selection: Selection,
+    *,
+    allow_suspect: bool = False,
+    part: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Whether the jobs of some protocols and a selection are stored already; raises as `check_plan` does."""
+    """Whether the jobs of some protocols and a selection are stored already, as this part; raises as `check_plan` does."""
     chosen = [check_plan(model, protocol, selection, allow_suspect=allow_suspect) for protocol in protocols]
     with catalog.database.read() as connection:
         known = {one.protocol: one for one in measurements_of(connection, model)}
         digests = [
-            plan_digest(known[protocol], selection, model, checkpoints, None) if protocol in known else None
+            plan_digest(known[protocol], selection, model, checkpoints, part) if protocol in known else None
             for protocol, checkpoints in zip(protocols, chosen, strict=True)
         ]
         return all(digest is not None and job_by_digest(connection, digest) is not None for digest in digests)

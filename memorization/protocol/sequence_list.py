@@ -37,12 +37,15 @@ class SequenceList:
     @classmethod
     def keep(cls, folder: Path, sequences: Sequences) -> Self:
         """Write a list durably; equal lists are one file."""
-        distinct = np.unique(sequences).astype("<i8")
-        data = io.BytesIO()
-        np.save(data, distinct, allow_pickle=False)
-        written = cls(folder=folder, count=len(distinct), digest=sha256_of_bytes(data.getvalue()))
-        write_atomic(written.file, data.getvalue())
-        return written
+        kept = cls.of(folder, sequences)
+        write_atomic(kept.file, _file_of(sequences))
+        return kept
+
+    @classmethod
+    def of(cls, folder: Path, sequences: Sequences) -> Self:
+        """A list as it would be kept."""
+        digest = sha256_of_bytes(_file_of(sequences))
+        return cls(folder=folder, count=len(np.unique(sequences)), digest=digest)
 
     @property
     def file(self) -> Path:
@@ -80,3 +83,9 @@ class SequenceList:
 
 
 _REMEDY = "repeat the `seenat memorize --adaptive` command that planned it, which lists the same sequences again"
+
+
+def _file_of(sequences: Sequences) -> bytes:
+    data = io.BytesIO()
+    np.save(data, np.unique(sequences).astype("<i8"), allow_pickle=False)
+    return data.getvalue()

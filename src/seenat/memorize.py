@@ -272,15 +272,34 @@ def _look_ahead(
     catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen, observer: MemorizeObserver
 ) -> None:
     """Before a job exists: the observer hears what it costs, and may raise; what is missing is raised."""
-    from seenat.memorization.jobs.plan import are_planned
-
-    known = are_planned(catalog, model, chosen.protocols, chosen.selection, allow_suspect=chosen.allow_suspect)
-    if known and chosen.adaptive is None:
+    if _is_planned(catalog, model, request, chosen):
         return
     estimated = estimate_chosen(catalog, model, chosen)
     observer.estimated(estimated)
     if not request.is_only_planned:
         check_ready(catalog, model, chosen, estimated)
+
+
+def _is_planned(catalog: RegistryCatalog, model: Model, request: MemorizeRequest, chosen: Chosen) -> bool:
+    """Whether all that is asked for was planned before, so that nothing begins now."""
+    from seenat.memorization.adaptive.adaptive_job import is_planned_adaptively
+    from seenat.memorization.jobs.plan import are_planned
+
+    if chosen.adaptive is None:
+        return are_planned(catalog, model, chosen.protocols, chosen.selection, allow_suspect=chosen.allow_suspect)
+    return all(
+        is_planned_adaptively(
+            catalog,
+            model,
+            protocol,
+            chosen.selection,
+            coarse=chosen.adaptive.coarse,
+            audit=chosen.adaptive.audit,
+            seed=request.seed,
+            allow_suspect=request.allow_suspect,
+        )
+        for protocol in chosen.protocols
+    )
 
 
 def _run_adaptively(

@@ -81,7 +81,7 @@ def test_the_help_is_a_page() -> None:
     text = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert "seenat.open()" in text
     assert 'catalog.onsets("pocket-2m")' in text
-    assert "open(url: 'str | Path | None' = None" in text
+    assert "url: 'str | Path | None' = None" in text  # From 3.13 on a long signature has a line an argument.
     assert len(text.splitlines()) < 130
     assert "CLASSES" not in text
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
-FIXTURES = frozenset({"bert", "corpus", "llama", "mine", "neox_700", "neox_97", "pocket_manifest"})
-"""What trains a model, or takes one that was trained; every other fixture that needs torch asks for one of these."""
+FIXTURES = frozenset({"bert", "corpus", "llama", "mine", "neox_700", "neox_97", "pocket_manifest", "writables"})
+"""What trains a model, or takes one that was trained; every other fixture that needs torch asks for one of these, this last one by name."""
 BY_PARAMETER = frozenset({"measured_pocket", "partly"})
 """Those of the others that a test asks for by the value of a parameter."""
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
