@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 _TEXT = "make sure the validity of the split ranks such that one"
 # Of each page: its address, and points of its height that are shown.
 _PAGES = {
-    "grid": ("/?family=pythia", 720),
+    "grid": ("/?family=pythia", 770),
     "model": ("/models/pocket-2m", 1100),
     "batch": ("/models/pocket-230k/batches/2?step=128", 1000),
     "sequence": ("/models/pocket-2m/sequences/1060?step=256", 960),
