@@ -9,5 +9,6 @@ verify_order    the files of an order, read again
 known_issues    reports that ship with seenat
 evidence        evidence of one owner replaced, statuses derived
 content         the files of checkpoints and orders are still what the catalog knows
+unchanged       what is read of an order counts only while its files stay as they proved right
 batch_digests   batches that were read are still what they were
 """

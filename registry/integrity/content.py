@@ -159,12 +159,15 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
 
     Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
     file of the same state as recorded is not read. The state of another one is recorded when its content proves
-    right, unless `record` is false or another process is writing.
+    right, unless `record` is false or another process is writing. What is read of a file that is changed later is refused.
     """
+    from seenat.registry.integrity.unchanged import UnchangedSource
+
     source = order.source()
+    states: dict[Path, FileState] = {}
     for file in order.files if order.is_local else ():
         path = Path(order.location, file.name)
-        state = state_of(path)
+        states[path] = state = state_of(path)
         if state == file.state:
             continue
         if sha256_of_file(path) != file.sha256:
@@ -174,7 +177,7 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
             )
         if record:
             _record_state(catalog.database, order, file.name, state)
-    return source
+    return UnchangedSource(source, states) if states else source
 
 
 def check_unchanged(database: Database, order: Order) -> None:

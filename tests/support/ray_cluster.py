@@ -65,7 +65,10 @@ def _begun(environment: Mapping[str, str], folder: str) -> Iterator[RayCluster]:
     ray = Path(sys.executable).with_name("ray")
     asked = ["--port", str(port), "--num-cpus", "2", "--object-store-memory", str(80 << 20), "--memory", str(4 << 30)]
     command = [str(ray), "start", "--head", "--block", "--include-dashboard=false", "--temp-dir", folder, *asked]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # In a session of its own: Ray signals the groups of workers that end early, and theirs may still be that of whoever began it.
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     assert process.stdout is not None
     address = next(found[1].strip("'\" \n") for line in process.stdout if len(found := line.split("--address=")) == 2)
     try:

@@ -56,6 +56,24 @@ def test_other_ids_of_the_same_length_are_noticed(catalog: Catalog, small_suite:
         ensure_tokens(catalog, catalog.order("mine-order"))
 
 
+def test_what_is_read_between_damage_and_restoration_is_refused(catalog: Catalog, small_suite: SmallSuite) -> None:
+    path, order = small_suite.folder / "a.bin", catalog.order("mine-order")
+    right, source = path.read_bytes(), ensure_tokens(catalog, order)
+    every = source.tokens(order.sequences)
+    path.write_bytes(bytes(len(right)))  # In place, as a disk does.
+    readings = (lambda: source.tokens(order.sequences), lambda: source.take(np.array([0]), 0, 2))
+    for read in readings:
+        with pytest.raises(CorruptFile, match=r"a\.bin was changed while it was read"):
+            read()
+    restored = path.with_suffix(".restored")
+    restored.write_bytes(right)
+    restored.replace(path)
+    for read in readings:  # What is mapped is still the other file.
+        with pytest.raises(CorruptFile, match=r"a\.bin was changed while it was read"):
+            read()
+    assert np.array_equal(ensure_tokens(catalog, catalog.order("mine-order")).tokens(order.sequences), every)
+
+
 # -- files exchanged with length and time kept
 
 
