@@ -20,12 +20,13 @@ from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile
 from seenat.registry.integrity.evidence import MEASURE, replace_evidence
 from seenat.registry.storage.digests import sha256_of_file
-from seenat.registry.storage.file_state import FileState, state_of
+from seenat.registry.storage.file_state import FileState, changed_file, state_of
 from seenat.registry.storage.moved import proven_state
 
 if TYPE_CHECKING:
     from seenat.registry.hub.download import DownloadObserver
     from seenat.registry.hub.location import CheckpointLocation
+    from seenat.registry.integrity.unchanged import Proven
     from seenat.registry.orders.source import TokenSource
 
 __all__ = [
@@ -98,6 +99,11 @@ class Content:
         """The digest of the checkpoint."""
         return checkpoint_digest({file.name: file.sha256 for file in self.files})
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether its files are still in the states in which they were read."""
+        return changed_file({self.folder / file.name: file.state for file in self.files}) is None
+
 
 def content_of(catalog: Catalog, checkpoint: Checkpoint, folder: Path, read: Iterable[FileContent] = ()) -> Content:
     """What the files of a checkpoint in `folder` hold now.
@@ -155,17 +161,22 @@ def _changed(catalog: Catalog, checkpoint: Checkpoint, content: Content) -> str:
 
 
 def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> TokenSource:
-    """The reader of an order whose files still hold what the catalog knows.
+    """The reader of an order whose files still hold what the catalog knows, and whenever they are changed prove it again.
 
-    Raises `CorruptFile` when they do not, and as `Order.source` does. What a hub holds at a commit does not change. A local
-    file of the same state as recorded is not read. The state of another one is recorded when its content proves
-    right, unless `record` is false or another process is writing. What is read of a file that is changed later is refused.
+    Raises `CorruptFile` when they do not, and as `Order.source` does; so does what is read later. What a hub holds at a commit does
+    not change. A local file of the same state as recorded is not read. The state of another one is recorded when its content proves
+    right, unless `record` is false or another process is writing.
     """
     from seenat.registry.integrity.unchanged import UnchangedSource
 
-    source = order.source()
-    states: dict[Path, FileState] = {}
-    for file in order.files if order.is_local else ():
+    return UnchangedSource(lambda: _proven_tokens(catalog, order, record)) if order.is_local else order.source()
+
+
+def _proven_tokens(catalog: Catalog, order: Order, record: bool) -> Proven:
+    from seenat.registry.integrity.unchanged import Proven
+
+    source, states = order.source(), dict[Path, FileState]()
+    for file in order.files:
         path = Path(order.location, file.name)
         states[path] = state = state_of(path)
         if state == file.state:
@@ -177,31 +188,33 @@ def ensure_tokens(catalog: Catalog, order: Order, *, record: bool = True) -> Tok
             )
         if record:
             _record_state(catalog.database, order, file.name, state)
-    return UnchangedSource(source, states) if states else source
+    return Proven(source, states)
 
 
-def check_unchanged(database: Database, order: Order) -> None:
+def check_unchanged(database: Database, order: Order) -> dict[Path, FileState]:
     """Raise `CorruptFile` for a local file of an order that is not known to hold what it did when it was registered.
 
     For what was made of the order and is only right while that holds, such as an index. A file whose state nobody has
-    recorded passes, and so does a small one that was copied with its folder.
+    recorded passes, and so does a small one that was copied with its folder. Returns the files in the states that passed.
     """
     order.source()  # It refuses files that are gone or of another length.
+    states: dict[Path, FileState] = {}
     for file in order.files if order.is_local else ():
+        path = Path(order.location, file.name)
+        states[path] = state_of(path)
         if file.inode is None or file.modified_ns is None or file.changed_ns is None:
             continue
-        path, recorded = (
-            Path(order.location, file.name),
-            FileState(file.bytes, file.modified_ns, file.changed_ns, file.inode),
-        )
+        recorded = FileState(file.bytes, file.modified_ns, file.changed_ns, file.inode)
         state = proven_state(path, recorded, file.sha256)
         if state is None:
             raise CorruptFile(
                 f"{path} has changed since {order.name} was registered, so its index may be of other ids; see with `seenat verify "
                 f"{order.name}` whether it is the same, or restore it."
             )
+        states[path] = state
         if state != recorded:
             _record_state(database, order, file.name, state)
+    return states
 
 
 def _record_state(database: Database, order: Order, name: str, state: FileState) -> None:

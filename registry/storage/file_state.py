@@ -8,10 +8,11 @@ has another inode. A file of which all four are as before has the content that i
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FileState", "state_of"]
+__all__ = ["FileState", "changed_file", "state_of"]
 
 # Databases hold signed numbers of 64 bits; some file systems use the highest bit of an inode too.
 _INODE_BITS = (1 << 63) - 1
@@ -36,3 +37,14 @@ class FileState(NamedTuple):
 def state_of(path: Path) -> FileState:
     """The state of a file, or of that to which a link leads; raises as `stat` does."""
     return FileState.of(path.stat())
+
+
+def changed_file(states: Mapping[Path, FileState]) -> Path | None:
+    """The first of some files that is gone or in another state than this; None where none is."""
+    for path, state in states.items():
+        try:
+            if state_of(path) != state:
+                return path
+        except OSError:
+            return path
+    return None

@@ -8,7 +8,7 @@ equal byte for byte, whoever builds them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from seenat.registry.catalog.orders import Order
 from seenat.registry.database.engine import Database
 from seenat.registry.errors import CorruptFile, InvalidValue, UnknownOrder
 from seenat.registry.integrity.content import check_unchanged
-from seenat.registry.storage.file_state import state_of
+from seenat.registry.storage.file_state import FileState, changed_file, state_of
 from seenat.registry.storage.local import PARTIAL
 from seenat.registry.storage.locks import exclusive
 from seenat.registry.storage.regular import is_regular, remove_regular
@@ -43,6 +43,8 @@ from seenat.registry.storage.stores.place import check_store_url
 from seenat.registry.units import BatchRange, SequenceRange, uncovered
 
 __all__ = ["WINDOW", "BuildAdvance", "BuildRequest", "build_index", "mend"]
+
+_States = Mapping[Path, FileState]
 
 WINDOW = 8
 """The usual index window: queries of 11 ids or more are found at once, of 8 exactly, and an id takes one byte."""
@@ -82,22 +84,24 @@ def build_index(
     settings other than those with which the index was begun, and as reading the order does.
     """
     sequences = _sequences(order, request.batches)
-    check_unchanged(database, order)
+    states = check_unchanged(database, order)
     with exclusive(indexes_folder(database)):
-        index = _ensure_index(database, order, request, sequences)
+        index = _ensure_index(database, order, request, sequences, states)
         missing = list(_missing(database, index, sequences))
-        _build(database, order, index, missing, request.workers, _Counter(len(sequences), missing, progress))
+        count = _Counter(len(sequences), missing, progress)
+        _build(database, order, index, missing, states, request.workers, count)
     return index
 
 
 def mend(database: Database, order: Order, index: IndexRecord, shards: Sequence[SequenceRange]) -> None:
     """Build some shards of an index again, which are recorded and damaged, and make its ranks and directory where they are.
 
-    Raises `CorruptFile` for ranks that no indexed batch gives.
+    Raises `CorruptFile` for ranks that no indexed batch gives, and for an order that is not what it was.
     """
+    states = check_unchanged(database, order)
     with exclusive(indexes_folder(database)):
         _mend_ranks(database, order, index)
-        _build(database, order, index, shards, None, lambda count: None)
+        _build(database, order, index, shards, states, None, lambda count: None)
 
 
 def _mend_ranks(database: Database, order: Order, index: IndexRecord) -> None:
@@ -137,6 +141,7 @@ def _build(
     order: Order,
     index: IndexRecord,
     shards: Sequence[SequenceRange],
+    states: _States,
     workers: int | None,
     progress: Callable[[int], None],
 ) -> None:
@@ -153,6 +158,7 @@ def _build(
     requests = [ShardRequest(shard_name(part), part) for part in shards]
     keys = sum(map(len, shards)) * order.geometry.tokens_per_sequence // index.window
     for built in build_shards(task, requests, workers or os.cpu_count() or 1, worker_environment(keys), progress):
+        _check_still(states)
         file = task.folder / shard_name(built.sequences)
         state = state_of(file)
         put_shard(index, built, file)
@@ -186,7 +192,17 @@ def _sequences(order: Order, batches: BatchRange | None) -> SequenceRange:
     return SequenceRange(chosen.start * size, min(chosen.stop * size, order.geometry.sequences))
 
 
-def _ensure_index(database: Database, order: Order, request: BuildRequest, sequences: SequenceRange) -> IndexRecord:
+def _check_still(states: _States) -> None:
+    """Raise `CorruptFile` unless the order's files are as they were when they proved right: what was read since may be wrong."""
+    if (path := changed_file(states)) is not None:
+        raise CorruptFile(
+            f"{path} was changed while it was indexed; restore it if need be, and run the same again to go on."
+        )
+
+
+def _ensure_index(
+    database: Database, order: Order, request: BuildRequest, sequences: SequenceRange, states: _States
+) -> IndexRecord:
     if order.digest is None:
         raise UnknownOrder(
             f"The content of the order {order.name} is not known here; register its files with a SUITE.toml first.",
@@ -208,7 +224,9 @@ def _ensure_index(database: Database, order: Order, request: BuildRequest, seque
             f"A shard holds at most {1 << LARGEST_BITS:,} ids, not {ids:,}; take fewer batches with --shard-batches."
         )
     folder = indexes_folder(database) / folder_name(order.digest, window)
-    digest = write_ranks(folder, _ranks(order, sequences))
+    ranks = _ranks(order, sequences)
+    _check_still(states)
+    digest = write_ranks(folder, ranks)
     if (store := settings.indexes_store()) is not None:
         put_ranks(store := check_store_url(store), folder, digest)
     with database.write() as connection:

@@ -17,9 +17,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from seenat.memorization.engine.kernels.stages import Stages
 from seenat.memorization.engine.transformers.loading import buildable
@@ -28,12 +28,13 @@ from seenat.memorization.jobs.leasing.leases import LEASE_SECONDS, ShardLeases, 
 from seenat.memorization.jobs.prefetch import CacheQuota, PrefetchedCheckpoint, Prefetcher
 from seenat.memorization.jobs.repair import reopen_lost
 from seenat.memorization.jobs.runners.compact_finished import compact_finished
-from seenat.memorization.jobs.runners.local_loader import LocalLoader
+from seenat.memorization.jobs.runners.local_loader import LoadedCheckpoint, LocalLoader
 from seenat.memorization.jobs.runners.one_device import keep_to_its_device
 from seenat.memorization.jobs.shard_table import ShardLease
 from seenat.memorization.jobs.shard_writer import LeaseLost, ShardBuffer, ShardWriter
 from seenat.memorization.jobs.status import Job, find_job
 from seenat.memorization.jobs.window_cache import WindowReader, window_reader
+from seenat.memorization.protocol.measures import Values
 from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.errors import (
@@ -50,9 +51,6 @@ from seenat.registry.errors import (
 )
 from seenat.registry.integrity.content import ensure_content, ensure_tokens
 
-if TYPE_CHECKING:
-    from seenat.memorization.engine.scorer import JointScorer
-
 __all__ = [
     "FAULTS_OF_THE_MACHINE",
     "Advance",
@@ -64,6 +62,7 @@ __all__ = [
     "run_jobs",
 ]
 
+_TRIES = 5
 _SEQUENCES_AT_ONCE = 1024
 """Between two reports of progress, unless the device wants more; the engine splits further as it likes."""
 
@@ -205,21 +204,6 @@ def _check_measured(job: Job) -> None:
         )
 
 
-@dataclass
-class _LoadedCheckpoint:
-    """A checkpoint on which shards are measured; it is loaded for the first of them that needs it."""
-
-    checkpoint: Checkpoint
-    rows: dict[int, int]
-    """The row of each job's array."""
-    load: Callable[[], JointScorer]
-    scorer: JointScorer | None = None
-
-    def ready(self) -> JointScorer:
-        self.scorer = self.scorer or self.load()
-        return self.scorer
-
-
 class LocalRun:
     """Takes shards of some jobs, all over the same cells, until none is left."""
 
@@ -312,7 +296,7 @@ class LocalRun:
         digest = ensure_content(self.catalog, checkpoint, content.folder, content.files)
         with self.database.write() as connection:
             rows = {id_: writer.row_of(connection, checkpoint, digest) for id_, writer in self.writers.items()}
-        loaded = _LoadedCheckpoint(checkpoint, rows, prefetched.scorer)
+        loaded = LoadedCheckpoint(self._loader(), checkpoint, rows, content, prefetched.scorer)
         for leases in self.leases.acquire(checkpoint.id):
             try:
                 self._run_shards(loaded, leases, windows)
@@ -323,7 +307,7 @@ class LocalRun:
                     raise
                 self._fail(checkpoint, error, only_held=True)
 
-    def _run_shards(self, loaded: _LoadedCheckpoint, leases: Sequence[ShardLease], windows: WindowReader) -> None:
+    def _run_shards(self, loaded: LoadedCheckpoint, leases: Sequence[ShardLease], windows: WindowReader) -> None:
         """Measure the shards of one block, one of each job that has it."""
         buffers = [
             self._writer(lease).new_buffer(lease, loaded.checkpoint, loaded.rows[lease.job_id]) for lease in leases
@@ -348,11 +332,34 @@ class LocalRun:
         self.shards_done += reused is not None
         return reused is not None
 
-    def _measure(self, loaded: _LoadedCheckpoint, windows: WindowReader, buffers: Sequence[ShardBuffer]) -> None:
+    def _measure(self, loaded: LoadedCheckpoint, windows: WindowReader, buffers: Sequence[ShardBuffer]) -> None:
         """Measure what is due in some buffers, all of one block."""
         sequences = np.unique(np.concatenate([buffer.due for buffer in buffers]))
-        scorer, here = loaded.ready(), f"{self.model.name} at step {loaded.checkpoint.step}"
         windows.prepare(sequences)
+        values = self._values_of_proven(loaded, windows, sequences, len(buffers))
+        by_job, device = dict(zip(self.writers, values, strict=True)), loaded.ready().device_name
+        for buffer in buffers:
+            self._writer(buffer.lease).fill(buffer, sequences, by_job[buffer.lease.job_id], device)
+
+    def _values_of_proven(
+        self, loaded: LoadedCheckpoint, windows: WindowReader, sequences: npt.NDArray[np.int64], buffers: int
+    ) -> Values:
+        """The values, computed anew where the checkpoint's files were changed meanwhile, once these prove right again."""
+        for _ in range(_TRIES):
+            values = self._values(loaded, windows, sequences, buffers)
+            if loaded.content.is_unchanged:
+                return values
+            self.computed -= len(sequences) * buffers
+            loaded.load_again()
+        raise CorruptFile(
+            f"{loaded.content.folder} is changed again and again while it is measured; let nobody write to it, and run this again."
+        )
+
+    def _values(
+        self, loaded: LoadedCheckpoint, windows: WindowReader, sequences: npt.NDArray[np.int64], buffers: int
+    ) -> Values:
+        """Values of some sequences, by each protocol."""
+        scorer, here = loaded.ready(), f"{self.model.name} at step {loaded.checkpoint.step}"
         values = self.longest.value_type.empty(len(self.protocols), len(sequences))
         size = max(_SEQUENCES_AT_ONCE, scorer.at_once)
         for start in range(0, len(sequences), size):
@@ -360,11 +367,9 @@ class LocalRun:
             ids = windows.take(piece)
             with buildable(here):
                 values[:, start : start + len(piece)] = scorer.measure(ids)
-            self.computed += len(piece) * len(buffers)
+            self.computed += len(piece) * buffers
             self._report(loaded.checkpoint)
-        by_job = dict(zip(self.writers, values, strict=True))
-        for buffer in buffers:
-            self._writer(buffer.lease).fill(buffer, sequences, by_job[buffer.lease.job_id], scorer.device_name)
+        return values
 
     def _writer(self, lease: ShardLease) -> ShardWriter:
         return self.writers[lease.job_id]

@@ -14,12 +14,12 @@ from seenat.registry.catalog.catalog import Catalog
 from seenat.registry.catalog.models import Checkpoint, Model
 from seenat.registry.hub.download import DownloadObserver
 from seenat.registry.hub.location import CheckpointLocation
-from seenat.registry.integrity.content import Content, content_of, fetch_files
+from seenat.registry.integrity.content import Content, content_of, ensure_content, fetch_files
 
 if TYPE_CHECKING:
     from seenat.memorization.engine.scorer import JointScorer
 
-__all__ = ["LocalLoader"]
+__all__ = ["LoadedCheckpoint", "LocalLoader"]
 
 # Free memory for each byte of stored weights that allows to load them ahead: stored as float16 they are 2 bytes in float32
 # and 2 more as the engine packs them, beside the file itself while it is read; and half of what is free stays so.
@@ -70,3 +70,29 @@ class LocalLoader:
     def report_waiting(self, checkpoint: Checkpoint, arrived: int) -> None:
         """See `CheckpointLoader.report_waiting`."""
         self.waiting(checkpoint, arrived)
+
+
+@dataclass
+class LoadedCheckpoint:
+    """A checkpoint on which shards are measured; it is loaded for the first of them that needs it."""
+
+    loader: LocalLoader
+    checkpoint: Checkpoint
+    rows: dict[int, int]
+    """The row of each job's array."""
+    content: Content
+    """Its files in the states in which they proved right: what is loaded while they change may be of other weights."""
+    load: Callable[[], JointScorer]
+    scorer: JointScorer | None = None
+
+    def ready(self) -> JointScorer:
+        """What measures by it."""
+        self.scorer = self.scorer or self.load()
+        return self.scorer
+
+    def load_again(self) -> None:
+        """Load it anew, since its files have changed; raises `CorruptFile` where they are not what they were."""
+        folder = self.content.folder
+        self.content = content_of(self.loader.catalog, self.checkpoint, folder)
+        ensure_content(self.loader.catalog, self.checkpoint, folder, self.content.files)
+        self.scorer = self.loader.load(folder)

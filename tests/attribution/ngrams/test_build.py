@@ -315,3 +315,29 @@ def test_an_order_whose_file_was_changed_in_place(catalog: seenat.Catalog, home:
         catalog.index.build("made-up-order")
     (folder / "ids.bin").write_bytes(data)  # The same again: it is read once, and found to be what was registered.
     catalog.find([1] * 8, order="made-up-order")
+
+
+def test_what_is_indexed_between_damage_and_restoration_does_not_count(
+    catalog: seenat.Catalog, home: Path, manifest: Path
+) -> None:
+    folder = home / "copy"
+    shutil.copytree(manifest.parent, folder)
+    catalog.register(folder / "SUITE.toml", replace=True)
+    path, told = folder / "ids.bin", []
+
+    def disturb(advance: seenat.BuildAdvance) -> None:
+        told.append(advance.done)
+        if advance.done and len(told) == 2:
+            right = path.read_bytes()
+            path.write_bytes(right[::-1])
+            (folder / "restored").write_bytes(right)
+            (folder / "restored").replace(path)
+
+    with pytest.raises(seenat.CorruptFile, match=r"ids\.bin was changed while it was indexed"):
+        catalog.index.build("made-up-order", shard_batches=64, workers=1, progress=disturb)
+    catalog.index.build("made-up-order", shard_batches=64, workers=1)
+    disturbed = files(home)
+    shutil.rmtree(home / "catalog.sqlite.indexes")
+    catalog.index.remove("made-up-order")
+    catalog.index.build("made-up-order", shard_batches=64, workers=1)
+    assert files(home) == disturbed

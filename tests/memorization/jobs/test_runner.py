@@ -20,6 +20,7 @@ from seenat.cli.main import seenat
 from seenat.memorization.engine.kernels.stages import Stages, usual_stages
 from seenat.memorization.jobs.plan import plan_job
 from seenat.memorization.jobs.runners.local import run_job
+from seenat.memorization.jobs.runners.local_loader import LocalLoader
 from seenat.memorization.jobs.status import failures, find_job
 from seenat.memorization.protocol.protocol import NOT_MEASURED, Protocol
 from seenat.memorization.protocol.selection import Selection
@@ -164,6 +165,36 @@ def test_files_that_were_only_touched_are_what_they_were(own, measured):
     assert measured(catalog, "mine-a", SHORT, steps=STEPS[:1]).state == "done"
     times = {file.name: file.modified_ns for file in catalog.order("mine-indexed").files}
     assert times[path.name] == 1
+
+
+def test_weights_that_changed_while_they_were_loaded_are_loaded_again(
+    own, measured, committed, catalog_file, monkeypatch, tmp_path
+):
+    catalog, suite = own
+    with open_catalog(str(shutil.copy(catalog_file, tmp_path / "undisturbed.sqlite"))) as undisturbed:
+        register_suite(undisturbed, suite.manifest)
+        measured(undisturbed, "mine-a", SHORT, steps=STEPS[:2], unseen=True)
+        expected = committed(undisturbed, "mine-a", SHORT)
+    load, disturbed = LocalLoader.load, []
+
+    def while_damaged(loader, folder):
+        """Another checkpoint's weights are written into the files, and the files restored, before anybody looks again."""
+        if folder in disturbed:
+            return load(loader, folder)
+        disturbed.append(folder)
+        right = {path: path.read_bytes() for path in folder.glob("*.safetensors")}
+        for path in right:
+            path.write_bytes((suite.checkpoint(STEPS[-1]) / path.name).read_bytes())
+        scorer = load(loader, folder)
+        for path, data in right.items():
+            path.with_suffix(".restored").write_bytes(data)
+            path.with_suffix(".restored").replace(path)
+        return scorer
+
+    monkeypatch.setattr(LocalLoader, "load", while_damaged)
+    assert measured(catalog, "mine-a", SHORT, steps=STEPS[:2], unseen=True).state == "done"
+    assert disturbed == [suite.checkpoint(step) for step in STEPS[:2]]
+    assert committed(catalog, "mine-a", SHORT) == expected
 
 
 def test_an_id_that_no_model_knows_fails_its_shard_alone(own, measured):

@@ -20,8 +20,11 @@ from seenat.registry.database.tables.catalog import checkpoint_files, token_file
 from seenat.registry.database.tables.jobs import measurement_rows, measurements, protocols
 from seenat.registry.errors import CorruptFile, SuiteChanged
 from seenat.registry.integrity.content import content_of, ensure_content, ensure_tokens, location_of
+from seenat.registry.orders.formats.flat import FlatOrder
+from seenat.registry.orders.source import Tokens
 from seenat.registry.storage.file_state import state_of
 from seenat.registry.suites.register import register_suite
+from seenat.registry.units import SequenceRange
 
 SmallSuite = Any
 """The `SmallSuite` of conftest.py."""
@@ -56,22 +59,37 @@ def test_other_ids_of_the_same_length_are_noticed(catalog: Catalog, small_suite:
         ensure_tokens(catalog, catalog.order("mine-order"))
 
 
-def test_what_is_read_between_damage_and_restoration_is_refused(catalog: Catalog, small_suite: SmallSuite) -> None:
+def test_what_is_read_between_damage_and_restoration_is_read_again(catalog: Catalog, small_suite: SmallSuite) -> None:
     path, order = small_suite.folder / "a.bin", catalog.order("mine-order")
     right, source = path.read_bytes(), ensure_tokens(catalog, order)
-    every = source.tokens(order.sequences)
-    path.write_bytes(bytes(len(right)))  # In place, as a disk does.
     readings = (lambda: source.tokens(order.sequences), lambda: source.take(np.array([0]), 0, 2))
+    every = [read() for read in readings]
+    path.write_bytes(bytes(len(right)))  # In place, as a disk does.
     for read in readings:
-        with pytest.raises(CorruptFile, match=r"a\.bin was changed while it was read"):
+        with pytest.raises(CorruptFile, match=r"a\.bin is not what it was when mine-order was registered"):
             read()
     restored = path.with_suffix(".restored")
     restored.write_bytes(right)
-    restored.replace(path)
-    for read in readings:  # What is mapped is still the other file.
-        with pytest.raises(CorruptFile, match=r"a\.bin was changed while it was read"):
-            read()
-    assert np.array_equal(ensure_tokens(catalog, catalog.order("mine-order")).tokens(order.sequences), every)
+    restored.replace(path)  # What was mapped is still the other file.
+    assert all(np.array_equal(read(), before) for read, before in zip(readings, every, strict=True))
+
+
+def test_an_order_that_is_changed_without_end_is_refused(
+    catalog: Catalog, small_suite: SmallSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, order = small_suite.folder / "a.bin", catalog.order("mine-order")
+    source = ensure_tokens(catalog, order)
+    tokens = FlatOrder.tokens
+
+    def touched(self: FlatOrder, sequences: SequenceRange) -> Tokens:
+        os.utime(path, ns=(len(touches), len(touches)))
+        touches.append(None)
+        return tokens(self, sequences)
+
+    touches: list[None] = []
+    monkeypatch.setattr(FlatOrder, "tokens", touched)
+    with pytest.raises(CorruptFile, match=r"a\.bin is changed again and again"):
+        source.tokens(order.sequences)
 
 
 # -- files exchanged with length and time kept
