@@ -128,7 +128,7 @@ def read_text(file: str | Path) -> str:
     if str(file) == "-":
         data = sys.stdin.buffer.read(_MOST_TEXT + 1)
     else:
-        if not Path(file).exists() and len(str(file).split()) > 1:
+        if not Path(file).exists():
             raise InvalidValue(
                 f"There is no file {str(file)!r:.100}; give the name of one, or - and the text as stdin."
             )

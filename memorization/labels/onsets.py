@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from seenat.memorization.labels.choose import Chosen
+from seenat.memorization.results.block_table import counts_by_batch
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import Measurement
 from seenat.memorization.results.onset_rows import OnsetCount, PairedCounts, Scaled, onset_page, onsets_between
@@ -23,7 +24,7 @@ __all__ = [
     "ChosenCounts",
     "ChosenOnsets",
     "ChosenPairs",
-    "batch_counts_of_chosen",
+    "batch_counts",
     "chosen_onsets",
     "chosen_pairs",
     "counts_of_chosen",
@@ -125,10 +126,18 @@ def chosen_pairs(
     return ChosenPairs(PairedCounts(earlier, same, later), only_first, only_second, np.concatenate(found, axis=1))
 
 
-def batch_counts_of_chosen(
+def batch_counts(
+    store: MeasurementStore, connection: Connection, row: int, batches: BatchRange, chosen: Chosen | None
+) -> list[tuple[int, int, int]]:
+    """Of each batch with measured sequences at a row, all or those chosen: the batch, how many, and how many were memorized."""
+    if chosen is None:
+        return counts_by_batch(connection, store.measurement, row, batches)
+    return list(_batch_counts_of_chosen(store, connection, row, batches, chosen))
+
+
+def _batch_counts_of_chosen(
     store: MeasurementStore, connection: Connection, row: int, batches: BatchRange, chosen: Chosen
 ) -> Iterator[tuple[int, int, int]]:
-    """Of each batch with measured chosen sequences at a row of an array: the batch, how many, and how many were memorized."""
     size, end = store.model.schedule.sequences_per_batch, store.model.order.sequences.stop
     at_once, protocol = max(1, _SEQUENCES_AT_ONCE // size), store.measurement.protocol
     for first in range(batches.start, batches.stop, at_once):

@@ -37,15 +37,22 @@ class SequenceList:
     @classmethod
     def keep(cls, folder: Path, sequences: Sequences) -> Self:
         """Write a list durably; equal lists are one file."""
-        kept = cls.of(folder, sequences)
-        write_atomic(kept.file, _file_of(sequences))
+        kept, data = cls._of(folder, sequences)
+        write_atomic(kept.file, data)
         return kept
 
     @classmethod
     def of(cls, folder: Path, sequences: Sequences) -> Self:
         """A list as it would be kept."""
-        digest = sha256_of_bytes(_file_of(sequences))
-        return cls(folder=folder, count=len(np.unique(sequences)), digest=digest)
+        return cls._of(folder, sequences)[0]
+
+    @classmethod
+    def _of(cls, folder: Path, sequences: Sequences) -> tuple[Self, bytes]:
+        """A list, and what its file holds."""
+        distinct, data = np.unique(sequences).astype("<i8"), io.BytesIO()
+        np.save(data, distinct, allow_pickle=False)
+        content = data.getvalue()
+        return cls(folder=folder, count=len(distinct), digest=sha256_of_bytes(content)), content
 
     @property
     def file(self) -> Path:
@@ -83,9 +90,3 @@ class SequenceList:
 
 
 _REMEDY = "repeat the `seenat memorize --adaptive` command that planned it, which lists the same sequences again"
-
-
-def _file_of(sequences: Sequences) -> bytes:
-    data = io.BytesIO()
-    np.save(data, np.unique(sequences).astype("<i8"), allow_pickle=False)
-    return data.getvalue()

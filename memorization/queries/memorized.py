@@ -6,16 +6,15 @@ time, each page by where the one before ended, so that the millionth costs what 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from seenat.memorization.adaptive.coverage import AdaptivePlan, read_coverage
 from seenat.memorization.labels.choose import Where, open_chosen
-from seenat.memorization.labels.onsets import batch_counts_of_chosen, chosen_onsets
+from seenat.memorization.labels.onsets import batch_counts, chosen_onsets
 from seenat.memorization.protocol.protocol import Protocol
 from seenat.memorization.queries.onsets import MemorizedSequence, memorized_sequence
-from seenat.memorization.results.block_table import counts_by_batch
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import (
     Measurement,
@@ -198,10 +197,8 @@ def memorized_by_batch(
         rows = {step: row for row, step in current_rows(connection, measurement)}
         check_measured(model, measurement.protocol, step, rows)
         chosen = open_chosen(catalog.database, model.order, where)
-        counts: Iterable[tuple[int, int, int]] = counts_by_batch(connection, measurement, rows[step], batches)
-        if chosen is not None:
-            store = MeasurementStore(catalog.database, model, measurement)
-            counts = list(batch_counts_of_chosen(store, connection, rows[step], batches, chosen))
+        store = MeasurementStore(catalog.database, model, measurement)
+        counts = batch_counts(store, connection, rows[step], batches, chosen)
         coverage = read_coverage(catalog.database, connection, model, measurement)
     return MemorizedByBatch(
         model=model.name,

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from seenat.memorization.labels.choose import Where, open_chosen
-from seenat.memorization.labels.onsets import batch_counts_of_chosen
+from seenat.memorization.labels.onsets import batch_counts
 from seenat.memorization.queries.earlier import check_same_order
 from seenat.memorization.queries.memorized import check_measured, check_measured_by
-from seenat.memorization.results.block_table import counts_by_batch
 from seenat.memorization.results.commit import MeasurementStore
 from seenat.memorization.results.measurements import current_rows, find_measurement
 from seenat.memorization.results.onset_rows import Scaled, earlier_columns, onset_columns, onset_runs
@@ -153,11 +152,7 @@ def all_batches(
         for start in range(batches.start, batches.stop, BLOCK_ROWS):
             part = BatchRange(start, min(start + BLOCK_ROWS, batches.stop))
             with catalog.database.read() as connection:
-                counts = (
-                    list(batch_counts_of_chosen(store, connection, rows[step], part, chosen))
-                    if chosen is not None
-                    else counts_by_batch(connection, measurement, rows[step], part)
-                )
+                counts = batch_counts(store, connection, rows[step], part, chosen)
             batch, measured, memorized = np.array(counts, np.int64).reshape(-1, 3).T
             yield Columns(
                 {("batch",): batch, ("seen",): batch < step, ("measured",): measured, ("memorized",): memorized}

@@ -68,6 +68,8 @@ MISTAKES = [
     ("find a --model pythia-70m-seed1", NOT_FOUND, ["not published"]),
     ("trace {broken} --order pocket-order", USAGE, ["no text in UTF-8, from byte 0 on"]),
     ("trace --order pocket-order", USAGE, ["give a file, - for stdin, or --ids"]),
+    ("trace 'some words of it' --order pocket-order", USAGE, ["There is no file 'some words of it'", "stdin"]),
+    ("which pocket-2m", USAGE, ["No such command 'pocket-2m': there are first, earlier, kept"]),
     ("index build pocket-order --batches 7:3", USAGE, ["7:3 is not a range within 0:448"]),
     ("index build pocket-order --dense --window 4", USAGE, ["--dense is --window 1", "--window 4"]),
     ("index verify pile", NOT_FOUND, ["pile has no index", "seenat index build pile"]),

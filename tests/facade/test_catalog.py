@@ -30,6 +30,7 @@ def test_several_lengths_are_a_job_each(pocket: seenat.Catalog) -> None:
     done = pocket.memorize("pocket-230k", steps=[384], sequences="0:8", prompt=[8, 16])
     assert [job.measurement.protocol.prompt for job in done.jobs] == [8, 16]
     assert [entry["protocol"]["prompt"] for entry in done.to_json()] == [8, 16]
+    assert pocket.memorize("pocket-230k", steps=384, sequences="0:8", prompt=[8, 16]) == done
 
 
 def test_observers_hear_of_plans_and_progress(pocket: seenat.Catalog) -> None:
@@ -44,6 +45,21 @@ def test_observers_hear_of_plans_and_progress(pocket: seenat.Catalog) -> None:
     )
     assert heard[0] == "planned pocket-660k"
     assert heard[-1] == "1"
+
+
+def test_what_is_planned_already_is_not_estimated_again(pocket: seenat.Catalog) -> None:
+    heard: list[int] = []
+
+    class Observer(seenat.MemorizeObserver):
+        def estimated(self, estimate: seenat.Estimate) -> None:
+            heard.append(estimate.cells)
+
+    exact = {"steps": [192, 384], "sequences": "0:96", "continuation": 4}
+    for options in (exact, {**exact, "adaptive": True, "coarse": 1, "audit": 8}):
+        heard.clear()
+        first, again = (pocket.memorize("pocket-230k", observer=Observer(), **options) for _ in range(2))  # type: ignore[arg-type]
+        assert (len(heard), again) == (1, first)
+    assert again.adaptive is not None
 
 
 @pytest.mark.parametrize(

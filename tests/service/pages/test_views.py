@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,21 @@ from seenat.service.pages.questions.jobs import Cell, JobView
 from seenat.service.pages.questions.search import coverage_sentences
 from seenat.service.pages.questions.texts import Piece, context_pieces, cut_by_spans
 from seenat.service.pages.questions.trace import rarity_class
+from seenat.service.pages.views.grid import heads_of
+
+
+@pytest.mark.parametrize(
+    "steps", [range(20), range(21), range(40), (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 143_001, 1000))]
+)
+def test_heads_of_a_grid_stand_over_all_columns_and_round_ones_begin_them(steps: Sequence[int]) -> None:
+    heads, place = heads_of(list(steps)), 0
+    for label, span in heads:
+        assert label == f"{steps[place]:,}"
+        assert span > 0
+        place += span
+    assert place == len(steps)
+    if len(steps) > 100:
+        assert [label for label, _ in heads[:6]] == ["0", "10,000", "30,000", "50,000", "70,000", "90,000"]
 
 
 @given(st.text(max_size=30), st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6))
