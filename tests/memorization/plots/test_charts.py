@@ -128,6 +128,9 @@ def test_models_beyond_ten_have_dashes_and_whole_names(measured_pocket: Catalog,
     for number, dashed in ((10, False), (11, True)):
         chart = onset_chart([replace(found, model=name) for name in names[:number]])
         assert any(encoding.get("strokeDash", {}).get("field") == "model" for encoding in encodings(chart)) == dashed
+        bands = [layer["encoding"] for layer in chart.to_dict()["layer"] if layer["mark"]["type"] == "area"]
+        assert len(bands) == 1
+        assert "strokeDash" not in bands[0], "the browser's console warns of dashes on areas"
         save(chart, tmp_path / "chart.svg", force=True)
         assert all(f">{name}<" in (tmp_path / "chart.svg").read_text() for name in names[:number])
 
