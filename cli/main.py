@@ -200,5 +200,5 @@ def _culprit(error: OSError) -> str:
 
     if error.filename == STDOUT:
         return f"The answer cannot be written to {STDOUT}: {reason}; redirect it to a place that holds it."
-    name = re.sub(rf"\.\d+{re.escape(PARTIAL)}$", "", str(error.filename))
+    name = re.sub(rf"\.[\w-]+{re.escape(PARTIAL)}$", "", str(error.filename))
     return f"{name} cannot be used: {reason}; check the path, and that you may use it."

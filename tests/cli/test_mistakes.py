@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from support.cli import Call, Called, environment, run_process
 
+from seenat.cli.main import _culprit
+from seenat.registry.storage.local import written_atomically
+
 USAGE, NOT_FOUND, STALE, UNREACHABLE = 2, 3, 4, 5
 
 MISTAKES = [
@@ -139,6 +142,14 @@ def test_several_mistakes_of_a_manifest_are_a_line_each(call: Call, tmp_path: Pa
     assert done.code == USAGE
     assert len(lines) > 1
     assert all(str(manifest) in line for line in lines)
+
+
+def test_a_file_that_cannot_be_written_has_its_final_name(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "a.csv"
+    with pytest.raises(FileNotFoundError) as error, written_atomically(path):
+        pass
+    assert str(error.value.filename) != str(path)
+    assert _culprit(error.value).startswith(f"{path} cannot be used: ")
 
 
 def test_a_plan_that_was_refused_is_no_job(call: Call) -> None:
