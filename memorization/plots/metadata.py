@@ -10,30 +10,24 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-
 __all__ = ["described"]
 
-_LEVEL = 7
-_SIGNATURE, _SIGNATURE_AND_HEADER = 8, 8 + 25
+_SIGNATURE_AND_HEADER = 8 + 25
 """Bytes of a PNG before the place where texts may stand: its signature, and the chunk IHDR."""
-
-# Ends of a PNG's header: 8 bits a channel, and the kind of colour. A row that begins with 1 holds each pixel less the one left of it.
-_RGBA, _RGB, _LESS_LEFT = bytes((8, 6, 0, 0, 0)), bytes((8, 2, 0, 0, 0)), 1
 
 
 def described(picture: bytes, ending: str, source: Mapping[str, Any]) -> bytes:
     """A picture with a description of what it was drawn from."""
     text = json.dumps({"seenat": _version(), **source}, ensure_ascii=True)
     if ending == ".png":
-        description = _chunk(b"tEXt", b"Description\0" + text.encode())
-        picture = _compressed(picture)
-        return picture[:_SIGNATURE_AND_HEADER] + description + picture[_SIGNATURE_AND_HEADER:]
+        return (
+            picture[:_SIGNATURE_AND_HEADER] + _chunk(b"Description\0" + text.encode()) + picture[_SIGNATURE_AND_HEADER:]
+        )
     if ending == ".pdf":
         return _updated(picture, text)
     if ending == ".svg":
@@ -41,41 +35,8 @@ def described(picture: bytes, ending: str, source: Mapping[str, Any]) -> bytes:
     return _behind(picture, b"<head", f'<meta name="description" content="{escape(text)}">')
 
 
-def _compressed(picture: bytes) -> bytes:
-    """A PNG with its pixels in one chunk, in a third of the bytes: the renderer writes opaque RGBA, compressed in haste."""
-    found = list(_chunks(picture[_SIGNATURE:]))
-    first = next(place for place, (kind, _) in enumerate(found) if kind == b"IDAT")
-    header, rows = found[0][1], zlib.decompress(b"".join(content for kind, content in found if kind == b"IDAT"))
-    header, rows = _opaque(header, rows)
-    others = [(kind, content) for kind, content in found[1:] if kind != b"IDAT"]
-    chunks = [(b"IHDR", header), *others[: first - 1], (b"IDAT", zlib.compress(rows, _LEVEL)), *others[first - 1 :]]
-    return picture[:_SIGNATURE] + b"".join(_chunk(*one) for one in chunks)
-
-
-def _opaque(header: bytes, rows: bytes) -> tuple[bytes, bytes]:
-    """A header and rows of RGBA as those of RGB, each pixel as it is; what is otherwise, or not opaque, stays."""
-    width, height = struct.unpack_from(">II", header)
-    lines = np.frombuffer(rows, np.uint8)
-    if header[8:] != _RGBA or lines.size != height * (1 + 4 * width):
-        return header, rows
-    lines = lines.reshape(height, -1)
-    pixels = lines[:, 1:].reshape(height, width, 4).cumsum(axis=1, dtype=np.uint8)
-    if (lines[:, 0] != _LESS_LEFT).any() or (pixels[..., 3] != 255).any():
-        return header, rows
-    colours = pixels[..., :3].reshape(height, -1)
-    return header[:8] + _RGB, np.insert(colours, 0, 0, axis=1).tobytes()
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and the content of each chunk."""
-    place = 0
-    while place < len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        yield kind, data[place + 8 : place + 8 + length]
-        place += 12 + length
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _chunk(content: bytes) -> bytes:
+    kind = b"tEXt"
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
-import zlib
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import altair
-import numpy as np
 import pytest
-import vl_convert
 
 from seenat.memorization.plots.axes import COLOURS, by_model, step_axis, step_scale
 from seenat.memorization.plots.figure import READABLE_WIDTH, Look, captioned, drawn_as, laid_out, places_of, ticks
 from seenat.memorization.plots.intervals import INTERVALS, interval_marks, interval_words, share_row, wilson
-from seenat.memorization.plots.metadata import described
-from seenat.memorization.plots.save import definition_of, save
+from seenat.memorization.plots.save import save
 from seenat.registry.errors import InvalidValue
 
 PYTHIA = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(1000, 143_001, 1000))
@@ -204,33 +198,6 @@ def test_a_caption_is_cut_into_lines_within_the_figure(chart: Any, tmp_path: Pat
     assert words in " ".join(lines)
     assert words not in lines
     assert ">143,000<" in svg(tmp_path / "chart.svg")
-
-
-def pixels(png: bytes) -> Any:
-    """The colours of a picture, `[height, width, 3]`, by the chunks of its file: rows as they are, or less the pixel on the left."""
-    place, found = 8, b""
-    while place < len(png):
-        length, kind = struct.unpack_from(">I4s", png, place)
-        content = png[place + 8 : place + 8 + length]
-        assert zlib.crc32(kind + content) == struct.unpack_from(">I", png, place + 8 + length)[0]
-        found += content if kind == b"IDAT" else b""
-        place += 12 + length
-    assert png[-8:-4] == b"IEND"
-    width, height, _, kind = struct.unpack_from(">IIBB", png, 16)
-    rows = np.frombuffer(zlib.decompress(found), np.uint8).reshape(height, -1)
-    colours = rows[:, 1:].reshape(height, width, {2: 3, 6: 4}[kind])
-    return (colours if rows[0, 0] == 0 else colours.cumsum(axis=1, dtype=np.uint8))[..., :3]
-
-
-def test_a_png_has_the_pixels_that_were_drawn_in_less_than_half_the_bytes(chart: Any) -> None:
-    for more in ({}, {"background": "#ff000080"}):
-        definition = json.dumps({**json.loads(definition_of(chart)), **more})
-        drawn = vl_convert.vegalite_to_png(definition, scale=2)
-        saved = described(drawn, ".png", {"command": "seenat x"})
-        assert (pixels(saved) == pixels(drawn)).all()
-        assert len(saved) < len(drawn) / 2
-        assert saved[25] == (6 if more else 2)  # Colours, with or without how opaque they are.
-        assert b"tEXtDescription\0{" in saved
 
 
 def test_a_pdf_says_what_it_was_drawn_from(chart: Any, tmp_path: Path) -> None:
